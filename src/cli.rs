@@ -1,0 +1,136 @@
+//! The command line: one command a service, all of them together, and the two that serve nobody.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::settings::{Flag, Service};
+
+/// Runs the rooms people share: one binary, one command a service.
+#[derive(Debug, Parser)]
+#[command(name = "roomhub", version, about, propagate_version = true)]
+pub struct Cli {
+    /// What to run.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Listening rooms in sync, with a page for browsers (port 3000)
+    Music(Serve),
+    /// Every service, each on its own port, in one process
+    All(ServeAll),
+    /// Check a configuration file and say everything that is wrong with it
+    Check(Check),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell to complete for
+        shell: Shell,
+    },
+    /// Ask a running service whether it is well, for container health checks
+    Health {
+        /// The service's address
+        #[arg(default_value = "http://127.0.0.1:3000")]
+        url: String,
+    },
+}
+
+/// What every service takes.
+#[derive(Debug, Args)]
+pub struct Serve {
+    #[command(flatten)]
+    common: Common,
+    /// Address to listen on
+    #[arg(long, value_name = "ADDRESS")]
+    host: Option<String>,
+    /// Port to listen on
+    #[arg(long, value_name = "PORT")]
+    port: Option<String>,
+}
+
+/// What all services together take.
+#[derive(Debug, Args)]
+pub struct ServeAll {
+    #[command(flatten)]
+    common: Common,
+    /// Address to listen on, for each of them
+    #[arg(long, value_name = "ADDRESS")]
+    host: Option<String>,
+}
+
+/// What to check.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Configuration file [default: ./config.toml, else /etc/roomhub/config.toml]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct Common {
+    /// Configuration file [default: ./config.toml, else /etc/roomhub/config.toml]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// error, warn, info, debug, trace, or directives like info,roomhub::music=debug
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<String>,
+    /// text or json
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+    /// Print the effective values and where each came from, and exit
+    #[arg(long)]
+    print_config: bool,
+}
+
+/// What a command asks to be run.
+#[derive(Debug)]
+pub struct Request {
+    /// The services.
+    pub services: Vec<Service>,
+    /// The file that was named.
+    pub config: Option<PathBuf>,
+    /// The keys that flags set.
+    pub flags: Vec<Flag>,
+    /// Whether to print the configuration and no more.
+    pub print_config: bool,
+}
+
+impl Serve {
+    /// One service.
+    pub fn request(self, service: Service) -> Request {
+        let mut request = self.common.request(vec![service]);
+        request.set(service.host_key(), self.host, "--host");
+        request.set(service.port_key(), self.port, "--port");
+        request
+    }
+}
+
+impl ServeAll {
+    /// Every service.
+    pub fn request(self) -> Request {
+        let mut request = self.common.request(Service::ALL.to_vec());
+        for service in Service::ALL {
+            request.set(service.host_key(), self.host.clone(), "--host");
+        }
+        request
+    }
+}
+
+impl Common {
+    fn request(self, services: Vec<Service>) -> Request {
+        let mut request =
+            Request { services, config: self.config, flags: Vec::new(), print_config: self.print_config };
+        request.set("log.level", self.log_level, "--log-level");
+        request.set("log.format", self.log_format, "--log-format");
+        request
+    }
+}
+
+impl Request {
+    fn set(&mut self, key: &'static str, value: Option<String>, flag: &'static str) {
+        self.flags.extend(value.map(|value| (key, value, flag)));
+    }
+}

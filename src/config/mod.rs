@@ -1,0 +1,245 @@
+//! Configuration: defaults < file < environment < flags, merged leaf by leaf, with all mistakes told at once.
+//!
+//! The defaults are the schema: what `T::default()` serialises to says which keys exist and of which
+//! kind each is. Knows no service; `settings` composes theirs.
+
+mod findings;
+mod layers;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use toml::{Table, Value};
+
+pub use findings::Findings;
+use layers::{Entry, leaf, leaves, put};
+
+/// The prefix of this program's own environment variables: `ROOMHUB_MUSIC__PORT` is `music.port`.
+const PREFIX: &str = "ROOMHUB_";
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// Nobody set it.
+    Default,
+    /// The configuration file.
+    File(PathBuf),
+    /// An environment variable.
+    Environment(String),
+    /// A flag on the command line.
+    Flag(&'static str),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Environment(name) => write!(f, "environment {name}"),
+            Self::Flag(name) => write!(f, "flag {name}"),
+        }
+    }
+}
+
+/// One thing wrong with the configuration, said so that it can be mended without asking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// Where it stands.
+    pub source: Source,
+    /// The key's path, like `music.port`; empty when it is the whole file.
+    pub key: String,
+    /// The value as it was given, masked if it is a secret.
+    pub value: String,
+    /// What is wrong, or what is allowed.
+    pub problem: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.key.is_empty(), self.value.is_empty()) {
+            (true, _) => write!(f, "{}: {}", self.source, self.problem),
+            (false, true) => write!(f, "{}: {}: {}", self.source, self.key, self.problem),
+            (false, false) => write!(f, "{}: {} = {}: {}", self.source, self.key, self.value, self.problem),
+        }
+    }
+}
+
+/// An environment variable that an earlier server already used for a key of ours.
+#[derive(Debug, Clone, Copy)]
+pub struct Alias {
+    /// Its name, like `MAX_ROOMS`.
+    pub variable: &'static str,
+    /// The key that it sets.
+    pub key: &'static str,
+    /// The unit to append where the variable is a bare number and the key is not.
+    pub unit: &'static str,
+}
+
+/// What the layers above the defaults say.
+#[derive(Debug, Default)]
+pub struct Layers {
+    /// The file's path and text.
+    pub file: Option<(PathBuf, String)>,
+    /// The process's environment.
+    pub environment: Vec<(String, String)>,
+    /// Other names for variables, weaker than this program's own.
+    pub aliases: Vec<Alias>,
+    /// Key, value, and the flag's name.
+    pub flags: Vec<(&'static str, String, &'static str)>,
+    /// Sections that are not this command's business: their keys are neither read nor checked.
+    pub ignored_sections: BTreeSet<&'static str>,
+}
+
+/// A configuration, with the source of each of its values.
+#[derive(Debug)]
+pub struct Loaded<T> {
+    /// The values in effect.
+    pub values: T,
+    table: Table,
+    sources: BTreeMap<String, Source>,
+    ignored_sections: BTreeSet<&'static str>,
+}
+
+/// Merges the layers over `T::default()`.
+///
+/// # Errors
+/// Every mistake found, in the order of the layers.
+pub fn load<T>(layers: &Layers) -> Result<Loaded<T>, Vec<Mistake>>
+where
+    T: Default + Serialize + DeserializeOwned + Validate,
+{
+    let schema = Table::try_from(T::default()).expect("a configuration serialises to a table");
+    let mut mistakes = Vec::new();
+    let mut table = schema.clone();
+    let mut sources = BTreeMap::new();
+    for entry in layers.entries(&schema, &mut mistakes) {
+        match accepted::<T>(&schema, &entry) {
+            Ok(value) => {
+                put(&mut table, &entry.key, value);
+                sources.insert(entry.key, entry.source);
+            }
+            Err(problem) => mistakes.push(entry.mistake(problem)),
+        }
+    }
+    let values: T = table.clone().try_into().expect("every leaf was accepted by itself");
+    let mut findings = Findings::default();
+    values.validate(&mut findings);
+    for (key, problem) in findings {
+        if layers.is_ignored(&key) {
+            continue;
+        }
+        let source = sources.get(&key).cloned().unwrap_or(Source::Default);
+        let value = leaf(&table, &key).map(|value| shown(&key, value)).unwrap_or_default();
+        mistakes.push(Mistake { source, key, value, problem });
+    }
+    if mistakes.is_empty() {
+        Ok(Loaded { values, table, sources, ignored_sections: layers.ignored_sections.clone() })
+    } else {
+        Err(mistakes)
+    }
+}
+
+/// What a configuration checks beyond the type of each value.
+pub trait Validate {
+    /// Tells `findings` what is wrong, key by key.
+    fn validate(&self, findings: &mut Findings);
+}
+
+impl<T> Loaded<T> {
+    /// Where the value of a key came from.
+    pub fn source(&self, key: &str) -> Source {
+        self.sources.get(key).cloned().unwrap_or(Source::Default)
+    }
+}
+
+/// The effective values as TOML, each with its source; secrets masked.
+impl<T> fmt::Display for Loaded<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut section = String::new();
+        for (key, value) in leaves(&self.table, &self.table) {
+            let (owner, name) = key.rsplit_once('.').unwrap_or(("", &key));
+            if self.ignored_sections.contains(owner.split('.').next().unwrap_or_default()) {
+                continue;
+            }
+            if owner != section {
+                let gap = if section.is_empty() { "" } else { "\n" };
+                writeln!(f, "{gap}[{owner}]")?;
+                owner.clone_into(&mut section);
+            }
+            writeln!(f, "{:<52} # {}", format!("{name} = {}", shown(&key, &value)), self.source(&key))?;
+        }
+        Ok(())
+    }
+}
+
+impl Entry {
+    fn mistake(self, problem: String) -> Mistake {
+        let value = shown(&self.key, &self.value);
+        Mistake { source: self.source, key: self.key, value, problem }
+    }
+}
+
+/// Tries one leaf on top of the defaults, so that one bad value hides no other.
+fn accepted<T: DeserializeOwned>(schema: &Table, entry: &Entry) -> Result<Value, String> {
+    let value = entry.value_like(leaf(schema, &entry.key).expect("an entry's key is in the schema"))?;
+    let mut trial = schema.clone();
+    put(&mut trial, &entry.key, value.clone());
+    match serde_path_to_error::deserialize::<_, T>(Value::Table(trial)) {
+        Ok(_) => Ok(value),
+        Err(error) => Err(allowed(error.inner().message())),
+    }
+}
+
+/// A deserialiser's message in the words of an operator.
+fn allowed(message: &str) -> String {
+    let Some((_, expected)) = message.rsplit_once("expected ") else { return message.to_owned() };
+    let expected = expected.trim_end();
+    match expected {
+        "u16" => "a whole number from 0 to 65535 is expected".into(),
+        "u32" => "a whole number from 0 to 4294967295 is expected".into(),
+        "u64" | "usize" => "a whole number, not negative, is expected".into(),
+        "f64" => "a number is expected".into(),
+        "a boolean" => "true or false is expected".into(),
+        "a sequence" => "a list is expected, like [\"a\", \"b\"]".into(),
+        _ if message.contains("unknown variant") => {
+            format!("{} is expected", expected.replace("one of ", ""))
+        }
+        _ => format!("{expected} is expected"),
+    }
+}
+
+/// A value as it may be shown: secrets are masked whatever is wrong with them.
+fn shown(key: &str, value: &Value) -> String {
+    let name = key.rsplit('.').next().unwrap_or(key);
+    let is_secret = ["token", "secret", "dsn", "auth_key", "password"].contains(&name);
+    match value {
+        Value::String(text) if is_secret && !text.is_empty() => format!("\"{}\"", crate::secret::MASK),
+        _ => value.to_string(),
+    }
+}
+
+/// The file to read: the one named, else the first that exists of the usual two.
+///
+/// # Errors
+/// One clear mistake when a named file cannot be read.
+pub fn read_file(named: Option<&Path>) -> Result<Option<(PathBuf, String)>, Mistake> {
+    let usual = ["config.toml", "/etc/roomhub/config.toml"].map(Path::new);
+    let Some(path) = named.or_else(|| usual.into_iter().find(|path| path.exists())) else {
+        return Ok(None);
+    };
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some((path.to_owned(), text))),
+        Err(error) => Err(Mistake {
+            source: Source::File(path.to_owned()),
+            key: String::new(),
+            value: String::new(),
+            problem: format!("cannot be read: {error}"),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

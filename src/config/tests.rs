@@ -1,0 +1,147 @@
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::*;
+use crate::secret::Secret;
+use crate::time::human;
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Sample {
+    room: Room,
+    other: Other,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Room {
+    port: u16,
+    tolerance: f64,
+    origins: Vec<String>,
+    #[serde(with = "human")]
+    sweep: Duration,
+    token: Secret,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Other {
+    loud: bool,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self {
+            port: 3000,
+            tolerance: 3.0,
+            origins: vec!["*".into()],
+            sweep: Duration::from_secs(60),
+            token: Secret::default(),
+        }
+    }
+}
+
+impl Validate for Sample {
+    fn validate(&self, findings: &mut Findings) {
+        if self.room.tolerance < 0.0 {
+            findings.add("room.tolerance", "0 or more is expected");
+        }
+    }
+}
+
+fn layers(file: &str, environment: &[(&str, &str)], flags: &[(&'static str, &str, &'static str)]) -> Layers {
+    Layers {
+        file: Some(("test.toml".into(), file.into())),
+        environment: environment.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+        aliases: vec![
+            Alias { variable: "PORT", key: "room.port", unit: "" },
+            Alias { variable: "SWEEP", key: "room.sweep", unit: "ms" },
+        ],
+        flags: flags.iter().map(|(key, value, flag)| (*key, (*value).into(), *flag)).collect(),
+        ignored_sections: BTreeSet::new(),
+    }
+}
+
+fn mistakes(layers: &Layers) -> Vec<String> {
+    load::<Sample>(layers).expect_err("the configuration is wrong").iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn the_stronger_layer_wins_and_says_so() {
+    let file = "[room]\nport = 1\ntolerance = 2";
+    let loaded = load::<Sample>(&layers(file, &[("PORT", "2"), ("ROOMHUB_ROOM__PORT", "3")], &[])).unwrap();
+    assert_eq!(loaded.values.room.port, 3);
+    assert_eq!(loaded.source("room.port"), Source::Environment("ROOMHUB_ROOM__PORT".into()));
+    assert_eq!(loaded.source("room.tolerance"), Source::File("test.toml".into()));
+    assert_eq!(loaded.source("room.sweep"), Source::Default);
+
+    let loaded = load::<Sample>(&layers(file, &[("PORT", "2")], &[("room.port", "4", "--port")])).unwrap();
+    assert_eq!(loaded.values.room.port, 4);
+    assert_eq!(loaded.source("room.port"), Source::Flag("--port"));
+}
+
+#[test]
+fn text_from_variables_is_read_as_what_the_key_holds() {
+    let environment = [
+        ("SWEEP", "1500"),
+        ("ROOMHUB_ROOM__ORIGINS", "https://a, https://b"),
+        ("ROOMHUB_OTHER__LOUD", "true"),
+    ];
+    let values = load::<Sample>(&layers("", &environment, &[])).unwrap().values;
+    assert_eq!(values.room.sweep, Duration::from_millis(1500));
+    assert_eq!(values.room.origins, ["https://a", "https://b"]);
+    assert!(values.other.loud);
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_each_with_its_place_and_what_is_allowed() {
+    let file = "[room]\nport = 70000\nprot = 1\nsweep = 5\norigins = 1\n[nothing]\nx = 1";
+    let environment =
+        [("ROOMHUB_ROOM__TOLERANCE", "-1"), ("ROOMHUB_OTHER__LOUD", "maybe"), ("ROOMHUB_ROM__PORT", "1")];
+    let told = mistakes(&layers(file, &environment, &[("room.port", "abc", "--port")]));
+    expect_test::expect![[r#"
+        test.toml: nothing = { x = 1 }: unknown key; config.example.toml lists them all
+        test.toml: room.prot = 1: unknown key; did you mean room.port?
+        environment ROOMHUB_ROM__PORT: rom.port = "1": unknown key; did you mean room.port?
+        test.toml: room.origins = 1: a list is expected, like ["a", "b"]
+        test.toml: room.port = 70000: a whole number from 0 to 65535 is expected
+        test.toml: room.sweep = 5: a duration with its unit is expected, like "10s", "250ms" or "5m"
+        environment ROOMHUB_OTHER__LOUD: other.loud = "maybe": true or false is expected
+        flag --port: room.port = "abc": a whole number is expected
+        environment ROOMHUB_ROOM__TOLERANCE: room.tolerance = -1.0: 0 or more is expected"#]]
+    .assert_eq(&told.join("\n"));
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_one_mistake() {
+    let told = mistakes(&layers("[room\nport = 1", &[], &[]));
+    assert_eq!(told.len(), 1);
+    assert!(told[0].starts_with("test.toml: not TOML: "), "{}", told[0]);
+}
+
+#[test]
+fn sections_of_other_commands_are_neither_read_nor_checked() {
+    let mut layers = layers("[other]\nloud = 7", &[("ROOMHUB_OTHER__LOUD", "maybe")], &[]);
+    layers.ignored_sections.insert("other");
+    let loaded = load::<Sample>(&layers).unwrap();
+    assert!(!loaded.to_string().contains("loud"));
+}
+
+#[test]
+fn the_effective_values_are_printed_with_their_sources_and_without_secrets() {
+    let printed =
+        load::<Sample>(&layers("[room]\ntoken = \"hunter2\"", &[("PORT", "2")], &[])).unwrap().to_string();
+    expect_test::expect![[r#"
+        [other]
+        loud = false                                         # default
+
+        [room]
+        origins = ["*"]                                      # default
+        port = 2                                             # environment PORT
+        sweep = "1m"                                         # default
+        token = "********"                                   # test.toml
+        tolerance = 3.0                                      # default
+    "#]]
+    .assert_eq(&printed);
+}

@@ -1,0 +1,142 @@
+//! What a rule asks the world to do: words between the pure rooms and whoever owns the sockets.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+use serde_json::value::{RawValue, to_raw_value};
+
+/// One connected member, by the name its connection has on the wire.
+///
+/// Short enough to be copied: a broadcast to a thousand members is one `memcpy`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MemberId {
+    len: u8,
+    bytes: [u8; MemberId::MAX_BYTES],
+}
+
+impl MemberId {
+    /// The longest name that fits; socket ids have 16 bytes.
+    pub const MAX_BYTES: usize = 23;
+
+    /// The member of that name, if it is 1 to [`Self::MAX_BYTES`] bytes long.
+    pub fn new(name: &str) -> Option<Self> {
+        let source = name.as_bytes();
+        if source.is_empty() || source.len() > Self::MAX_BYTES {
+            return None;
+        }
+        let mut bytes = [0; Self::MAX_BYTES];
+        bytes[..source.len()].copy_from_slice(source);
+        Some(Self { len: source.len() as u8, bytes })
+    }
+
+    /// The name on the wire.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..usize::from(self.len)]).expect("a member's id is made from a str")
+    }
+}
+
+impl fmt::Debug for MemberId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for MemberId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for MemberId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for MemberId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = Cow::<str>::deserialize(deserializer)?;
+        Self::new(&name).ok_or_else(|| D::Error::custom("a member id of 1 to 23 bytes is expected"))
+    }
+}
+
+/// A named event with its payload, written once however many members get it.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    /// The event's name.
+    pub event: Cow<'static, str>,
+    /// Its one argument, as JSON text.
+    pub payload: Box<RawValue>,
+}
+
+impl Frame {
+    /// Writes `payload` down as the argument of `event`.
+    pub fn new(event: impl Into<Cow<'static, str>>, payload: &impl Serialize) -> Self {
+        let payload = to_raw_value(payload).expect("payloads have string keys and finite numbers");
+        Self { event: event.into(), payload }
+    }
+}
+
+/// One thing to be done.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// Send the frame to each of the members.
+    Emit {
+        /// Who gets it, each once.
+        to: Vec<MemberId>,
+        /// What they get.
+        frame: Frame,
+    },
+    /// Answer the event that is being handled, if its sender asked for an answer.
+    Ack(Option<Box<RawValue>>),
+    /// Count a request that was refused, under its code.
+    Refused(&'static str),
+}
+
+/// Things to be done, in order.
+#[derive(Debug, Default)]
+pub struct Effects(Vec<Effect>);
+
+impl Effects {
+    /// Nothing to do: the silence that a protocol asks for.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Sends `frame` to one member.
+    pub fn tell(&mut self, member: MemberId, frame: Frame) {
+        self.tell_all(vec![member], frame);
+    }
+
+    /// Sends `frame` to all of `to`; to nobody, it is no effect.
+    pub fn tell_all(&mut self, to: Vec<MemberId>, frame: Frame) {
+        if !to.is_empty() {
+            self.0.push(Effect::Emit { to, frame });
+        }
+    }
+
+    /// Acknowledges the event that is being handled, with no argument.
+    pub fn ack(&mut self) {
+        self.0.push(Effect::Ack(None));
+    }
+
+    /// Does what `later` says after all of this.
+    pub fn append(&mut self, later: Self) {
+        self.0.extend(later.0);
+    }
+
+    /// Counts a refusal under its code.
+    pub fn refused(&mut self, code: &'static str) {
+        self.0.push(Effect::Refused(code));
+    }
+}
+
+impl IntoIterator for Effects {
+    type Item = Effect;
+    type IntoIter = std::vec::IntoIter<Effect>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}

@@ -1,0 +1,87 @@
+//! Whose request it is: the peer, or the client that a trusted proxy names.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use http::HeaderMap;
+use ipnet::IpNet;
+
+/// Headers by which a proxy says that it forwards for somebody else.
+const FORWARDING: [&str; 3] = ["x-forwarded-for", "forwarded", "x-real-ip"];
+
+/// The network that a text names; a lone address is a network of one.
+pub fn network(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+}
+
+/// The address of the client, for limits and rules.
+///
+/// Reads `X-Forwarded-For` from the right, past every trusted proxy: what stands further left was
+/// written by the client itself. A peer that is no trusted proxy is the client, whatever it says.
+pub fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
+    if !is_trusted(&peer) {
+        return peer;
+    }
+    let mut client = peer;
+    let lines = headers.get_all("x-forwarded-for").iter().rev();
+    for hop in lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.rsplit(',')) {
+        let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
+        client = address.to_canonical();
+        if !is_trusted(&client) {
+            break;
+        }
+    }
+    client
+}
+
+/// Whether the request comes from this machine itself, not through a proxy on it.
+pub fn is_local(peer: IpAddr, headers: &HeaderMap) -> bool {
+    peer.is_loopback() && FORWARDING.iter().all(|name| !headers.contains_key(*name))
+}
+
+/// What limits count by: an IPv4 address, or the /64 that one IPv6 subscriber has.
+pub fn subscriber(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !(u128::MAX >> 64)).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen_from(peer: &str, forwarded: &[&str]) -> String {
+        let mut headers = HeaderMap::new();
+        for line in forwarded {
+            headers.append("x-forwarded-for", line.parse().unwrap());
+        }
+        let trusted = [network("10.0.0.0/8").unwrap(), network("192.0.2.7").unwrap()];
+        client(peer.parse().unwrap(), &headers, &trusted).to_string()
+    }
+
+    #[test]
+    fn a_stranger_cannot_choose_its_address() {
+        assert_eq!(seen_from("203.0.113.9", &["1.2.3.4"]), "203.0.113.9");
+    }
+
+    #[test]
+    fn a_trusted_proxy_names_the_client_and_what_the_client_wrote_is_ignored() {
+        assert_eq!(seen_from("10.0.0.1", &["6.6.6.6, 203.0.113.9, 192.0.2.7"]), "203.0.113.9");
+        assert_eq!(seen_from("10.0.0.1", &["6.6.6.6", "203.0.113.9"]), "203.0.113.9");
+    }
+
+    #[test]
+    fn nonsense_from_a_trusted_proxy_is_the_proxy_itself() {
+        assert_eq!(seen_from("10.0.0.1", &["nonsense"]), "10.0.0.1");
+        assert_eq!(seen_from("10.0.0.1", &[]), "10.0.0.1");
+    }
+
+    #[test]
+    fn one_ipv6_subscriber_is_one() {
+        let of = |text: &str| subscriber(text.parse().unwrap());
+        assert_eq!(of("2001:db8:1:2:3::4"), of("2001:db8:1:2:ffff::1"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+    }
+}

@@ -1,0 +1,143 @@
+//! Pages, scripts and sounds that are part of the program: typed, tagged, and served in parts where asked.
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::header::{
+    ACCEPT, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    IF_NONE_MATCH, RANGE, VARY,
+};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use rust_embed::RustEmbed;
+
+/// Scripts and styles from here alone; sound from anywhere, for that is what rooms share.
+const PAGE_POLICY: &str = "default-src 'self'; media-src * blob: data:; img-src 'self' data:; \
+    connect-src 'self' ws: wss:; style-src 'self'; script-src 'self'; frame-ancestors 'self'; base-uri 'none'";
+
+/// The embedded file at `path`, or 304 when the client has it; `None` if there is no such file.
+pub fn file<Folder: RustEmbed>(path: &str, headers: &HeaderMap) -> Option<Response> {
+    let file = Folder::get(path)?;
+    let tag = tag(&file.metadata.sha256_hash());
+    if has(headers, &tag) {
+        return Some((StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response());
+    }
+    let body = match file.data {
+        std::borrow::Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+        std::borrow::Cow::Owned(bytes) => Bytes::from(bytes),
+    };
+    let mut response = body.into_response();
+    let head = response.headers_mut();
+    head.insert(CONTENT_TYPE, HeaderValue::from_static(media_type(path)));
+    head.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    head.insert(ETAG, tag);
+    Some(response)
+}
+
+/// The embedded page at `path`, under a policy that lets nothing foreign run in it.
+pub fn page<Folder: RustEmbed>(path: &str, headers: &HeaderMap) -> Option<Response> {
+    let mut response = file::<Folder>(path, headers)?;
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE_POLICY));
+    response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
+    Some(response)
+}
+
+/// A sound, whole or in the part that a player asks for: without parts, browsers do not seek.
+pub fn media(bytes: &Bytes, media_type: &'static str, headers: &HeaderMap) -> Response {
+    let whole = bytes.len();
+    let part = headers.get(RANGE).and_then(|range| range.to_str().ok()).map(|range| byte_range(range, whole));
+    let mut response = match part {
+        None => bytes.clone().into_response(),
+        Some(Some((first, last))) => {
+            let mut response = (StatusCode::PARTIAL_CONTENT, bytes.slice(first..=last)).into_response();
+            let range =
+                HeaderValue::try_from(format!("bytes {first}-{last}/{whole}")).expect("digits are a header");
+            response.headers_mut().insert(CONTENT_RANGE, range);
+            response
+        }
+        Some(None) => {
+            let mut response = (StatusCode::RANGE_NOT_SATISFIABLE, Body::empty()).into_response();
+            let range = HeaderValue::try_from(format!("bytes */{whole}")).expect("digits are a header");
+            response.headers_mut().insert(CONTENT_RANGE, range);
+            return response;
+        }
+    };
+    let head = response.headers_mut();
+    head.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    head.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    head.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
+    response
+}
+
+/// Whether the client would rather see a page than JSON.
+pub fn prefers_html(headers: &HeaderMap) -> bool {
+    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let place = |media_type: &str| accept.find(media_type).unwrap_or(usize::MAX);
+    place("text/html") < place("application/json")
+}
+
+/// The first and last byte of a single range, if it lies within the whole.
+fn byte_range(range: &str, whole: usize) -> Option<(usize, usize)> {
+    let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
+    let (first, last) = match (first.trim(), last.trim()) {
+        ("", suffix) => {
+            (whole.checked_sub(suffix.parse().ok().filter(|n| *n > 0)?).unwrap_or(0), whole.checked_sub(1)?)
+        }
+        (first, "") => (first.parse().ok()?, whole.checked_sub(1)?),
+        (first, last) => (first.parse().ok()?, last.parse::<usize>().ok()?.min(whole.checked_sub(1)?)),
+    };
+    (first <= last && first < whole).then_some((first, last))
+}
+
+fn tag(hash: &[u8; 32]) -> HeaderValue {
+    let hex: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    HeaderValue::try_from(format!("\"{hex}\"")).expect("hex is a header value")
+}
+
+fn has(headers: &HeaderMap, tag: &HeaderValue) -> bool {
+    let known = headers.get(IF_NONE_MATCH).and_then(|tags| tags.to_str().ok()).unwrap_or_default();
+    // Compression weakens a tag: `W/"…"` is the same file.
+    known.split(',').any(|known| known.trim().trim_start_matches("W/").as_bytes() == tag.as_bytes())
+}
+
+fn media_type(path: &str) -> &'static str {
+    match path.rsplit_once('.').map_or("", |(_, extension)| extension) {
+        "html" => "text/html; charset=utf-8",
+        "js" | "mjs" => "text/javascript; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "json" => "application/json",
+        "wav" => "audio/wav",
+        _ => "text/plain; charset=utf-8",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_player_gets_the_part_it_asks_for() {
+        assert_eq!(byte_range("bytes=0-", 10), Some((0, 9)));
+        assert_eq!(byte_range("bytes=2-4", 10), Some((2, 4)));
+        assert_eq!(byte_range("bytes=2-400", 10), Some((2, 9)));
+        assert_eq!(byte_range("bytes=-3", 10), Some((7, 9)));
+        assert_eq!(byte_range("bytes=-30", 10), Some((0, 9)));
+        for nonsense in
+            ["bytes=10-", "bytes=5-4", "bytes=-0", "bytes=-", "items=0-1", "bytes=a-b", "bytes=0-1,3-4"]
+        {
+            assert_eq!(byte_range(nonsense, 10), None, "{nonsense}");
+        }
+        assert_eq!(byte_range("bytes=0-", 0), None);
+    }
+
+    #[test]
+    fn a_browser_prefers_the_page_and_a_program_does_not() {
+        let accepting =
+            |accept: &str| prefers_html(&HeaderMap::from_iter([(ACCEPT, accept.parse().unwrap())]));
+        assert!(accepting("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"));
+        assert!(!accepting("*/*"));
+        assert!(!accepting("application/json, text/html"));
+        assert!(!prefers_html(&HeaderMap::new()));
+    }
+}

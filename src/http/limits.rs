@@ -1,0 +1,173 @@
+//! How many connections a listener holds, in all and from one address, and how fast they may come.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use ipnet::IpNet;
+use metrics::Gauge;
+use parking_lot::Mutex;
+
+use super::Config;
+use super::address::subscriber;
+
+/// Why a connection is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The listener holds all it may.
+    Full,
+    /// That address holds all it may.
+    TooManyFromAddress,
+    /// That address connects too fast.
+    TooFast,
+}
+
+impl Refusal {
+    /// Its name in the metrics.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::TooManyFromAddress => "too_many_from_address",
+            Self::TooFast => "too_fast",
+        }
+    }
+}
+
+/// The door's book: who is in.
+pub struct ConnectionLimits {
+    max: usize,
+    max_per_address: usize,
+    exempt: Vec<IpNet>,
+    rate: DefaultKeyedRateLimiter<IpAddr>,
+    held: Mutex<Held>,
+    gauge: Gauge,
+}
+
+#[derive(Default)]
+struct Held {
+    total: usize,
+    by_address: HashMap<IpAddr, usize>,
+}
+
+/// The right to be connected, until dropped.
+pub struct Permit {
+    limits: Arc<ConnectionLimits>,
+    counted: Option<IpAddr>,
+}
+
+impl ConnectionLimits {
+    /// An empty book; `gauge` shows how many are in.
+    pub fn new(config: &Config, gauge: Gauge) -> Arc<Self> {
+        let per_second = NonZeroU32::new(config.connects_per_second).unwrap_or(NonZeroU32::MIN);
+        let burst = NonZeroU32::new(config.connect_burst).unwrap_or(NonZeroU32::MIN);
+        Arc::new(Self {
+            max: config.max_connections,
+            max_per_address: config.max_connections_per_address,
+            exempt: config.trusted_networks(),
+            rate: RateLimiter::keyed(Quota::per_second(per_second).allow_burst(burst)),
+            held: Mutex::default(),
+            gauge,
+        })
+    }
+
+    /// Lets a peer in, or says why not.
+    pub fn admit(self: &Arc<Self>, peer: IpAddr) -> Result<Permit, Refusal> {
+        let is_exempt = peer.is_loopback() || self.exempt.iter().any(|network| network.contains(&peer));
+        let counted = (!is_exempt).then(|| subscriber(peer));
+        if counted.is_some_and(|address| self.rate.check_key(&address).is_err()) {
+            return Err(Refusal::TooFast);
+        }
+        let mut held = self.held.lock();
+        if held.total >= self.max {
+            return Err(Refusal::Full);
+        }
+        if let Some(address) = counted {
+            let of_address = held.by_address.entry(address).or_default();
+            if *of_address >= self.max_per_address {
+                return Err(Refusal::TooManyFromAddress);
+            }
+            *of_address += 1;
+        }
+        held.total += 1;
+        self.gauge.set(held.total as f64);
+        drop(held);
+        Ok(Permit { limits: Arc::clone(self), counted })
+    }
+
+    /// Forgets addresses that have not connected lately.
+    pub fn forget_idle(&self) {
+        self.rate.retain_recent();
+        self.rate.shrink_to_fit();
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut held = self.limits.held.lock();
+        held.total -= 1;
+        self.limits.gauge.set(held.total as f64);
+        let Some(address) = self.counted else { return };
+        if let Some(of_address) = held.by_address.get_mut(&address) {
+            *of_address -= 1;
+            if *of_address == 0 {
+                held.by_address.remove(&address);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(max: usize, per_address: usize, burst: u32) -> Arc<ConnectionLimits> {
+        let config = Config {
+            max_connections: max,
+            max_connections_per_address: per_address,
+            connects_per_second: 1,
+            connect_burst: burst,
+            trusted_proxies: vec!["10.0.0.0/8".into()],
+            ..Config::default()
+        };
+        ConnectionLimits::new(&config, Gauge::noop())
+    }
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn one_address_cannot_take_every_place() {
+        let limits = limits(10, 2, 100);
+        let first = limits.admit(ip("203.0.113.1")).ok();
+        let _second = limits.admit(ip("203.0.113.1")).ok();
+        assert_eq!(limits.admit(ip("203.0.113.1")).err(), Some(Refusal::TooManyFromAddress));
+        assert!(limits.admit(ip("203.0.113.2")).is_ok());
+        drop(first);
+        assert!(limits.admit(ip("203.0.113.1")).is_ok());
+    }
+
+    #[test]
+    fn loopback_and_proxies_are_counted_only_in_all() {
+        let limits = limits(4, 1, 1);
+        let held: Vec<_> = ["127.0.0.1", "127.0.0.1", "10.0.0.1", "10.0.0.1"]
+            .map(|peer| limits.admit(ip(peer)).unwrap())
+            .into();
+        assert_eq!(limits.admit(ip("127.0.0.1")).err(), Some(Refusal::Full));
+        drop(held);
+        assert!(limits.admit(ip("127.0.0.1")).is_ok());
+        assert!(limits.held.lock().by_address.is_empty());
+    }
+
+    #[test]
+    fn an_address_that_connects_too_fast_is_refused() {
+        let limits = limits(10, 10, 3);
+        for _ in 0..3 {
+            assert!(limits.admit(ip("203.0.113.1")).is_ok());
+        }
+        assert_eq!(limits.admit(ip("203.0.113.1")).err(), Some(Refusal::TooFast));
+        assert!(limits.admit(ip("203.0.113.2")).is_ok());
+    }
+}

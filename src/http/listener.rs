@@ -1,0 +1,241 @@
+//! The accept loop: one task a connection, each under guard, with a time-out for every step before a request.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use axum::Router;
+use axum::body::Body;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt;
+use tracing::{debug, warn};
+
+use super::guard::{Connection, Guarded, StallLimit, Transport};
+use super::limits::{ConnectionLimits, Permit, Refusal};
+use super::{Config, tls};
+use crate::runtime::Context;
+use crate::runtime::systemd::ActivatedSockets;
+
+/// A pause after `accept` failed, most likely for want of files: time for some to be closed.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Addresses that connect no more are forgotten this often.
+const FORGET_EVERY: Duration = Duration::from_secs(60);
+
+/// What a connection that cannot be taken is told.
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\
+    Content-Type: application/json\r\nContent-Length: 31\r\n\r\n{\"error\":\"too many connections\"}";
+
+/// Connections of this process so far.
+static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
+
+/// A service's open port.
+pub struct Listener {
+    service: &'static str,
+    socket: TcpListener,
+    acceptor: Option<TlsAcceptor>,
+    config: Config,
+    limits: Arc<ConnectionLimits>,
+}
+
+/// What is needed to open a port, beside the service's own host and port.
+pub struct Opening<'a> {
+    /// Limits and time-outs.
+    pub network: &'a Config,
+    /// The certificate, if any.
+    pub tls: &'a tls::Config,
+    /// Sockets that systemd opened for us.
+    pub activated: &'a ActivatedSockets,
+}
+
+impl Listener {
+    /// Opens the port, or takes the socket that systemd opened.
+    ///
+    /// # Errors
+    /// One line that says what to do.
+    pub fn open(
+        service: &'static str,
+        host: &str,
+        port: u16,
+        opening: &Opening<'_>,
+        context: &Context,
+    ) -> Result<Self> {
+        let socket = match opening.activated.next() {
+            Some(socket) => socket,
+            None => bind(service, host, port, opening.network.backlog)?,
+        };
+        socket.set_nonblocking(true).context("a listening socket that does not block")?;
+        let gauge = metrics::gauge!("roomhub_connections", "service" => service);
+        Ok(Self {
+            service,
+            socket: TcpListener::from_std(socket).context("a listening socket")?,
+            acceptor: tls::acceptor(opening.tls, context)?,
+            config: opening.network.clone(),
+            limits: ConnectionLimits::new(opening.network, gauge),
+        })
+    }
+
+    /// Where it listens, with the port that the system chose for port 0.
+    pub fn address(&self) -> Result<SocketAddr> {
+        self.socket.local_addr().context("the address of a listening socket")
+    }
+
+    /// Whether it speaks TLS.
+    pub fn is_tls(&self) -> bool {
+        self.acceptor.is_some()
+    }
+
+    /// Serves `router` until the process stops.
+    pub fn serve(self, router: Router, context: &Context) {
+        let context_of_task = context.clone();
+        context.spawn(async move { self.accept_all(router, context_of_task).await });
+    }
+
+    async fn accept_all(self, router: Router, context: Context) {
+        let this = Arc::new(self);
+        let mut forget = tokio::time::interval(FORGET_EVERY);
+        loop {
+            tokio::select! {
+                biased;
+                () = context.stopping() => return,
+                _ = forget.tick() => this.limits.forget_idle(),
+                accepted = this.socket.accept() => match accepted {
+                    Ok((stream, peer)) => Self::admit(&this, stream, peer, &router, &context),
+                    Err(error) => {
+                        warn!(service = this.service, %error, "a connection could not be accepted");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
+                },
+            }
+        }
+    }
+
+    fn admit(this: &Arc<Self>, stream: TcpStream, peer: SocketAddr, router: &Router, context: &Context) {
+        match this.limits.admit(canonical(peer).ip()) {
+            Ok(permit) => {
+                let connection = Connection::new(
+                    CONNECTIONS.fetch_add(1, Ordering::Relaxed),
+                    canonical(peer),
+                    this.service,
+                );
+                let task =
+                    Arc::clone(this).converse(stream, connection, permit, router.clone(), context.clone());
+                context.spawn(task);
+            }
+            Err(refusal) => {
+                metrics::counter!("roomhub_connections_refused_total", "service" => this.service, "reason" => refusal.code())
+                    .increment(1);
+                debug!(service = this.service, %peer, reason = refusal.code(), "connection refused");
+                if this.acceptor.is_none() {
+                    context.spawn(refuse(stream, refusal));
+                }
+            }
+        }
+    }
+
+    /// One connection from its first byte to its last, or to its upgrade.
+    async fn converse(
+        self: Arc<Self>,
+        stream: TcpStream,
+        connection: Arc<Connection>,
+        permit: Permit,
+        router: Router,
+        context: Context,
+    ) {
+        // A socket that went away meanwhile fails at its first read.
+        let _ = stream.set_nodelay(true);
+        let transport = match &self.acceptor {
+            None => Transport::Plain(stream),
+            Some(acceptor) => match timeout(self.config.handshake_timeout, acceptor.accept(stream)).await {
+                Ok(Ok(stream)) => Transport::Tls(Box::new(stream)),
+                Ok(Err(error)) => return debug!(peer = %connection.peer, %error, "TLS handshake failed"),
+                Err(_) => return debug!(peer = %connection.peer, "TLS handshake timed out"),
+            },
+        };
+        let limit = StallLimit {
+            timeout: self.config.stall_timeout,
+            progress_bytes: self.config.stall_progress_bytes,
+        };
+        let io = Guarded::new(transport, Arc::clone(&connection), limit, permit, context.token());
+        let service = service_fn(move |request| answer(request, Arc::clone(&connection), router.clone()));
+        let http = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.config.header_timeout)
+            .serve_connection(TokioIo::new(io), service)
+            .with_upgrades();
+        let mut http = std::pin::pin!(http);
+        let ended = tokio::select! {
+            ended = http.as_mut() => ended,
+            () = context.stopping() => {
+                http.as_mut().graceful_shutdown();
+                http.await
+            }
+        };
+        if let Err(error) = ended {
+            debug!(%error, "connection ended");
+        }
+    }
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    connection: Arc<Connection>,
+    router: Router,
+) -> Result<Response<Body>, Infallible> {
+    let mut request = request.map(Body::new);
+    request.extensions_mut().insert(connection);
+    router.oneshot(request).await
+}
+
+/// Says that there is no room, without waiting for somebody who does not listen.
+async fn refuse(mut stream: TcpStream, _: Refusal) {
+    let _ = timeout(Duration::from_secs(1), stream.write_all(FULL)).await;
+    let _ = timeout(Duration::from_secs(1), stream.shutdown()).await;
+}
+
+fn bind(service: &str, host: &str, port: u16, backlog: i32) -> Result<std::net::TcpListener> {
+    let mut addresses = (host, port).to_socket_addrs().with_context(|| {
+        format!("[{service}] host = {host:?}: not an address of this machine; try 0.0.0.0 or 127.0.0.1")
+    })?;
+    let Some(address) = addresses.next() else { bail!("[{service}] host = {host:?}: has no address") };
+    let listen = || -> io::Result<std::net::TcpListener> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
+        if address.is_ipv6() {
+            socket.set_only_v6(false)?;
+        }
+        socket.bind(&address.into())?;
+        socket.listen(backlog)?;
+        Ok(socket.into())
+    };
+    listen().map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => anyhow::anyhow!(
+            "{service}: {address} is in use by another program; stop it or choose another port with --port"
+        ),
+        io::ErrorKind::PermissionDenied => anyhow::anyhow!(
+            "{service}: no permission to listen on {address}; choose a port from 1024 on, or grant CAP_NET_BIND_SERVICE"
+        ),
+        io::ErrorKind::AddrNotAvailable => {
+            anyhow::anyhow!("{service}: {address} is not an address of this machine; try --host 0.0.0.0")
+        }
+        _ => anyhow::anyhow!("{service}: cannot listen on {address}: {error}"),
+    })
+}
+
+/// An IPv4 peer of a dual-stack socket, as IPv4.
+fn canonical(peer: SocketAddr) -> SocketAddr {
+    SocketAddr::new(IpAddr::to_canonical(&peer.ip()), peer.port())
+}

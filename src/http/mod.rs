@@ -1,0 +1,99 @@
+//! HTTP as every service speaks it: how it listens, what stands around its routes.
+
+pub mod address;
+pub mod assets;
+pub mod guard;
+pub mod limits;
+pub mod listener;
+pub mod origin;
+pub mod routes;
+pub mod tls;
+pub mod upgrade;
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use crate::config::Findings;
+use crate::time::human;
+
+/// `[network]`: limits and time-outs of every listener.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Reverse proxies whose `X-Forwarded-For` is believed, as addresses or networks.
+    pub trusted_proxies: Vec<String>,
+    /// Connections a service holds at most; one more is answered 503.
+    pub max_connections: usize,
+    /// Connections from one address (IPv6: one /64); loopback and trusted proxies are exempt.
+    pub max_connections_per_address: usize,
+    /// New connections a second from one address, exempt as above.
+    pub connects_per_second: u32,
+    /// Connections one address may open at once before that rate counts.
+    pub connect_burst: u32,
+    /// Connections that may wait for `accept`, as far as the kernel allows.
+    pub backlog: i32,
+    /// A request's head must be here within this time; so long may a connection also idle between requests.
+    #[serde(with = "human")]
+    pub header_timeout: Duration,
+    /// A TLS handshake must be done within this time.
+    #[serde(with = "human")]
+    pub handshake_timeout: Duration,
+    /// A request's body must be here within this time.
+    #[serde(with = "human")]
+    pub body_timeout: Duration,
+    /// A blocked connection that takes less than `stall_progress_bytes` in this time is cut.
+    #[serde(with = "human")]
+    pub stall_timeout: Duration,
+    /// What a reader must take within `stall_timeout` once it is behind.
+    pub stall_progress_bytes: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            trusted_proxies: Vec::new(),
+            max_connections: 10_000,
+            max_connections_per_address: 1_000,
+            connects_per_second: 100,
+            connect_burst: 1_000,
+            backlog: 4096,
+            header_timeout: Duration::from_secs(10),
+            handshake_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            stall_timeout: Duration::from_secs(10),
+            stall_progress_bytes: 64 * 1024,
+        }
+    }
+}
+
+impl Config {
+    /// Checks limits and networks.
+    pub fn validate(&self, findings: &mut Findings) {
+        findings.at_least_one("network.max_connections", self.max_connections);
+        findings.at_least_one("network.max_connections_per_address", self.max_connections_per_address);
+        findings.at_least_one("network.connects_per_second", self.connects_per_second as usize);
+        findings.at_least_one("network.connect_burst", self.connect_burst as usize);
+        findings.not_zero("network.header_timeout", self.header_timeout);
+        findings.not_zero("network.handshake_timeout", self.handshake_timeout);
+        findings.not_zero("network.body_timeout", self.body_timeout);
+        findings.not_zero("network.stall_timeout", self.stall_timeout);
+        if self.backlog < 1 {
+            findings.add("network.backlog", "at least 1 is expected");
+        }
+        for proxy in &self.trusted_proxies {
+            if address::network(proxy).is_none() {
+                findings.add(
+                    "network.trusted_proxies",
+                    format!("{proxy:?}: an address or a network like \"10.0.0.0/8\" is expected"),
+                );
+            }
+        }
+    }
+
+    /// The trusted proxies as networks.
+    pub fn trusted_networks(&self) -> Vec<IpNet> {
+        self.trusted_proxies.iter().filter_map(|proxy| address::network(proxy)).collect()
+    }
+}

@@ -1,0 +1,116 @@
+//! What stands around every service's own routes: probes, metrics, headers, errors in JSON.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Extension, Json, Router};
+use http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde_json::json;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::trace::TraceLayer;
+use tracing::debug_span;
+
+use super::address::is_local;
+use super::guard::Connection;
+use super::origin::AllowedOrigins;
+use crate::metrics;
+use crate::runtime::Context;
+use crate::secret::Secret;
+
+/// Bodies of ordinary requests; Socket.IO's polls have their own limit.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// Who may read the metrics.
+#[derive(Clone)]
+struct Probes {
+    context: Context,
+    metrics_token: Arc<Secret>,
+}
+
+/// Adds to a service's routes what all services have.
+pub fn surround(
+    routes: Router,
+    origins: &AllowedOrigins,
+    metrics_token: Secret,
+    context: &Context,
+) -> Router {
+    let probes = Probes { context: context.clone(), metrics_token: Arc::new(metrics_token) };
+    let fixed = |name: HeaderName, value: &'static str| {
+        SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+    };
+    Router::new()
+        .route("/livez", get(|| async { "ok" }))
+        .route("/readyz", get(readiness))
+        .route("/metrics", get(figures))
+        .with_state(probes)
+        .merge(routes)
+        .fallback(|| async { error(StatusCode::NOT_FOUND, "not found") })
+        .method_not_allowed_fallback(|| async { error(StatusCode::METHOD_NOT_ALLOWED, "method not allowed") })
+        .layer(CompressionLayer::new())
+        .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
+        .layer(origins.cors())
+        .layer(fixed(X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(fixed(X_FRAME_OPTIONS, "SAMEORIGIN"))
+        .layer(fixed(REFERRER_POLICY, "no-referrer"))
+        .layer(fixed(HeaderName::from_static("cross-origin-opener-policy"), "same-origin"))
+        .layer(fixed(HeaderName::from_static("cross-origin-resource-policy"), "cross-origin"))
+        .layer(fixed(HeaderName::from_static("x-permitted-cross-domain-policies"), "none"))
+        .layer(CatchPanicLayer::custom(|_| error(StatusCode::INTERNAL_SERVER_ERROR, "internal error")))
+        .layer(TraceLayer::new_for_http().make_span_with(span))
+        .layer(PropagateRequestIdLayer::x_request_id())
+        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+}
+
+/// An error as JSON.
+pub fn error(status: StatusCode, message: &str) -> Response {
+    (status, Json(json!({ "error": message }))).into_response()
+}
+
+/// JSON that was written already, never to be cached.
+pub fn json_text(text: impl Into<axum::body::Body>) -> Response {
+    let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
+    (headers, text.into()).into_response()
+}
+
+async fn readiness(State(probes): State<Probes>) -> Response {
+    if probes.context.is_stopping() {
+        return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "5")], "stopping").into_response();
+    }
+    "ready".into_response()
+}
+
+async fn figures(
+    State(probes): State<Probes>,
+    Extension(connection): Extension<Arc<Connection>>,
+    headers: HeaderMap,
+) -> Response {
+    if !is_local(connection.peer.ip(), &headers)
+        && !bearer(&headers).is_some_and(|word| probes.metrics_token.is(word))
+    {
+        return error(StatusCode::UNAUTHORIZED, "metrics are for this machine, or for [metrics] token");
+    }
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], metrics::render()).into_response()
+}
+
+/// The word of an `Authorization: Bearer` header.
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ").map(str::trim)
+}
+
+/// The path alone: queries may carry keys.
+fn span(request: &Request) -> tracing::Span {
+    let id =
+        request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok()).unwrap_or("");
+    let connection = request.extensions().get::<Arc<Connection>>().map_or(0, |connection| connection.id);
+    debug_span!("request", id, connection, method = %request.method(), path = request.uri().path())
+}

@@ -1,0 +1,126 @@
+//! Certificates: read at the start, read again on SIGHUP and when the files change; open connections stay.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use arc_swap::ArcSwap;
+use notify::{RecursiveMode, Watcher};
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+use tokio_rustls::TlsAcceptor;
+use tracing::{error, info, warn};
+
+use crate::config::Findings;
+use crate::runtime::Context;
+
+/// `[tls]`: without a certificate, listeners speak plain HTTP.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The certificate chain, as a PEM file.
+    pub cert: String,
+    /// Its private key, as a PEM file.
+    pub key: String,
+}
+
+impl Config {
+    /// Whether listeners speak TLS.
+    pub fn is_on(&self) -> bool {
+        !self.cert.is_empty()
+    }
+
+    /// Checks that the two come together.
+    pub fn validate(&self, findings: &mut Findings) {
+        match (self.cert.is_empty(), self.key.is_empty()) {
+            (true, false) => findings.add("tls.cert", "the certificate that belongs to tls.key is expected"),
+            (false, true) => findings.add("tls.key", "the private key that belongs to tls.cert is expected"),
+            _ => {}
+        }
+    }
+}
+
+/// The certificate in use.
+#[derive(Debug)]
+struct Current(ArcSwap<CertifiedKey>);
+
+impl ResolvesServerCert for Current {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.load_full())
+    }
+}
+
+/// Reads the certificate and keeps it fresh; `None` when TLS is off.
+pub fn acceptor(config: &Config, context: &Context) -> Result<Option<TlsAcceptor>> {
+    if !config.is_on() {
+        return Ok(None);
+    }
+    let current = Arc::new(Current(ArcSwap::from_pointee(read(config)?)));
+    keep_fresh(config.clone(), Arc::clone(&current), context);
+    let mut server = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .context("TLS versions")?
+        .with_no_client_auth()
+        .with_cert_resolver(current);
+    server.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Some(TlsAcceptor::from(Arc::new(server))))
+}
+
+fn read(config: &Config) -> Result<CertifiedKey> {
+    let chain = CertificateDer::pem_file_iter(&config.cert)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .with_context(|| format!("[tls] cert = {:?}", config.cert))?;
+    let key =
+        PrivateKeyDer::from_pem_file(&config.key).with_context(|| format!("[tls] key = {:?}", config.key))?;
+    CertifiedKey::from_der(chain, key, &ring::default_provider())
+        .with_context(|| format!("[tls] cert = {:?} and key = {:?}", config.cert, config.key))
+}
+
+/// Reads the files again when asked to or when their folders change; a bad pair leaves the old one in use.
+fn keep_fresh(config: Config, current: Arc<Current>, context: &Context) {
+    let (changed, mut changes) = mpsc::channel(1);
+    let watcher = watch(&config, changed);
+    let mut reloads = context.reloads();
+    let stop = context.clone();
+    context.spawn(async move {
+        let _watcher = watcher;
+        loop {
+            tokio::select! {
+                _ = reloads.changed() => {}
+                Some(()) = changes.recv() => {}
+                () = stop.stopping() => return,
+            }
+            match read(&config) {
+                Ok(pair) if pair.cert == current.0.load().cert => {}
+                Ok(pair) => {
+                    current.0.store(Arc::new(pair));
+                    info!(cert = config.cert, "certificate read again");
+                }
+                Err(error) => error!(error = format!("{error:#}"), "the new certificate is not used"),
+            }
+        }
+    });
+}
+
+/// Watches the folders, for certificates are replaced by renaming.
+fn watch(config: &Config, changed: mpsc::Sender<()>) -> Option<notify::RecommendedWatcher> {
+    let notice = move |_: notify::Result<notify::Event>| {
+        // A full channel already holds the notice.
+        let _ = changed.try_send(());
+    };
+    let watch = || -> notify::Result<_> {
+        let mut watcher = notify::recommended_watcher(notice)?;
+        for file in [&config.cert, &config.key] {
+            let folder = Path::new(file).parent().filter(|folder| !folder.as_os_str().is_empty());
+            watcher.watch(folder.unwrap_or(Path::new(".")), RecursiveMode::NonRecursive)?;
+        }
+        Ok(watcher)
+    };
+    watch().inspect_err(|error| warn!(%error, "certificates are not watched; SIGHUP reads them again")).ok()
+}

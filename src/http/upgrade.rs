@@ -1,0 +1,74 @@
+//! From HTTP to WebSocket on the same connection, handing out the guarded connection itself.
+
+use std::io;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use super::guard::Guarded;
+
+/// A WebSocket that has been agreed on: the answer to send, and the connection to wait for.
+pub struct Upgrade {
+    /// 101 with the accept key.
+    pub response: Response,
+    pending: OnUpgrade,
+}
+
+impl Upgrade {
+    /// Agrees to a proper request for a WebSocket.
+    ///
+    /// # Errors
+    /// The 400 or 426 to answer with.
+    pub fn agree(request: &mut Request<Body>) -> Result<Self, Box<Response>> {
+        let headers = request.headers();
+        let asks = request.method() == Method::GET
+            && names(headers, UPGRADE, "websocket")
+            && names(headers, CONNECTION, "upgrade");
+        if !asks {
+            return Err(Box::new(StatusCode::UPGRADE_REQUIRED.into_response()));
+        }
+        let version = headers.get(SEC_WEBSOCKET_VERSION).map(HeaderValue::as_bytes);
+        let (Some(b"13"), Some(key)) = (version, headers.get(SEC_WEBSOCKET_KEY)) else {
+            return Err(Box::new(StatusCode::BAD_REQUEST.into_response()));
+        };
+        let accept =
+            HeaderValue::try_from(derive_accept_key(key.as_bytes())).expect("base64 is a header value");
+        let pending = hyper::upgrade::on(request);
+        let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
+        let head = response.headers_mut();
+        head.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        head.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        head.insert(SEC_WEBSOCKET_ACCEPT, accept);
+        Ok(Self { response, pending })
+    }
+
+    /// Splits off the answer; the rest resolves once it has been sent.
+    pub fn into_parts(self) -> (Response, impl Future<Output = io::Result<Guarded>>) {
+        let pending = self.pending;
+        let connection = async move {
+            let upgraded = pending.await.map_err(io::Error::other)?;
+            let parts = upgraded
+                .downcast::<TokioIo<Guarded>>()
+                .map_err(|_| io::Error::other("every connection is accepted under guard"))?;
+            let mut connection = parts.io.into_inner();
+            connection.unread(parts.read_buf);
+            Ok(connection)
+        };
+        (self.response, connection)
+    }
+}
+
+/// Whether a header lists a token, in any case.
+fn names(headers: &HeaderMap, header: http::HeaderName, token: &str) -> bool {
+    let values = headers.get_all(header);
+    values
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|value| value.trim().eq_ignore_ascii_case(token))
+}

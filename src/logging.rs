@@ -1,0 +1,111 @@
+//! The log: one start, to the terminal, as JSON, or natively to the journal; its level can change while running.
+
+use std::io::{self, IsTerminal};
+use std::str::FromStr;
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+use tracing::info;
+use tracing_subscriber::filter::EnvFilter;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::registry::Registry;
+use tracing_subscriber::reload;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::config::Findings;
+
+/// `[log]`: how much, and in which form.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// `error`, `warn`, `info`, `debug`, `trace`, or directives like `info,roomhub::music=debug`.
+    pub level: String,
+    /// Text for people, JSON for machines.
+    pub format: Format,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { level: "info".into(), format: Format::Text }
+    }
+}
+
+impl Config {
+    /// Checks the level's spelling.
+    pub fn validate(&self, findings: &mut Findings) {
+        if EnvFilter::from_str(&self.level).is_err() || self.level.trim().is_empty() {
+            findings
+                .add("log.level", "error, warn, info, debug, trace, or target=level directives are expected");
+        }
+    }
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Text on a terminal; native fields when systemd's journal reads.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The running log's level.
+pub struct LogLevel {
+    handle: reload::Handle<EnvFilter, Registry>,
+    configured: String,
+    is_debugging: bool,
+}
+
+impl LogLevel {
+    /// Changes the level to the one now configured.
+    pub fn configure(&mut self, level: &str) {
+        level.clone_into(&mut self.configured);
+        self.is_debugging = false;
+        self.apply(level);
+    }
+
+    /// Logs at debug level, or goes back to the configured level.
+    pub fn toggle_debug(&mut self) {
+        self.is_debugging = !self.is_debugging;
+        let level = if self.is_debugging { "info,roomhub=debug".to_owned() } else { self.configured.clone() };
+        self.apply(&level);
+    }
+
+    fn apply(&self, level: &str) {
+        let Ok(filter) = EnvFilter::from_str(level) else { return };
+        if self.handle.reload(filter).is_ok() {
+            info!(level, "log level changed");
+        }
+    }
+}
+
+/// Starts the log; `to_journal` when the journal reads our standard error.
+pub fn start(config: &Config, to_journal: bool) -> Result<LogLevel> {
+    let filter = EnvFilter::from_str(&config.level).context("[log] level")?;
+    let (filter, handle) = reload::Layer::new(filter);
+    let layer = match config.format {
+        Format::Json => tracing_subscriber::fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .with_writer(io::stderr)
+            .boxed(),
+        Format::Text if to_journal => {
+            tracing_journald::layer().context("the journal cannot be reached")?.boxed()
+        }
+        Format::Text => tracing_subscriber::fmt::layer()
+            .with_target(false)
+            .with_ansi(io::stderr().is_terminal())
+            .with_writer(io::stderr)
+            .boxed(),
+    };
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(layer)
+        .with(sentry::integrations::tracing::ErrorLayer::new())
+        .try_init()
+        .context("the log is started once")?;
+    Ok(LogLevel { handle, configured: config.level.clone(), is_debugging: false })
+}

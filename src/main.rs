@@ -1,0 +1,21 @@
+//! `roomhub`: reads the command line, runs what it asks for, ends with the exit code that says how it went.
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use roomhub::cli::{Cli, Command};
+use roomhub::process;
+use roomhub::settings::Service;
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Music(command) => process::serve(command.request(Service::Music)),
+        Command::All(command) => process::serve(command.request()),
+        Command::Check(command) => process::check(command.config.as_deref()),
+        Command::Health { url } => process::health(&url),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "roomhub", &mut std::io::stdout());
+            ExitCode::SUCCESS
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Counters for Prometheus: what is counted, under which name, and who may read it.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use serde::{Deserialize, Serialize};
+
+use crate::config::Findings;
+use crate::runtime::Context;
+use crate::secret::Secret;
+
+/// Samples of a histogram are folded into its buckets this often.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Upper bounds of the emit latency's buckets, in seconds: from a lone frame to a room in trouble.
+const EMIT_BUCKETS: [f64; 11] =
+    [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.25, 1.0];
+
+static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// `[metrics]`: who may read `/metrics` beside this machine itself.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Whoever brings it as a bearer token may read; empty lets only loopback in.
+    pub token: Secret,
+    /// A file that holds the token, instead of `token`.
+    pub token_file: String,
+}
+
+impl Config {
+    /// The token, from wherever it is.
+    pub fn token(&self) -> Result<Secret> {
+        if self.token_file.is_empty() {
+            return Ok(self.token.clone());
+        }
+        let word = std::fs::read_to_string(&self.token_file)
+            .with_context(|| format!("[metrics] token_file = {:?}", self.token_file))?;
+        Ok(Secret::new(word.trim()))
+    }
+
+    /// Checks that there is one token at most.
+    pub fn validate(&self, findings: &mut Findings) {
+        if self.token.is_set() && !self.token_file.is_empty() {
+            findings.add("metrics.token_file", "set either token or token_file, not both");
+        }
+    }
+}
+
+/// Starts counting, once for the process.
+pub fn start(context: &Context) -> Result<()> {
+    let builder = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Full("roomhub_emit_latency_seconds".into()), &EMIT_BUCKETS)?;
+    let recorder = builder.build_recorder();
+    let handle = recorder.handle();
+    metrics::set_global_recorder(recorder).context("metrics are started once")?;
+    RECORDER.get_or_init(|| handle.clone());
+    describe();
+    let stop = context.clone();
+    context.spawn(async move {
+        let mut beat = tokio::time::interval(UPKEEP);
+        loop {
+            tokio::select! {
+                _ = beat.tick() => handle.run_upkeep(),
+                () = stop.stopping() => return,
+            }
+        }
+    });
+    Ok(())
+}
+
+/// All figures in Prometheus' text format; empty before [`start`].
+pub fn render() -> String {
+    metrics_process::Collector::new("roomhub_").collect();
+    RECORDER.get().map(PrometheusHandle::render).unwrap_or_default()
+}
+
+fn describe() {
+    metrics_process::Collector::new("roomhub_").describe();
+    describe_gauge!("roomhub_connections", "Open connections, by service");
+    describe_counter!("roomhub_connections_refused_total", "Connections refused, by service and reason");
+    describe_counter!(
+        "roomhub_connections_killed_total",
+        "Connections cut by the server, by service and reason"
+    );
+    describe_gauge!("roomhub_rooms", "Rooms that exist, by service");
+    describe_gauge!("roomhub_members", "Connected members, by service");
+    describe_gauge!("roomhub_seated_members", "Members that sit in a room, by service");
+    describe_counter!("roomhub_events_in_total", "Events from members, by service");
+    describe_counter!("roomhub_events_out_total", "Events sent to members, by service");
+    describe_counter!(
+        "roomhub_events_dropped_total",
+        "Events from members not handled, by service and reason"
+    );
+    describe_counter!("roomhub_refusals_total", "Requests of members refused, by service and code");
+    describe_histogram!(
+        "roomhub_emit_latency_seconds",
+        Unit::Seconds,
+        "From an event's arrival to its effects being queued for every recipient, by service"
+    );
+    describe_counter!("roomhub_panics_total", "Tasks that panicked and were ended");
+}

@@ -1,0 +1,341 @@
+//! All listening rooms, and who sits where. Pure: time comes in with each event, frames go out as effects.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+
+use super::Config;
+use super::fields::GivenRoom;
+use super::protocol::{ClientEvent, Dialect, Refusal, RoomId, RoomReport, ServerEvent, Track};
+use super::room::{DriftLimit, Occupancy, Room, Seat};
+use crate::effect::{Effects, MemberId};
+use crate::socketio::{self, Census};
+use crate::time::{Seconds, Timestamp};
+
+/// Every room and every connected member.
+pub struct Hub {
+    rooms: HashMap<RoomId, Room>,
+    members: HashMap<MemberId, Member>,
+    limits: Limits,
+    sweep_at: Timestamp,
+    n_seated: usize,
+}
+
+/// What the rules go by.
+struct Limits {
+    rooms: usize,
+    members_per_room: usize,
+    sweep_interval: Duration,
+    drift: DriftLimit,
+    host_comeback: Duration,
+}
+
+/// A connected member, in a room or not.
+struct Member {
+    address: IpAddr,
+    /// Fixed by the first event that tells.
+    dialect: Option<Dialect>,
+    is_page: bool,
+    name: Option<String>,
+    room: Option<RoomId>,
+}
+
+impl Member {
+    fn seat(&self, id: MemberId) -> Seat {
+        Seat::new(id, self.dialect.unwrap_or_default(), self.address, self.is_page, self.name.clone())
+    }
+}
+
+impl Hub {
+    /// No rooms yet.
+    pub fn new(config: &Config, now: Timestamp) -> Self {
+        Self {
+            rooms: HashMap::new(),
+            members: HashMap::new(),
+            limits: Limits {
+                rooms: config.max_rooms,
+                members_per_room: config.max_users_per_room,
+                sweep_interval: config.room_cleanup_interval,
+                drift: DriftLimit {
+                    tolerance_secs: config.drift_correction_secs,
+                    interval: config.drift_correction_interval,
+                },
+                host_comeback: config.host_comeback,
+            },
+            sweep_at: now + config.room_cleanup_interval,
+            n_seated: 0,
+        }
+    }
+
+    /// How many rooms there are.
+    pub fn n_rooms(&self) -> usize {
+        self.rooms.len()
+    }
+
+    /// How many members sit in rooms.
+    pub fn n_seated(&self) -> usize {
+        self.n_seated
+    }
+
+    /// What HTTP tells of a room.
+    pub fn report(&self, id: &RoomId, now: Timestamp) -> Option<RoomReport> {
+        self.rooms.get(id).map(|room| room.report(now))
+    }
+
+    /// What HTTP tells of all rooms.
+    pub fn reports(&self, now: Timestamp) -> Vec<RoomReport> {
+        self.rooms.values().map(|room| room.report(now)).collect()
+    }
+
+    /// The room of that name, for whoever checks invariants.
+    pub fn room(&self, id: &RoomId) -> Option<&Room> {
+        self.rooms.get(id)
+    }
+
+    /// Where a member sits.
+    pub fn room_of(&self, member: MemberId) -> Option<&RoomId> {
+        self.members.get(&member)?.room.as_ref()
+    }
+
+    fn obey(&mut self, from: MemberId, event: ClientEvent, now: Timestamp) -> Effects {
+        match event {
+            ClientEvent::CreateRoom { room, track, position } => {
+                self.create(from, room, track, position, now)
+            }
+            ClientEvent::JoinRoom { room } => self.join(from, room, now),
+            ClientEvent::LeaveRoom { room } => self.leave_room(from, room, now),
+            ClientEvent::GetRoomState { room } => self.tell_state(from, room, now),
+            ClientEvent::Introduce { name } => self.introduce(from, name, now),
+            ClientEvent::TimePing { client_time } => {
+                let mut effects = Effects::none();
+                effects.tell(from, ServerEvent::TimePong { client_time, now }.frame(Dialect::Kebab));
+                effects
+            }
+            ClientEvent::TrackChange { room, track: Some(track) } => {
+                self.in_own_room(from, &room, |room| room.change_track(from, track, now))
+            }
+            ClientEvent::Play { room, position } => {
+                self.in_own_room(from, &room, |room| room.play(from, position, now))
+            }
+            ClientEvent::Pause { room, position } => {
+                self.in_own_room(from, &room, |room| room.pause(from, position, now))
+            }
+            ClientEvent::Seek { room, position: Some(position) } => {
+                self.in_own_room(from, &room, |room| room.seek(from, position, now))
+            }
+            ClientEvent::SyncProgress { room, position: Some(position) } => {
+                let drift = self.limits.drift;
+                self.in_own_room(from, &room, |room| room.report_progress(from, position, drift, now))
+            }
+            ClientEvent::PlaylistUpdate { room, playlist: Some(playlist) } => {
+                self.in_own_room(from, &room, |room| room.update_playlist(from, playlist))
+            }
+            ClientEvent::TrackChange { track: None, .. }
+            | ClientEvent::Seek { position: None, .. }
+            | ClientEvent::SyncProgress { position: None, .. }
+            | ClientEvent::PlaylistUpdate { playlist: None, .. } => Effects::none(),
+        }
+    }
+
+    fn create(
+        &mut self,
+        from: MemberId,
+        room: GivenRoom,
+        track: Option<Track>,
+        position: Option<Seconds>,
+        now: Timestamp,
+    ) -> Effects {
+        let id = match room {
+            GivenRoom::Missing => return self.refuse(from, Refusal::RoomIdRequired),
+            GivenRoom::Invalid => return self.refuse(from, Refusal::InvalidRoomId),
+            GivenRoom::Valid(id) => id,
+        };
+        let Some(member) = self.members.get(&from) else { return Effects::none() };
+        let seat = member.seat(from);
+        if let Some(room) = self.rooms.get(&id) {
+            if room.host() == from {
+                return room.confirm_host(now);
+            }
+            if !room.expects_host_from(member.address, self.limits.host_comeback, now) {
+                return self.refuse(from, Refusal::RoomExists);
+            }
+            let is_member = member.room.as_ref() == Some(&id);
+            if !is_member && room.n_members() >= self.limits.members_per_room {
+                return self.refuse(from, Refusal::RoomFull);
+            }
+            let mut effects = self.leave_other(from, &id, now);
+            self.take_seat(from, &id);
+            if let Some(room) = self.rooms.get_mut(&id) {
+                effects.append(room.welcome_back(seat, track, position, now));
+            }
+            return effects;
+        }
+        if self.rooms.len() >= self.limits.rooms {
+            return self.refuse(from, Refusal::TooManyRooms);
+        }
+        let mut effects = self.leave_other(from, &id, now);
+        let (room, opened) = Room::open(id.clone(), seat, track, position.unwrap_or_default(), now);
+        self.take_seat(from, &id);
+        self.rooms.insert(id, room);
+        effects.append(opened);
+        effects
+    }
+
+    fn join(&mut self, from: MemberId, room: GivenRoom, now: Timestamp) -> Effects {
+        let Some(member) = self.members.get(&from) else { return Effects::none() };
+        let id = match room {
+            // The deployed player joins nothing when its page loads, and leaves on any error.
+            GivenRoom::Missing if member.dialect == Some(Dialect::Kebab) => return Effects::none(),
+            GivenRoom::Missing => return self.refuse(from, Refusal::RoomIdRequired),
+            GivenRoom::Invalid => return self.refuse(from, Refusal::InvalidRoomId),
+            GivenRoom::Valid(id) => id,
+        };
+        let Some(room) = self.rooms.get(&id) else { return self.refuse(from, Refusal::RoomNotFound) };
+        let is_member = member.room.as_ref() == Some(&id);
+        if !is_member && room.n_members() >= self.limits.members_per_room {
+            return self.refuse(from, Refusal::RoomFull);
+        }
+        let seat = member.seat(from);
+        let mut effects = self.leave_other(from, &id, now);
+        self.take_seat(from, &id);
+        if let Some(room) = self.rooms.get_mut(&id) {
+            effects.append(room.join(seat, now));
+        }
+        effects
+    }
+
+    /// Leaves the room that is named, or the one the member is in; told so either way.
+    fn leave_room(&mut self, from: MemberId, room: GivenRoom, now: Timestamp) -> Effects {
+        let own = self.room_of(from).cloned();
+        let id = match room {
+            GivenRoom::Valid(id) => id,
+            GivenRoom::Missing | GivenRoom::Invalid => match own.clone() {
+                Some(id) => id,
+                None => return Effects::none(),
+            },
+        };
+        let mut effects = if own.as_ref() == Some(&id) { self.leave_own(from, now) } else { Effects::none() };
+        let dialect = self.dialect_of(from);
+        effects.tell(from, ServerEvent::RoomLeft { room: &id }.frame(dialect));
+        effects
+    }
+
+    fn tell_state(&self, from: MemberId, room: GivenRoom, now: Timestamp) -> Effects {
+        let mut effects = Effects::none();
+        let GivenRoom::Valid(id) = room else { return effects };
+        let Some(room) = self.rooms.get(&id) else { return effects };
+        let playback = room.playback(now);
+        let state = ServerEvent::RoomState { room: &id, n_members: room.n_members(), playback: &playback };
+        effects.tell(from, state.frame(self.dialect_of(from)));
+        effects
+    }
+
+    fn introduce(&mut self, from: MemberId, name: Option<String>, now: Timestamp) -> Effects {
+        let Some(member) = self.members.get_mut(&from) else { return Effects::none() };
+        member.is_page = true;
+        member.name.clone_from(&name);
+        member.dialect.get_or_insert(Dialect::Kebab);
+        let Some(room) = member.room.clone() else { return Effects::none() };
+        self.rooms.get_mut(&room).map_or_else(Effects::none, |room| room.introduce(from, name, now))
+    }
+
+    /// Does something in the room that is named, if the member sits there: rooms are out of reach for others.
+    fn in_own_room(
+        &mut self,
+        from: MemberId,
+        given: &GivenRoom,
+        act: impl FnOnce(&mut Room) -> Effects,
+    ) -> Effects {
+        let GivenRoom::Valid(id) = given else { return Effects::none() };
+        if self.room_of(from) != Some(id) {
+            return Effects::none();
+        }
+        self.rooms.get_mut(id).map_or_else(Effects::none, act)
+    }
+
+    fn take_seat(&mut self, member: MemberId, room: &RoomId) {
+        let Some(member) = self.members.get_mut(&member) else { return };
+        if member.room.replace(room.clone()).is_none() {
+            self.n_seated += 1;
+        }
+    }
+
+    /// Leaves the room that the member is in, unless it is `room`.
+    fn leave_other(&mut self, member: MemberId, room: &RoomId, now: Timestamp) -> Effects {
+        if self.room_of(member).is_some_and(|own| own != room) {
+            self.leave_own(member, now)
+        } else {
+            Effects::none()
+        }
+    }
+
+    fn leave_own(&mut self, member: MemberId, now: Timestamp) -> Effects {
+        let Some(id) = self.members.get_mut(&member).and_then(|member| member.room.take()) else {
+            return Effects::none();
+        };
+        self.n_seated -= 1;
+        let Some(room) = self.rooms.get_mut(&id) else { return Effects::none() };
+        let (effects, occupancy) = room.leave(member, now);
+        if occupancy == Occupancy::Empty {
+            self.rooms.remove(&id);
+        }
+        effects
+    }
+
+    fn refuse(&self, from: MemberId, refusal: Refusal) -> Effects {
+        let mut effects = Effects::none();
+        effects.tell(from, ServerEvent::Error(refusal).frame(self.dialect_of(from)));
+        effects.refused(refusal.code());
+        effects
+    }
+
+    fn dialect_of(&self, member: MemberId) -> Dialect {
+        self.members.get(&member).and_then(|member| member.dialect).unwrap_or_default()
+    }
+}
+
+impl socketio::Hub for Hub {
+    fn connect(&mut self, member: MemberId, address: IpAddr, _: Timestamp) -> Effects {
+        let newcomer = Member { address, dialect: None, is_page: false, name: None, room: None };
+        self.members.insert(member, newcomer);
+        let mut effects = Effects::none();
+        effects.tell(member, ServerEvent::Connected.frame(Dialect::default()));
+        effects
+    }
+
+    fn handle(&mut self, from: MemberId, event: &str, payload: Option<&RawValue>, now: Timestamp) -> Effects {
+        let mut effects = Effects::none();
+        if let Some((event, told)) = ClientEvent::read(event, payload)
+            && let Some(member) = self.members.get_mut(&from)
+        {
+            member.dialect = member.dialect.or(told);
+            effects = self.obey(from, event, now);
+        }
+        effects.ack();
+        effects
+    }
+
+    fn leave(&mut self, member: MemberId, now: Timestamp) -> Effects {
+        let effects = self.leave_own(member, now);
+        self.members.remove(&member);
+        effects
+    }
+
+    fn next_timeout(&self) -> Option<Timestamp> {
+        Some(self.sweep_at)
+    }
+
+    fn handle_timeout(&mut self, now: Timestamp) -> Effects {
+        if now >= self.sweep_at {
+            self.rooms.retain(|_, room| room.n_members() > 0);
+            self.sweep_at = now + self.limits.sweep_interval;
+        }
+        Effects::none()
+    }
+
+    fn census(&self) -> Census {
+        Census { n_rooms: self.rooms.len(), n_seated: self.n_seated }
+    }
+}

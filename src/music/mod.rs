@@ -1,0 +1,98 @@
+//! `roomhub music`: listening rooms in sync, for two families of clients and the page of its own.
+//!
+//! Socket.IO on `/socket.io/`, in the snake and the kebab dialect, room by room mixed. The host's `play`,
+//! `pause`, `seek` and `track_change` go to everybody else; when the host goes, the longest-standing member
+//! takes over. `GET /` is the page for browsers and a status for programs; `/rooms` and `/room/{id}` tell
+//! what plays.
+
+mod fields;
+mod hub;
+mod protocol;
+mod room;
+mod sample;
+mod server;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Alias, Findings};
+use crate::http::origin::AllowedOrigins;
+use crate::time::human;
+
+pub use server::start;
+
+/// The names that the original server reads from its environment.
+pub const ALIASES: [Alias; 5] = [
+    Alias { variable: "PORT", key: "music.port", unit: "" },
+    Alias { variable: "CORS_ORIGIN", key: "music.cors_origin", unit: "" },
+    Alias { variable: "MAX_ROOMS", key: "music.max_rooms", unit: "" },
+    Alias { variable: "MAX_USERS_PER_ROOM", key: "music.max_users_per_room", unit: "" },
+    Alias { variable: "ROOM_CLEANUP_INTERVAL", key: "music.room_cleanup_interval", unit: "ms" },
+];
+
+/// `[music]`: the listening rooms.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The address to listen on.
+    pub host: String,
+    /// The port to listen on.
+    pub port: u16,
+    /// Origins whose pages may connect; `*` is any.
+    pub cors_origin: Vec<String>,
+    /// Rooms at a time.
+    pub max_rooms: usize,
+    /// Members of one room.
+    pub max_users_per_room: usize,
+    /// How often rooms without members are looked for, though none should be there.
+    #[serde(with = "human")]
+    pub room_cleanup_interval: Duration,
+    /// A member this far off in two reports running is sent a `seek`; 0 leaves everybody alone.
+    pub drift_correction_secs: f64,
+    /// A member is sent such a `seek` at most this often.
+    #[serde(with = "human")]
+    pub drift_correction_interval: Duration,
+    /// A host that comes back to its room within this time is its host again.
+    #[serde(with = "human")]
+    pub host_comeback: Duration,
+    /// How often a client is asked whether it is still there.
+    #[serde(with = "human")]
+    pub ping_interval: Duration,
+    /// How long it may take to answer.
+    #[serde(with = "human")]
+    pub ping_timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            host: "0.0.0.0".into(),
+            port: 3000,
+            cors_origin: vec!["*".into()],
+            max_rooms: 10_000,
+            max_users_per_room: 2_000,
+            room_cleanup_interval: Duration::from_secs(60),
+            drift_correction_secs: 3.0,
+            drift_correction_interval: Duration::from_secs(10),
+            host_comeback: Duration::from_secs(30),
+            ping_interval: Duration::from_secs(25),
+            ping_timeout: Duration::from_secs(20),
+        }
+    }
+}
+
+impl Config {
+    /// Checks what the types do not.
+    pub fn validate(&self, findings: &mut Findings) {
+        findings.at_least_one("music.max_rooms", self.max_rooms);
+        findings.at_least_one("music.max_users_per_room", self.max_users_per_room);
+        findings.not_zero("music.room_cleanup_interval", self.room_cleanup_interval);
+        findings.not_zero("music.ping_interval", self.ping_interval);
+        findings.not_zero("music.ping_timeout", self.ping_timeout);
+        if !self.drift_correction_secs.is_finite() || self.drift_correction_secs < 0.0 {
+            findings.add("music.drift_correction_secs", "0 or more seconds are expected");
+        }
+        AllowedOrigins::validate("music.cors_origin", &self.cors_origin, findings);
+    }
+}

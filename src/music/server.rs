@@ -1,0 +1,151 @@
+//! The listening rooms on the network: routes, the page, and the hub behind its Socket.IO endpoint.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use axum::routing::get;
+use http::{HeaderMap, StatusCode};
+use parking_lot::Mutex;
+use rust_embed::Embed;
+use serde::Serialize;
+use serde_json::json;
+
+use super::hub::Hub;
+use super::protocol::{Refusal, RoomId, RoomReport};
+use super::{Config, sample};
+use crate::http::listener::{Listener, Opening};
+use crate::http::origin::AllowedOrigins;
+use crate::http::{assets, routes};
+use crate::runtime::{Clock, Context};
+use crate::secret::Secret;
+use crate::service::Running;
+use crate::socketio::{self, Engine, Pings, Questions};
+use crate::time::Timestamp;
+
+/// The service's name in logs and metrics.
+const SERVICE: &str = "music";
+
+/// `/rooms` is written anew at most this often, however many ask.
+const REPORT_AGE_MILLIS: u64 = 1000;
+
+/// The page and everything that it loads.
+#[derive(Embed)]
+#[folder = "assets/music/"]
+struct Assets;
+
+/// What the routes share.
+struct Site {
+    questions: Questions<Hub>,
+    clock: Clock,
+    rooms: Mutex<Option<(Timestamp, Arc<str>)>>,
+}
+
+/// Opens the port and serves until the process stops.
+pub fn start(
+    config: &Config,
+    socketio: &socketio::Config,
+    opening: &Opening<'_>,
+    metrics_token: Secret,
+    context: &Context,
+) -> Result<Running> {
+    let listener = Listener::open(SERVICE, &config.host, config.port, opening, context)?;
+    let running = Running::new(SERVICE, &listener)?;
+    let origins = AllowedOrigins::new(&config.cors_origin);
+    let pings = Pings { interval: config.ping_interval, timeout: config.ping_timeout };
+    let hub = Hub::new(config, context.clock.now());
+    let (endpoint, questions) =
+        Engine::start(SERVICE, hub, pings, &origins, socketio, opening.network, context);
+    let site = Arc::new(Site { questions, clock: context.clock, rooms: Mutex::default() });
+    let pages = Router::new()
+        .route("/", get(front))
+        .route("/health", get(health))
+        .route("/rooms", get(rooms))
+        .route("/room/{id}", get(room))
+        .route("/assets/sample.wav", get(tune))
+        .route("/assets/{*path}", get(asset))
+        .with_state(site);
+    let router = endpoint.merge(routes::surround(pages, &origins, metrics_token, context));
+    listener.serve(router, context);
+    Ok(running)
+}
+
+async fn front(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
+    if assets::prefers_html(&headers)
+        && let Some(page) = assets::page::<Assets>("index.html", &headers)
+    {
+        return page;
+    }
+    let Some((n_rooms, n_seated)) = site.questions.ask(|hub, _| (hub.n_rooms(), hub.n_seated())).await else {
+        return stopping();
+    };
+    json(&json!({
+        "status": "ok",
+        "message": "roomhub music",
+        "version": env!("CARGO_PKG_VERSION"),
+        "rooms": n_rooms,
+        "totalRooms": n_rooms,
+        "totalUsers": n_seated,
+        "uptime": site.clock.uptime().as_secs_f64(),
+        "timestamp": site.clock.now().to_string(),
+    }))
+}
+
+async fn health(State(site): State<Arc<Site>>) -> Response {
+    json(&json!({ "status": "healthy", "timestamp": site.clock.now().to_string() }))
+}
+
+async fn room(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response {
+    let Some(id) = RoomId::new(&id) else { return no_such_room() };
+    match site.questions.ask(move |hub, now| hub.report(&id, now)).await {
+        Some(Some(report)) => json(&report),
+        Some(None) => no_such_room(),
+        None => stopping(),
+    }
+}
+
+async fn rooms(State(site): State<Arc<Site>>) -> Response {
+    let now = site.clock.now();
+    let fresh = site.rooms.lock().clone();
+    if let Some((at, text)) = fresh
+        && now.since(at).as_millis() < u128::from(REPORT_AGE_MILLIS)
+    {
+        return routes::json_text(text.to_string());
+    }
+    let Some(rooms) = site.questions.ask(Hub::reports).await else { return stopping() };
+    let list = RoomList { count: rooms.len(), rooms, timestamp: now.to_string() };
+    let text: Arc<str> = serde_json::to_string(&list).expect("a report has string keys").into();
+    *site.rooms.lock() = Some((now, Arc::clone(&text)));
+    routes::json_text(text.to_string())
+}
+
+/// The answer to `GET /rooms`.
+#[derive(Serialize)]
+struct RoomList {
+    rooms: Vec<RoomReport>,
+    count: usize,
+    timestamp: String,
+}
+
+async fn tune(headers: HeaderMap) -> Response {
+    assets::media(&sample::wav(), "audio/wav", &headers)
+}
+
+async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
+    assets::file::<Assets>(&path, &headers)
+        .unwrap_or_else(|| routes::error(StatusCode::NOT_FOUND, "not found"))
+}
+
+fn json(answer: &impl Serialize) -> Response {
+    routes::json_text(serde_json::to_string(answer).expect("an answer has string keys"))
+}
+
+fn no_such_room() -> Response {
+    routes::error(StatusCode::NOT_FOUND, Refusal::RoomNotFound.message())
+}
+
+fn stopping() -> Response {
+    routes::error(StatusCode::SERVICE_UNAVAILABLE, "stopping")
+}

@@ -1,0 +1,197 @@
+//! The life of the process: load, log, start the services, wait for the word to stop, drain, exit.
+
+use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use tokio::time::timeout;
+use tracing::{error, info, warn};
+
+use crate::cli::Request;
+use crate::config::{Loaded, Mistake};
+use crate::http::listener::Opening;
+use crate::logging::{self, LogLevel};
+use crate::runtime::signals::{self, Signals};
+use crate::runtime::systemd::{self, ActivatedSockets};
+use crate::runtime::{self, Clock, Context, limits};
+use crate::service::Running;
+use crate::settings::{self, Service, Settings};
+use crate::{error_reports, metrics, music};
+
+/// Exit code for a command line or a configuration that is wrong.
+const EXIT_USAGE: u8 = 2;
+
+/// A service that does not answer its health check in this time is not well.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Runs services until the process is told to stop.
+pub fn serve(request: Request) -> ExitCode {
+    let clock = Clock::start();
+    let loaded = match load(&request) {
+        Ok(loaded) => loaded,
+        Err(mistakes) => return complain(&mistakes),
+    };
+    if request.print_config {
+        return print(&loaded.to_string());
+    }
+    let settings = &loaded.values;
+    let _reports = error_reports::start(&settings.sentry);
+    match start_and_wait(settings, &request, clock) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => fail(&failure),
+    }
+}
+
+/// Says everything that is wrong with a configuration file.
+pub fn check(file: Option<&Path>) -> ExitCode {
+    match settings::load(&Service::ALL, file, environment(), Vec::new()) {
+        Ok(_) => print("the configuration is valid\n"),
+        Err(mistakes) => complain(&mistakes),
+    }
+}
+
+/// Asks a running service for its `/livez`.
+pub fn health(url: &str) -> ExitCode {
+    let address = url.trim_start_matches("http://").trim_end_matches('/');
+    let ask = || -> Result<String> {
+        let mut stream =
+            TcpStream::connect(address).with_context(|| format!("{address} cannot be reached"))?;
+        stream.set_read_timeout(Some(HEALTH_TIMEOUT))?;
+        write!(stream, "GET /livez HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+        let mut status = String::new();
+        BufReader::new(stream).read_line(&mut status)?;
+        Ok(status)
+    };
+    match ask() {
+        Ok(status) if status.contains(" 200 ") => print("ok\n"),
+        Ok(status) => fail(&anyhow::anyhow!("{url} answers {:?}", status.trim())),
+        Err(failure) => fail(&failure),
+    }
+}
+
+fn start_and_wait(settings: &Settings, request: &Request, clock: Clock) -> Result<()> {
+    let log_level = logging::start(&settings.log, stderr_is_journal())?;
+    runtime::report_panics();
+    limits::raise_open_files(settings.network.max_connections * request.services.len());
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the async runtime")?;
+    let outcome = runtime.block_on(run(settings, request, clock, log_level));
+    // What is left by now has had its time.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn run(settings: &Settings, request: &Request, clock: Clock, log_level: LogLevel) -> Result<()> {
+    let signals = Signals::listen().context("signals")?;
+    let context = Context::new(clock, &settings.runtime);
+    metrics::start(&context)?;
+    let activated = ActivatedSockets::from_environment();
+    let opening = Opening { network: &settings.network, tls: &settings.tls, activated: &activated };
+    let metrics_token = settings.metrics.token()?;
+    let start = |service: &Service| match service {
+        Service::Music => {
+            music::start(&settings.music, &settings.socketio, &opening, metrics_token.clone(), &context)
+        }
+    };
+    let running: Vec<Running> = request.services.iter().map(start).collect::<Result<_>>()?;
+    announce(&running, clock);
+    systemd::ready(&summary(&running));
+    systemd::spawn_watchdog(&context);
+    wait_and_drain(signals, &context, log_level, request).await;
+    Ok(())
+}
+
+async fn wait_and_drain(mut signals: Signals, context: &Context, mut log_level: LogLevel, request: &Request) {
+    loop {
+        match signals.next().await {
+            signals::Request::Stop => break,
+            signals::Request::ToggleDebug => log_level.toggle_debug(),
+            signals::Request::Reload => {
+                context.reload();
+                match load(request) {
+                    Ok(loaded) => log_level.configure(&loaded.values.log.level),
+                    Err(mistakes) => mistakes.iter().for_each(|mistake| error!(%mistake, "not reloaded")),
+                }
+            }
+        }
+    }
+    info!(grace_secs = context.shutdown_grace.as_secs_f64(), "stopping: clients are told to come back");
+    systemd::stopping();
+    context.stop();
+    let second_signal = async { while signals.next().await != signals::Request::Stop {} };
+    tokio::select! {
+        stopped = timeout(context.shutdown_grace, context.stopped()) => match stopped {
+            Ok(()) => info!("stopped"),
+            Err(_) => warn!(left = context.n_tasks(), "stopped: the grace period is over"),
+        },
+        () = second_signal => warn!(left = context.n_tasks(), "stopped at once: asked twice"),
+    }
+}
+
+fn load(request: &Request) -> Result<Loaded<Settings>, Vec<Mistake>> {
+    settings::load(&request.services, request.config.as_deref(), environment(), request.flags.clone())
+}
+
+/// Says where the services are: one line each, as a table if there are several or a person reads.
+fn announce(running: &[Running], clock: Clock) {
+    for service in running {
+        info!(
+            service = service.service,
+            url = service.url(),
+            address = %service.address,
+            startup_ms = clock.uptime().as_millis() as u64,
+            "listening"
+        );
+    }
+    if io::stdout().is_terminal() || running.len() > 1 {
+        let width = running.iter().map(|service| service.service.len()).max().unwrap_or(0);
+        let rows =
+            running.iter().map(|service| format!("  {:<width$}  {}\n", service.service, service.url()));
+        print(&rows.collect::<String>());
+    }
+}
+
+fn summary(running: &[Running]) -> String {
+    let parts: Vec<String> =
+        running.iter().map(|service| format!("{} on {}", service.service, service.address)).collect();
+    parts.join(", ")
+}
+
+fn complain(mistakes: &[Mistake]) -> ExitCode {
+    let lines: String = mistakes.iter().map(|mistake| format!("  {mistake}\n")).collect();
+    let noun = if mistakes.len() == 1 { "mistake" } else { "mistakes" };
+    say(&format!("roomhub: {} {noun} in the configuration\n{lines}", mistakes.len()));
+    ExitCode::from(EXIT_USAGE)
+}
+
+fn fail(failure: &anyhow::Error) -> ExitCode {
+    say(&format!("roomhub: {failure:#}\n"));
+    ExitCode::FAILURE
+}
+
+/// Writes to standard output; a reader that has gone away is no failure.
+fn print(text: &str) -> ExitCode {
+    let _ = io::stdout().write_all(text.as_bytes());
+    ExitCode::SUCCESS
+}
+
+fn say(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
+#[allow(clippy::disallowed_methods, reason = "the process hands its environment to the loader here")]
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+/// Whether systemd's journal reads our standard error: it then says so as `device:inode`.
+fn stderr_is_journal() -> bool {
+    let Some((_, stream)) = environment().find(|(name, _)| name == "JOURNAL_STREAM") else { return false };
+    std::fs::metadata(PathBuf::from("/proc/self/fd/2"))
+        .is_ok_and(|stderr| stream == format!("{}:{}", stderr.dev(), stderr.ino()))
+}

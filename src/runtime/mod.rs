@@ -1,0 +1,155 @@
+//! The process: its clock, its tasks, and how it ends.
+//!
+//! A shutdown has two steps. `stop` asks: listeners close, services tell their clients, queues drain.
+//! Whatever still runs when the grace period is over is dropped with the runtime.
+
+pub mod limits;
+pub mod signals;
+pub mod systemd;
+
+use std::future::Future;
+use std::panic;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use crate::time::{Timestamp, human};
+
+/// `[runtime]`: how the process ends.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// How long clients are given to be told and queues to drain after SIGTERM.
+    #[serde(with = "human")]
+    pub shutdown_grace: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { shutdown_grace: Duration::from_secs(10) }
+    }
+}
+
+/// The process's clock: starts at the wall clock's time and never jumps.
+///
+/// Rooms extrapolate playback with it, so a correction of the system's time must not move the music.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    started: Instant,
+    started_at: Duration,
+}
+
+impl Clock {
+    /// Reads the wall clock once.
+    #[allow(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    pub fn start() -> Self {
+        let started_at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Self { started: Instant::now(), started_at }
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Timestamp {
+        let since_epoch = self.started_at + self.uptime();
+        Timestamp::from_micros(u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// Time since the process started.
+    pub fn uptime(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// When a timer set for `moment` is due, on tokio's clock.
+    pub fn instant_of(&self, moment: Timestamp) -> tokio::time::Instant {
+        tokio::time::Instant::now() + moment.since(self.now())
+    }
+}
+
+/// What every service is given: the clock, the right to spawn tasks, and the word when to stop.
+#[derive(Clone)]
+pub struct Context {
+    /// The one clock.
+    pub clock: Clock,
+    /// How long a shutdown may take.
+    pub shutdown_grace: Duration,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    reloads: Arc<watch::Sender<u64>>,
+}
+
+impl Context {
+    /// A process that has just started.
+    pub fn new(clock: Clock, config: &Config) -> Self {
+        let (reloads, _) = watch::channel(0);
+        Self {
+            clock,
+            shutdown_grace: config.shutdown_grace,
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            reloads: Arc::new(reloads),
+        }
+    }
+
+    /// Runs a task that the process waits for when it ends. A panic in it ends it alone.
+    pub fn spawn<F>(&self, task: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.tasks.spawn(task);
+    }
+
+    /// Makes the process wait for something that is no task, like an upgraded connection, until it is dropped.
+    pub fn token(&self) -> TaskTrackerToken {
+        self.tasks.token()
+    }
+
+    /// Resolves when the process begins to stop.
+    pub fn stopping(&self) -> WaitForCancellationFuture<'_> {
+        self.stop.cancelled()
+    }
+
+    /// Whether the process has begun to stop.
+    pub fn is_stopping(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
+    /// Changes each time that SIGHUP asks to read certificates again.
+    pub fn reloads(&self) -> watch::Receiver<u64> {
+        self.reloads.subscribe()
+    }
+
+    /// Asks everybody to read again what may have changed on disk.
+    pub fn reload(&self) {
+        self.reloads.send_modify(|n| *n += 1);
+    }
+
+    /// Begins to stop: listeners close, clients are told, queues drain.
+    pub fn stop(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+    }
+
+    /// Resolves once every task has ended, after [`Self::stop`].
+    pub async fn stopped(&self) {
+        self.tasks.wait().await;
+    }
+
+    /// How many tasks have not ended yet.
+    pub fn n_tasks(&self) -> usize {
+        self.tasks.len()
+    }
+}
+
+/// Makes a panic one line in the log and one more in the count, in place of a backtrace on the terminal.
+pub fn report_panics() {
+    panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let what = panic.payload_as_str().unwrap_or("no message");
+        tracing::error!(place, what, "a task panicked and was ended; the others go on");
+        metrics::counter!("roomhub_panics_total").increment(1);
+    }));
+}

@@ -1,0 +1,141 @@
+//! Everything that can be configured, section by section, and which sections a command reads.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{self, Alias, Findings, Layers, Loaded, Mistake, Validate};
+use crate::http::tls;
+use crate::{error_reports, http, logging, metrics, music, runtime, socketio};
+
+/// The services, each with its section of the same name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Service {
+    /// Listening rooms.
+    Music,
+}
+
+impl Service {
+    /// Every service there is.
+    pub const ALL: [Self; 1] = [Self::Music];
+
+    /// Its section, command and name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Music => "music",
+        }
+    }
+
+    /// The key of its address.
+    pub fn host_key(self) -> &'static str {
+        match self {
+            Self::Music => "music.host",
+        }
+    }
+
+    /// The key of its port.
+    pub fn port_key(self) -> &'static str {
+        match self {
+            Self::Music => "music.port",
+        }
+    }
+
+    /// Variables that its forerunner reads.
+    fn aliases(self) -> &'static [Alias] {
+        match self {
+            Self::Music => &music::ALIASES,
+        }
+    }
+}
+
+/// Variables that are customary for what every service has.
+const COMMON_ALIASES: [Alias; 3] = [
+    Alias { variable: "SENTRY_DSN", key: "sentry.dsn", unit: "" },
+    Alias { variable: "ENVIRONMENT", key: "sentry.environment", unit: "" },
+    Alias { variable: "RELEASE", key: "sentry.release", unit: "" },
+];
+
+/// The whole configuration.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// How the process ends.
+    pub runtime: runtime::Config,
+    /// How much is logged, and in which form.
+    pub log: logging::Config,
+    /// Where errors are reported.
+    pub sentry: error_reports::Config,
+    /// Limits and time-outs of every listener.
+    pub network: http::Config,
+    /// The certificate.
+    pub tls: tls::Config,
+    /// Who may read the figures.
+    pub metrics: metrics::Config,
+    /// Limits of every Socket.IO service.
+    pub socketio: socketio::Config,
+    /// Listening rooms.
+    pub music: music::Config,
+}
+
+impl Validate for Settings {
+    fn validate(&self, findings: &mut Findings) {
+        self.log.validate(findings);
+        self.sentry.validate(findings);
+        self.network.validate(findings);
+        self.tls.validate(findings);
+        self.metrics.validate(findings);
+        self.socketio.validate(findings);
+        self.music.validate(findings);
+    }
+}
+
+/// A flag that sets a key.
+pub type Flag = (&'static str, String, &'static str);
+
+/// Loads what the given services need.
+///
+/// # Errors
+/// Every mistake in the sections that they read.
+pub fn load(
+    services: &[Service],
+    file: Option<&Path>,
+    environment: impl Iterator<Item = (String, String)>,
+    flags: Vec<Flag>,
+) -> Result<Loaded<Settings>, Vec<Mistake>> {
+    let file = config::read_file(file).map_err(|mistake| vec![mistake])?;
+    let ignored_sections: BTreeSet<&'static str> =
+        Service::ALL.into_iter().filter(|service| !services.contains(service)).map(Service::name).collect();
+    let is_alone = services.len() == 1;
+    let of_services = services.iter().flat_map(|service| service.aliases());
+    // With several services in one process, `PORT` names none of them.
+    let aliases = of_services.filter(|alias| is_alone || alias.variable != "PORT");
+    config::load(&Layers {
+        file,
+        environment: environment.collect(),
+        aliases: aliases.chain(&COMMON_ALIASES).copied().collect(),
+        flags,
+        ignored_sections,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_file_documents_every_key_with_its_default() {
+        let example: toml::Table = include_str!("../config.example.toml").parse().unwrap();
+        let defaults = toml::Table::try_from(Settings::default()).unwrap();
+        for (section, keys) in &defaults {
+            assert_eq!(example.get(section), Some(keys), "[{section}] of config.example.toml");
+        }
+        assert_eq!(example.len(), defaults.len());
+    }
+
+    #[test]
+    fn the_defaults_are_valid() {
+        let loaded = load(&Service::ALL, None, std::iter::empty(), Vec::new());
+        assert_eq!(loaded.err(), None);
+    }
+}

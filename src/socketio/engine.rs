@@ -1,0 +1,286 @@
+//! The door of a Socket.IO service: sealed polling, WebSockets under guard, origins checked.
+//!
+//! Everything passes here on its way to socketioxide: requests lose their seal and their headers, answers to
+//! handshakes gain the seal, and every session is known by the connection that it runs over.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use axum::{Extension, Router};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderValue, Method, StatusCode, Uri};
+use ipnet::IpNet;
+use parking_lot::Mutex;
+use socketioxide::SocketIo;
+use socketioxide::service::SocketIoService;
+use socketioxide::socket::Sid;
+use tokio::time::timeout;
+use tower::{Service, ServiceExt};
+use tracing::debug;
+
+use super::inbox::inbox;
+use super::line::{Exchange, Operator};
+use super::seal::Seal;
+use super::session::Session;
+use super::switchboard::{Hub, Switchboard};
+use super::{Config, Questions};
+use crate::http::guard::Connection;
+use crate::http::origin::AllowedOrigins;
+use crate::http::upgrade::Upgrade;
+use crate::http::{Config as Network, address, routes};
+use crate::runtime::Context;
+
+/// The largest answer to a handshake: an id and four numbers.
+const MAX_HANDSHAKE_BYTES: usize = 4096;
+
+/// What a WebSocket reads at once; the buffer grows for larger messages and a connection keeps it.
+const READ_BUFFER_BYTES: usize = 1024;
+
+/// How often a member is asked whether it is still there, and how long it may take to answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Pings {
+    /// From one question to the next.
+    pub interval: Duration,
+    /// From a question to its answer.
+    pub timeout: Duration,
+}
+
+/// A service's Engine.IO endpoint.
+pub struct Engine {
+    /// The service's name, for metrics.
+    pub service: &'static str,
+    inner: SocketIoService<Router>,
+    seal: Seal,
+    sessions: Mutex<HashMap<Sid, Weak<Session>>>,
+    origins: AllowedOrigins,
+    trusted_proxies: Vec<IpNet>,
+    body_timeout: Duration,
+    context: Context,
+}
+
+impl Engine {
+    /// Starts the task that owns `hub`; gives the routes of its endpoint, and the right to ask the hub.
+    pub fn start<H: Hub>(
+        service: &'static str,
+        hub: H,
+        pings: Pings,
+        origins: &AllowedOrigins,
+        config: &Config,
+        network: &Network,
+        context: &Context,
+    ) -> (Router, Questions<H>) {
+        let (inbox, arrivals) = inbox::<H>(config);
+        let questions = inbox.questions();
+        let (inner, io) = SocketIo::builder()
+            .ping_interval(pings.interval)
+            .ping_timeout(pings.timeout)
+            .upgrade_timeout(config.upgrade_timeout)
+            .connect_timeout(config.connect_timeout)
+            .max_payload(config.max_payload_bytes as u64)
+            .ws_max_message_size(config.max_payload_bytes)
+            .ws_max_frame_size(config.max_payload_bytes)
+            .ws_read_buffer_size(READ_BUFFER_BYTES)
+            .max_buffer_size(config.max_queued_frames)
+            .build_with_inner_svc(Router::new());
+        io.ns("/", Operator(Exchange::new(service, config, inbox, context.clock)));
+        let engine = Arc::new(Self {
+            service,
+            inner,
+            seal: Seal::new(),
+            sessions: Mutex::default(),
+            origins: origins.clone(),
+            trusted_proxies: network.trusted_networks(),
+            body_timeout: network.body_timeout,
+            context: context.clone(),
+        });
+        let switchboard = Switchboard::new(service, config.max_queued_bytes, context);
+        let context_of_task = context.clone();
+        context.spawn(async move { switchboard.run(hub, arrivals, io, &context_of_task).await });
+        let routes = Router::new()
+            .route("/socket.io/", any(serve))
+            .route("/socket.io", any(serve))
+            .layer(origins.cors())
+            .with_state(engine);
+        (routes, questions)
+    }
+
+    /// Ends a polling session, as if its client had said goodbye.
+    pub fn close_polling(self: &Arc<Self>, sid: Sid) {
+        let uri = format!("/socket.io/?EIO=4&transport=polling&sid={sid}");
+        let mut goodbye = Request::new(Body::from("1"));
+        *goodbye.method_mut() = Method::POST;
+        *goodbye.uri_mut() = uri.parse().expect("a session id has no reserved characters");
+        goodbye.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain;charset=UTF-8"));
+        let engine = Arc::clone(self);
+        self.context.spawn(async move {
+            engine.pass_on(goodbye).await;
+        });
+    }
+
+    /// Drops what is known of a session that has ended.
+    pub fn forget(&self, sid: Sid) {
+        self.sessions.lock().remove(&sid);
+    }
+
+    /// The living session of that id.
+    fn session(&self, sid: Sid) -> Option<Arc<Session>> {
+        let session = self.sessions.lock().get(&sid).and_then(Weak::upgrade);
+        session.filter(|session| !session.is_doomed())
+    }
+
+    async fn pass_on(&self, request: Request<Body>) -> Response {
+        match self.inner.clone().oneshot(request).await {
+            Ok(response) => response.map(Body::new),
+        }
+    }
+
+    /// A polling handshake: the answer's id goes out sealed.
+    async fn open(self: Arc<Self>, mut request: Request<Body>, session: Arc<Session>) -> Response {
+        request.headers_mut().clear();
+        request.extensions_mut().clear();
+        request.extensions_mut().insert(Arc::clone(&session));
+        let (mut head, body) = self.pass_on(request).await.into_parts();
+        let Ok(body) = axum::body::to_bytes(body, MAX_HANDSHAKE_BYTES).await else {
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        };
+        let Some((id, sid)) = std::str::from_utf8(&body).ok().and_then(id_of_handshake) else {
+            return Response::from_parts(head, Body::from(body));
+        };
+        session.name(sid);
+        self.sessions.lock().insert(sid, Arc::downgrade(&session));
+        let sealed = String::from_utf8_lossy(&body).replacen(id, &self.seal.close(id), 1);
+        head.headers.insert(CONTENT_LENGTH, HeaderValue::from(sealed.len()));
+        Response::from_parts(head, Body::from(sealed))
+    }
+
+    /// A poll, or a post, of a session that is known.
+    async fn poll(self: Arc<Self>, mut request: Request<Body>, session: Arc<Session>) -> Response {
+        request.extensions_mut().clear();
+        if request.method() == Method::POST {
+            return timeout(self.body_timeout, self.pass_on(request))
+                .await
+                .unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response());
+        }
+        let response = self.pass_on(request).await;
+        let length = response.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+        session.polled(length.and_then(|length| length.parse().ok()).unwrap_or(0));
+        response
+    }
+
+    /// A WebSocket, of a new session or of one that polled until now.
+    fn upgrade(
+        self: Arc<Self>,
+        mut request: Request<Body>,
+        session: Arc<Session>,
+        sid: Option<Sid>,
+    ) -> Response {
+        let upgrade = match Upgrade::agree(&mut request) {
+            Ok(upgrade) => upgrade,
+            Err(refusal) => return *refusal,
+        };
+        let (response, connection) = upgrade.into_parts();
+        let mut handshake = Request::new(());
+        *handshake.uri_mut() = request.uri().clone();
+        handshake.extensions_mut().insert(Arc::clone(&session));
+        let context = self.context.clone();
+        context.spawn(async move {
+            let mut connection = match connection.await {
+                Ok(connection) => connection,
+                Err(error) => return debug!(%error, "a WebSocket was agreed on and never came"),
+            };
+            session.attach(Arc::clone(connection.connection()));
+            if let Some(sid) = sid {
+                connection.end_with(Box::new(EndOfUpgrade { engine: Arc::clone(&self), sid }));
+            }
+            let mut inner = self.inner.clone();
+            if inner.call((connection, handshake)).await.is_err() {
+                debug!("a WebSocket asked for a protocol that is not spoken here");
+            }
+        });
+        response
+    }
+}
+
+/// Ends a session with the WebSocket that it went over to, also when that never got as far.
+struct EndOfUpgrade {
+    engine: Arc<Engine>,
+    sid: Sid,
+}
+
+impl Drop for EndOfUpgrade {
+    fn drop(&mut self) {
+        self.engine.close_polling(self.sid);
+    }
+}
+
+async fn serve(
+    State(engine): State<Arc<Engine>>,
+    Extension(connection): Extension<Arc<Connection>>,
+    mut request: Request<Body>,
+) -> Response {
+    if engine.context.is_stopping() {
+        return routes::error(StatusCode::SERVICE_UNAVAILABLE, "stopping");
+    }
+    if !engine.origins.permits(request.headers()) {
+        return routes::error(StatusCode::FORBIDDEN, "origin not allowed");
+    }
+    let query = Query::of(request.uri());
+    let known = match query.sid {
+        None => None,
+        Some(sealed) => match engine.seal.open(sealed).and_then(|id| id.parse().ok()) {
+            Some(sid) => match engine.session(sid) {
+                Some(session) => Some((sid, session)),
+                None => return unknown_session(),
+            },
+            None => return unknown_session(),
+        },
+    };
+    let is_websocket = query.is_websocket;
+    if let (Some(sealed), Some((sid, _))) = (query.sid, &known) {
+        let opened = request.uri().to_string().replacen(sealed, sid.as_str(), 1);
+        match opened.parse() {
+            Ok(uri) => *request.uri_mut() = uri,
+            Err(_) => return unknown_session(),
+        }
+    }
+    let address = address::client(connection.peer.ip(), request.headers(), &engine.trusted_proxies);
+    match (is_websocket, known) {
+        (true, None) => Arc::clone(&engine).upgrade(request, Session::new(address, &engine), None),
+        (true, Some((sid, session))) => engine.upgrade(request, session, Some(sid)),
+        (false, None) => Arc::clone(&engine).open(request, Session::new(address, &engine)).await,
+        (false, Some((_, session))) => engine.poll(request, session).await,
+    }
+}
+
+/// What Engine.IO says of a session that it does not know.
+fn unknown_session() -> Response {
+    let text = r#"{"code":1,"message":"Session ID unknown"}"#;
+    (StatusCode::BAD_REQUEST, [(CONTENT_TYPE, "application/json")], text).into_response()
+}
+
+/// What a request asks for.
+struct Query<'a> {
+    sid: Option<&'a str>,
+    is_websocket: bool,
+}
+
+impl<'a> Query<'a> {
+    fn of(uri: &'a Uri) -> Self {
+        let mut items = uri.query().unwrap_or_default().split('&').filter_map(|item| item.split_once('='));
+        let sid = items.clone().find(|(name, _)| *name == "sid").map(|(_, value)| value);
+        let is_websocket = items.any(|item| item == ("transport", "websocket"));
+        Self { sid, is_websocket }
+    }
+}
+
+/// The id in an open packet, `0{"sid":"…",…}`.
+fn id_of_handshake(body: &str) -> Option<(&str, Sid)> {
+    let (_, rest) = body.strip_prefix('0')?.split_once("\"sid\":\"")?;
+    let (id, _) = rest.split_once('"')?;
+    Some((id, id.parse().ok()?))
+}

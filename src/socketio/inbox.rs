@@ -1,0 +1,141 @@
+//! What waits for the rules: arrivals in order, bounded in number and bytes.
+//!
+//! Events over the bound are refused. Arrivals and departures of members are not: each connection makes one
+//! of either, connections are bounded, and a departure that got lost would leave a ghost in its room.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use socketioxide::socket::Socket;
+use tokio::sync::{mpsc, oneshot};
+
+use super::Config;
+use super::incoming::Incoming;
+use super::session::Session;
+use crate::effect::MemberId;
+use crate::time::Timestamp;
+
+/// One thing that reached the hub.
+pub enum Arrival<H> {
+    /// A member connected.
+    Connected { member: MemberId, line: u64, socket: Arc<Socket>, session: Arc<Session> },
+    /// A member sent an event.
+    Event { member: MemberId, line: u64, incoming: Incoming, at: Timestamp },
+    /// A member is gone.
+    Disconnected { member: MemberId, line: u64 },
+    /// Somebody outside asks about the rooms.
+    Question(Question<H>),
+}
+
+/// A question: it is run where the hub is.
+pub type Question<H> = Box<dyn FnOnce(&H, Timestamp) + Send>;
+
+/// The end that members write to.
+pub struct Inbox<H> {
+    sender: mpsc::UnboundedSender<Arrival<H>>,
+    load: Arc<Load>,
+    max_events: usize,
+    max_bytes: usize,
+}
+
+/// The end that the hub reads from.
+pub struct Arrivals<H> {
+    receiver: mpsc::UnboundedReceiver<Arrival<H>>,
+    load: Arc<Load>,
+}
+
+/// What is in the inbox.
+#[derive(Default)]
+struct Load {
+    events: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+/// The inbox holds all it may.
+pub struct Full;
+
+/// Both ends of an inbox.
+pub fn inbox<H>(config: &Config) -> (Inbox<H>, Arrivals<H>) {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let load = Arc::new(Load::default());
+    let inbox = Inbox {
+        sender,
+        load: Arc::clone(&load),
+        max_events: config.max_inbox_events,
+        max_bytes: config.max_inbox_bytes,
+    };
+    (inbox, Arrivals { receiver, load })
+}
+
+impl<H> Inbox<H> {
+    /// Adds an event, if there is room.
+    pub fn push_event(
+        &self,
+        member: MemberId,
+        line: u64,
+        incoming: Incoming,
+        at: Timestamp,
+    ) -> Result<(), Full> {
+        let bytes = incoming.n_bytes();
+        let is_full = self.load.events.load(Ordering::Relaxed) >= self.max_events
+            || self.load.bytes.load(Ordering::Relaxed) + bytes > self.max_bytes;
+        if is_full {
+            return Err(Full);
+        }
+        self.load.events.fetch_add(1, Ordering::Relaxed);
+        self.load.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.push(Arrival::Event { member, line, incoming, at });
+        Ok(())
+    }
+
+    /// Adds an arrival that may not be lost.
+    pub fn push(&self, arrival: Arrival<H>) {
+        // The hub outlives its members except at exit, when nobody is left to care.
+        let _ = self.sender.send(arrival);
+    }
+
+    /// The right to ask, without the right to act.
+    pub fn questions(&self) -> Questions<H> {
+        Questions(self.sender.clone())
+    }
+}
+
+impl<H> Arrivals<H> {
+    /// Moves what has arrived to `batch`, after waiting for at least one; false when nobody can write any more.
+    pub async fn next(&mut self, batch: &mut Vec<Arrival<H>>, limit: usize) -> bool {
+        let n = self.receiver.recv_many(batch, limit).await;
+        for arrival in &batch[..] {
+            if let Arrival::Event { incoming, .. } = arrival {
+                self.load.events.fetch_sub(1, Ordering::Relaxed);
+                self.load.bytes.fetch_sub(incoming.n_bytes(), Ordering::Relaxed);
+            }
+        }
+        n > 0
+    }
+}
+
+/// Asks about the rooms from outside, like an HTTP handler.
+pub struct Questions<H>(mpsc::UnboundedSender<Arrival<H>>);
+
+impl<H> Clone for Questions<H> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<H> Questions<H> {
+    /// Runs `question` where the hub is, in turn with the events; `None` when the hub has ended.
+    pub async fn ask<A, F>(&self, question: F) -> Option<A>
+    where
+        A: Send + 'static,
+        F: FnOnce(&H, Timestamp) -> A + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let question: Question<H> = Box::new(move |hub, now| {
+            // Whoever asked may have gone away.
+            let _ = answer.send(question(hub, now));
+        });
+        self.0.send(Arrival::Question(question)).ok()?;
+        answered.await.ok()
+    }
+}

@@ -1,0 +1,244 @@
+//! The task that owns a hub: takes arrivals in order, runs the rules, hands the frames to the sockets.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use socketioxide::extract::AckSender;
+use socketioxide::socket::Socket;
+use socketioxide::{SendError, SocketError, SocketIo};
+use tokio::time::{Instant, sleep_until, timeout};
+use tracing::{debug, error};
+
+use super::inbox::{Arrival, Arrivals};
+use super::line::NO_ARGUMENTS;
+use super::session::Session;
+use crate::effect::{Effect, Effects, Frame, MemberId};
+use crate::http::guard::Cut;
+use crate::runtime::{Clock, Context};
+use crate::time::Timestamp;
+
+/// Arrivals handled before the timers are looked at again.
+const BATCH: usize = 256;
+
+/// Bytes of a frame beside its event and payload: `42["",]` and the WebSocket's own head.
+const FRAME_OVERHEAD_BYTES: usize = 11;
+
+/// Time for clients to take their leave before they are cut, as a part of the shutdown's grace.
+const FAREWELL: u32 = 2;
+
+/// A service's rooms and rules: pure, without a clock.
+pub trait Hub: Send + Sync + 'static {
+    /// A member connected from an address.
+    fn connect(&mut self, member: MemberId, address: IpAddr, now: Timestamp) -> Effects;
+
+    /// A connected member sent an event.
+    fn handle(&mut self, from: MemberId, event: &str, payload: Option<&RawValue>, now: Timestamp) -> Effects;
+
+    /// A member is gone.
+    fn leave(&mut self, member: MemberId, now: Timestamp) -> Effects;
+
+    /// When a timer is due next, if there is one.
+    fn next_timeout(&self) -> Option<Timestamp>;
+
+    /// A timer is due.
+    fn handle_timeout(&mut self, now: Timestamp) -> Effects;
+
+    /// How much there is, for the metrics.
+    fn census(&self) -> Census;
+}
+
+/// How much a hub holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Census {
+    /// Rooms that exist.
+    pub n_rooms: usize,
+    /// Members that sit in one.
+    pub n_seated: usize,
+}
+
+/// The sockets by member, and what is counted on the way to them.
+pub struct Switchboard {
+    service: &'static str,
+    clock: Clock,
+    grace: Duration,
+    max_queued_bytes: u64,
+    members: HashMap<MemberId, Seat>,
+    events_out: metrics::Counter,
+    emit_latency: metrics::Histogram,
+    n_members: metrics::Gauge,
+    n_rooms: metrics::Gauge,
+    n_seated: metrics::Gauge,
+}
+
+/// How one member is reached.
+struct Seat {
+    line: u64,
+    socket: Arc<Socket>,
+    session: Arc<Session>,
+}
+
+impl Switchboard {
+    /// Nobody is connected yet.
+    pub fn new(service: &'static str, max_queued_bytes: usize, context: &Context) -> Self {
+        Self {
+            service,
+            clock: context.clock,
+            grace: context.shutdown_grace,
+            max_queued_bytes: max_queued_bytes as u64,
+            members: HashMap::new(),
+            events_out: metrics::counter!("roomhub_events_out_total", "service" => service),
+            emit_latency: metrics::histogram!("roomhub_emit_latency_seconds", "service" => service),
+            n_members: metrics::gauge!("roomhub_members", "service" => service),
+            n_rooms: metrics::gauge!("roomhub_rooms", "service" => service),
+            n_seated: metrics::gauge!("roomhub_seated_members", "service" => service),
+        }
+    }
+
+    /// Runs until the process stops and the members have been told.
+    pub async fn run<H: Hub>(
+        mut self,
+        mut hub: H,
+        mut arrivals: Arrivals<H>,
+        io: SocketIo,
+        context: &Context,
+    ) {
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            let due = hub.next_timeout().map(|moment| self.clock.instant_of(moment));
+            tokio::select! {
+                biased;
+                () = context.stopping() => break,
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    let effects = hub.handle_timeout(self.clock.now());
+                    self.perform(effects, None);
+                }
+                _ = arrivals.next(&mut batch, BATCH) => {
+                    for arrival in batch.drain(..) {
+                        self.take(&mut hub, arrival);
+                    }
+                }
+            }
+            self.count(&hub);
+        }
+        self.close(hub, arrivals, io).await;
+    }
+
+    /// Tells the clients to come back elsewhere, and cuts those that do not listen.
+    async fn close<H: Hub>(mut self, mut hub: H, mut arrivals: Arrivals<H>, io: SocketIo) {
+        let farewell = self.grace / FAREWELL;
+        debug!(service = self.service, members = self.members.len(), "closing connections");
+        // It waits for every writer, also for those whose reader sleeps.
+        let _ = timeout(farewell, io.close()).await;
+        for seat in self.members.values() {
+            seat.session.cut(Cut::Shutdown);
+        }
+        let mut batch = Vec::with_capacity(BATCH);
+        let last_departures = async {
+            while !self.members.is_empty() && arrivals.next(&mut batch, BATCH).await {
+                for arrival in batch.drain(..) {
+                    self.take(&mut hub, arrival);
+                }
+            }
+        };
+        let _ = timeout(farewell, last_departures).await;
+    }
+
+    fn take<H: Hub>(&mut self, hub: &mut H, arrival: Arrival<H>) {
+        let now = self.clock.now();
+        match arrival {
+            Arrival::Connected { member, line, socket, session } => {
+                let address = session.address;
+                debug!(service = self.service, %member, %address, "member connected");
+                if self.members.insert(member, Seat { line, socket, session }).is_some() {
+                    let effects = hub.leave(member, now);
+                    self.perform(effects, None);
+                }
+                let effects = hub.connect(member, address, now);
+                self.perform(effects, None);
+            }
+            Arrival::Event { member, line, mut incoming, at } => {
+                if !self.is_current(member, line) {
+                    return;
+                }
+                let ack = incoming.take_ack();
+                let effects = match incoming.read() {
+                    Some(event) => hub.handle(member, &event.name, event.payload, now),
+                    None => Effects::none(),
+                };
+                self.perform(effects, ack);
+                self.emit_latency.record(self.clock.now().since(at).as_secs_f64());
+            }
+            Arrival::Disconnected { member, line } => {
+                if self.is_current(member, line) {
+                    debug!(service = self.service, %member, "member disconnected");
+                    self.members.remove(&member);
+                    let effects = hub.leave(member, now);
+                    self.perform(effects, None);
+                }
+            }
+            Arrival::Question(question) => question(hub, now),
+        }
+    }
+
+    /// Whether the line is the member's present one: the end of an earlier one is nobody's departure.
+    fn is_current(&self, member: MemberId, line: u64) -> bool {
+        self.members.get(&member).is_some_and(|seat| seat.line == line)
+    }
+
+    fn perform(&self, effects: Effects, mut ack: Option<AckSender>) {
+        for effect in effects {
+            match effect {
+                Effect::Emit { to, frame } => {
+                    for member in to {
+                        self.emit(member, &frame);
+                    }
+                }
+                Effect::Ack(payload) => {
+                    let Some(ack) = ack.take() else { continue };
+                    // A full queue is found out by the next frame, a closed one by its departure.
+                    let _ = match payload {
+                        Some(payload) => ack.send(&*payload),
+                        None => ack.send(&NO_ARGUMENTS),
+                    };
+                }
+                Effect::Refused(code) => {
+                    metrics::counter!("roomhub_refusals_total", "service" => self.service, "code" => code)
+                        .increment(1);
+                }
+            }
+        }
+    }
+
+    /// Queues a frame for a member, or cuts the member if it is too far behind to be told.
+    fn emit(&self, member: MemberId, frame: &Frame) {
+        let Some(Seat { socket, session, .. }) = self.members.get(&member) else { return };
+        if session.is_doomed() {
+            return;
+        }
+        let bytes = frame.event.len() + frame.payload.get().len() + FRAME_OVERHEAD_BYTES;
+        if session.queued_bytes() + bytes as u64 > self.max_queued_bytes {
+            return session.cut(Cut::Slow);
+        }
+        match socket.emit(&frame.event, &*frame.payload) {
+            Ok(()) => {
+                session.emitted(bytes);
+                self.events_out.increment(1);
+            }
+            Err(SendError::Socket(SocketError::InternalChannelFull)) => session.cut(Cut::Slow),
+            Err(SendError::Socket(SocketError::Closed)) => {}
+            Err(SendError::Serialize(problem)) => {
+                error!(event = %frame.event, %problem, "a frame cannot be written")
+            }
+        }
+    }
+
+    fn count<H: Hub>(&self, hub: &H) {
+        let census = hub.census();
+        self.n_members.set(self.members.len() as f64);
+        self.n_rooms.set(census.n_rooms as f64);
+        self.n_seated.set(census.n_seated as f64);
+    }
+}

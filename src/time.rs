@@ -1,0 +1,149 @@
+//! Moments and spans as the rules see them: plain values, never a clock.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize, Serializer};
+
+/// A moment, in microseconds since the Unix epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// The moment this many milliseconds after the epoch.
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis * 1000)
+    }
+
+    /// The moment this many microseconds after the epoch.
+    pub const fn from_micros(micros: u64) -> Self {
+        Self(micros)
+    }
+
+    /// Whole milliseconds since the epoch, as wire formats say them.
+    pub const fn as_millis(self) -> u64 {
+        self.0 / 1000
+    }
+
+    /// Milliseconds since the epoch with their fraction.
+    pub fn as_millis_f64(self) -> f64 {
+        self.0 as f64 / 1000.0
+    }
+
+    /// Time passed since `earlier`; zero if that is yet to come.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl std::ops::Add<Duration> for Timestamp {
+    type Output = Self;
+
+    fn add(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(span.as_micros()).unwrap_or(u64::MAX)))
+    }
+}
+
+/// ISO 8601 in UTC with milliseconds: `2026-01-31T09:30:00.000Z`.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let moment = SystemTime::UNIX_EPOCH + Duration::from_millis(self.as_millis());
+        humantime::format_rfc3339_millis(moment).fmt(f)
+    }
+}
+
+/// A position in a track: finite seconds, never below zero.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default, Deserialize)]
+#[serde(try_from = "f64")]
+pub struct Seconds(f64);
+
+impl Seconds {
+    /// The start of a track.
+    pub const ZERO: Self = Self(0.0);
+
+    /// The position, if it is one: not negative, not infinite.
+    pub fn new(seconds: f64) -> Option<Self> {
+        (seconds.is_finite() && seconds >= 0.0).then_some(Self(seconds))
+    }
+
+    /// The position `span` further on.
+    pub fn after(self, span: Duration) -> Self {
+        Self(self.0 + span.as_secs_f64())
+    }
+
+    /// How far apart two positions are, in seconds.
+    pub fn distance(self, other: Self) -> f64 {
+        (self.0 - other.0).abs()
+    }
+}
+
+impl TryFrom<f64> for Seconds {
+    type Error = &'static str;
+
+    fn try_from(seconds: f64) -> Result<Self, Self::Error> {
+        Self::new(seconds).ok_or("not a finite number of seconds >= 0")
+    }
+}
+
+/// Milliseconds are as fine as a player can seek; whole seconds are written without a fraction.
+impl Serialize for Seconds {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        /// Above this the fraction of an `f64` no longer holds milliseconds.
+        const EXACT: f64 = 1e12;
+        if self.0 >= EXACT {
+            return serializer.serialize_f64(self.0);
+        }
+        let millis = (self.0 * 1000.0).round();
+        if millis % 1000.0 == 0.0 {
+            serializer.serialize_u64((millis / 1000.0) as u64)
+        } else {
+            serializer.serialize_f64(millis / 1000.0)
+        }
+    }
+}
+
+/// Serde for spans written as people write them: `"10s"`, `"1m 30s"`, `"250ms"`.
+pub mod human {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    /// Writes `"10s"`.
+    pub fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&humantime::format_duration(*span))
+    }
+
+    /// Reads `"10s"`; a bare number is refused, for its unit would be a guess.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let text = String::deserialize(deserializer).map_err(|_| D::Error::custom(EXPECTED))?;
+        humantime::parse_duration(&text).map_err(|_| D::Error::custom(EXPECTED))
+    }
+
+    const EXPECTED: &str = "a duration with its unit is expected, like \"10s\", \"250ms\" or \"5m\"";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timestamp_reads_as_iso_8601() {
+        assert_eq!(Timestamp::from_millis(1_700_000_000_123).to_string(), "2023-11-14T22:13:20.123Z");
+    }
+
+    #[test]
+    fn a_moment_yet_to_come_is_no_time_ago() {
+        assert_eq!(Timestamp::from_millis(5).since(Timestamp::from_millis(9)), Duration::ZERO);
+    }
+
+    #[test]
+    fn positions_are_written_to_the_millisecond() {
+        let written = |seconds| serde_json::to_string(&Seconds::new(seconds)).unwrap();
+        assert_eq!(written(0.0), "0");
+        assert_eq!(written(12.0), "12");
+        assert_eq!(written(12.503_000_001), "12.503");
+        assert_eq!(written(1e300), "1e+300");
+        assert_eq!(written(-1.0), "null");
+        assert_eq!(written(f64::NAN), "null");
+    }
+}
