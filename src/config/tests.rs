@@ -101,12 +101,12 @@ fn all_mistakes_are_told_at_once_each_with_its_place_and_what_is_allowed() {
         [("ROOMHUB_ROOM__TOLERANCE", "-1"), ("ROOMHUB_OTHER__LOUD", "maybe"), ("ROOMHUB_ROM__PORT", "1")];
     let told = mistakes(&layers(file, &environment, &[("room.port", "abc", "--port")]));
     expect_test::expect![[r#"
-        test.toml: nothing = { x = 1 }: unknown key; config.example.toml lists them all
         test.toml: room.prot = 1: unknown key; did you mean room.port?
+        test.toml: nothing = { x = 1 }: unknown key; config.example.toml lists them all
         environment ROOMHUB_ROM__PORT: rom.port = "1": unknown key; did you mean room.port?
-        test.toml: room.origins = 1: a list is expected, like ["a", "b"]
         test.toml: room.port = 70000: a whole number from 0 to 65535 is expected
         test.toml: room.sweep = 5: a duration with its unit is expected, like "10s", "250ms" or "5m"
+        test.toml: room.origins = 1: a list is expected, like ["a", "b"]
         environment ROOMHUB_OTHER__LOUD: other.loud = "maybe": true or false is expected
         flag --port: room.port = "abc": a whole number is expected
         environment ROOMHUB_ROOM__TOLERANCE: room.tolerance = -1.0: 0 or more is expected"#]]
@@ -133,15 +133,15 @@ fn the_effective_values_are_printed_with_their_sources_and_without_secrets() {
     let printed =
         load::<Sample>(&layers("[room]\ntoken = \"hunter2\"", &[("PORT", "2")], &[])).unwrap().to_string();
     expect_test::expect![[r#"
-        [other]
-        loud = false                                         # default
-
         [room]
-        origins = ["*"]                                      # default
         port = 2                                             # environment PORT
+        tolerance = 3.0                                      # default
+        origins = ["*"]                                      # default
         sweep = "1m"                                         # default
         token = "********"                                   # test.toml
-        tolerance = 3.0                                      # default
+
+        [other]
+        loud = false                                         # default
     "#]]
     .assert_eq(&printed);
 }

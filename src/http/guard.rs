@@ -1,19 +1,26 @@
-//! What stands around every connection: it can be cut from elsewhere, and it fails a reader that stalls.
+//! What stands around every connection: it can be cut from elsewhere, sent to from elsewhere, and it fails a
+//! reader that stalls.
 //!
 //! A socket whose reader has gone to sleep blocks its writer for ever, and with it whatever waits for the
 //! writer. Here a write that stays blocked must move `stall_progress_bytes` in each `stall_timeout`.
+//!
+//! Two hands write to one connection: its owner through [`AsyncWrite`], and whoever holds the [`Connection`]
+//! through [`Connection::send`], which costs one system call and no task. Messages of the two never mix: a send
+//! waits until the owner's buffer is out, and the owner's next buffer waits until what was sent is out.
 
-use std::any::Any;
+use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use futures_util::task::AtomicWaker;
+use parking_lot::Mutex;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
@@ -21,6 +28,9 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::limits::Permit;
+
+/// An empty queue that has grown beyond this many messages gives its memory back.
+const QUEUE_KEPT: usize = 16;
 
 /// Why the server cut a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +63,7 @@ impl Cut {
     }
 }
 
-/// A handle on an open connection: what it is, and the switch that cuts it.
+/// A handle on an open connection: what it is, a way to send on it, and the switch that cuts it.
 #[derive(Debug)]
 pub struct Connection {
     /// Counts up over the life of the process; stands in the log.
@@ -62,21 +72,35 @@ pub struct Connection {
     pub peer: SocketAddr,
     /// The service that it belongs to.
     pub service: &'static str,
+    /// The socket, unless it is wrapped in TLS.
+    plain: Option<TcpStream>,
     is_cut: AtomicBool,
-    written_bytes: AtomicU64,
+    outbox: Mutex<Outbox>,
+    queued_bytes: AtomicUsize,
     reader: AtomicWaker,
     writer: AtomicWaker,
 }
 
+/// What was sent and has not gone out yet.
+#[derive(Debug, Default)]
+struct Outbox {
+    /// Whole messages, but for the part of the first that is out already.
+    messages: VecDeque<Bytes>,
+    /// Whether the owner is in the middle of a buffer.
+    owner_is_writing: bool,
+}
+
 impl Connection {
-    /// A connection that has just been accepted.
-    pub fn new(id: u64, peer: SocketAddr, service: &'static str) -> Arc<Self> {
+    /// A connection that has just been accepted; `plain` is its socket, if it is not wrapped in TLS.
+    pub fn new(id: u64, peer: SocketAddr, service: &'static str, plain: Option<TcpStream>) -> Arc<Self> {
         Arc::new(Self {
             id,
             peer,
             service,
+            plain,
             is_cut: AtomicBool::new(false),
-            written_bytes: AtomicU64::new(0),
+            outbox: Mutex::default(),
+            queued_bytes: AtomicUsize::new(0),
             reader: AtomicWaker::new(),
             writer: AtomicWaker::new(),
         })
@@ -93,24 +117,43 @@ impl Connection {
         self.writer.wake();
     }
 
-    /// Bytes that the other end's kernel or ours has taken so far.
-    pub fn written_bytes(&self) -> u64 {
-        self.written_bytes.load(Ordering::Relaxed)
+    /// Sends a whole message: at once if the kernel takes it, else as soon as it does.
+    ///
+    /// Never waits and never refuses: whoever sends looks at [`Self::queued_bytes`] first.
+    pub fn send(&self, message: &Bytes) {
+        let mut outbox = self.outbox.lock();
+        let mut rest = message.clone();
+        if let Some(socket) = &self.plain
+            && outbox.messages.is_empty()
+            && !outbox.owner_is_writing
+            && let Ok(n) = socket.try_write(message)
+        {
+            rest.advance(n);
+        }
+        if rest.is_empty() {
+            return;
+        }
+        // What failed for good fails again where errors are handled: in the connection's own task.
+        self.queued_bytes.fetch_add(rest.len(), Ordering::Relaxed);
+        outbox.messages.push_back(rest);
+        drop(outbox);
+        self.reader.wake();
+    }
+
+    /// Bytes that were sent and have not gone out yet.
+    pub fn queued_bytes(&self) -> usize {
+        self.queued_bytes.load(Ordering::Relaxed)
     }
 
     fn check(&self) -> io::Result<()> {
-        if self.is_cut.load(Ordering::Acquire) {
-            Err(io::ErrorKind::ConnectionAborted.into())
-        } else {
-            Ok(())
-        }
+        if self.is_cut.load(Ordering::Acquire) { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
     }
 }
 
 /// A connection's bytes, plain or encrypted.
 pub enum Transport {
-    /// TCP as it is.
-    Plain(TcpStream),
+    /// TCP as it is, through the [`Connection`]'s socket.
+    Plain,
     /// TLS over TCP.
     Tls(Box<TlsStream<TcpStream>>),
 }
@@ -124,6 +167,12 @@ pub struct StallLimit {
     pub progress_bytes: usize,
 }
 
+/// Somebody who attends a connection: sees what its owner has written, and is dropped when it ends.
+pub trait Attendant: Send {
+    /// The owner's next bytes are out.
+    fn wrote(&mut self, bytes: &[u8]);
+}
+
 /// A connection under guard.
 pub struct Guarded {
     transport: Transport,
@@ -131,9 +180,11 @@ pub struct Guarded {
     limit: StallLimit,
     stall: Option<Stall>,
     unread: Bytes,
+    /// TLS may hold back the end of what was sent.
+    needs_flush: bool,
+    attendant: Option<Box<dyn Attendant>>,
     _permit: Permit,
     _token: TaskTrackerToken,
-    _end: Option<Box<dyn Any + Send>>,
 }
 
 /// A write is blocked; this window decides whether it moves on.
@@ -157,9 +208,10 @@ impl Guarded {
             limit,
             stall: None,
             unread: Bytes::new(),
+            needs_flush: false,
+            attendant: None,
             _permit: permit,
             _token: token,
-            _end: None,
         }
     }
 
@@ -168,14 +220,90 @@ impl Guarded {
         &self.connection
     }
 
-    /// Puts back bytes that were read too early.
-    pub fn unread(&mut self, bytes: Bytes) {
-        self.unread = bytes;
+    /// Puts back bytes that were read too early, as a copy: they are few, and what they lie in is large.
+    pub fn unread(&mut self, bytes: &[u8]) {
+        self.unread = Bytes::copy_from_slice(bytes);
     }
 
-    /// Drops `end` together with the connection, whoever owns it by then.
-    pub fn end_with(&mut self, end: Box<dyn Any + Send>) {
-        self._end = Some(end);
+    /// Lets somebody attend the connection until it ends, whoever owns it by then.
+    pub fn attend(&mut self, attendant: Box<dyn Attendant>) {
+        self.attendant = Some(attendant);
+    }
+
+    /// Gets out what was sent, before anything else is written.
+    fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.connection.queued_bytes() > 0 {
+            let outbox = self.connection.outbox.lock();
+            // The owner's buffer goes first, or it would be cut in two.
+            let next = if outbox.owner_is_writing { None } else { outbox.messages.front().cloned() };
+            drop(outbox);
+            let Some(next) = next else { break };
+            let outcome = self.transport.poll_write(&self.connection, cx, &next);
+            let n = ready!(self.judge(outcome, next.len(), cx))?;
+            let mut outbox = self.connection.outbox.lock();
+            self.connection.queued_bytes.fetch_sub(n, Ordering::Relaxed);
+            if n == next.len() {
+                outbox.messages.pop_front();
+                if outbox.messages.is_empty() && outbox.messages.capacity() > QUEUE_KEPT {
+                    outbox.messages = VecDeque::new();
+                }
+            } else if let Some(first) = outbox.messages.front_mut() {
+                first.advance(n);
+            }
+            drop(outbox);
+            self.needs_flush = true;
+        }
+        if self.needs_flush {
+            let outcome = self.transport.poll_flush(cx).map_ok(|()| 0);
+            ready!(self.judge(outcome, 0, cx))?;
+            self.needs_flush = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Writes the owner's bytes, whose first part begins a message unless the last write was a partial one.
+    fn poll_own(&mut self, cx: &mut Context<'_>, parts: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        self.connection.check()?;
+        let offered: usize = parts.iter().map(|part| part.len()).sum();
+        let mut outbox = loop {
+            if let Poll::Pending = self.poll_sent(cx)? {
+                return self.judge_own(Poll::Pending, offered, cx);
+            }
+            let outbox = self.connection.outbox.lock();
+            if outbox.owner_is_writing || outbox.messages.is_empty() {
+                break outbox;
+            }
+        };
+        let outcome = self.transport.poll_write_vectored(&self.connection, cx, parts);
+        if let Poll::Ready(Ok(n)) = outcome {
+            outbox.owner_is_writing = n < offered;
+            if !outbox.owner_is_writing && !outbox.messages.is_empty() {
+                self.connection.reader.wake();
+            }
+        }
+        drop(outbox);
+        if let (Poll::Ready(Ok(n)), Some(attendant)) = (&outcome, &mut self.attendant) {
+            let mut left = *n;
+            for part in parts {
+                let taken = left.min(part.len());
+                attendant.wrote(&part[..taken]);
+                left -= taken;
+            }
+        }
+        self.judge_own(outcome, offered, cx)
+    }
+
+    /// Judges a write of the owner; whoever cuts the connection, or gets out what was sent, wakes it.
+    fn judge_own(
+        &mut self,
+        outcome: Poll<io::Result<usize>>,
+        offered: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        if outcome.is_pending() {
+            self.connection.writer.register(cx.waker());
+        }
+        self.judge(outcome, offered, cx)
     }
 
     /// Judges the outcome of a write of `offered` bytes.
@@ -187,7 +315,6 @@ impl Guarded {
     ) -> Poll<io::Result<usize>> {
         match outcome {
             Poll::Ready(Ok(written)) => {
-                self.connection.written_bytes.fetch_add(written as u64, Ordering::Relaxed);
                 if written == offered {
                     self.stall = None;
                 } else if let Some(stall) = &mut self.stall {
@@ -197,10 +324,7 @@ impl Guarded {
             }
             Poll::Ready(Err(_)) => outcome,
             Poll::Pending => {
-                self.connection.writer.register(cx.waker());
-                if let Err(error) = self.connection.check() {
-                    return Poll::Ready(Err(error));
-                }
+                self.connection.check()?;
                 self.poll_stall(cx).map(Err)
             }
         }
@@ -210,12 +334,9 @@ impl Guarded {
     fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         loop {
             let timeout = self.limit.timeout;
-            let stall = self
-                .stall
-                .get_or_insert_with(|| Stall { window: Box::pin(sleep(timeout)), progress_bytes: 0 });
-            if stall.window.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
+            let stall =
+                self.stall.get_or_insert_with(|| Stall { window: Box::pin(sleep(timeout)), progress_bytes: 0 });
+            ready!(stall.window.as_mut().poll(cx));
             if stall.progress_bytes < self.limit.progress_bytes {
                 self.connection.cut(Cut::Stalled);
                 return Poll::Ready(io::ErrorKind::TimedOut.into());
@@ -225,12 +346,81 @@ impl Guarded {
     }
 }
 
-impl AsyncRead for Guarded {
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        // Handles may keep the socket; the other end is told all the same.
+        if let Some(socket) = &self.connection.plain {
+            let _ = SockRef::from(socket).shutdown(Shutdown::Both);
+        }
+    }
+}
+
+impl Transport {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        &mut self,
+        connection: &Connection,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Plain => loop {
+                let socket = plain(connection)?;
+                ready!(socket.poll_read_ready(cx))?;
+                match socket.try_read_buf(buf) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    outcome => return Poll::Ready(outcome.map(|_| ())),
+                }
+            },
+        }
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain => Poll::Ready(Ok(())),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_write(
+        &mut self,
+        connection: &Connection,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(connection, cx, &[io::IoSlice::new(bytes)])
+    }
+
+    fn poll_write_vectored(
+        &mut self,
+        connection: &Connection,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, parts),
+            Self::Plain => loop {
+                let socket = plain(connection)?;
+                ready!(socket.poll_write_ready(cx))?;
+                let outcome = match parts {
+                    [part] => socket.try_write(part),
+                    parts => socket.try_write_vectored(parts),
+                };
+                match outcome {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    outcome => return Poll::Ready(outcome),
+                }
+            },
+        }
+    }
+}
+
+fn plain(connection: &Connection) -> io::Result<&TcpStream> {
+    connection.plain.as_ref().ok_or_else(|| io::Error::other("a plain connection has its socket"))
+}
+
+impl AsyncRead for Guarded {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if !self.unread.is_empty() {
             let n = self.unread.len().min(buf.remaining());
             buf.put_slice(&self.unread[..n]);
@@ -239,21 +429,18 @@ impl AsyncRead for Guarded {
         }
         self.connection.reader.register(cx.waker());
         self.connection.check()?;
-        match &mut self.transport {
-            Transport::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            Transport::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+        // A reader always waits, so it is the one that gets out what was sent; the owner may then go on.
+        if (self.connection.queued_bytes() > 0 || self.needs_flush) && self.poll_sent(cx)?.is_ready() {
+            self.connection.writer.wake();
         }
+        let this = &mut *self;
+        this.transport.poll_read(&this.connection, cx, buf)
     }
 }
 
 impl AsyncWrite for Guarded {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.connection.check()?;
-        let outcome = match &mut self.transport {
-            Transport::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
-            Transport::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
-        };
-        self.judge(outcome, buf.len(), cx)
+        self.poll_own(cx, &[io::IoSlice::new(buf)])
     }
 
     fn poll_write_vectored(
@@ -261,42 +448,24 @@ impl AsyncWrite for Guarded {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.connection.check()?;
-        let outcome = match &mut self.transport {
-            Transport::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-            Transport::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-        };
-        let offered = bufs.iter().map(|buf| buf.len()).sum();
-        self.judge(outcome, offered, cx)
+        self.poll_own(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
-        match &self.transport {
-            Transport::Plain(stream) => stream.is_write_vectored(),
-            Transport::Tls(stream) => stream.is_write_vectored(),
-        }
+        true
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.connection.check()?;
-        let outcome = match &mut self.transport {
-            Transport::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Transport::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        };
-        match outcome {
-            Poll::Ready(outcome) => Poll::Ready(outcome),
-            Poll::Pending => self.judge(Poll::Pending, 0, cx).map_ok(|_| ()),
-        }
+        let outcome = self.transport.poll_flush(cx).map_ok(|()| 0);
+        self.judge_own(outcome, 0, cx).map_ok(|_| ())
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = match &mut self.transport {
-            Transport::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Transport::Plain => Poll::Ready(SockRef::from(plain(&self.connection)?).shutdown(Shutdown::Write)),
             Transport::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         };
-        match outcome {
-            Poll::Ready(outcome) => Poll::Ready(outcome),
-            Poll::Pending => self.judge(Poll::Pending, 0, cx).map_ok(|_| ()),
-        }
+        self.judge_own(outcome.map_ok(|()| 0), 0, cx).map_ok(|_| ())
     }
 }

@@ -126,14 +126,8 @@ impl Listener {
     fn admit(this: &Arc<Self>, stream: TcpStream, peer: SocketAddr, router: &Router, context: &Context) {
         match this.limits.admit(canonical(peer).ip()) {
             Ok(permit) => {
-                let connection = Connection::new(
-                    CONNECTIONS.fetch_add(1, Ordering::Relaxed),
-                    canonical(peer),
-                    this.service,
-                );
-                let task =
-                    Arc::clone(this).converse(stream, connection, permit, router.clone(), context.clone());
-                context.spawn(task);
+                let peer = canonical(peer);
+                context.spawn(Arc::clone(this).converse(stream, peer, permit, router.clone(), context.clone()));
             }
             Err(refusal) => {
                 metrics::counter!("roomhub_connections_refused_total", "service" => this.service, "reason" => refusal.code())
@@ -150,21 +144,23 @@ impl Listener {
     async fn converse(
         self: Arc<Self>,
         stream: TcpStream,
-        connection: Arc<Connection>,
+        peer: SocketAddr,
         permit: Permit,
         router: Router,
         context: Context,
     ) {
         // A socket that went away meanwhile fails at its first read.
         let _ = stream.set_nodelay(true);
-        let transport = match &self.acceptor {
-            None => Transport::Plain(stream),
+        let (transport, plain) = match &self.acceptor {
+            None => (Transport::Plain, Some(stream)),
             Some(acceptor) => match timeout(self.config.handshake_timeout, acceptor.accept(stream)).await {
-                Ok(Ok(stream)) => Transport::Tls(Box::new(stream)),
-                Ok(Err(error)) => return debug!(peer = %connection.peer, %error, "TLS handshake failed"),
-                Err(_) => return debug!(peer = %connection.peer, "TLS handshake timed out"),
+                Ok(Ok(stream)) => (Transport::Tls(Box::new(stream)), None),
+                Ok(Err(error)) => return debug!(%peer, %error, "TLS handshake failed"),
+                Err(_) => return debug!(%peer, "TLS handshake timed out"),
             },
         };
+        let id = CONNECTIONS.fetch_add(1, Ordering::Relaxed);
+        let connection = Connection::new(id, peer, self.service, plain);
         let limit = StallLimit {
             timeout: self.config.stall_timeout,
             progress_bytes: self.config.stall_progress_bytes,

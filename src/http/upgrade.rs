@@ -56,7 +56,7 @@ impl Upgrade {
                 .downcast::<TokioIo<Guarded>>()
                 .map_err(|_| io::Error::other("every connection is accepted under guard"))?;
             let mut connection = parts.io.into_inner();
-            connection.unread(parts.read_buf);
+            connection.unread(&parts.read_buf);
             Ok(connection)
         };
         (self.response, connection)

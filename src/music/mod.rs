@@ -11,6 +11,8 @@ mod protocol;
 mod room;
 mod sample;
 mod server;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 

@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn the_tune_plays_48_seconds_and_never_clips() {
         let tune = mix();
-        assert_eq!(tune.len() as u32 / RATE, 48);
+        assert!((47.9..48.1).contains(&(tune.len() as f32 / RATE as f32)));
         let peak = tune.iter().fold(0.0_f32, |peak, sample| peak.max(sample.abs()));
         assert!((0.3..0.95).contains(&peak), "peak {peak}");
     }

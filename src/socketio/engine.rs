@@ -26,7 +26,7 @@ use tracing::debug;
 use super::inbox::inbox;
 use super::line::{Exchange, Operator};
 use super::seal::Seal;
-use super::session::Session;
+use super::session::{Session, Witness};
 use super::switchboard::{Hub, Switchboard};
 use super::{Config, Questions};
 use crate::http::guard::Connection;
@@ -39,7 +39,7 @@ use crate::runtime::Context;
 const MAX_HANDSHAKE_BYTES: usize = 4096;
 
 /// What a WebSocket reads at once; the buffer grows for larger messages and a connection keeps it.
-const READ_BUFFER_BYTES: usize = 1024;
+const READ_BUFFER_BYTES: usize = 256;
 
 /// How often a member is asked whether it is still there, and how long it may take to answer.
 #[derive(Debug, Clone, Copy)]
@@ -141,6 +141,7 @@ impl Engine {
 
     /// A polling handshake: the answer's id goes out sealed.
     async fn open(self: Arc<Self>, mut request: Request<Body>, session: Arc<Session>) -> Response {
+        *request.uri_mut() = unshared(request.uri());
         request.headers_mut().clear();
         request.extensions_mut().clear();
         request.extensions_mut().insert(Arc::clone(&session));
@@ -166,10 +167,14 @@ impl Engine {
                 .await
                 .unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response());
         }
-        let response = self.pass_on(request).await;
-        let length = response.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-        session.polled(length.and_then(|length| length.parse().ok()).unwrap_or(0));
-        response
+        let (head, body) = self.pass_on(request).await.into_parts();
+        match axum::body::to_bytes(body, usize::MAX).await {
+            Ok(body) => {
+                session.polled(&body);
+                Response::from_parts(head, Body::from(body))
+            }
+            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        }
     }
 
     /// A WebSocket, of a new session or of one that polled until now.
@@ -177,7 +182,6 @@ impl Engine {
         self: Arc<Self>,
         mut request: Request<Body>,
         session: Arc<Session>,
-        sid: Option<Sid>,
     ) -> Response {
         let upgrade = match Upgrade::agree(&mut request) {
             Ok(upgrade) => upgrade,
@@ -185,7 +189,7 @@ impl Engine {
         };
         let (response, connection) = upgrade.into_parts();
         let mut handshake = Request::new(());
-        *handshake.uri_mut() = request.uri().clone();
+        *handshake.uri_mut() = unshared(request.uri());
         handshake.extensions_mut().insert(Arc::clone(&session));
         let context = self.context.clone();
         context.spawn(async move {
@@ -193,28 +197,15 @@ impl Engine {
                 Ok(connection) => connection,
                 Err(error) => return debug!(%error, "a WebSocket was agreed on and never came"),
             };
-            session.attach(Arc::clone(connection.connection()));
-            if let Some(sid) = sid {
-                connection.end_with(Box::new(EndOfUpgrade { engine: Arc::clone(&self), sid }));
-            }
+            session.attach(connection.connection());
+            connection.attend(Box::new(Witness::new(session)));
             let mut inner = self.inner.clone();
-            if inner.call((connection, handshake)).await.is_err() {
+            // Boxed, for the library's task holds several places for it.
+            if inner.call((Box::new(connection), handshake)).await.is_err() {
                 debug!("a WebSocket asked for a protocol that is not spoken here");
             }
         });
         response
-    }
-}
-
-/// Ends a session with the WebSocket that it went over to, also when that never got as far.
-struct EndOfUpgrade {
-    engine: Arc<Engine>,
-    sid: Sid,
-}
-
-impl Drop for EndOfUpgrade {
-    fn drop(&mut self) {
-        self.engine.close_polling(self.sid);
     }
 }
 
@@ -250,11 +241,16 @@ async fn serve(
     }
     let address = address::client(connection.peer.ip(), request.headers(), &engine.trusted_proxies);
     match (is_websocket, known) {
-        (true, None) => Arc::clone(&engine).upgrade(request, Session::new(address, &engine), None),
-        (true, Some((sid, session))) => engine.upgrade(request, session, Some(sid)),
+        (true, None) => Arc::clone(&engine).upgrade(request, Session::new(address, &engine)),
+        (true, Some((_, session))) => engine.upgrade(request, session),
         (false, None) => Arc::clone(&engine).open(request, Session::new(address, &engine)).await,
         (false, Some((_, session))) => engine.poll(request, session).await,
     }
+}
+
+/// The URI in memory of its own: what hyper gives is a slice of its 8 KiB read buffer, and sessions keep it.
+fn unshared(uri: &Uri) -> Uri {
+    uri.to_string().parse().unwrap_or_default()
 }
 
 /// What Engine.IO says of a session that it does not know.

@@ -14,17 +14,25 @@ use socketioxide::socket::Socket;
 /// The text `["event", argument, …]`, with its acknowledgement if the sender asked for one.
 pub struct Incoming {
     packet: Value,
-    ack: Option<AckSender>,
+    reply: Option<Reply>,
+}
+
+/// The way to acknowledge an event, once.
+pub struct Reply {
+    /// The number that the sender knows it by.
+    pub id: i64,
+    /// The way through the socket's queue.
+    pub sender: AckSender,
 }
 
 impl Incoming {
     /// Takes a packet as socketioxide hands it over.
     pub fn new(socket: &Arc<Socket>, mut packet: Value, ack_id: Option<i64>) -> Self {
-        let ack =
-            ack_id.is_some().then(|| match AckSender::from_message_parts(socket, &mut packet, &ack_id) {
-                Ok(ack) => ack,
-            });
-        Self { packet, ack }
+        let reply = ack_id.map(|id| {
+            let Ok(sender) = AckSender::from_message_parts(socket, &mut packet, &ack_id);
+            Reply { id, sender }
+        });
+        Self { packet, reply }
     }
 
     /// The length of its text.
@@ -37,9 +45,9 @@ impl Incoming {
         serde_json::from_str(self.text()).ok()
     }
 
-    /// Takes the acknowledgement, to answer it once.
-    pub fn take_ack(&mut self) -> Option<AckSender> {
-        self.ack.take()
+    /// Takes the way to acknowledge it, if its sender asked for that.
+    pub fn take_reply(&mut self) -> Option<Reply> {
+        self.reply.take()
     }
 
     fn text(&self) -> &str {

@@ -18,7 +18,8 @@ use socketioxide::socket::{DisconnectReason, Socket};
 use super::Config;
 use super::inbox::{Arrival, Full, Inbox};
 use super::incoming::Incoming;
-use super::session::Session;
+use super::post;
+use super::session::{Announce, Session};
 use crate::effect::MemberId;
 use crate::http::guard::Cut;
 use crate::runtime::Clock;
@@ -70,7 +71,8 @@ type Admission<'a> = Pin<Box<dyn Future<Output = Result<(), Box<dyn std::fmt::Di
 impl<H: Send + Sync + 'static> ConnectHandler<LocalAdapter, Marker> for Operator<H> {
     /// The member has been told that it is connected.
     fn call(&self, socket: Arc<Socket>, _: Option<Value>) {
-        if let Some(line) = socket.extensions.get::<Arc<Line<H>>>() {
+        let line = socket.req_parts().extensions.get::<Arc<Session>>().and_then(|session| session.line());
+        if let Some(line) = line {
             line.announce(&socket);
         }
     }
@@ -80,9 +82,10 @@ impl<H: Send + Sync + 'static> ConnectHandler<LocalAdapter, Marker> for Operator
         let session = socket.req_parts().extensions.get::<Arc<Session>>();
         if let (Some(session), Some(member)) = (session, MemberId::new(socket.id.as_str())) {
             let line = Line::new(Arc::clone(&self.0), member, Arc::clone(session));
+            let announcer: Arc<dyn Announce> = line.clone();
+            session.set_line(Arc::downgrade(&announcer));
             socket.on_fallback(Ear(Arc::clone(&line)));
-            socket.on_disconnect(Ear(Arc::clone(&line)));
-            socket.extensions.insert(line);
+            socket.on_disconnect(Ear(line));
         }
         Box::pin(async { Ok(()) })
     }
@@ -95,10 +98,21 @@ struct Line<H> {
     number: u64,
     session: Arc<Session>,
     rate: DefaultDirectRateLimiter,
-    is_announced: Mutex<bool>,
+    state: Mutex<State>,
 }
 
-impl<H> Line<H> {
+/// How far a line has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The hub does not know of the member.
+    Silent,
+    /// The hub knows of it.
+    Announced,
+    /// The member is gone; its connect may still be under way, and must not raise a ghost.
+    HungUp,
+}
+
+impl<H: Send + Sync + 'static> Line<H> {
     fn new(exchange: Arc<Exchange<H>>, member: MemberId, session: Arc<Session>) -> Arc<Self> {
         Arc::new(Self {
             rate: RateLimiter::direct(exchange.quota),
@@ -106,23 +120,8 @@ impl<H> Line<H> {
             member,
             number: LINES.fetch_add(1, Ordering::Relaxed),
             session,
-            is_announced: Mutex::new(false),
+            state: Mutex::new(State::Silent),
         })
-    }
-
-    /// Announces the member to the hub, once; its first event may come before its connect is done.
-    fn announce(&self, socket: &Arc<Socket>) {
-        let mut is_announced = self.is_announced.lock();
-        if *is_announced {
-            return;
-        }
-        *is_announced = true;
-        self.exchange.inbox.push(Arrival::Connected {
-            member: self.member,
-            line: self.number,
-            socket: Arc::clone(socket),
-            session: Arc::clone(&self.session),
-        });
     }
 
     /// Passes an event on, if the member keeps to its rate and the hub keeps up.
@@ -130,9 +129,8 @@ impl<H> Line<H> {
         self.exchange.events.increment(1);
         if self.rate.check().is_err() {
             self.exchange.too_fast.increment(1);
-            if let Some(ack) = incoming.take_ack() {
-                // The queue of a member that floods may well be full: then nothing reaches it anyway.
-                let _ = ack.send(&NO_ARGUMENTS);
+            if let Some(reply) = incoming.take_reply() {
+                post::acknowledge(socket, &self.session, reply, None);
             }
             return;
         }
@@ -145,8 +143,32 @@ impl<H> Line<H> {
     }
 }
 
-/// An acknowledgement that says nothing.
-pub const NO_ARGUMENTS: [(); 0] = [];
+impl<H> Line<H> {
+    /// Tells the hub that the member is gone, if it knows of it.
+    fn hang_up(&self) {
+        let mut state = self.state.lock();
+        if *state == State::Announced {
+            self.exchange.inbox.push(Arrival::Disconnected { member: self.member, line: self.number });
+        }
+        *state = State::HungUp;
+    }
+}
+
+impl<H: Send + Sync + 'static> Announce for Line<H> {
+    fn announce(&self, socket: &Arc<Socket>) {
+        let mut state = self.state.lock();
+        if *state != State::Silent {
+            return;
+        }
+        *state = State::Announced;
+        self.exchange.inbox.push(Arrival::Connected {
+            member: self.member,
+            line: self.number,
+            socket: Arc::clone(socket),
+            session: Arc::clone(&self.session),
+        });
+    }
+}
 
 /// The end of a line that hangs on a socket.
 struct Ear<H>(Arc<Line<H>>);
@@ -166,12 +188,7 @@ impl<H: Send + Sync + 'static> MessageHandler<LocalAdapter, Marker> for Ear<H> {
 
 impl<H: Send + Sync + 'static> DisconnectHandler<LocalAdapter, Marker> for Ear<H> {
     fn call_with_defer(&self, socket: Arc<Socket>, _: DisconnectReason, defer: fn(Arc<Socket>)) {
-        let line = &self.0;
-        if *line.is_announced.lock() {
-            line.exchange.inbox.push(Arrival::Disconnected { member: line.member, line: line.number });
-        }
-        // The line hangs on the socket and the socket on the line: this lets go of both.
-        socket.extensions.remove::<Arc<Line<H>>>();
+        self.0.hang_up();
         defer(socket);
     }
 }

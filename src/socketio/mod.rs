@@ -9,9 +9,11 @@ mod engine;
 mod inbox;
 mod incoming;
 mod line;
+mod post;
 mod seal;
 mod session;
 mod switchboard;
+mod wire;
 
 use std::time::Duration;
 

@@ -1,32 +1,74 @@
-//! One Engine.IO session: how it is reached, what waits for it, and the switch that ends it.
+//! One Engine.IO session: how its client is reached, what waits for it, and the switch that ends it.
+//!
+//! A client is reached in one of two ways. At first, and for as long as it polls, frames go through
+//! socketioxide's queue. Once it has a WebSocket and everything queued is out, they go straight to the
+//! connection: one system call a frame, no task, and exact knowledge of what waits.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::Mutex;
-use socketioxide::socket::Sid;
+use socketioxide::TransportType;
+use socketioxide::socket::{Sid, Socket};
 
 use super::engine::Engine;
-use crate::http::guard::{Connection, Cut};
+use super::wire::{self, Meter, Passed};
+use crate::http::guard::{Attendant, Connection, Cut};
+
+/// Between the packets of one poll.
+const SEPARATOR: u8 = 0x1e;
 
 /// A client's session, from its handshake to its end, over one transport or two.
 pub struct Session {
     /// The client's address, past trusted proxies.
     pub address: IpAddr,
     engine: Weak<Engine>,
+    /// Known for sessions that poll, or did.
     sid: OnceLock<Sid>,
-    socket: Mutex<Option<WebSocketLink>>,
-    emitted_bytes: AtomicU64,
-    polled_bytes: AtomicU64,
+    /// The WebSocket, once there is one.
+    connection: OnceLock<Arc<Connection>>,
+    queued: Tally,
+    delivered: Tally,
+    is_direct: AtomicBool,
     is_doomed: AtomicBool,
+    line: Mutex<Option<Weak<dyn Announce>>>,
 }
 
-/// The WebSocket that a session runs over.
-struct WebSocketLink {
-    connection: Arc<Connection>,
-    /// What the connection had written before it became this session's.
-    written_before: u64,
+/// A member's line, which tells the hub of it.
+pub trait Announce: Send + Sync {
+    /// Tells the hub of the member, once; its first event may come before its connect is done.
+    fn announce(&self, socket: &Arc<Socket>);
+}
+
+/// Messages and their bytes, counted up.
+#[derive(Default)]
+struct Tally {
+    messages: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+impl Tally {
+    fn add(&self, passed: Passed) {
+        self.messages.fetch_add(passed.messages, Ordering::AcqRel);
+        self.bytes.fetch_add(passed.bytes, Ordering::AcqRel);
+    }
+
+    fn messages(&self) -> usize {
+        self.messages.load(Ordering::Acquire)
+    }
+
+    fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Acquire)
+    }
+}
+
+/// How the next frame reaches a client.
+pub enum Way<'a> {
+    /// Straight through its connection.
+    Direct(&'a Connection),
+    /// Through the queue of its socket.
+    Queue,
 }
 
 impl Session {
@@ -36,11 +78,23 @@ impl Session {
             address,
             engine: Arc::downgrade(engine),
             sid: OnceLock::new(),
-            socket: Mutex::new(None),
-            emitted_bytes: AtomicU64::new(0),
-            polled_bytes: AtomicU64::new(0),
+            connection: OnceLock::new(),
+            queued: Tally::default(),
+            delivered: Tally::default(),
+            is_direct: AtomicBool::new(false),
             is_doomed: AtomicBool::new(false),
+            line: Mutex::new(None),
         })
+    }
+
+    /// The member's line hangs on its socket; this is where its connect finds it.
+    pub fn set_line(&self, line: Weak<dyn Announce>) {
+        *self.line.lock() = Some(line);
+    }
+
+    /// The member's line, while its socket lives.
+    pub fn line(&self) -> Option<Arc<dyn Announce>> {
+        self.line.lock().as_ref().and_then(Weak::upgrade)
     }
 
     /// Names a polling session, once its handshake was answered.
@@ -50,30 +104,44 @@ impl Session {
     }
 
     /// The session runs over this WebSocket from here on.
-    pub fn attach(&self, connection: Arc<Connection>) {
-        let written_before = connection.written_bytes();
-        *self.socket.lock() = Some(WebSocketLink { connection, written_before });
+    pub fn attach(&self, connection: &Arc<Connection>) {
+        // The engine refuses a second WebSocket of a session.
+        let _ = self.connection.set(Arc::clone(connection));
     }
 
-    /// Counts bytes handed to the session's queue.
-    pub fn emitted(&self, bytes: usize) {
-        self.emitted_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    /// The way for the next frame.
+    ///
+    /// Direct once the client has gone over to its WebSocket, and the queue was used and is empty: its first
+    /// frame comes after the packet that tells the client that it is connected, and nothing may come before that.
+    pub fn way(&self, transport: TransportType) -> Way<'_> {
+        let Some(connection) = self.connection.get() else { return Way::Queue };
+        if self.is_direct.load(Ordering::Relaxed) {
+            return Way::Direct(connection);
+        }
+        let queued = self.queued.messages();
+        if transport == TransportType::Websocket && queued > 0 && queued == self.delivered.messages() {
+            self.is_direct.store(true, Ordering::Relaxed);
+            return Way::Direct(connection);
+        }
+        Way::Queue
     }
 
-    /// Counts bytes that a poll has fetched.
-    pub fn polled(&self, bytes: u64) {
-        self.polled_bytes.fetch_add(bytes, Ordering::Relaxed);
+    /// Counts a message that is handed to the queue, before it is.
+    pub fn queue(&self, bytes: usize) {
+        self.queued.add(Passed { messages: 1, bytes });
     }
 
-    /// Bytes that wait for the client, as far as can be told from outside of the queue.
-    pub fn queued_bytes(&self) -> u64 {
-        let over_socket = self
-            .socket
-            .lock()
-            .as_ref()
-            .map_or(0, |link| link.connection.written_bytes() - link.written_before);
-        let taken = over_socket + self.polled_bytes.load(Ordering::Relaxed);
-        self.emitted_bytes.load(Ordering::Relaxed).saturating_sub(taken)
+    /// Takes note of the packets that a poll has fetched.
+    pub fn polled(&self, body: &[u8]) {
+        for packet in body.split(|byte| *byte == SEPARATOR).filter(|packet| wire::is_ours(packet)) {
+            self.delivered.add(Passed { messages: 1, bytes: wire::framed_length(packet.len()) });
+        }
+    }
+
+    /// Bytes that wait for the client.
+    pub fn waiting_bytes(&self) -> usize {
+        let sent = self.connection.get().map_or(0, |connection| connection.queued_bytes());
+        sent + self.queued.bytes().saturating_sub(self.delivered.bytes())
     }
 
     /// Whether the session has been ended by the server.
@@ -81,16 +149,14 @@ impl Session {
         self.is_doomed.load(Ordering::Acquire)
     }
 
-    /// Ends the session now, whatever waits in its queue.
+    /// Ends the session now, whatever waits for it.
     pub fn cut(&self, cut: Cut) {
         if self.is_doomed.swap(true, Ordering::AcqRel) {
             return;
         }
-        if let Some(link) = self.socket.lock().as_ref() {
-            link.connection.cut(cut);
-            return;
-        }
-        if let (Some(engine), Some(sid)) = (self.engine.upgrade(), self.sid.get()) {
+        if let Some(connection) = self.connection.get() {
+            connection.cut(cut);
+        } else if let (Some(engine), Some(sid)) = (self.engine.upgrade(), self.sid.get()) {
             cut.count(engine.service);
             engine.close_polling(*sid);
         }
@@ -101,6 +167,37 @@ impl Drop for Session {
     fn drop(&mut self) {
         if let (Some(engine), Some(sid)) = (self.engine.upgrade(), self.sid.get()) {
             engine.forget(*sid);
+        }
+    }
+}
+
+/// Sees which messages of the queue are out on a session's WebSocket, and when that ends.
+pub struct Witness {
+    session: Arc<Session>,
+    meter: Meter,
+}
+
+impl Witness {
+    /// A witness of a WebSocket that has written nothing yet.
+    pub fn new(session: Arc<Session>) -> Self {
+        Self { session, meter: Meter::default() }
+    }
+}
+
+impl Attendant for Witness {
+    fn wrote(&mut self, bytes: &[u8]) {
+        let passed = self.meter.watch(bytes);
+        if passed.messages > 0 {
+            self.session.delivered.add(passed);
+        }
+    }
+}
+
+impl Drop for Witness {
+    /// Ends a session that polled with the WebSocket it went over to, also when that never got as far.
+    fn drop(&mut self) {
+        if let (Some(engine), Some(sid)) = (self.session.engine.upgrade(), self.session.sid.get()) {
+            engine.close_polling(*sid);
         }
     }
 }

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
-use socketioxide::extract::AckSender;
 use socketioxide::socket::Socket;
-use socketioxide::{SendError, SocketError, SocketIo};
+use socketioxide::SocketIo;
 use tokio::time::{Instant, sleep_until, timeout};
-use tracing::{debug, error};
+use tracing::debug;
 
 use super::inbox::{Arrival, Arrivals};
-use super::line::NO_ARGUMENTS;
+use super::incoming::Reply;
 use super::session::Session;
+use super::{post, wire};
 use crate::effect::{Effect, Effects, Frame, MemberId};
 use crate::http::guard::Cut;
 use crate::runtime::{Clock, Context};
@@ -22,9 +22,6 @@ use crate::time::Timestamp;
 
 /// Arrivals handled before the timers are looked at again.
 const BATCH: usize = 256;
-
-/// Bytes of a frame beside its event and payload: `42["",]` and the WebSocket's own head.
-const FRAME_OVERHEAD_BYTES: usize = 11;
 
 /// Time for clients to take their leave before they are cut, as a part of the shutdown's grace.
 const FAREWELL: u32 = 2;
@@ -64,7 +61,7 @@ pub struct Switchboard {
     service: &'static str,
     clock: Clock,
     grace: Duration,
-    max_queued_bytes: u64,
+    max_queued_bytes: usize,
     members: HashMap<MemberId, Seat>,
     events_out: metrics::Counter,
     emit_latency: metrics::Histogram,
@@ -87,7 +84,7 @@ impl Switchboard {
             service,
             clock: context.clock,
             grace: context.shutdown_grace,
-            max_queued_bytes: max_queued_bytes as u64,
+            max_queued_bytes,
             members: HashMap::new(),
             events_out: metrics::counter!("roomhub_events_out_total", "service" => service),
             emit_latency: metrics::histogram!("roomhub_emit_latency_seconds", "service" => service),
@@ -163,12 +160,12 @@ impl Switchboard {
                 if !self.is_current(member, line) {
                     return;
                 }
-                let ack = incoming.take_ack();
+                let reply = incoming.take_reply().map(|reply| (member, reply));
                 let effects = match incoming.read() {
                     Some(event) => hub.handle(member, &event.name, event.payload, now),
                     None => Effects::none(),
                 };
-                self.perform(effects, ack);
+                self.perform(effects, reply);
                 self.emit_latency.record(self.clock.now().since(at).as_secs_f64());
             }
             Arrival::Disconnected { member, line } => {
@@ -183,54 +180,42 @@ impl Switchboard {
         }
     }
 
-    /// Whether the line is the member's present one: the end of an earlier one is nobody's departure.
+    /// Whether the line is the member's present one: the end of an earlier one is no departure.
     fn is_current(&self, member: MemberId, line: u64) -> bool {
         self.members.get(&member).is_some_and(|seat| seat.line == line)
     }
 
-    fn perform(&self, effects: Effects, mut ack: Option<AckSender>) {
+    fn perform(&self, effects: Effects, mut reply: Option<(MemberId, Reply)>) {
         for effect in effects {
             match effect {
-                Effect::Emit { to, frame } => {
-                    for member in to {
-                        self.emit(member, &frame);
+                Effect::Emit { to, frame } => self.emit(&to, &frame),
+                Effect::Ack(payload) => {
+                    if let Some((member, reply)) = reply.take()
+                        && let Some(Seat { socket, session, .. }) = self.members.get(&member)
+                    {
+                        post::acknowledge(socket, session, reply, payload.as_deref());
                     }
                 }
-                Effect::Ack(payload) => {
-                    let Some(ack) = ack.take() else { continue };
-                    // A full queue is found out by the next frame, a closed one by its departure.
-                    let _ = match payload {
-                        Some(payload) => ack.send(&*payload),
-                        None => ack.send(&NO_ARGUMENTS),
-                    };
-                }
                 Effect::Refused(code) => {
-                    metrics::counter!("roomhub_refusals_total", "service" => self.service, "code" => code)
-                        .increment(1);
+                    metrics::counter!("roomhub_refusals_total", "service" => self.service, "code" => code).increment(1);
                 }
             }
         }
     }
 
-    /// Queues a frame for a member, or cuts the member if it is too far behind to be told.
-    fn emit(&self, member: MemberId, frame: &Frame) {
-        let Some(Seat { socket, session, .. }) = self.members.get(&member) else { return };
-        if session.is_doomed() {
-            return;
-        }
-        let bytes = frame.event.len() + frame.payload.get().len() + FRAME_OVERHEAD_BYTES;
-        if session.queued_bytes() + bytes as u64 > self.max_queued_bytes {
-            return session.cut(Cut::Slow);
-        }
-        match socket.emit(&frame.event, &*frame.payload) {
-            Ok(()) => {
-                session.emitted(bytes);
-                self.events_out.increment(1);
+    /// Sends a frame to the members, and cuts those that are too far behind to be told.
+    fn emit(&self, to: &[MemberId], frame: &Frame) {
+        let message = wire::event(frame);
+        let seats = to.iter().filter_map(|member| self.members.get(member));
+        for Seat { socket, session, .. } in seats {
+            if session.is_doomed() {
+                continue;
             }
-            Err(SendError::Socket(SocketError::InternalChannelFull)) => session.cut(Cut::Slow),
-            Err(SendError::Socket(SocketError::Closed)) => {}
-            Err(SendError::Serialize(problem)) => {
-                error!(event = %frame.event, %problem, "a frame cannot be written")
+            if session.waiting_bytes() + message.len() > self.max_queued_bytes {
+                session.cut(Cut::Slow);
+            } else {
+                post::emit(socket, session, frame, &message);
+                self.events_out.increment(1);
             }
         }
     }

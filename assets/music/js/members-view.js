@@ -1,0 +1,49 @@
+/** Who is in the room, and your own name. */
+
+import { byId, element, setText } from "./elements.js";
+import { say } from "./texts.js";
+
+export class MembersView {
+  #list = byId("members");
+  #count = byId("member-count");
+  #more = byId("more-members");
+  #form = byId("rename-form");
+  #name = byId("new-name");
+  #shown = null;
+
+  /** `rename(name)` is called when you have typed another name. */
+  constructor(rename) {
+    const commit = () => rename(this.#name.value.trim());
+    this.#name.addEventListener("change", commit);
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#name.blur();
+    });
+  }
+
+  render({ room, name }) {
+    if (document.activeElement !== this.#name) this.#name.value = name;
+    const appearance = JSON.stringify([room.members, room.nMembers, room.hostId, room.you, say("languageCode")]);
+    if (appearance === this.#shown) return;
+    this.#shown = appearance;
+
+    setText(this.#count, say("memberCount", room.nMembers));
+    this.#list.replaceChildren(...room.members.map((member) => memberItem(member, room)));
+    const nHidden = room.nMembers - room.members.length;
+    this.#more.hidden = nHidden <= 0;
+    setText(this.#more, nHidden > 0 ? say("moreMembers", nHidden) : "");
+  }
+}
+
+function memberItem(member, room) {
+  const name = member.name || say("guest");
+  const item = element(
+    "li",
+    { class: "member" },
+    element("span", { class: "initial", "aria-hidden": "true" }, [...name][0].toUpperCase()),
+    element("span", { class: "member-name" }, name),
+  );
+  if (member.id === room.you) item.append(element("span", { class: "badge" }, say("you")));
+  if (member.id === room.hostId) item.append(element("span", { class: "badge is-host" }, say("host")));
+  return item;
+}

@@ -1,0 +1,17 @@
+/** Where the room is in its track, as the server last said. Pure; positions in seconds, moments in server milliseconds. */
+
+/** Takes a `room-playhead` event; what is missing or malformed becomes its neutral value. */
+export function readPlayhead(event) {
+  return {
+    track: event.track && typeof event.track === "object" ? event.track : null,
+    isPlaying: event.isPlaying === true,
+    position: Number.isFinite(event.currentTime) ? Math.max(0, event.currentTime) : 0,
+    at: Number.isFinite(event.at) ? event.at : 0,
+  };
+}
+
+/** The position that everybody should hear at server time `now`. */
+export function positionAt(playhead, now) {
+  if (!playhead.isPlaying) return playhead.position;
+  return Math.max(0, playhead.position + (now - playhead.at) / 1000);
+}

@@ -1,0 +1,181 @@
+//! Messages as bytes: Socket.IO packets in WebSocket frames, written once for all who get them.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use serde_json::value::RawValue;
+
+use crate::effect::Frame;
+
+/// A final frame of text.
+const TEXT: u8 = 0x81;
+
+/// The longest payload whose length stands in the second byte.
+const SHORT: usize = 125;
+
+/// Marks a length of two bytes, and one of eight.
+const LENGTH_16: u8 = 126;
+const LENGTH_64: u8 = 127;
+
+/// `42["event",payload]` in a WebSocket frame.
+pub fn event(frame: &Frame) -> Bytes {
+    let name = serde_json::to_string(&frame.event).expect("a string is written as it is");
+    let payload = frame.payload.get();
+    let mut message = begin(name.len() + payload.len() + 5);
+    message.put_slice(b"42[");
+    message.put_slice(name.as_bytes());
+    message.put_u8(b',');
+    message.put_slice(payload.as_bytes());
+    message.put_u8(b']');
+    message.freeze()
+}
+
+/// `43id[payload]` in a WebSocket frame.
+pub fn acknowledgement(id: i64, payload: Option<&RawValue>) -> Bytes {
+    let id = id.to_string();
+    let payload = payload.map_or("", RawValue::get);
+    let mut message = begin(id.len() + payload.len() + 4);
+    message.put_slice(b"43");
+    message.put_slice(id.as_bytes());
+    message.put_u8(b'[');
+    message.put_slice(payload.as_bytes());
+    message.put_u8(b']');
+    message.freeze()
+}
+
+/// A frame's head, with room for what follows.
+fn begin(length: usize) -> BytesMut {
+    let mut message = BytesMut::with_capacity(length + 10);
+    message.put_u8(TEXT);
+    match (u8::try_from(length), u16::try_from(length)) {
+        (Ok(short), _) if usize::from(short) <= SHORT => message.put_u8(short),
+        (_, Ok(length)) => {
+            message.put_u8(LENGTH_16);
+            message.put_u16(length);
+        }
+        _ => {
+            message.put_u8(LENGTH_64);
+            message.put_u64(length as u64);
+        }
+    }
+    message
+}
+
+/// Bytes of a text in a WebSocket frame.
+pub fn framed_length(text: usize) -> usize {
+    text + match text {
+        0..=SHORT => 2,
+        126..=0xffff => 4,
+        _ => 10,
+    }
+}
+
+/// Whether a packet is an event or an acknowledgement, and not of the library's own making.
+pub fn is_ours(packet: &[u8]) -> bool {
+    matches!(packet, [b'4', b'2' | b'3', ..])
+}
+
+/// Counts the events in what a WebSocket server writes, however it is cut into pieces.
+#[derive(Debug, Default)]
+pub struct Meter {
+    /// The head of a frame and the first two bytes of its payload, as far as they are here.
+    head: Vec<u8>,
+    /// Bytes of the current frame that are still to come.
+    left: usize,
+}
+
+/// What has gone by.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Passed {
+    /// Events and acknowledgements that are out whole.
+    pub messages: usize,
+    /// Their bytes, frames included.
+    pub bytes: usize,
+}
+
+impl Meter {
+    /// Looks at the next bytes.
+    pub fn watch(&mut self, mut bytes: &[u8]) -> Passed {
+        let mut passed = Passed::default();
+        while !bytes.is_empty() {
+            if self.left == 0 {
+                self.head.push(bytes[0]);
+                bytes = &bytes[1..];
+                let Some((head, payload)) = lengths(&self.head) else { continue };
+                let peeked = self.head.len() - head;
+                if peeked < payload.min(2) {
+                    continue;
+                }
+                self.left = payload - peeked;
+            }
+            let taken = self.left.min(bytes.len());
+            self.left -= taken;
+            bytes = &bytes[taken..];
+            if self.left == 0 {
+                self.finish(&mut passed);
+            }
+        }
+        passed
+    }
+
+    fn finish(&mut self, passed: &mut Passed) {
+        if let Some((head, payload)) = lengths(&self.head)
+            && is_ours(&self.head[head..])
+        {
+            passed.messages += 1;
+            passed.bytes += head + payload;
+        }
+        self.head.clear();
+    }
+}
+
+/// The lengths of a server's frame head and of its payload, once enough of it is here.
+fn lengths(head: &[u8]) -> Option<(usize, usize)> {
+    let be = |bytes: &[u8]| bytes.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+    match *head.get(1)? & 0x7f {
+        LENGTH_16 => Some((4, be(head.get(2..4)?))),
+        LENGTH_64 => Some((10, be(head.get(2..10)?))),
+        length => Some((2, usize::from(length))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_event_is_text_in_a_frame() {
+        let message = event(&Frame::new("play", &json!({"currentTime": 1.5})));
+        assert_eq!(&message[..], b"\x81\x1e42[\"play\",{\"currentTime\":1.5}]");
+        assert_eq!(&acknowledgement(17, None)[..], b"\x81\x0643\x31\x37[]");
+    }
+
+    proptest! {
+        #[test]
+        fn the_meter_counts_every_event_however_the_bytes_are_cut(
+            sizes in proptest::collection::vec(prop_oneof![0..300usize, Just(125), Just(126), Just(70_000)], 1..8),
+            cut in 1..5000usize,
+        ) {
+            let mut stream = Vec::new();
+            let mut expected = Passed::default();
+            for size in sizes {
+                let message = event(&Frame::new("x", &"y".repeat(size)));
+                prop_assert_eq!(message.len(), framed_length(size + 10));
+                expected.messages += 1;
+                expected.bytes += message.len();
+                stream.extend_from_slice(&message);
+                // A ping, a noop of nothing, a close frame: none of them ours.
+                stream.extend_from_slice(b"\x81\x012\x81\x00\x88\x02\x03\xe8");
+            }
+            let mut meter = Meter::default();
+            let mut passed = Passed::default();
+            for piece in stream.chunks(cut) {
+                let more = meter.watch(piece);
+                passed.messages += more.messages;
+                passed.bytes += more.bytes;
+            }
+            prop_assert_eq!(passed, expected);
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! What the tests share: a server process, and small clients that do just what they are told.
+
+pub mod http;
+pub mod polling;
+pub mod process;
+pub mod websocket;
+
+use std::time::{Duration, Instant};
+
+/// The longest that anything local may take before a test gives it up.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Looks again and again until `found` finds something.
+///
+/// For what announces itself nowhere, like another process's memory; a socket is waited for by reading it.
+pub fn eventually<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = found() {
+            return found;
+        }
+        assert!(started.elapsed() < PATIENCE * 2, "{what} never came about");
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}

@@ -1,0 +1,94 @@
+//! A Socket.IO client over long polling, one request at a time.
+
+use std::collections::VecDeque;
+use std::io::Write;
+use std::net::SocketAddr;
+
+use serde_json::Value;
+
+use super::http::{self, Response};
+
+/// Between the packets of one payload.
+const SEPARATOR: char = '\u{1e}';
+
+/// One connected member.
+pub struct Client {
+    address: SocketAddr,
+    /// The session's id as the handshake gave it, sealed.
+    pub session: String,
+    /// Its public id.
+    pub id: String,
+    packets: VecDeque<String>,
+}
+
+impl Client {
+    /// Connects, and has been greeted.
+    pub fn connect(address: SocketAddr) -> Self {
+        let opened = http::get(address, "/socket.io/?EIO=4&transport=polling");
+        let open: Value = serde_json::from_str(opened.body.strip_prefix('0').unwrap()).unwrap();
+        let session = open["sid"].as_str().unwrap().to_owned();
+        let mut client = Self { address, session, id: String::new(), packets: VecDeque::new() };
+        assert_eq!(client.post("40").status, 200);
+        let joined = client.packet();
+        let answer: Value = serde_json::from_str(joined.strip_prefix("40").unwrap()).unwrap();
+        client.id = answer["sid"].as_str().unwrap().to_owned();
+        client.expect("connected");
+        client
+    }
+
+    pub fn path(&self) -> String {
+        format!("/socket.io/?EIO=4&transport=polling&sid={}", self.session)
+    }
+
+    pub fn post(&self, payload: &str) -> Response {
+        http::request(self.address, "POST", &self.path(), &[("Content-Type", "text/plain;charset=UTF-8")], payload)
+    }
+
+    pub fn poll(&self) -> Response {
+        http::get(self.address, &self.path())
+    }
+
+    pub fn emit(&self, event: &str, payload: &Value) {
+        let answer = self.post(&format!("42{}", serde_json::json!([event, payload])));
+        assert_eq!((answer.status, answer.body.as_str()), (200, "ok"));
+    }
+
+    /// Posts what the server may well stop reading half-way.
+    pub fn post_regardless(&self, payload: &str) {
+        let mut stream = http::connect(self.address);
+        let length = payload.len();
+        let path = self.path();
+        let head = format!("POST {path} HTTP/1.1\r\nHost: test\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n\r\n");
+        let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(payload.as_bytes()));
+    }
+
+    /// Posts many packets at once.
+    pub fn post_all(&self, packets: &[String]) {
+        let answer = self.post(&packets.join(&SEPARATOR.to_string()));
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+
+    /// The next event, which must be that one.
+    pub fn expect(&mut self, event: &str) -> Value {
+        let packet = self.packet();
+        let (heard, payload): (String, Value) = serde_json::from_str(packet.strip_prefix("42").unwrap()).unwrap();
+        assert_eq!(heard, event, "{payload}");
+        payload
+    }
+
+    /// The next packet that is no ping.
+    pub fn packet(&mut self) -> String {
+        loop {
+            if let Some(packet) = self.packets.pop_front() {
+                if packet == "2" {
+                    self.post("3");
+                    continue;
+                }
+                return packet;
+            }
+            let answer = self.poll();
+            assert_eq!(answer.status, 200, "{answer:?}");
+            self.packets.extend(answer.body.split(SEPARATOR).map(str::to_owned));
+        }
+    }
+}

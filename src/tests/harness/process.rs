@@ -1,0 +1,120 @@
+//! A server process of its own for each test, on a free port, stopped when the test ends.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+
+use serde_json::Value;
+
+use super::{PATIENCE, eventually, http};
+
+/// The program, without the environment of whoever runs the tests.
+pub fn roomhub(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_roomhub"));
+    command.args(args).env_clear().stdin(Stdio::null()).current_dir(std::env::temp_dir());
+    command
+}
+
+/// Runs the program to its end.
+pub fn run(args: &[&str], environment: &[(&str, &str)]) -> Output {
+    roomhub(args).envs(environment.iter().copied()).output().unwrap()
+}
+
+/// A running `roomhub music`.
+pub struct Server {
+    child: Child,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Every line of its log so far.
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    /// Starts with defaults.
+    pub fn start() -> Self {
+        Self::start_with(&[], &[])
+    }
+
+    /// Starts with more flags and variables.
+    pub fn start_with(flags: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut args = vec!["music", "--host", "127.0.0.1", "--port", "0", "--log-format", "json"];
+        args.extend(flags);
+        let mut command = roomhub(&args);
+        command.envs(environment.iter().copied());
+        Self::spawn(command)
+    }
+
+    /// Starts a command that logs as JSON.
+    pub fn spawn(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let (found, address) = mpsc::channel();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let kept = Arc::clone(&log);
+        thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let entry: Value = serde_json::from_str(&line).unwrap_or_default();
+                if entry["message"] == "listening" {
+                    let _ = found.send(entry["address"].as_str().unwrap().parse().unwrap());
+                }
+                kept.lock().unwrap().push(line);
+            }
+        });
+        let Ok(address) = address.recv_timeout(PATIENCE) else {
+            panic!("the server does not listen: {:?}", log.lock().unwrap());
+        };
+        Self { child, address, log }
+    }
+
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Its log so far.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().join("\n")
+    }
+
+    /// Sends it a signal, by name.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits for its end, with the code it exits by.
+    pub fn wait(&mut self) -> i32 {
+        let child = &mut self.child;
+        let status: ExitStatus = eventually("the end of the server", || child.try_wait().unwrap());
+        status.code().unwrap_or_else(|| -status.signal().unwrap_or(0))
+    }
+
+    /// Resident memory, in KiB.
+    pub fn rss_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// A figure of `/metrics`, by its name and labels as they are printed; 0 while it is not there.
+    pub fn metric(&self, name: &str) -> f64 {
+        let text = http::get(self.address, "/metrics").body;
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+        value.unwrap_or(0.0)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let mut rest = String::new();
+        if let Some(stderr) = &mut self.child.stderr {
+            let _ = stderr.read_to_string(&mut rest);
+        }
+        let _ = self.child.wait();
+    }
+}
