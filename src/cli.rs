@@ -30,12 +30,8 @@ pub enum Command {
         /// The shell to complete for
         shell: Shell,
     },
-    /// Ask a running service whether it is well, for container health checks
-    Health {
-        /// The service's address
-        #[arg(default_value = "http://127.0.0.1:3000")]
-        url: String,
-    },
+    /// Ask the services on this machine whether they are well, for container health checks
+    Health(Health),
 }
 
 /// What every service takes.
@@ -67,6 +63,25 @@ pub struct Check {
     /// Configuration file [default: ./config.toml, else /etc/roomhub/config.toml]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+}
+
+/// Whom to ask.
+#[derive(Debug, Args)]
+pub struct Health {
+    /// Services to ask, each at its configured port [default: all of them]
+    #[arg(value_parser = parse_service)]
+    pub services: Vec<Service>,
+    /// Configuration file [default: ./config.toml, else /etc/roomhub/config.toml]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+fn parse_service(name: &str) -> Result<Service, String> {
+    let names = Service::ALL.map(Service::name).join(", ");
+    Service::ALL
+        .into_iter()
+        .find(|service| service.name() == name)
+        .ok_or_else(|| format!("one of {names} is expected"))
 }
 
 #[derive(Debug, Args)]

@@ -12,7 +12,7 @@ fn main() -> ExitCode {
         Command::Music(command) => process::serve(command.request(Service::Music)),
         Command::All(command) => process::serve(command.request()),
         Command::Check(command) => process::check(command.config.as_deref()),
-        Command::Health { url } => process::health(&url),
+        Command::Health(command) => process::health(&command.services, command.config.as_deref()),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "roomhub", &mut std::io::stdout());
             ExitCode::SUCCESS

@@ -59,6 +59,8 @@ pub fn start(context: &Context) -> Result<()> {
     metrics::set_global_recorder(recorder).context("metrics are started once")?;
     RECORDER.get_or_init(|| handle.clone());
     describe();
+    // A rise from nothing is no rise to Prometheus.
+    metrics::counter!("roomhub_panics_total").absolute(0);
     let stop = context.clone();
     context.spawn(async move {
         let mut beat = tokio::time::interval(UPKEEP);

@@ -1,7 +1,7 @@
 //! The life of the process: load, log, start the services, wait for the word to stop, drain, exit.
 
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -54,23 +54,38 @@ pub fn check(file: Option<&Path>) -> ExitCode {
     }
 }
 
-/// Asks a running service for its `/livez`.
-pub fn health(url: &str) -> ExitCode {
-    let address = url.trim_start_matches("http://").trim_end_matches('/');
-    let ask = || -> Result<String> {
-        let mut stream =
-            TcpStream::connect(address).with_context(|| format!("{address} cannot be reached"))?;
-        stream.set_read_timeout(Some(HEALTH_TIMEOUT))?;
-        write!(stream, "GET /livez HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
-        let mut status = String::new();
-        BufReader::new(stream).read_line(&mut status)?;
-        Ok(status)
+/// Asks services on this machine for their `/livez`, each at its configured port.
+pub fn health(services: &[Service], file: Option<&Path>) -> ExitCode {
+    let services = if services.is_empty() { &Service::ALL[..] } else { services };
+    let settings = match settings::load(services, file, environment(), Vec::new()) {
+        Ok(loaded) => loaded.values,
+        Err(mistakes) => return complain(&mistakes),
     };
-    match ask() {
-        Ok(status) if status.contains(" 200 ") => print("ok\n"),
-        Ok(status) => fail(&anyhow::anyhow!("{url} answers {:?}", status.trim())),
+    let ask = |service: &Service| {
+        let port = match service {
+            Service::Music => settings.music.port,
+        };
+        ask_health(port, settings.tls.is_on()).with_context(|| format!("{} on port {port}", service.name()))
+    };
+    match services.iter().try_for_each(ask) {
+        Ok(()) => print("ok\n"),
         Err(failure) => fail(&failure),
     }
+}
+
+/// Asks whoever listens on a port; of TLS, that it takes connections.
+fn ask_health(port: u16, is_tls: bool) -> Result<()> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let mut stream = TcpStream::connect_timeout(&address, HEALTH_TIMEOUT).context("cannot be reached")?;
+    if is_tls {
+        return Ok(());
+    }
+    stream.set_read_timeout(Some(HEALTH_TIMEOUT))?;
+    stream.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut status = String::new();
+    BufReader::new(stream).read_line(&mut status).context("does not answer")?;
+    anyhow::ensure!(status.contains(" 200 "), "answers {:?}", status.trim());
+    Ok(())
 }
 
 fn start_and_wait(settings: &Settings, request: &Request, clock: Clock) -> Result<()> {

@@ -1,1 +1,146 @@
-fn main() {}
+//! What `roomhub music` costs under load on this machine: `cargo bench --bench load -- music`.
+//!
+//! Each step starts a server of its own, which has CPU 0; the listeners all live in this process, on CPU 1. What
+//! a delivery costs the server is held against the *floor*: a bare `write` of a frame, measured in the same
+//! sitting. The ratio travels from machine to machine, the microseconds do not. Linux only: it reads /proc. Not
+//! a test: no figure fails it, only a delivery that never comes.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the figures go to stdout, the progress to stderr"
+)]
+#![allow(clippy::disallowed_methods, reason = "a measurement reads the clock itself")]
+
+#[path = "load/cores.rs"]
+mod cores;
+#[path = "load/floor.rs"]
+mod floor;
+#[path = "load/member.rs"]
+mod member;
+#[path = "load/report.rs"]
+mod report;
+#[path = "load/rooms.rs"]
+mod rooms;
+#[path = "load/server.rs"]
+mod server;
+#[path = "load/tally.rs"]
+mod tally;
+#[path = "load/usage.rs"]
+mod usage;
+
+use std::env;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use tokio::task::LocalSet;
+
+use cores::Cores;
+use report::{Capacity, Report, Row};
+use rooms::{Load, Pace, Room};
+use server::Server;
+
+const USAGE: &str = "usage: cargo bench --bench load -- music [--quick]
+  music     measure the listening rooms: about two minutes, two CPUs
+  --quick   a rougher picture in half a minute";
+
+const EXIT_USAGE: u8 = 2;
+
+/// What rooms do in production, at its three corners: one huge room, as fast as it goes, many small rooms.
+const LOADS: [Load; 3] = [
+    Load { n_rooms: 1, n_listeners: 1000, pace: Pace::PerSecond(10) },
+    Load { n_rooms: 20, n_listeners: 50, pace: Pace::ClosedLoop },
+    Load { n_rooms: 100, n_listeners: 9, pace: Pace::PerSecond(10) },
+];
+
+/// Listeners of each room whose connections are counted; its host is the tenth.
+const LISTENERS_OF_COUNTED_ROOM: usize = 9;
+
+/// What a server may still tidy up after the last connection, before its memory is read.
+const REST_BEFORE_MEMORY: Duration = Duration::from_millis(1500);
+
+/// How thoroughly to measure.
+struct Plan {
+    /// How long the hosts of one run talk.
+    span: Duration,
+    /// Runs of each load; the median counts.
+    n_runs: usize,
+    /// Rooms of ten to connect.
+    n_counted_rooms: usize,
+}
+
+impl Plan {
+    const FULL: Self = Self { span: Duration::from_secs(5), n_runs: 3, n_counted_rooms: 900 };
+    const QUICK: Self = Self { span: Duration::from_secs(2), n_runs: 1, n_counted_rooms: 200 };
+}
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).filter(|arg| arg != "--bench").collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let outcome = match args.as_slice() {
+        [] => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        ["music"] => music(&Plan::FULL, Cores::part(&args)),
+        ["music", "--quick"] => music(&Plan::QUICK, Cores::part(&args)),
+        ["music", cores::PARTED] => music(&Plan::FULL, Cores::Apart),
+        ["music", "--quick", cores::PARTED] => music(&Plan::QUICK, Cores::Apart),
+        [floor::WRITER, reader] => floor::write(reader),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    let Err(failure) = outcome else { return ExitCode::SUCCESS };
+    eprintln!("load: {failure:#}");
+    ExitCode::FAILURE
+}
+
+fn music(plan: &Plan, cores: Cores) -> Result<()> {
+    // Each member is an open file here, and one more in the server, which raises its own limit.
+    rlimit::increase_nofile_limit(u64::MAX).context("the limit on open files")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let report = LocalSet::new().block_on(&runtime, measure(plan, cores))?;
+    print!("{report}");
+    Ok(())
+}
+
+async fn measure(plan: &Plan, cores: Cores) -> Result<Report> {
+    let mut startups = Vec::new();
+    let mut rows = Vec::new();
+    eprintln!("the floor");
+    let floor_before = floor::measure(cores).await?;
+    for load in &LOADS {
+        let mut runs = Vec::new();
+        for run in 1..=plan.n_runs {
+            eprintln!("{load}: run {run} of {}", plan.n_runs);
+            let server = Server::start(cores)?;
+            startups.push(server.startup);
+            runs.push(load.run(server, plan.span).await.with_context(|| load.to_string())?);
+        }
+        rows.push(Row { load, runs });
+    }
+    eprintln!("the floor again");
+    let floor = (floor_before + floor::measure(cores).await?) / 2;
+    eprintln!("connections");
+    let server = Server::start(cores)?;
+    startups.push(server.startup);
+    let capacity = connect(server, plan.n_counted_rooms).await.context("connections")?;
+    Ok(Report { cores, span: plan.span, floor, rows, capacity, startups })
+}
+
+/// Fills rooms of ten, one member after another.
+async fn connect(server: Server, n_rooms: usize) -> Result<Capacity> {
+    server.rest().await?;
+    let kib_before = server.resident_kib()?;
+    let started_at = Instant::now();
+    let rooms = Room::open_all(server.address, n_rooms, LISTENERS_OF_COUNTED_ROOM).await?;
+    let took = started_at.elapsed();
+    tokio::time::sleep(REST_BEFORE_MEMORY).await;
+    let kib_after = server.resident_kib()?;
+    drop(server);
+    let n_connections = rooms.iter().map(Room::n_members).sum();
+    Ok(Capacity { n_connections, took, kib_before, kib_after })
+}

@@ -146,7 +146,11 @@ impl Connection {
     }
 
     fn check(&self) -> io::Result<()> {
-        if self.is_cut.load(Ordering::Acquire) { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
+        if self.is_cut.load(Ordering::Acquire) {
+            Err(io::ErrorKind::ConnectionAborted.into())
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -334,8 +338,9 @@ impl Guarded {
     fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         loop {
             let timeout = self.limit.timeout;
-            let stall =
-                self.stall.get_or_insert_with(|| Stall { window: Box::pin(sleep(timeout)), progress_bytes: 0 });
+            let stall = self
+                .stall
+                .get_or_insert_with(|| Stall { window: Box::pin(sleep(timeout)), progress_bytes: 0 });
             ready!(stall.window.as_mut().poll(cx));
             if stall.progress_bytes < self.limit.progress_bytes {
                 self.connection.cut(Cut::Stalled);
@@ -420,7 +425,11 @@ fn plain(connection: &Connection) -> io::Result<&TcpStream> {
 }
 
 impl AsyncRead for Guarded {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         if !self.unread.is_empty() {
             let n = self.unread.len().min(buf.remaining());
             buf.put_slice(&self.unread[..n]);
@@ -463,7 +472,9 @@ impl AsyncWrite for Guarded {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = match &mut self.transport {
-            Transport::Plain => Poll::Ready(SockRef::from(plain(&self.connection)?).shutdown(Shutdown::Write)),
+            Transport::Plain => {
+                Poll::Ready(SockRef::from(plain(&self.connection)?).shutdown(Shutdown::Write))
+            }
             Transport::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         };
         self.judge_own(outcome.map_ok(|()| 0), 0, cx).map_ok(|_| ())

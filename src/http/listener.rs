@@ -16,7 +16,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -24,7 +24,7 @@ use tower::ServiceExt;
 use tracing::{debug, warn};
 
 use super::guard::{Connection, Guarded, StallLimit, Transport};
-use super::limits::{ConnectionLimits, Permit, Refusal};
+use super::limits::{ConnectionLimits, Permit};
 use super::{Config, tls};
 use crate::runtime::Context;
 use crate::runtime::systemd::ActivatedSockets;
@@ -38,6 +38,9 @@ const FORGET_EVERY: Duration = Duration::from_secs(60);
 /// What a connection that cannot be taken is told.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\
     Content-Type: application/json\r\nContent-Length: 31\r\n\r\n{\"error\":\"too many connections\"}";
+
+/// Time to tell it, and to hear out what it asked for.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Connections of this process so far.
 static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
@@ -127,14 +130,20 @@ impl Listener {
         match this.limits.admit(canonical(peer).ip()) {
             Ok(permit) => {
                 let peer = canonical(peer);
-                context.spawn(Arc::clone(this).converse(stream, peer, permit, router.clone(), context.clone()));
+                context.spawn(Arc::clone(this).converse(
+                    stream,
+                    peer,
+                    permit,
+                    router.clone(),
+                    context.clone(),
+                ));
             }
             Err(refusal) => {
                 metrics::counter!("roomhub_connections_refused_total", "service" => this.service, "reason" => refusal.code())
                     .increment(1);
                 debug!(service = this.service, %peer, reason = refusal.code(), "connection refused");
                 if this.acceptor.is_none() {
-                    context.spawn(refuse(stream, refusal));
+                    context.spawn(refuse(stream));
                 }
             }
         }
@@ -196,10 +205,17 @@ async fn answer(
     router.oneshot(request).await
 }
 
-/// Says that there is no room, without waiting for somebody who does not listen.
-async fn refuse(mut stream: TcpStream, _: Refusal) {
-    let _ = timeout(Duration::from_secs(1), stream.write_all(FULL)).await;
-    let _ = timeout(Duration::from_secs(1), stream.shutdown()).await;
+/// Says that there is no room, and hears the request out: an answer to unread bytes would be torn up by a reset.
+async fn refuse(mut stream: TcpStream) {
+    let answer = async {
+        stream.write_all(FULL).await?;
+        stream.shutdown().await?;
+        let mut heard = [0; 1024];
+        while stream.read(&mut heard).await? > 0 {}
+        io::Result::Ok(())
+    };
+    // Whoever does not listen is not waited for.
+    let _ = timeout(REFUSAL_TIMEOUT, answer).await;
 }
 
 fn bind(service: &str, host: &str, port: u16, backlog: i32) -> Result<std::net::TcpListener> {

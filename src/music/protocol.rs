@@ -36,11 +36,6 @@ impl RoomId {
             && !text.chars().any(char::is_control);
         is_valid.then(|| Self(text.to_owned()))
     }
-
-    /// The name as it is written.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 impl fmt::Display for RoomId {

@@ -128,6 +128,7 @@ impl Room {
     }
 
     /// Everybody in it, in the order of joining.
+    #[cfg(test)]
     pub fn members(&self) -> impl Iterator<Item = MemberId> + '_ {
         self.seats.iter().map(|seat| seat.id)
     }

@@ -38,7 +38,8 @@ impl Stage {
                 match effect {
                     Effect::Emit { to, frame } => {
                         let to: Vec<&str> = to.iter().map(MemberId::as_str).collect();
-                        writeln!(transcript, "  {} <- {} {}", to.join(", "), frame.event, frame.payload).unwrap();
+                        writeln!(transcript, "  {} <- {} {}", to.join(", "), frame.event, frame.payload)
+                            .unwrap();
                     }
                     Effect::Ack(_) | Effect::Refused(_) => {}
                 }
@@ -60,7 +61,9 @@ impl Stage {
         }
         match line.split(' ').collect::<Vec<_>>()[..] {
             [who, "connects"] => self.hub.connect(member(who), address_of(who), self.now),
-            [who, "connects", "from", address] => self.hub.connect(member(who), address.parse().unwrap(), self.now),
+            [who, "connects", "from", address] => {
+                self.hub.connect(member(who), address.parse().unwrap(), self.now)
+            }
             [who, "goes"] => self.hub.leave(member(who), self.now),
             _ => panic!("not in the script's language: {line}"),
         }
@@ -856,7 +859,9 @@ fn a_jump_of_the_host_starts_the_measure_anew_and_zero_turns_it_off() {
         bob: sync_progress {"room_id":"AB12","current_time":50}
         bob: sync_progress {"room_id":"AB12","current_time":50}
         "#;
-    check(script, &expect![[r#"
+    check(
+        script,
+        &expect![[r#"
         ann connects
           ann <- connected {"message":"连接成功"}
         bob connects
@@ -874,9 +879,13 @@ fn a_jump_of_the_host_starts_the_measure_anew_and_zero_turns_it_off() {
         bob: sync_progress {"room_id":"AB12","current_time":50}
         bob: sync_progress {"room_id":"AB12","current_time":50}
           bob <- seek {"current_time":90}
-    "#]]);
+    "#]],
+    );
     let config = Config { drift_correction_secs: 0.0, ..Config::default() };
-    check_with(&config, script, &expect![[r#"
+    check_with(
+        &config,
+        script,
+        &expect![[r#"
         ann connects
           ann <- connected {"message":"连接成功"}
         bob connects
@@ -893,7 +902,8 @@ fn a_jump_of_the_host_starts_the_measure_anew_and_zero_turns_it_off() {
           bob <- seek {"current_time":90}
         bob: sync_progress {"room_id":"AB12","current_time":50}
         bob: sync_progress {"room_id":"AB12","current_time":50}
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -968,8 +978,20 @@ fn every_event_is_acknowledged_whatever_it_is() {
     let mut stage = Stage::new(&Config::default());
     stage.play("ann connects");
     let events = [
-        "create_room", "join_room", "leave_room", "track_change", "play", "pause", "seek", "sync_progress",
-        "get_room_state", "playlist-update", "introduce", "time_ping", "nonsense", "",
+        "create_room",
+        "join_room",
+        "leave_room",
+        "track_change",
+        "play",
+        "pause",
+        "seek",
+        "sync_progress",
+        "get_room_state",
+        "playlist-update",
+        "introduce",
+        "time_ping",
+        "nonsense",
+        "",
     ];
     for event in events {
         let effects = stage.hub.handle(member("ann"), event, None, START);
@@ -997,8 +1019,20 @@ mod properties {
     const MEMBERS: [&str; 5] = ["ann", "bob", "cyd", "dan", "eve"];
     const ROOMS: [&str; 3] = ["one", "two", "three"];
     const EVENTS: [&str; 14] = [
-        "create_room", "create-room", "join_room", "join-room", "leave_room", "leave-room", "track_change", "play",
-        "pause", "seek", "sync_progress", "playlist-update", "introduce", "get_room_state",
+        "create_room",
+        "create-room",
+        "join_room",
+        "join-room",
+        "leave_room",
+        "leave-room",
+        "track_change",
+        "play",
+        "pause",
+        "seek",
+        "sync_progress",
+        "playlist-update",
+        "introduce",
+        "get_room_state",
     ];
     const TIMES: [&str; 6] = ["0", "12.5", "-1", "\"x\"", "null", "1e300"];
 
@@ -1071,8 +1105,10 @@ mod properties {
     #[test]
     fn a_room_that_was_kept_as_text_is_the_same_room() {
         let mut stage = Stage::new(&Config::default());
-        stage.play(r#"ann connects
-            ann: create_room {"room_id":"one","track":{"z":1,"a":[2]},"current_time":1.5}"#);
+        stage.play(
+            r#"ann connects
+            ann: create_room {"room_id":"one","track":{"z":1,"a":[2]},"current_time":1.5}"#,
+        );
         let id = RoomId::new("one").unwrap();
         let text = serde_json::to_string(stage.hub.room(&id).unwrap()).unwrap();
         let again: crate::music::room::Room = serde_json::from_str(&text).unwrap();

@@ -178,11 +178,7 @@ impl Engine {
     }
 
     /// A WebSocket, of a new session or of one that polled until now.
-    fn upgrade(
-        self: Arc<Self>,
-        mut request: Request<Body>,
-        session: Arc<Session>,
-    ) -> Response {
+    fn upgrade(self: Arc<Self>, mut request: Request<Body>, session: Arc<Session>) -> Response {
         let upgrade = match Upgrade::agree(&mut request) {
             Ok(upgrade) => upgrade,
             Err(refusal) => return *refusal,

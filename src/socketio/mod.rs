@@ -56,7 +56,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             max_payload_bytes: 1_000_000,
-            max_queued_frames: 128,
+            max_queued_frames: 1024,
             max_queued_bytes: 4 * 1024 * 1024,
             max_inbox_events: 65_536,
             max_inbox_bytes: 64 * 1024 * 1024,

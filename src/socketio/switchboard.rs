@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
-use socketioxide::socket::Socket;
 use socketioxide::SocketIo;
+use socketioxide::socket::Socket;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::debug;
 
@@ -197,7 +197,8 @@ impl Switchboard {
                     }
                 }
                 Effect::Refused(code) => {
-                    metrics::counter!("roomhub_refusals_total", "service" => self.service, "code" => code).increment(1);
+                    metrics::counter!("roomhub_refusals_total", "service" => self.service, "code" => code)
+                        .increment(1);
                 }
             }
         }

@@ -1,1 +1,9 @@
+//! The page in Chromium: two windows in one room, one far away and with a wrong clock.
 
+use crate::clients::run_client;
+use crate::harness::process::Server;
+
+#[test]
+fn two_windows_hear_the_same_second_whatever_their_clocks_and_latency() {
+    run_client("node", "two-windows.mjs", &Server::start(), &["--limit", "50"]);
+}

@@ -1,1 +1,33 @@
+//! The real client libraries, unchanged, against the real program.
 
+use std::process::{Command, Stdio};
+
+use crate::harness::process::Server;
+
+/// Runs a client that exits with 0 when all it checks holds.
+pub fn run_client(program: &str, script: &str, server: &Server, more: &[&str]) {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/clients");
+    let url = format!("http://{}/", server.address);
+    let output = Command::new(program)
+        .arg(format!("{folder}/{script}"))
+        .arg(url)
+        .args(more)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap_or_else(|error| panic!("{program}: {error}; src/tests/all.sh installs it"));
+    let (told, complained) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    println!("{told}");
+    assert!(output.status.success(), "{script}:\n{told}\n{complained}\nserver:\n{}", server.log());
+    assert!(told.contains("ok  "), "{script} checked nothing: {told}");
+}
+
+#[test]
+fn the_deployed_players_library_in_both_versions() {
+    run_client("node", "player.mjs", &Server::start(), &[]);
+}
+
+#[test]
+fn python_socketio_in_the_snake_dialect() {
+    run_client("/usr/bin/python3", "snake.py", &Server::start(), &[]);
+}

@@ -59,8 +59,9 @@ fn frames_of_one_client_arrive_in_order_over_polling() {
     guest.expect("room_joined");
     guest.expect("room_users");
     guest.expect("sync_state");
-    let packets: Vec<String> =
-        (0..FRAMES).map(|n| format!("42{}", json!(["seek", {"room_id": "AB12", "current_time": n}]))).collect();
+    let packets: Vec<String> = (0..FRAMES)
+        .map(|n| format!("42{}", json!(["seek", {"room_id": "AB12", "current_time": n}])))
+        .collect();
     host.post_all(&packets);
     for n in 0..FRAMES {
         assert_eq!(guest.expect("seek")["current_time"], n);
@@ -84,7 +85,8 @@ fn every_acknowledgement_is_answered_also_for_events_without_arguments_or_sense(
 #[test]
 fn a_message_over_the_limit_is_refused_on_both_transports() {
     let server = Server::start();
-    let big = format!("42{}", json!(["track_change", {"room_id": "AB12", "track": {"x": "y".repeat(1_100_000)}}]));
+    let big =
+        format!("42{}", json!(["track_change", {"room_id": "AB12", "track": {"x": "y".repeat(1_100_000)}}]));
 
     let mut client = websocket::Client::connect(server.address);
     client.try_send(Message::text(big.as_str()));
@@ -162,6 +164,7 @@ fn what_is_no_engine_io_gets_an_error_and_no_session() {
         let status = http::get(server.address, path).status;
         assert!((400..500).contains(&status), "{path}: {status}");
     }
-    let status = http::request(server.address, "POST", "/socket.io/?EIO=4&transport=polling", &[], "40").status;
+    let status =
+        http::request(server.address, "POST", "/socket.io/?EIO=4&transport=polling", &[], "40").status;
     assert_eq!(status, 400);
 }

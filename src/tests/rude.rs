@@ -19,15 +19,47 @@ const SEED: [u8; 32] = *b"rude packets come from this seed";
 
 fn packet() -> impl Strategy<Value = Message> {
     let event = proptest::sample::select(vec![
-        "create_room", "create-room", "join_room", "join-room", "leave_room", "track_change", "track-change", "play",
-        "pause", "seek", "sync_progress", "sync-progress", "get_room_state", "playlist-update", "introduce",
-        "time_ping", "connect", "disconnect", "error", "__proto__", "",
+        "create_room",
+        "create-room",
+        "join_room",
+        "join-room",
+        "leave_room",
+        "track_change",
+        "track-change",
+        "play",
+        "pause",
+        "seek",
+        "sync_progress",
+        "sync-progress",
+        "get_room_state",
+        "playlist-update",
+        "introduce",
+        "time_ping",
+        "connect",
+        "disconnect",
+        "error",
+        "__proto__",
+        "",
     ]);
     let value = proptest::sample::select(vec![
-        "null", "0", "-1", "1e999", "\"\"", "\"rude\"", "{}", "[]", "true", "{\"room_id\":\"rude\"}",
-        "{\"room_id\":\"rude\",\"current_time\":-5}", "{\"roomId\":null}", "{\"room_id\":1e400}",
-        "{\"room_id\":\"rude\",\"track\":{\"_placeholder\":true,\"num\":0}}", "{\"room_id\":[[[[[]]]]]}",
-        "{\"roomId\":\"\\u0000\"}", "{\"room_id\":\"a\",\"room_id\":\"b\"}", "{\"room_id\":\"rude\",\"playlist\":{}}",
+        "null",
+        "0",
+        "-1",
+        "1e999",
+        "\"\"",
+        "\"rude\"",
+        "{}",
+        "[]",
+        "true",
+        "{\"room_id\":\"rude\"}",
+        "{\"room_id\":\"rude\",\"current_time\":-5}",
+        "{\"roomId\":null}",
+        "{\"room_id\":1e400}",
+        "{\"room_id\":\"rude\",\"track\":{\"_placeholder\":true,\"num\":0}}",
+        "{\"room_id\":[[[[[]]]]]}",
+        "{\"roomId\":\"\\u0000\"}",
+        "{\"room_id\":\"a\",\"room_id\":\"b\"}",
+        "{\"room_id\":\"rude\",\"playlist\":{}}",
     ]);
     let deep = (1..4000usize).prop_map(|depth| format!("42[\"play\",{}", "[".repeat(depth)));
     prop_oneof![
@@ -49,7 +81,8 @@ fn after_ten_thousand_rude_packets_a_room_still_works_and_the_memory_is_back() {
     let mut host = websocket::Client::host(server.address, "good");
     let mut guest = websocket::Client::guest(server.address, "good");
     host.expect("room_users");
-    let mut runner = TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &SEED));
+    let mut runner =
+        TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &SEED));
     let packets = packet();
     let mut sent = 0;
     let mut rude = websocket::Client::connect_silently(server.address);

@@ -12,7 +12,8 @@ use crate::harness::process::Server;
 use crate::harness::{eventually, http, polling, websocket};
 
 /// Short windows, so that the tests are.
-const CONFIG: &str = "[network]\nstall_timeout = \"2s\"\n[music]\nping_interval = \"1s\"\nping_timeout = \"2s\"";
+const CONFIG: &str =
+    "[network]\nstall_timeout = \"2s\"\n[music]\nping_interval = \"1s\"\nping_timeout = \"2s\"";
 
 /// A reader that does not read is gone within this time, with the windows above far sooner.
 const GONE_WITHIN: Duration = Duration::from_secs(30);
@@ -25,7 +26,11 @@ fn server() -> (Server, tempfile::NamedTempFile) {
 }
 
 /// Floods a room until `done`; the host and one good guest keep up all the while.
-fn flood(host: &mut websocket::Client, guest: &mut websocket::Client, mut done: impl FnMut() -> bool) -> usize {
+fn flood(
+    host: &mut websocket::Client,
+    guest: &mut websocket::Client,
+    mut done: impl FnMut() -> bool,
+) -> usize {
     let started = Instant::now();
     let track = json!({"text": "x".repeat(100_000)});
     let mut sent = 0;
@@ -86,7 +91,8 @@ fn a_blocked_connection_with_little_to_tell_is_cut_by_the_stall_limit() {
     let mut guest = websocket::Client::guest(server.address, "AB12");
     let _sleeper = websocket::Client::guest(server.address, "AB12");
     let stalled = || server.metric(r#"roomhub_connections_killed_total{service="music",reason="stalled"}"#);
-    let blocked = || server.metric(r#"roomhub_connections_killed_total{service="music",reason="slow"}"#) > 0.0;
+    let blocked =
+        || server.metric(r#"roomhub_connections_killed_total{service="music",reason="slow"}"#) > 0.0;
     // Until the kernel's buffers are full, and not so much that the queue's limit cuts it first.
     let track = json!({"text": "x".repeat(100_000)});
     let started = Instant::now();

@@ -1,1 +1,125 @@
+//! TLS: pages and WebSockets over it, certificates replaced without breaking a connection.
 
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::sync::Arc;
+
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use serde_json::json;
+use tokio_tungstenite::tungstenite;
+
+use crate::harness::process::Server;
+use crate::harness::{eventually, http};
+
+/// A certificate for `localhost`, made here and trusted by nobody else.
+fn certify(folder: &Path) {
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    fs::write(folder.join("key.pem"), signing_key.serialize_pem()).unwrap();
+    // Replaced by renaming, as certificate tools do.
+    fs::write(folder.join("cert.new"), cert.pem()).unwrap();
+    fs::rename(folder.join("cert.new"), folder.join("cert.pem")).unwrap();
+}
+
+fn start(folder: &Path) -> Server {
+    let [cert, key] = ["cert.pem", "key.pem"].map(|name| folder.join(name).to_str().unwrap().to_owned());
+    Server::start_with(&[], &[("ROOMHUB_TLS__CERT", &cert), ("ROOMHUB_TLS__KEY", &key)])
+}
+
+/// A connection that trusts the certificate in the folder; what comes of the handshake shows at its first use.
+fn connect(server: &Server, folder: &Path) -> StreamOwned<ClientConnection, TcpStream> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(folder.join("cert.pem")).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from("localhost").unwrap();
+    let client = ClientConnection::new(Arc::new(config), name).unwrap();
+    StreamOwned::new(client, http::connect(server.address))
+}
+
+fn is_alive(stream: &mut StreamOwned<ClientConnection, TcpStream>) -> bool {
+    let mut answer = [0; 12];
+    stream.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").is_ok()
+        && stream.read_exact(&mut answer).is_ok()
+        && &answer == b"HTTP/1.1 200"
+}
+
+#[test]
+fn a_certificate_is_replaced_while_connections_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    certify(folder.path());
+    let server = start(folder.path());
+    let request = tungstenite::client::IntoClientRequest::into_client_request(
+        "ws://localhost/socket.io/?EIO=4&transport=websocket",
+    )
+    .unwrap();
+    let (mut socket, _) = tungstenite::client(request, connect(&server, folder.path())).unwrap();
+    let mut read = move |expected: &str| {
+        let text = socket.read().unwrap().into_text().unwrap();
+        assert!(text.starts_with(expected), "{text}");
+        socket.send("421[\"create_room\",{\"room_id\":\"AB12\",\"track\":{}}]".into()).unwrap();
+    };
+    read("0");
+
+    certify(folder.path());
+    eventually("the new certificate", || is_alive(&mut connect(&server, folder.path())).then_some(()));
+    fs::write(folder.path().join("cert.pem"), "no certificate").unwrap();
+    server.signal("HUP");
+    eventually("a refusal of the broken one", || {
+        server.log().contains("the new certificate is not used").then_some(())
+    });
+}
+
+#[test]
+fn a_room_works_over_tls() {
+    let folder = tempfile::tempdir().unwrap();
+    certify(folder.path());
+    let server = start(folder.path());
+    let request = || {
+        let url = "ws://localhost/socket.io/?EIO=4&transport=websocket";
+        tungstenite::client::IntoClientRequest::into_client_request(url).unwrap()
+    };
+    let mut members: Vec<_> = (0..2)
+        .map(|_| {
+            let (mut socket, _) = tungstenite::client(request(), connect(&server, folder.path())).unwrap();
+            socket.read().unwrap();
+            socket.send("40".into()).unwrap();
+            socket
+        })
+        .collect();
+    let send = |socket: &mut tungstenite::WebSocket<_>, event: &str, payload: serde_json::Value| {
+        socket.send(format!("42{}", json!([event, payload])).into()).unwrap();
+    };
+    let wait = |socket: &mut tungstenite::WebSocket<StreamOwned<ClientConnection, TcpStream>>,
+                event: &str| loop {
+        let text = socket.read().unwrap().into_text().unwrap().to_string();
+        if text.starts_with(&format!("42[\"{event}\"")) {
+            return text;
+        }
+    };
+    send(&mut members[0], "create_room", json!({"room_id": "AB12", "track": {}}));
+    wait(&mut members[0], "room_created");
+    send(&mut members[1], "join_room", json!({"room_id": "AB12"}));
+    wait(&mut members[1], "sync_state");
+    let text = "x".repeat(300_000);
+    for n in 0..20 {
+        send(&mut members[0], "track_change", json!({"room_id": "AB12", "track": {"n": n, "text": text}}));
+    }
+    for n in 0..20 {
+        assert!(wait(&mut members[1], "track_change").contains(&format!("\"n\":{n},")));
+    }
+    // Plain HTTP on a TLS port is no request.
+    let mut plain = http::connect(server.address);
+    plain.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    let _ = plain.read_to_end(&mut answer);
+    assert!(!answer.starts_with(b"HTTP/1.1 200"));
+}

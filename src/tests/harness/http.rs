@@ -41,7 +41,13 @@ pub fn get_with(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Re
     request(address, "GET", path, headers, "")
 }
 
-pub fn request(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
+pub fn request(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Response {
     let mut stream = connect(address);
     write!(stream, "{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n").unwrap();
     for (name, value) in headers {

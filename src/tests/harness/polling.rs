@@ -1,7 +1,7 @@
 //! A Socket.IO client over long polling, one request at a time.
 
 use std::collections::VecDeque;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 
 use serde_json::Value;
@@ -41,7 +41,13 @@ impl Client {
     }
 
     pub fn post(&self, payload: &str) -> Response {
-        http::request(self.address, "POST", &self.path(), &[("Content-Type", "text/plain;charset=UTF-8")], payload)
+        http::request(
+            self.address,
+            "POST",
+            &self.path(),
+            &[("Content-Type", "text/plain;charset=UTF-8")],
+            payload,
+        )
     }
 
     pub fn poll(&self) -> Response {
@@ -58,8 +64,11 @@ impl Client {
         let mut stream = http::connect(self.address);
         let length = payload.len();
         let path = self.path();
-        let head = format!("POST {path} HTTP/1.1\r\nHost: test\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n\r\n");
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: test\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n\r\n"
+        );
         let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(payload.as_bytes()));
+        let _ = stream.read(&mut [0]);
     }
 
     /// Posts many packets at once.
@@ -71,7 +80,8 @@ impl Client {
     /// The next event, which must be that one.
     pub fn expect(&mut self, event: &str) -> Value {
         let packet = self.packet();
-        let (heard, payload): (String, Value) = serde_json::from_str(packet.strip_prefix("42").unwrap()).unwrap();
+        let (heard, payload): (String, Value) =
+            serde_json::from_str(packet.strip_prefix("42").unwrap()).unwrap();
         assert_eq!(heard, event, "{payload}");
         payload
     }

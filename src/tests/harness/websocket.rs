@@ -18,7 +18,11 @@ pub struct Client {
 }
 
 /// Opens a WebSocket and no more.
-pub fn open(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Result<WebSocket<TcpStream>, String> {
+pub fn open(
+    address: SocketAddr,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> Result<WebSocket<TcpStream>, String> {
     let mut request = format!("ws://{address}{path}").into_client_request().unwrap();
     for (name, value) in headers {
         let name: ::http::HeaderName = name.parse().unwrap();
@@ -120,7 +124,10 @@ impl Client {
 
     /// Emits with an acknowledgement, and gives what it holds; events that come before it are kept.
     pub fn ask(&mut self, event: &str, payload: Option<&Value>) -> String {
-        let text = payload.map_or_else(|| format!("[{event:?}]"), |payload| serde_json::json!([event, payload]).to_string());
+        let text = payload.map_or_else(
+            || format!("[{event:?}]"),
+            |payload| serde_json::json!([event, payload]).to_string(),
+        );
         self.send_raw(&format!("421{text}"));
         loop {
             let text = self.read_text().expect("an acknowledgement before the end");

@@ -1,0 +1,21 @@
+# Runs every service; arguments are the program's: `just run --log-level debug`.
+run *arguments:
+    cargo run --locked -- all {{ arguments }}
+
+# Format, lints, documentation: what must be clean before a commit.
+check:
+    cargo fmt --check
+    cargo clippy --locked --all-targets -- --deny warnings
+    RUSTDOCFLAGS="--deny warnings" cargo doc --locked --no-deps --document-private-items
+
+# Every test there is, other people's clients included.
+test:
+    bash src/tests/all.sh
+
+# The load figures.
+bench:
+    cargo bench --locked --bench load
+
+# The container image, for this machine's platform.
+image:
+    docker build --build-arg VERSION="$(cargo pkgid | sed 's/.*[#@]//')" --build-arg REVISION="$(git rev-parse HEAD)" --tag roomhub .

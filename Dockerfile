@@ -1,0 +1,45 @@
+# syntax=docker/dockerfile:1
+
+# Every platform is built by itself, natively or emulated, so no cross toolchain is needed:
+#   docker buildx build --platform linux/amd64,linux/arm64 --tag roomhub .
+# `slim` brings a C compiler, which ring needs; nothing else is taken from the system.
+FROM rust:1-slim-trixie AS build
+ARG TARGETPLATFORM
+WORKDIR /build
+COPY Cargo.toml Cargo.lock ./
+COPY src src
+# The pages are compiled in.
+COPY assets assets
+# Caches last from build to build, one a platform; the program has to leave before they are taken away. Cargo goes
+# by dates and by files it knows: without the touch, an older checkout or a new page could be taken for built.
+RUN --mount=type=cache,id=roomhub-registry-${TARGETPLATFORM},target=/usr/local/cargo/registry \
+    --mount=type=cache,id=roomhub-target-${TARGETPLATFORM},target=/build/target \
+    touch src/lib.rs src/main.rs \
+    && cargo build --profile dist --locked --bin roomhub \
+    && install -D target/dist/roomhub /out/roomhub
+
+# The C library and libgcc of the same Debian as above, and a user: no shell and no package manager to keep patched,
+# at a fraction of debian-slim's size. The program needs no more; it brings its own certificate authorities.
+FROM gcr.io/distroless/cc-debian13:nonroot
+ARG VERSION=""
+ARG REVISION=""
+LABEL org.opencontainers.image.title="roomhub" \
+      org.opencontainers.image.description="One binary that runs the rooms people share" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY --from=build /out/roomhub /usr/local/bin/roomhub
+COPY LICENSE /usr/share/doc/roomhub/LICENSE
+# nonroot, as the number by which Kubernetes can tell that it is not root.
+USER 65532:65532
+# A configuration is mounted at /etc/roomhub/config.toml, or comes as ROOMHUB_… variables.
+EXPOSE 3000
+# Shutting down takes up to [runtime] shutdown_grace, 10 s, which is also when Docker loses patience:
+# `docker run --stop-timeout 15`, or stop_grace_period in Compose.
+STOPSIGNAL SIGTERM
+# Plain HTTP on port 3000. For another port, give the command and its URL as a list, like Compose's healthcheck.test
+# (--health-cmd would want a shell); under TLS, --no-healthcheck.
+HEALTHCHECK --interval=10s --timeout=4s --start-period=5s --retries=3 \
+    CMD ["/usr/local/bin/roomhub", "health"]
+ENTRYPOINT ["/usr/local/bin/roomhub"]
+CMD ["all"]

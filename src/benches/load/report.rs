@@ -1,0 +1,127 @@
+//! The figures as Markdown: a table, and a line each for connections and for the program itself.
+
+use std::fmt;
+use std::fs;
+use std::time::Duration;
+
+use crate::cores::Cores;
+use crate::rooms::Load;
+use crate::server;
+use crate::tally::Figures;
+
+/// Everything that was measured.
+pub struct Report {
+    pub cores: Cores,
+    /// How long each run was.
+    pub span: Duration,
+    /// CPU time of a bare `write`.
+    pub floor: Duration,
+    pub rows: Vec<Row>,
+    pub capacity: Capacity,
+    /// Of every server that was started.
+    pub startups: Vec<Duration>,
+}
+
+/// A load and what its runs found.
+pub struct Row {
+    pub load: &'static Load,
+    pub runs: Vec<Figures>,
+}
+
+/// What connections cost that say nothing.
+pub struct Capacity {
+    pub n_connections: usize,
+    /// Until the last one was in its room.
+    pub took: Duration,
+    /// Resident memory of the server without them…
+    pub kib_before: u64,
+    /// …and with all of them.
+    pub kib_after: u64,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let n_runs = self.rows.first().map_or(0, |row| row.runs.len());
+        let runs = if n_runs == 1 { "one run".to_owned() } else { format!("median of {n_runs} runs") };
+        let cores = match self.cores {
+            Cores::Apart => "server on CPU 0, load on CPU 1",
+            Cores::Shared => "server and load not pinned",
+        };
+        writeln!(f, "Measured over loopback, {cores}, {runs} of {} s:\n", self.span.as_secs())?;
+        writeln!(f, "| | deliveries/s | us CPU a delivery | x floor | p50 ms | p99 ms |")?;
+        writeln!(f, "|---|---:|---:|---:|---:|---:|")?;
+        writeln!(f, "| floor: a bare `write` | | {:.2} | 1.00 | | |", microseconds(self.floor))?;
+        for row in &self.rows {
+            row.write(f, self.floor)?;
+        }
+        writeln!(f)?;
+        writeln!(f, "{}", self.capacity)?;
+        let n_bytes = fs::metadata(server::PROGRAM).map_or(0, |metadata| metadata.len());
+        writeln!(
+            f,
+            "Start-up: {:.1} ms from spawn to listening (median of {}); binary: {:.1} MiB.",
+            milliseconds(median(self.startups.iter().copied())),
+            self.startups.len(),
+            n_bytes as f64 / f64::from(1 << 20),
+        )
+    }
+}
+
+impl Row {
+    fn write(&self, f: &mut fmt::Formatter<'_>, floor: Duration) -> fmt::Result {
+        let cpu = median(self.runs.iter().map(|run| run.cpu));
+        writeln!(
+            f,
+            "| {} | {} | {:.2} | {:.2} | {:.2} | {:.2} |",
+            self.load,
+            grouped(median(self.runs.iter().map(|run| run.deliveries_per_second))),
+            microseconds(cpu),
+            cpu.div_duration_f64(floor),
+            milliseconds(median(self.runs.iter().map(|run| run.p50))),
+            milliseconds(median(self.runs.iter().map(|run| run.p99))),
+        )
+    }
+}
+
+impl fmt::Display for Capacity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let grown_kib = self.kib_after.saturating_sub(self.kib_before);
+        write!(
+            f,
+            "Connections: {} in {:.2} s, {:.1} KiB resident each; the server then has {:.0} MiB.",
+            grouped(self.n_connections as u64),
+            self.took.as_secs_f64(),
+            grown_kib as f64 / self.n_connections as f64,
+            self.kib_after as f64 / 1024.0,
+        )
+    }
+}
+
+/// The middle one.
+fn median<T: Ord>(values: impl Iterator<Item = T>) -> T {
+    let mut sorted: Vec<T> = values.collect();
+    sorted.sort_unstable();
+    let middle = sorted.len() / 2;
+    sorted.into_iter().nth(middle).expect("every load has a run")
+}
+
+fn microseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e6
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+/// Writes 9000 as 9,000.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut written = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            written.push(',');
+        }
+        written.push(digit);
+    }
+    written
+}

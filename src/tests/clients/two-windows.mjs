@@ -1,0 +1,151 @@
+// Two windows in one room, one with its clock five seconds off and 200 ms of added latency: how far apart is the sound?
+//
+//   node two-windows.mjs http://127.0.0.1:3000/ [--delay 100] [--shift 5000] [--limit 50] [--seconds 10]
+//
+// Needs puppeteer-core and a Chromium (--chromium, default /usr/bin/chromium). Exits 0 if the windows stay within the limit.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import puppeteer from "puppeteer-core";
+import { delayProxy } from "./delay-proxy.mjs";
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    chromium: { type: "string", default: "/usr/bin/chromium" },
+    delay: { type: "string", default: "100" },
+    shift: { type: "string", default: "5000" },
+    limit: { type: "string", default: "50" },
+    seconds: { type: "string", default: "10" },
+    shots: { type: "string" },
+  },
+});
+const LIMIT_MS = Number(options.limit);
+const SETTLE_SECONDS = Number(options.seconds);
+const url = new URL(positionals[0] ?? "http://127.0.0.1:3000/");
+const profile = mkdtempSync(join(tmpdir(), "two-windows-"));
+const proxy = await delayProxy(Number(url.port || 80), Number(options.delay), url.hostname);
+const farUrl = new URL(url);
+farUrl.host = `127.0.0.1:${proxy.port}`;
+
+const browser = await puppeteer.launch({
+  executablePath: options.chromium,
+  userDataDir: profile,
+  args: [
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+  ],
+});
+let nChecks = 0;
+let nFailures = 0;
+
+try {
+  const near = await openWindow(url, 0);
+  await near.type("#name", "Ann");
+  await near.click("#create");
+  await near.waitForFunction(() => window.roomhub.isHost && window.roomhub.position() > 0.3);
+  const roomId = await near.evaluate(() => window.roomhub.roomId);
+
+  const invitation = new URL(farUrl);
+  invitation.searchParams.set("room", roomId);
+  const far = await openWindow(invitation, Number(options.shift));
+  await far.type("#name", "Ben");
+  await far.click("#join");
+  await far.waitForFunction(() => window.roomhub.members.length === 2 && window.roomhub.position() > 0);
+
+  await compare("after joining", near, far);
+  check("the offset is measured", Math.abs((await far.evaluate(() => window.roomhub.offsetMs)) + Number(options.shift)) < 10);
+  check("the controls of a member are disabled", await far.$eval("#play", (button) => button.disabled));
+
+  await near.$eval("#seek", (bar) => {
+    bar.value = "30";
+    bar.dispatchEvent(new Event("input"));
+    bar.dispatchEvent(new Event("change"));
+  });
+  await compare("after a seek", near, far, 4);
+
+  await near.click("#play");
+  await far.waitForFunction(() => !window.roomhub.isPlaying);
+  await sleep(500);
+  const [a, b] = await Promise.all([near, far].map((page) => page.evaluate(() => window.roomhub.position())));
+  check(`paused at the same position (${a.toFixed(3)}, ${b.toFixed(3)})`, Math.abs(a - b) < 0.001);
+
+  await near.click("#play");
+  await far.waitForFunction(() => window.roomhub.isPlaying);
+  await compare("after a pause", near, far, 4);
+
+  await near.type("#track-url", "/assets/sample.wav");
+  await near.click("#add-track");
+  await far.waitForFunction(() => document.querySelectorAll("#queue li").length === 1);
+  await near.click("#next");
+  await far.waitForFunction(() => window.roomhub.targetPosition() < 5);
+  await compare("after the next track", near, far, 4);
+
+  proxy.cut();
+  await compare("after a cut connection", near, far, 5);
+  check("both are in the room again", await far.evaluate(() => window.roomhub.members.length === 2));
+
+  await Promise.all([far.reload(), sleep(100)]);
+  await far.waitForFunction((id) => window.roomhub?.roomId === id && window.roomhub.position() > 0, {}, roomId);
+  await compare("after a reload of the member", near, far, 5);
+
+  await near.close();
+  await far.waitForFunction(() => window.roomhub.isHost);
+  check("the member is the host when the host has gone", true);
+} finally {
+  await browser.close();
+  proxy.close();
+  rmSync(profile, { recursive: true, force: true });
+}
+console.log(`${nChecks} checks, ${nFailures} failed`);
+process.exitCode = nFailures === 0 && nChecks >= 10 ? 0 : 1;
+
+/** A window of its own, its clocks moved by `shiftMs`; `trueNow()` in it is the clock that all windows share. */
+async function openWindow(address, shiftMs) {
+  const context = await browser.createBrowserContext();
+  const page = await context.newPage();
+  await page.setViewport({ width: 1280, height: 800 });
+  page.on("pageerror", (error) => { nFailures += 1; console.log("page error:", error.message); });
+  page.on("console", (message) => message.type() === "error" && console.log("console:", message.text(), message.location().url ?? ""));
+  await page.evaluateOnNewDocument((shift) => {
+    const origin = performance.timeOrigin;
+    window.trueNow = () => origin + performance.now();
+    const dateNow = Date.now;
+    Date.now = () => dateNow() + shift;
+    Object.defineProperty(Performance.prototype, "timeOrigin", { get: () => origin + shift });
+  }, shiftMs);
+  await page.goto(address.href);
+  return page;
+}
+
+/** Lets both settle, then measures for two seconds how far apart they sound. */
+async function compare(when, near, far, settleSeconds = SETTLE_SECONDS) {
+  await sleep(settleSeconds * 1000);
+  const gaps = [];
+  for (let round = 0; round < 10; round += 1) {
+    const [a, b] = await Promise.all([near, far].map((page) => page.evaluate(startOfSound)));
+    gaps.push(Math.abs(a - b));
+    await sleep(200);
+  }
+  const worst = Math.max(...gaps);
+  const middle = gaps.sort((a, b) => a - b)[gaps.length >> 1];
+  const errors = await Promise.all([near, far].map((page) => page.evaluate(() => window.roomhub.errorMs)));
+  check(`${when}: worst ${worst.toFixed(1)} ms, median ${middle.toFixed(1)} ms (own errors ${errors.map((each) => each?.toFixed(1)).join(", ")})`, worst <= LIMIT_MS);
+}
+
+/** The true moment (ms) at which the track would have started to sound where it does now. */
+function startOfSound() {
+  return window.trueNow() - window.roomhub.position() * 1000;
+}
+
+function check(what, holds) {
+  nChecks += 1;
+  if (!holds) nFailures += 1;
+  console.log(`${holds ? "ok  " : "FAIL"} ${what}`);
+}
+
+function sleep(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
