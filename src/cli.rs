@@ -89,7 +89,7 @@ struct Common {
     /// Configuration file [default: ./config.toml, else /etc/roomhub/config.toml]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// error, warn, info, debug, trace, or directives like info,roomhub::music=debug
+    /// error, warn, info, debug, trace, or directives like `info,roomhub=debug`
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
     /// text or json

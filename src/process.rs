@@ -29,9 +29,9 @@ const EXIT_USAGE: u8 = 2;
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Runs services until the process is told to stop.
-pub fn serve(request: Request) -> ExitCode {
+pub fn serve(request: &Request) -> ExitCode {
     let clock = Clock::start();
-    let loaded = match load(&request) {
+    let loaded = match load(request) {
         Ok(loaded) => loaded,
         Err(mistakes) => return complain(&mistakes),
     };
@@ -40,7 +40,7 @@ pub fn serve(request: Request) -> ExitCode {
     }
     let settings = &loaded.values;
     let _reports = error_reports::start(&settings.sentry);
-    match start_and_wait(settings, &request, clock) {
+    match start_and_wait(settings, request, clock) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => fail(&failure),
     }
@@ -141,7 +141,7 @@ async fn wait_and_drain(mut signals: Signals, context: &Context, mut log_level: 
     tokio::select! {
         stopped = timeout(context.shutdown_grace, context.stopped()) => match stopped {
             Ok(()) => info!("stopped"),
-            Err(_) => warn!(left = context.n_tasks(), "stopped: the grace period is over"),
+            Err(elapsed) => warn!(left = context.n_tasks(), %elapsed, "stopped: the grace period is over"),
         },
         () = second_signal => warn!(left = context.n_tasks(), "stopped at once: asked twice"),
     }
@@ -177,9 +177,9 @@ fn summary(running: &[Running]) -> String {
 }
 
 fn complain(mistakes: &[Mistake]) -> ExitCode {
-    let lines: String = mistakes.iter().map(|mistake| format!("  {mistake}\n")).collect();
     let noun = if mistakes.len() == 1 { "mistake" } else { "mistakes" };
-    say(&format!("roomhub: {} {noun} in the configuration\n{lines}", mistakes.len()));
+    let lines: Vec<String> = mistakes.iter().map(|mistake| format!("  {mistake}")).collect();
+    say(&format!("roomhub: {} {noun} in the configuration\n{}\n", mistakes.len(), lines.join("\n")));
     ExitCode::from(EXIT_USAGE)
 }
 

@@ -15,9 +15,9 @@ pub struct Entry {
 impl Layers {
     /// Everything that is set over the defaults; keys that do not exist become mistakes.
     pub fn entries(&self, schema: &Table, mistakes: &mut Vec<Mistake>) -> Vec<Entry> {
-        let mut entries = self.from_file(schema, mistakes);
-        entries.extend(self.from_aliases());
-        entries.extend(self.from_environment(schema, mistakes));
+        let mut entries = self.entries_of_file(schema, mistakes);
+        entries.extend(self.entries_of_aliases());
+        entries.extend(self.entries_of_environment(schema, mistakes));
         entries.extend(self.flags.iter().map(|(key, value, flag)| Entry {
             key: (*key).to_owned(),
             value: Value::String(value.clone()),
@@ -31,7 +31,7 @@ impl Layers {
         self.ignored_sections.contains(key.split('.').next().unwrap_or_default())
     }
 
-    fn from_file(&self, schema: &Table, mistakes: &mut Vec<Mistake>) -> Vec<Entry> {
+    fn entries_of_file(&self, schema: &Table, mistakes: &mut Vec<Mistake>) -> Vec<Entry> {
         let Some((path, text)) = &self.file else { return Vec::new() };
         let source = Source::File(path.clone());
         let table: Table = match text.parse() {
@@ -58,7 +58,7 @@ impl Layers {
         entries
     }
 
-    fn from_aliases(&self) -> Vec<Entry> {
+    fn entries_of_aliases(&self) -> Vec<Entry> {
         let entry = |alias: &super::Alias| {
             let (name, value) = self.environment.iter().find(|(name, _)| name == alias.variable)?;
             let is_number = value.trim().parse::<f64>().is_ok();
@@ -72,7 +72,7 @@ impl Layers {
         self.aliases.iter().filter_map(entry).collect()
     }
 
-    fn from_environment(&self, schema: &Table, mistakes: &mut Vec<Mistake>) -> Vec<Entry> {
+    fn entries_of_environment(&self, schema: &Table, mistakes: &mut Vec<Mistake>) -> Vec<Entry> {
         let known: Vec<String> = leaves(schema, schema).into_iter().map(|(key, _)| key).collect();
         let mut entries = Vec::new();
         for (name, value) in self.environment.iter().filter(|(name, _)| name.starts_with(PREFIX)) {

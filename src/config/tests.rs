@@ -36,7 +36,7 @@ impl Default for Room {
             port: 3000,
             tolerance: 3.0,
             origins: vec!["*".into()],
-            sweep: Duration::from_secs(60),
+            sweep: Duration::from_mins(1),
             token: Secret::default(),
         }
     }

@@ -80,7 +80,7 @@ fn byte_range(range: &str, whole: usize) -> Option<(usize, usize)> {
     let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
     let (first, last) = match (first.trim(), last.trim()) {
         ("", suffix) => {
-            (whole.checked_sub(suffix.parse().ok().filter(|n| *n > 0)?).unwrap_or(0), whole.checked_sub(1)?)
+            (whole.saturating_sub(suffix.parse().ok().filter(|n| *n > 0)?), whole.checked_sub(1)?)
         }
         (first, "") => (first.parse().ok()?, whole.checked_sub(1)?),
         (first, last) => (first.parse().ok()?, last.parse::<usize>().ok()?.min(whole.checked_sub(1)?)),
@@ -89,8 +89,7 @@ fn byte_range(range: &str, whole: usize) -> Option<(usize, usize)> {
 }
 
 fn tag(hash: &[u8; 32]) -> HeaderValue {
-    let hex: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    HeaderValue::try_from(format!("\"{hex}\"")).expect("hex is a header value")
+    HeaderValue::try_from(format!("\"{}\"", hex::encode(&hash[..16]))).expect("hex is a header value")
 }
 
 fn has(headers: &HeaderMap, tag: &HeaderValue) -> bool {

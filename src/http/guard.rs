@@ -270,7 +270,7 @@ impl Guarded {
         self.connection.check()?;
         let offered: usize = parts.iter().map(|part| part.len()).sum();
         let mut outbox = loop {
-            if let Poll::Pending = self.poll_sent(cx)? {
+            if self.poll_sent(cx)?.is_pending() {
                 return self.judge_own(Poll::Pending, offered, cx);
             }
             let outbox = self.connection.outbox.lock();

@@ -33,7 +33,7 @@ use crate::runtime::systemd::ActivatedSockets;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Addresses that connect no more are forgotten this often.
-const FORGET_EVERY: Duration = Duration::from_secs(60);
+const FORGET_EVERY: Duration = Duration::from_mins(1);
 
 /// What a connection that cannot be taken is told.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\

@@ -8,7 +8,7 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use crate::config::Findings;
 
 /// A preflight's answer may be kept for this long.
-const PREFLIGHT_AGE: Duration = Duration::from_secs(3600);
+const PREFLIGHT_AGE: Duration = Duration::from_hours(1);
 
 /// The origins that may speak to a service.
 #[derive(Debug, Clone)]

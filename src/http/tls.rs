@@ -84,8 +84,8 @@ fn read(config: &Config) -> Result<CertifiedKey> {
 
 /// Reads the files again when asked to or when their folders change; a bad pair leaves the old one in use.
 fn keep_fresh(config: Config, current: Arc<Current>, context: &Context) {
-    let (changed, mut changes) = mpsc::channel(1);
-    let watcher = watch(&config, changed);
+    let (notice, mut notices) = mpsc::channel(1);
+    let watcher = watch(&config, notice);
     let mut reloads = context.reloads();
     let stop = context.clone();
     context.spawn(async move {
@@ -93,7 +93,7 @@ fn keep_fresh(config: Config, current: Arc<Current>, context: &Context) {
         loop {
             tokio::select! {
                 _ = reloads.changed() => {}
-                Some(()) = changes.recv() => {}
+                Some(()) = notices.recv() => {}
                 () = stop.stopping() => return,
             }
             match read(&config) {
@@ -109,10 +109,10 @@ fn keep_fresh(config: Config, current: Arc<Current>, context: &Context) {
 }
 
 /// Watches the folders, for certificates are replaced by renaming.
-fn watch(config: &Config, changed: mpsc::Sender<()>) -> Option<notify::RecommendedWatcher> {
+fn watch(config: &Config, notices: mpsc::Sender<()>) -> Option<notify::RecommendedWatcher> {
     let notice = move |_: notify::Result<notify::Event>| {
         // A full channel already holds the notice.
-        let _ = changed.try_send(());
+        let _ = notices.try_send(());
     };
     let watch = || -> notify::Result<_> {
         let mut watcher = notify::recommended_watcher(notice)?;

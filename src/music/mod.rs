@@ -74,7 +74,7 @@ impl Default for Config {
             cors_origin: vec!["*".into()],
             max_rooms: 10_000,
             max_users_per_room: 2_000,
-            room_cleanup_interval: Duration::from_secs(60),
+            room_cleanup_interval: Duration::from_mins(1),
             drift_correction_secs: 3.0,
             drift_correction_interval: Duration::from_secs(10),
             host_comeback: Duration::from_secs(30),

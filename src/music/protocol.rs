@@ -323,7 +323,7 @@ impl Serialize for Spelled<'_> {
                 object.put_playback(playback)?;
             }
             ServerEvent::RoomLeft { room } | ServerEvent::BecomeHost { room } => {
-                object.put(&ROOM_ID, room)?
+                object.put(&ROOM_ID, room)?;
             }
             ServerEvent::RoomUsers { n_members } => object.put(&COUNT, n_members)?,
             ServerEvent::SyncState { playback } => object.put_playback(playback)?,

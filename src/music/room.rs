@@ -247,7 +247,7 @@ impl Room {
             return Effects::none();
         }
         self.jump(Seconds::ZERO, now);
-        self.track = Some(track.clone());
+        let track = self.track.insert(track).clone();
         self.relay(from, &ServerEvent::TrackChange { track: &track }, now)
     }
 

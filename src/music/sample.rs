@@ -49,9 +49,9 @@ fn mix() -> Vec<f32> {
     let mut sound = vec![0.0; eighth * 8 * BARS];
     for bar in 0..BARS {
         let chord = CHORDS[bar % CHORDS.len()];
-        pluck(&mut sound, bar * 8 * eighth, pitch(chord[0] - 12), 8 * eighth, 0.16);
+        pluck(&mut sound, bar * 8 * eighth, pitch(chord[0] - 12), 8 * eighth, 0.3);
         for (step, note) in PATTERN.iter().enumerate() {
-            pluck(&mut sound, (bar * 8 + step) * eighth, pitch(chord[*note] + 12), 6 * eighth, 0.11);
+            pluck(&mut sound, (bar * 8 + step) * eighth, pitch(chord[*note] + 12), 6 * eighth, 0.22);
         }
     }
     sound

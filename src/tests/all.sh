@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Installs what the tests need (as root, through apt) and passes them all: format, lints, documentation, tests.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+install() {
+    if [ "$(id -u)" -ne 0 ]; then
+        echo "missing: $*. Run this once as root, or install them yourself." >&2
+        exit 1
+    fi
+    [ -n "${apt_is_fresh:-}" ] || apt-get update -qq
+    apt_is_fresh=1
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+command -v cc >/dev/null || install gcc libc6-dev
+command -v node >/dev/null || install nodejs
+command -v npm >/dev/null || install npm
+command -v kill >/dev/null || install procps
+[ -x /usr/bin/chromium ] || install chromium
+/usr/bin/python3 -c 'import socketio, requests, websocket' 2>/dev/null ||
+    install python3 python3-socketio python3-requests python3-websocket
+npm ci --prefix src/tests/clients --no-audit --no-fund --loglevel=error
+
+cargo fmt --check
+cargo clippy --locked --all-targets -- -D warnings
+RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
+cargo test --locked

@@ -52,7 +52,8 @@ impl Load {
 
         let cpu_before = server.cpu_time()?;
         let mut hosts = JoinSet::new();
-        let (starts_at, ends_at) = (Instant::now(), Instant::now() + span);
+        let starts_at = Instant::now();
+        let ends_at = starts_at + span;
         for (place, desk) in desks.into_iter().enumerate() {
             match self.pace {
                 Pace::PerSecond(rate) => {

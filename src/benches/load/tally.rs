@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
-/// Comes before the send time in a relayed packet.
-const STAMP: &[u8] = b"\"sent_us\":";
+/// Comes before the send time in a relayed packet, and in no packet otherwise.
+const STAMP: char = '@';
 
 /// The longest that the last deliveries may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -52,7 +52,7 @@ impl Tally {
     /// A track that tells when it was sent: now.
     pub fn stamped_track(&self) -> Value {
         json!({
-            "sent_us": self.now_us(),
+            "id": format!("{STAMP}{}", self.now_us()),
             "name": "Clair de lune", "artist": "Claude Debussy", "source": "netease",
         })
     }
@@ -104,7 +104,7 @@ impl Tally {
 
 /// When the track in a packet was sent; other packets carry none.
 fn stamp_of(packet: &[u8]) -> Option<u32> {
-    let at = packet.windows(STAMP.len()).position(|window| window == STAMP)?;
-    let digits = packet[at + STAMP.len()..].iter().take_while(|byte| byte.is_ascii_digit());
+    let at = packet.iter().position(|byte| *byte == STAMP as u8)?;
+    let digits = packet[at + 1..].iter().take_while(|byte| byte.is_ascii_digit());
     Some(digits.fold(0, |number, digit| number * 10 + u32::from(digit - b'0')))
 }

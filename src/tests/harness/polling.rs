@@ -31,7 +31,7 @@ impl Client {
         assert_eq!(client.post("40").status, 200);
         let joined = client.packet();
         let answer: Value = serde_json::from_str(joined.strip_prefix("40").unwrap()).unwrap();
-        client.id = answer["sid"].as_str().unwrap().to_owned();
+        answer["sid"].as_str().unwrap().clone_into(&mut client.id);
         client.expect("connected");
         client
     }

@@ -52,7 +52,7 @@ impl Client {
         client.send_raw("40");
         let joined = client.read_text().unwrap();
         let answer: Value = serde_json::from_str(joined.strip_prefix("40").unwrap()).unwrap();
-        client.id = answer["sid"].as_str().unwrap().to_owned();
+        answer["sid"].as_str().unwrap().clone_into(&mut client.id);
         client
     }
 
