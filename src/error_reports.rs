@@ -36,7 +36,8 @@ pub fn start(config: &Config) -> Option<ClientInitGuard> {
     let options = sentry::ClientOptions::new()
         .dsn(config.dsn.expose())
         .release(release.to_owned())
-        .send_default_pii(false);
+        .send_default_pii(false)
+        .server_name("");
     Some(sentry::init(match config.environment.as_str() {
         "" => options,
         environment => options.environment(environment.to_owned()),

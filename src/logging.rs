@@ -6,7 +6,7 @@ use std::str::FromStr;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 use tracing::info;
-use tracing_subscriber::filter::EnvFilter;
+use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::registry::Registry;
 use tracing_subscriber::reload;
@@ -104,7 +104,7 @@ pub fn start(config: &Config, to_journal: bool) -> Result<LogLevel> {
     tracing_subscriber::registry()
         .with(filter)
         .with(layer)
-        .with(sentry::integrations::tracing::ErrorLayer::new())
+        .with(sentry::integrations::tracing::ErrorLayer::new().with_filter(LevelFilter::ERROR))
         .try_init()
         .context("the log is started once")?;
     Ok(LogLevel { handle, configured: config.level.clone(), is_debugging: false })

@@ -42,7 +42,7 @@ use rooms::{Load, Pace, Room};
 use server::Server;
 
 const USAGE: &str = "usage: cargo bench --bench load -- music [--quick]
-  music     measure the listening rooms: about two minutes, two CPUs
+  music     measure the listening rooms: about two minutes; whatever else runs meanwhile shows
   --quick   a rougher picture in half a minute";
 
 const EXIT_USAGE: u8 = 2;

@@ -122,18 +122,18 @@ impl Connection {
     /// Never waits and never refuses: whoever sends looks at [`Self::queued_bytes`] first.
     pub fn send(&self, message: &Bytes) {
         let mut outbox = self.outbox.lock();
-        let mut rest = message.clone();
+        let mut n_out = 0;
         if let Some(socket) = &self.plain
             && outbox.messages.is_empty()
             && !outbox.owner_is_writing
-            && let Ok(n) = socket.try_write(message)
         {
-            rest.advance(n);
+            // What fails for good fails again where errors are handled: in the connection's own task.
+            n_out = socket.try_write(message).unwrap_or(0);
         }
-        if rest.is_empty() {
+        if n_out == message.len() {
             return;
         }
-        // What failed for good fails again where errors are handled: in the connection's own task.
+        let rest = message.slice(n_out..);
         self.queued_bytes.fetch_add(rest.len(), Ordering::Relaxed);
         outbox.messages.push_back(rest);
         drop(outbox);

@@ -1,6 +1,7 @@
 //! The wire of the listening rooms: two dialects for the same events, each name and text once.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
@@ -26,7 +27,7 @@ pub enum Dialect {
 /// The name of a room: 1 to 64 characters, none of them a control character.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct RoomId(String);
+pub struct RoomId(Arc<str>);
 
 impl RoomId {
     /// The room of that name, if it can be one.
@@ -34,7 +35,7 @@ impl RoomId {
         let is_valid = !text.is_empty()
             && text.chars().count() <= MAX_ROOM_ID_CHARS
             && !text.chars().any(char::is_control);
-        is_valid.then(|| Self(text.to_owned()))
+        is_valid.then(|| Self(text.into()))
     }
 }
 

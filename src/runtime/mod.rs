@@ -153,3 +153,32 @@ pub fn report_panics() {
         metrics::counter!("roomhub_panics_total").increment(1);
     }));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_ends_its_own_task_and_the_others_are_waited_for() {
+        let context = Context::new(Clock::start(), &Config::default());
+        let (done, heard) = tokio::sync::oneshot::channel();
+        context.spawn(async { panic!("one connection's trouble") });
+        let stop = context.clone();
+        context.spawn(async move {
+            stop.stopping().await;
+            done.send(()).expect("somebody listens");
+        });
+        context.stop();
+        context.stopped().await;
+        assert_eq!(heard.await, Ok(()));
+        assert_eq!(context.n_tasks(), 0);
+    }
+
+    #[test]
+    fn the_clock_starts_at_the_wall_clocks_time_and_goes_on() {
+        let clock = Clock::start();
+        let first = clock.now();
+        assert!(first > Timestamp::from_millis(1_700_000_000_000));
+        assert!(clock.now() >= first);
+    }
+}

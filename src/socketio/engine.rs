@@ -41,6 +41,9 @@ const MAX_HANDSHAKE_BYTES: usize = 4096;
 /// What a WebSocket reads at once; the buffer grows for larger messages and a connection keeps it.
 const READ_BUFFER_BYTES: usize = 256;
 
+/// What Engine.IO says of a protocol that it does not speak.
+const UNSUPPORTED: &str = r#"{"code":5,"message":"Unsupported protocol version"}"#;
+
 /// How often a member is asked whether it is still there, and how long it may take to answer.
 #[derive(Debug, Clone, Copy)]
 pub struct Pings {
@@ -179,13 +182,20 @@ impl Engine {
 
     /// A WebSocket, of a new session or of one that polled until now.
     fn upgrade(self: Arc<Self>, mut request: Request<Body>, session: Arc<Session>) -> Response {
+        if !Query::of(request.uri()).is_spoken {
+            return (StatusCode::BAD_REQUEST, [(CONTENT_TYPE, "application/json")], UNSUPPORTED)
+                .into_response();
+        }
         let upgrade = match Upgrade::agree(&mut request) {
             Ok(upgrade) => upgrade,
             Err(refusal) => return *refusal,
         };
         let (response, connection) = upgrade.into_parts();
         let mut handshake = Request::new(());
-        *handshake.uri_mut() = unshared(request.uri());
+        *handshake.uri_mut() = match session.sid() {
+            None => Uri::from_static("/socket.io/?EIO=4&transport=websocket"),
+            Some(_) => unshared(request.uri()),
+        };
         handshake.extensions_mut().insert(Arc::clone(&session));
         let context = self.context.clone();
         context.spawn(async move {
@@ -259,14 +269,16 @@ fn unknown_session() -> Response {
 struct Query<'a> {
     sid: Option<&'a str>,
     is_websocket: bool,
+    /// Whether its protocol is the one spoken here.
+    is_spoken: bool,
 }
 
 impl<'a> Query<'a> {
     fn of(uri: &'a Uri) -> Self {
-        let mut items = uri.query().unwrap_or_default().split('&').filter_map(|item| item.split_once('='));
+        let items = uri.query().unwrap_or_default().split('&').filter_map(|item| item.split_once('='));
         let sid = items.clone().find(|(name, _)| *name == "sid").map(|(_, value)| value);
-        let is_websocket = items.any(|item| item == ("transport", "websocket"));
-        Self { sid, is_websocket }
+        let is_websocket = items.clone().any(|item| item == ("transport", "websocket"));
+        Self { sid, is_websocket, is_spoken: items.clone().any(|item| item == ("EIO", "4")) }
     }
 }
 

@@ -17,7 +17,7 @@ const NO_ARGUMENTS: [(); 0] = [];
 
 /// Sends an event; `message` is the same, as bytes.
 pub fn emit(socket: &Socket, session: &Session, frame: &Frame, message: &Bytes) {
-    match session.way(socket.transport_type()) {
+    match session.way(socket) {
         Way::Direct(connection) => connection.send(message),
         Way::Queue => {
             session.queue(message.len());
@@ -29,7 +29,7 @@ pub fn emit(socket: &Socket, session: &Session, frame: &Frame, message: &Bytes) 
 /// Answers an event, with or without a payload.
 pub fn acknowledge(socket: &Socket, session: &Session, reply: Reply, payload: Option<&RawValue>) {
     let message = wire::acknowledgement(reply.id, payload);
-    match session.way(socket.transport_type()) {
+    match session.way(socket) {
         Way::Direct(connection) => connection.send(&message),
         Way::Queue => {
             session.queue(message.len());

@@ -103,6 +103,11 @@ impl Session {
         let _ = self.sid.set(sid);
     }
 
+    /// Its name, if it polls or did.
+    pub fn sid(&self) -> Option<Sid> {
+        self.sid.get().copied()
+    }
+
     /// The session runs over this WebSocket from here on.
     pub fn attach(&self, connection: &Arc<Connection>) {
         // The engine refuses a second WebSocket of a session.
@@ -113,13 +118,14 @@ impl Session {
     ///
     /// Direct once the client has gone over to its WebSocket, and the queue was used and is empty: its first
     /// frame comes after the packet that tells the client that it is connected, and nothing may come before that.
-    pub fn way(&self, transport: TransportType) -> Way<'_> {
+    pub fn way(&self, socket: &Socket) -> Way<'_> {
         let Some(connection) = self.connection.get() else { return Way::Queue };
         if self.is_direct.load(Ordering::Relaxed) {
             return Way::Direct(connection);
         }
         let queued = self.queued.messages();
-        if transport == TransportType::Websocket && queued > 0 && queued == self.delivered.messages() {
+        let has_gone_over = socket.transport_type() == TransportType::Websocket;
+        if has_gone_over && queued > 0 && queued == self.delivered.messages() {
             self.is_direct.store(true, Ordering::Relaxed);
             return Way::Direct(connection);
         }

@@ -73,11 +73,16 @@ pub fn is_ours(packet: &[u8]) -> bool {
     matches!(packet, [b'4', b'2' | b'3', ..])
 }
 
+/// The longest head of a server's frame, and two bytes more.
+const PEEKED: usize = 12;
+
 /// Counts the events in what a WebSocket server writes, however it is cut into pieces.
 #[derive(Debug, Default)]
 pub struct Meter {
-    /// The head of a frame and the first two bytes of its payload, as far as they are here.
-    head: Vec<u8>,
+    /// The head of a frame and the first two bytes of its payload…
+    head: [u8; PEEKED],
+    /// …as far as they are here.
+    n_head: usize,
     /// Bytes of the current frame that are still to come.
     left: usize,
 }
@@ -97,10 +102,11 @@ impl Meter {
         let mut passed = Passed::default();
         while !bytes.is_empty() {
             if self.left == 0 {
-                self.head.push(bytes[0]);
+                self.head[self.n_head] = bytes[0];
+                self.n_head += 1;
                 bytes = &bytes[1..];
-                let Some((head, payload)) = lengths(&self.head) else { continue };
-                let peeked = self.head.len() - head;
+                let Some((head, payload)) = lengths(&self.head[..self.n_head]) else { continue };
+                let peeked = self.n_head - head;
                 if peeked < payload.min(2) {
                     continue;
                 }
@@ -117,13 +123,14 @@ impl Meter {
     }
 
     fn finish(&mut self, passed: &mut Passed) {
-        if let Some((head, payload)) = lengths(&self.head)
-            && is_ours(&self.head[head..])
+        let known = &self.head[..self.n_head];
+        if let Some((head, payload)) = lengths(known)
+            && is_ours(&known[head..])
         {
             passed.messages += 1;
             passed.bytes += head + payload;
         }
-        self.head.clear();
+        self.n_head = 0;
     }
 }
 

@@ -1,5 +1,6 @@
 //! From start to stop: signals, draining, reloads, systemd.
 
+use std::io::Read;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
@@ -119,4 +120,37 @@ fn systemd_hands_over_the_socket_and_is_told_of_every_step() {
     server.signal("TERM");
     until("STOPPING=1");
     assert_eq!(server.wait(), 0);
+}
+
+#[test]
+fn errors_are_reported_to_sentry_only_if_asked_and_without_personal_data() {
+    let sentry = TcpListener::bind("127.0.0.1:0").unwrap();
+    let dsn = format!("http://public-key@{}/1", sentry.local_addr().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.toml");
+    std::fs::write(&file, "").unwrap();
+    let server =
+        Server::start_with(&["--config", file.to_str().unwrap()], &[("SENTRY_DSN", &dsn), ("RELEASE", "r7")]);
+    std::fs::write(&file, "[music]\nport = \"no port\"\n").unwrap();
+    server.signal("HUP");
+
+    let (mut stream, _) = sentry.accept().unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut report = Vec::new();
+    let mut buffer = [0; 4096];
+    while !String::from_utf8_lossy(&report).contains("not reloaded") {
+        let n = stream
+            .read(&mut buffer)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&report)));
+        assert!(n > 0, "no report: {}", String::from_utf8_lossy(&report));
+        report.extend_from_slice(&buffer[..n]);
+    }
+    let report = String::from_utf8_lossy(&report);
+    assert!(report.starts_with("POST /api/1/envelope/"), "{report}");
+    assert!(report.contains("r7"));
+    for personal in ["ip_address", "\"user\""] {
+        assert!(!report.contains(personal), "{personal} is in {report}");
+    }
+    assert!(report.contains(r#""server_name":"""#), "a host's name is nobody's business: {report}");
+    assert!(!server.log().contains("public-key"));
 }

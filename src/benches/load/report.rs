@@ -5,7 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use crate::cores::Cores;
-use crate::rooms::Load;
+use crate::rooms::{Load, Pace};
 use crate::server;
 use crate::tally::Figures;
 
@@ -80,6 +80,17 @@ impl Row {
             milliseconds(median(self.runs.iter().map(|run| run.p50))),
             milliseconds(median(self.runs.iter().map(|run| run.p99))),
         )
+    }
+}
+
+impl fmt::Display for Load {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let noun = if self.n_rooms == 1 { "room" } else { "rooms" };
+        write!(f, "{} {noun} x {} listeners, ", self.n_rooms, grouped(self.n_listeners as u64))?;
+        match self.pace {
+            Pace::PerSecond(rate) => write!(f, "{rate}/s"),
+            Pace::ClosedLoop => f.write_str("closed loop"),
+        }
     }
 }
 

@@ -1,12 +1,12 @@
 //! Rooms full of members, the talk of their hosts, and how it reaches the listeners.
 
 use std::cell::Cell;
-use std::fmt;
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use serde_json::json;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -51,9 +51,24 @@ impl Load {
         server.rest().await?;
 
         let cpu_before = server.cpu_time()?;
-        let mut hosts = JoinSet::new();
+        let mut hosts = self.start_talk(desks, span);
+        let n_sent = tokio::select! {
+            n_sent = sum(&mut hosts) => n_sent.context("a host was lost")?,
+            Some(ended) = listeners.join_next() => match ended?.context("a listener was lost")? {},
+        };
+        tally.wait_for(n_sent * self.n_listeners).await?;
+        server.rest().await?;
+        let cpu = server.cpu_time()?.saturating_sub(cpu_before);
+
+        // Before its members go: their leaving would be work, and nobody waits for it.
+        drop(server);
+        tally.figures(cpu, span)
+    }
+
+    fn start_talk(&self, desks: Vec<Desk>, span: Duration) -> JoinSet<Result<usize>> {
         let starts_at = Instant::now();
         let ends_at = starts_at + span;
+        let mut hosts = JoinSet::new();
         for (place, desk) in desks.into_iter().enumerate() {
             match self.pace {
                 Pace::PerSecond(rate) => {
@@ -64,31 +79,7 @@ impl Load {
                 Pace::ClosedLoop => hosts.spawn_local(desk.talk_in_turn(ends_at)),
             };
         }
-        let n_sent = tokio::select! {
-            n_sent = sum(&mut hosts) => n_sent?,
-            Some(ended) = listeners.join_next() => match ended? {
-                Ok(never) => match never {},
-                Err(error) => return Err(error.context("a listener was lost")),
-            },
-        };
-        tally.wait_for(n_sent * self.n_listeners).await?;
-        server.rest().await?;
-        let cpu = server.cpu_time()?.saturating_sub(cpu_before);
-
-        // Before its members go: their leaving would be work, and nobody waits for it.
-        drop(server);
-        tally.figures(cpu, span)
-    }
-}
-
-impl fmt::Display for Load {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let noun = if self.n_rooms == 1 { "room" } else { "rooms" };
-        write!(f, "{} {noun} x {} listeners, ", self.n_rooms, self.n_listeners)?;
-        match self.pace {
-            Pace::PerSecond(rate) => write!(f, "{rate}/s"),
-            Pace::ClosedLoop => f.write_str("closed loop"),
-        }
+        hosts
     }
 }
 
@@ -203,10 +194,8 @@ impl Turn {
     }
 }
 
-/// What never comes back; a listener ends only by an error.
-enum Never {}
-
-async fn listen(mut listener: Member, turn: Rc<Turn>, tally: Rc<Tally>) -> Result<Never> {
+/// Hears everything, for as long as the connection holds.
+async fn listen(mut listener: Member, turn: Rc<Turn>, tally: Rc<Tally>) -> Result<Infallible> {
     loop {
         if tally.note(listener.hear().await?) == Heard::Track {
             turn.heard();
@@ -218,10 +207,7 @@ async fn listen(mut listener: Member, turn: Rc<Turn>, tally: Rc<Tally>) -> Resul
 async fn sum(hosts: &mut JoinSet<Result<usize>>) -> Result<usize> {
     let mut n_sent = 0;
     while let Some(talked) = hosts.join_next().await {
-        match talked? {
-            Ok(times) => n_sent += times,
-            Err(error) => bail!(error.context("a host was lost")),
-        }
+        n_sent += talked??;
     }
     Ok(n_sent)
 }

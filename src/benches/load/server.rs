@@ -30,7 +30,7 @@ pub struct Server {
     child: Child,
     /// Where it listens.
     pub address: SocketAddr,
-    /// From the start of the process to the line that says where it listens.
+    /// From its spawning to the line that says where it listens; `taskset` has about a millisecond of that.
     pub startup: Duration,
 }
 

@@ -64,16 +64,7 @@ impl Tally {
         Heard::Track
     }
 
-    /// Microseconds; a run is over long before they overflow, after more than an hour.
-    fn now_us(&self) -> u32 {
-        self.started_at.elapsed().as_micros() as u32
-    }
-
-    fn n_deliveries(&self) -> usize {
-        self.latencies_us.borrow().len()
-    }
-
-    /// Waits for what is under way; none may be lost, and none come twice.
+    /// Waits for what is under way; a run that loses any says nothing of speed.
     pub async fn wait_for(&self, n_expected: usize) -> Result<()> {
         let waits_since = Instant::now();
         while self.n_deliveries() < n_expected && waits_since.elapsed() < PATIENCE {
@@ -99,6 +90,15 @@ impl Tally {
             p50: quantile(50),
             p99: quantile(99),
         })
+    }
+
+    fn n_deliveries(&self) -> usize {
+        self.latencies_us.borrow().len()
+    }
+
+    /// Microseconds; a run is over long before they overflow, after more than an hour.
+    fn now_us(&self) -> u32 {
+        self.started_at.elapsed().as_micros() as u32
     }
 }
 
