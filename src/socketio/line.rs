@@ -4,6 +4,7 @@
 //! and tasks overtake each other.
 
 use std::future::Future;
+use std::mem;
 use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -23,6 +24,9 @@ use super::session::{Announce, Session};
 use crate::effect::MemberId;
 use crate::http::guard::Cut;
 use crate::runtime::Clock;
+
+/// Events that a member may send while its connect is under way; that takes microseconds.
+const MAX_EARLY_EVENTS: usize = 64;
 
 /// Lines of this process so far: an id used anew is a new line.
 static LINES: AtomicU64 = AtomicU64::new(0);
@@ -102,11 +106,11 @@ struct Line<H> {
 }
 
 /// How far a line has come.
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// The hub does not know of the member.
-    Silent,
-    /// The hub knows of it.
+    /// The connect is under way: a client may be told of it, and answer, before the library can send it more.
+    /// What it says meanwhile is kept.
+    Connecting(Vec<Incoming>),
+    /// The hub knows of the member.
     Announced,
     /// The member is gone; its connect may still be under way, and must not raise a ghost.
     HungUp,
@@ -120,7 +124,7 @@ impl<H: Send + Sync + 'static> Line<H> {
             member,
             number: LINES.fetch_add(1, Ordering::Relaxed),
             session,
-            state: Mutex::new(State::Silent),
+            state: Mutex::new(State::Connecting(Vec::new())),
         })
     }
 
@@ -134,20 +138,33 @@ impl<H: Send + Sync + 'static> Line<H> {
             }
             return;
         }
-        self.announce(socket);
-        let at = self.exchange.clock.now();
-        if let Err(Full) = self.exchange.inbox.push_event(self.member, self.number, incoming, at) {
-            self.exchange.overloaded.increment(1);
-            self.session.cut(Cut::Overloaded);
+        match &mut *self.state.lock() {
+            State::Connecting(early) if early.len() < MAX_EARLY_EVENTS => early.push(incoming),
+            State::Connecting(_) => self.overflow(),
+            State::Announced => self.pass_on(incoming),
+            State::HungUp => {}
         }
     }
 }
 
 impl<H> Line<H> {
+    fn pass_on(&self, incoming: Incoming) {
+        let at = self.exchange.clock.now();
+        if let Err(Full) = self.exchange.inbox.push_event(self.member, self.number, incoming, at) {
+            self.overflow();
+        }
+    }
+
+    /// An event finds no room: without it the member would be out of step, so it comes back and starts anew.
+    fn overflow(&self) {
+        self.exchange.overloaded.increment(1);
+        self.session.cut(Cut::Overloaded);
+    }
+
     /// Tells the hub that the member is gone, if it knows of it.
     fn hang_up(&self) {
         let mut state = self.state.lock();
-        if *state == State::Announced {
+        if matches!(*state, State::Announced) {
             self.exchange.inbox.push(Arrival::Disconnected { member: self.member, line: self.number });
         }
         *state = State::HungUp;
@@ -157,9 +174,8 @@ impl<H> Line<H> {
 impl<H: Send + Sync + 'static> Announce for Line<H> {
     fn announce(&self, socket: &Arc<Socket>) {
         let mut state = self.state.lock();
-        if *state != State::Silent {
-            return;
-        }
+        let State::Connecting(early) = &mut *state else { return };
+        let early = mem::take(early);
         *state = State::Announced;
         self.exchange.inbox.push(Arrival::Connected {
             member: self.member,
@@ -167,6 +183,9 @@ impl<H: Send + Sync + 'static> Announce for Line<H> {
             socket: Arc::clone(socket),
             session: Arc::clone(&self.session),
         });
+        for incoming in early {
+            self.pass_on(incoming);
+        }
     }
 }
 

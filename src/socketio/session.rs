@@ -37,7 +37,7 @@ pub struct Session {
 
 /// A member's line, which tells the hub of it.
 pub trait Announce: Send + Sync {
-    /// Tells the hub of the member, once; its first event may come before its connect is done.
+    /// Tells the hub of the member, once, and of what it said while its connect was under way.
     fn announce(&self, socket: &Arc<Socket>);
 }
 

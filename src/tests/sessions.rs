@@ -111,3 +111,24 @@ fn a_polling_client_that_says_goodbye_leaves_its_room() {
         (http::get(server.address, "/room/AB12").status == 404).then_some(())
     });
 }
+
+#[test]
+fn a_client_that_speaks_at_once_is_heard_and_answered() {
+    let server = Server::start();
+    let address = server.address;
+    let crowd: Vec<_> = (0..8)
+        .map(|n| {
+            std::thread::spawn(move || {
+                for round in 0..250 {
+                    let mut client = websocket::Client::connect_silently(address);
+                    client.emit("create_room", &json!({"room_id": format!("{n}-{round}")}));
+                    client.expect("connected");
+                    client.expect("room_created");
+                }
+            })
+        })
+        .collect();
+    for member in crowd {
+        member.join().unwrap();
+    }
+}
