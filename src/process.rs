@@ -1,6 +1,6 @@
 //! The life of the process: load, log, start the services, wait for the word to stop, drain, exit.
 
-use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -151,7 +151,7 @@ fn load(request: &Request) -> Result<Loaded<Settings>, Vec<Mistake>> {
     settings::load(&request.services, request.config.as_deref(), environment(), request.flags.clone())
 }
 
-/// Says where the services are: one line each, as a table if there are several or a person reads.
+/// Says where the services are: to operators in the log, to people as a table.
 fn announce(running: &[Running], clock: Clock) {
     for service in running {
         info!(
