@@ -162,12 +162,9 @@ fn announce(running: &[Running], clock: Clock) {
             "listening"
         );
     }
-    if io::stdout().is_terminal() || running.len() > 1 {
-        let width = running.iter().map(|service| service.service.len()).max().unwrap_or(0);
-        let rows =
-            running.iter().map(|service| format!("  {:<width$}  {}\n", service.service, service.url()));
-        print(&rows.collect::<String>());
-    }
+    let width = running.iter().map(|service| service.service.len()).max().unwrap_or(0);
+    let row = |service: &Running| format!("  {:<width$}  {}\n", service.service, service.url());
+    print(&running.iter().map(row).collect::<Vec<_>>().concat());
 }
 
 fn summary(running: &[Running]) -> String {
