@@ -37,8 +37,7 @@ EXPOSE 3000
 # Shutting down takes up to [runtime] shutdown_grace, 10 s, which is also when Docker loses patience:
 # `docker run --stop-timeout 15`, or stop_grace_period in Compose.
 STOPSIGNAL SIGTERM
-# Plain HTTP on port 3000. For another port, give the command and its URL as a list, like Compose's healthcheck.test
-# (--health-cmd would want a shell); under TLS, --no-healthcheck.
+# Asks every service at its configured port. For one service alone, name it: ["/usr/local/bin/roomhub", "health", "music"].
 HEALTHCHECK --interval=10s --timeout=4s --start-period=5s --retries=3 \
     CMD ["/usr/local/bin/roomhub", "health"]
 ENTRYPOINT ["/usr/local/bin/roomhub"]

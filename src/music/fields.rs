@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Number;
 use serde_json::value::RawValue;
 
-use super::protocol::{Dialect, RoomId, Track};
+use super::names::{Dialect, RoomId, Track};
 use crate::time::Seconds;
 
 /// The longest name that a page may introduce itself by, in characters.

@@ -8,7 +8,8 @@ use serde_json::value::RawValue;
 
 use super::Config;
 use super::fields::GivenRoom;
-use super::protocol::{ClientEvent, Dialect, Refusal, RoomId, RoomReport, ServerEvent, Track};
+use super::names::{Dialect, RoomId, Track};
+use super::protocol::{ClientEvent, Refusal, RoomReport, ServerEvent};
 use super::room::{DriftLimit, Occupancy, Room, Seat};
 use crate::effect::{Effects, MemberId};
 use crate::socketio::{self, Census};

@@ -7,6 +7,7 @@
 
 mod fields;
 mod hub;
+mod names;
 mod protocol;
 mod room;
 mod sample;

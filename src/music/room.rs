@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::protocol::{Dialect, Playback, PublicMember, RoomId, RoomReport, ServerEvent, Track};
+use super::names::{Dialect, RoomId, Track};
+use super::protocol::{Playback, PublicMember, RoomReport, ServerEvent};
 use crate::effect::{Effects, MemberId};
 use crate::time::{Seconds, Timestamp};
 

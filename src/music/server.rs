@@ -14,7 +14,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::hub::Hub;
-use super::protocol::{Refusal, RoomId, RoomReport};
+use super::names::RoomId;
+use super::protocol::{Refusal, RoomReport};
 use super::{Config, sample};
 use crate::http::listener::{Listener, Opening};
 use crate::http::origin::AllowedOrigins;

@@ -1014,7 +1014,7 @@ mod properties {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::music::protocol::RoomId;
+    use crate::music::names::RoomId;
 
     const MEMBERS: [&str; 5] = ["ann", "bob", "cyd", "dan", "eve"];
     const ROOMS: [&str; 3] = ["one", "two", "three"];

@@ -1,0 +1,59 @@
+//! What the listening rooms speak of: rooms, tracks, and the two dialects.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// The longest room id, in characters.
+const MAX_ROOM_ID_CHARS: usize = 64;
+
+/// How a family of clients spells events and fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub enum Dialect {
+    /// `create_room {room_id}`.
+    #[default]
+    Snake,
+    /// `create-room {roomId}`: the deployed browser player, and the page.
+    Kebab,
+}
+
+/// The name of a room: 1 to 64 characters, none of them a control character.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RoomId(Arc<str>);
+
+impl RoomId {
+    /// The room of that name, if it can be one.
+    pub fn new(text: &str) -> Option<Self> {
+        let is_valid = !text.is_empty()
+            && text.chars().count() <= MAX_ROOM_ID_CHARS
+            && !text.chars().any(char::is_control);
+        is_valid.then(|| Self(text.into()))
+    }
+}
+
+impl fmt::Display for RoomId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A track: an object that clients define, kept and relayed to the letter.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Track(Box<RawValue>);
+
+impl Track {
+    /// The track, if the text is an object.
+    pub fn new(text: &RawValue) -> Option<Self> {
+        text.get().starts_with('{').then(|| Self(text.to_owned()))
+    }
+}
+
+impl PartialEq for Track {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.get() == other.0.get()
+    }
+}
