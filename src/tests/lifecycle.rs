@@ -17,12 +17,17 @@ fn sigterm_tells_the_clients_and_ends_with_0() {
         let mut server = Server::start();
         let mut socket = websocket::Client::host(server.address, "AB12");
         let poller = polling::Client::connect(server.address);
-        let waiting = std::thread::spawn(move || poller.poll());
+        let mut waiting = poller.begin_poll();
+        let connections = r#"roomhub_connections{service="music"}"#;
+        // The socket, the poll that waits, and the one that asks.
+        eventually("a waiting poll", || (server.metric(connections) == 3.0).then_some(()));
         server.signal(signal);
         // An Engine.IO close: clients take it for a lost connection and come back, not for a dismissal.
         let last = std::iter::from_fn(|| socket.read_text()).last();
         assert_ne!(last.as_deref(), Some("41"), "a dismissed client would not come back");
-        assert!(waiting.join().is_ok());
+        let mut answer = Vec::new();
+        waiting.read_to_end(&mut answer).unwrap();
+        assert_eq!(http::parse(&answer).status, 200, "a poll that waits is answered");
         assert_eq!(server.wait(), 0);
         assert!(server.log().contains("stopped"), "{}", server.log());
     }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 
 use serde_json::Value;
 
@@ -52,6 +52,13 @@ impl Client {
 
     pub fn poll(&self) -> Response {
         http::get(self.address, &self.path())
+    }
+
+    /// Sends a poll, whose answer is still to be read.
+    pub fn begin_poll(&self) -> TcpStream {
+        let mut stream = http::connect(self.address);
+        write!(stream, "GET {} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n", self.path()).unwrap();
+        stream
     }
 
     pub fn emit(&self, event: &str, payload: &Value) {
