@@ -132,27 +132,18 @@ impl Switchboard {
             }
             self.count(&hub);
         }
-        self.close(hub, arrivals, io).await;
+        self.close(io).await;
     }
 
-    /// Tells the clients to come back elsewhere, and cuts those that do not listen.
-    async fn close<H: Hub>(mut self, mut hub: H, mut arrivals: Arrivals<H>, io: SocketIo) {
-        let farewell = self.grace / FAREWELL;
+    /// Tells the clients to come back elsewhere, and cuts those that do not listen; the process waits for both.
+    async fn close(self, io: SocketIo) {
         debug!(service = self.service, members = self.members.len(), "closing connections");
         // It waits for every writer, also for those whose reader sleeps.
-        let _ = timeout(farewell, io.close()).await;
-        for seat in self.members.values() {
-            seat.session.cut(Cut::Shutdown);
-        }
-        let mut batch = Vec::with_capacity(BATCH);
-        let last_departures = async {
-            while !self.members.is_empty() && arrivals.next(&mut batch, BATCH).await {
-                for arrival in batch.drain(..) {
-                    self.take(&mut hub, arrival);
-                }
+        if timeout(self.grace / FAREWELL, io.close()).await.is_err() {
+            for seat in self.members.values() {
+                seat.session.cut(Cut::Shutdown);
             }
-        };
-        let _ = timeout(farewell, last_departures).await;
+        }
     }
 
     fn take<H: Hub>(&mut self, hub: &mut H, arrival: Arrival<H>) {

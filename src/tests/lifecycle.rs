@@ -16,7 +16,7 @@ fn sigterm_tells_the_clients_and_ends_with_0() {
     for signal in ["TERM", "INT"] {
         let mut server = Server::start();
         let mut socket = websocket::Client::host(server.address, "AB12");
-        let poller = polling::Client::connect(server.address);
+        let mut poller = polling::Client::connect(server.address);
         let mut waiting = poller.begin_poll();
         let connections = r#"roomhub_connections{service="music"}"#;
         // The socket, the poll that waits, and the one that asks.

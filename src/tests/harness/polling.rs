@@ -19,6 +19,8 @@ pub struct Client {
     /// Its public id.
     pub id: String,
     packets: VecDeque<String>,
+    /// Whether the ping that opens every session has been fetched.
+    is_pinged: bool,
 }
 
 impl Client {
@@ -27,7 +29,8 @@ impl Client {
         let opened = http::get(address, "/socket.io/?EIO=4&transport=polling");
         let open: Value = serde_json::from_str(opened.body.strip_prefix('0').unwrap()).unwrap();
         let session = open["sid"].as_str().unwrap().to_owned();
-        let mut client = Self { address, session, id: String::new(), packets: VecDeque::new() };
+        let mut client =
+            Self { address, session, id: String::new(), packets: VecDeque::new(), is_pinged: false };
         assert_eq!(client.post("40").status, 200);
         let joined = client.packet();
         let answer: Value = serde_json::from_str(joined.strip_prefix("40").unwrap()).unwrap();
@@ -54,8 +57,11 @@ impl Client {
         http::get(self.address, &self.path())
     }
 
-    /// Sends a poll, whose answer is still to be read.
-    pub fn begin_poll(&self) -> TcpStream {
+    /// Sends a poll that has nothing to fetch, and whose answer is still to be read.
+    pub fn begin_poll(&mut self) -> TcpStream {
+        while !self.is_pinged {
+            self.fetch();
+        }
         let mut stream = http::connect(self.address);
         write!(stream, "GET {} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n", self.path()).unwrap();
         stream
@@ -103,9 +109,14 @@ impl Client {
                 }
                 return packet;
             }
-            let answer = self.poll();
-            assert_eq!(answer.status, 200, "{answer:?}");
-            self.packets.extend(answer.body.split(SEPARATOR).map(str::to_owned));
+            self.fetch();
         }
+    }
+
+    fn fetch(&mut self) {
+        let answer = self.poll();
+        assert_eq!(answer.status, 200, "{answer:?}");
+        self.is_pinged |= answer.body.split(SEPARATOR).any(|packet| packet == "2");
+        self.packets.extend(answer.body.split(SEPARATOR).map(str::to_owned));
     }
 }
