@@ -139,3 +139,26 @@ impl<H> Questions<H> {
         answered.await.ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_inbox_takes_no_more_than_it_may_until_the_hub_has_read() {
+        let config = Config { max_inbox_events: 3, max_inbox_bytes: 30, ..Config::default() };
+        let (inbox, mut arrivals) = inbox::<()>(&config);
+        let push = |text: &'static str| {
+            let ann = MemberId::new("ann").expect("a short name");
+            inbox.push_event(ann, 0, Incoming::of(text), Timestamp::default()).is_ok()
+        };
+        assert!(push("[\"ten bytes\"]") && push("[\"ten bytes\"]"));
+        assert!(!push("[\"ten bytes\"]"), "over the bytes");
+        assert!(push("[]"));
+        assert!(!push("[]"), "over the number");
+        let mut batch = Vec::new();
+        assert!(arrivals.next(&mut batch, 8).await);
+        assert_eq!(batch.len(), 3);
+        assert!(push("[\"ten bytes\"]"));
+    }
+}

@@ -35,6 +35,12 @@ impl Incoming {
         Self { packet, reply }
     }
 
+    /// An event that nobody sent.
+    #[cfg(test)]
+    pub fn of(text: &'static str) -> Self {
+        Self { packet: Value::Str(text.into(), None), reply: None }
+    }
+
     /// The length of its text.
     pub fn n_bytes(&self) -> usize {
         self.text().len()

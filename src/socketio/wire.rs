@@ -18,32 +18,18 @@ const LENGTH_64: u8 = 127;
 /// `42["event",payload]` in a WebSocket frame.
 pub fn event(frame: &Frame) -> Bytes {
     let name = serde_json::to_string(&frame.event).expect("a string is written as it is");
-    let payload = frame.payload.get();
-    let mut message = begin(name.len() + payload.len() + 5);
-    message.put_slice(b"42[");
-    message.put_slice(name.as_bytes());
-    message.put_u8(b',');
-    message.put_slice(payload.as_bytes());
-    message.put_u8(b']');
-    message.freeze()
+    framed(&["42[", &name, ",", frame.payload.get(), "]"])
 }
 
 /// `43id[payload]` in a WebSocket frame.
 pub fn acknowledgement(id: i64, payload: Option<&RawValue>) -> Bytes {
-    let id = id.to_string();
-    let payload = payload.map_or("", RawValue::get);
-    let mut message = begin(id.len() + payload.len() + 4);
-    message.put_slice(b"43");
-    message.put_slice(id.as_bytes());
-    message.put_u8(b'[');
-    message.put_slice(payload.as_bytes());
-    message.put_u8(b']');
-    message.freeze()
+    framed(&["43", &id.to_string(), "[", payload.map_or("", RawValue::get), "]"])
 }
 
-/// A frame's head, with room for what follows.
-fn begin(length: usize) -> BytesMut {
-    let mut message = BytesMut::with_capacity(length + 10);
+/// A text in a frame of its own.
+fn framed(parts: &[&str]) -> Bytes {
+    let length = parts.iter().map(|part| part.len()).sum();
+    let mut message = BytesMut::with_capacity(framed_length(length));
     message.put_u8(TEXT);
     match (u8::try_from(length), u16::try_from(length)) {
         (Ok(short), _) if usize::from(short) <= SHORT => message.put_u8(short),
@@ -56,7 +42,10 @@ fn begin(length: usize) -> BytesMut {
             message.put_u64(length as u64);
         }
     }
-    message
+    for part in parts {
+        message.put_slice(part.as_bytes());
+    }
+    message.freeze()
 }
 
 /// Bytes of a text in a WebSocket frame.
