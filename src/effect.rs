@@ -90,8 +90,35 @@ pub enum Effect {
     },
     /// Answer the event that is being handled, if its sender asked for an answer.
     Ack(Option<Box<RawValue>>),
+    /// Let a member go, after all that it was told before.
+    Disconnect(MemberId, Close),
     /// Count a request that was refused, under its code.
     Refused(&'static str),
+}
+
+/// Why the server lets a member go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Close {
+    /// There is nothing more to be said.
+    Done,
+    /// The member broke a rule.
+    Violation,
+    /// The server stops; the member may come back elsewhere.
+    GoingAway,
+    /// It sent a message beyond the limit.
+    TooBig,
+}
+
+impl Close {
+    /// The WebSocket close code.
+    pub fn code(self) -> u16 {
+        match self {
+            Self::Done => 1000,
+            Self::GoingAway => 1001,
+            Self::Violation => 1008,
+            Self::TooBig => 1009,
+        }
+    }
 }
 
 /// Things to be done, in order.
@@ -119,6 +146,17 @@ impl Effects {
     /// Acknowledges the event that is being handled, with no argument.
     pub fn ack(&mut self) {
         self.0.push(Effect::Ack(None));
+    }
+
+    /// Acknowledges the event that is being handled, with one argument.
+    pub fn answer(&mut self, payload: &impl Serialize) {
+        let payload = to_raw_value(payload).expect("payloads have string keys and finite numbers");
+        self.0.push(Effect::Ack(Some(payload)));
+    }
+
+    /// Lets a member go, after all that it was told before.
+    pub fn disconnect(&mut self, member: MemberId, close: Close) {
+        self.0.push(Effect::Disconnect(member, close));
     }
 
     /// Does what `later` says after all of this.

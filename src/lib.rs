@@ -14,4 +14,6 @@ pub mod secret;
 pub mod service;
 pub mod settings;
 pub mod socketio;
+pub mod switchboard;
 pub mod time;
+pub mod websocket;

@@ -18,7 +18,7 @@ use crate::logging::{self, LogLevel};
 use crate::runtime::signals::{self, Signals};
 use crate::runtime::systemd::{self, ActivatedSockets};
 use crate::runtime::{self, Clock, Context, limits};
-use crate::service::Running;
+use crate::service::{Premises, Running};
 use crate::settings::{self, Service, Settings};
 use crate::{error_reports, metrics, music};
 
@@ -105,12 +105,15 @@ async fn run(settings: &Settings, request: &Request, clock: Clock, log_level: Lo
     let context = Context::new(clock, &settings.runtime);
     metrics::start(&context)?;
     let activated = ActivatedSockets::from_environment();
-    let opening = Opening { network: &settings.network, tls: &settings.tls, activated: &activated };
-    let metrics_token = settings.metrics.token()?;
+    let premises = Premises {
+        context: &context,
+        opening: Opening { network: &settings.network, tls: &settings.tls, activated: &activated },
+        members: &settings.members,
+        socketio: &settings.socketio,
+        metrics_token: settings.metrics.token()?,
+    };
     let start = |service: &Service| match service {
-        Service::Music => {
-            music::start(&settings.music, &settings.socketio, &opening, metrics_token.clone(), &context)
-        }
+        Service::Music => music::start(&settings.music, &premises),
     };
     let running: Vec<Running> = request.services.iter().map(start).collect::<Result<_>>()?;
     announce(&running, clock);

@@ -1,10 +1,27 @@
-//! A service that has been started: what it is called and where it is found.
+//! What every service is started with, and what is known of it once it runs.
 
 use std::net::SocketAddr;
 
 use anyhow::Result;
 
-use crate::http::listener::Listener;
+use crate::http::listener::{Listener, Opening};
+use crate::runtime::Context;
+use crate::secret::Secret;
+use crate::{socketio, switchboard};
+
+/// What every service is started with, beside its own section.
+pub struct Premises<'a> {
+    /// The process.
+    pub context: &'a Context,
+    /// How ports are opened.
+    pub opening: Opening<'a>,
+    /// Limits of members.
+    pub members: &'a switchboard::Config,
+    /// What Socket.IO limits besides.
+    pub socketio: &'a socketio::Config,
+    /// Who else may read the metrics.
+    pub metrics_token: Secret,
+}
 
 /// A running service.
 #[derive(Debug, Clone, Copy)]

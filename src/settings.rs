@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{self, Alias, Findings, Layers, Loaded, Mistake, Validate};
 use crate::http::tls;
-use crate::{error_reports, http, logging, metrics, music, runtime, socketio};
+use crate::{error_reports, http, logging, metrics, music, runtime, socketio, switchboard};
 
 /// The services, each with its section of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,7 +72,9 @@ pub struct Settings {
     pub tls: tls::Config,
     /// Who may read the figures.
     pub metrics: metrics::Config,
-    /// Limits of every Socket.IO service.
+    /// Limits of every member.
+    pub members: switchboard::Config,
+    /// What Socket.IO services limit besides.
     pub socketio: socketio::Config,
     /// Listening rooms.
     pub music: music::Config,
@@ -85,6 +87,7 @@ impl Validate for Settings {
         self.network.validate(findings);
         self.tls.validate(findings);
         self.metrics.validate(findings);
+        self.members.validate(findings);
         self.socketio.validate(findings);
         self.music.validate(findings);
     }

@@ -25,6 +25,11 @@ impl Timestamp {
         self.0 / 1000
     }
 
+    /// Microseconds since the epoch.
+    pub const fn as_micros(self) -> u64 {
+        self.0
+    }
+
     /// Milliseconds since the epoch with their fraction.
     pub fn as_millis_f64(self) -> f64 {
         self.0 as f64 / 1000.0

@@ -86,6 +86,10 @@ pub struct Connection {
 struct Outbox {
     /// Whole messages, but for the part of the first that is out already.
     messages: VecDeque<Bytes>,
+    /// Whether the first may be out in part.
+    first_is_under_way: bool,
+    /// Whether the last of all messages has been sent.
+    is_finished: bool,
     /// Whether the owner is in the middle of a buffer.
     owner_is_writing: bool,
 }
@@ -122,6 +126,9 @@ impl Connection {
     /// Never waits and never refuses: whoever sends looks at [`Self::queued_bytes`] first.
     pub fn send(&self, message: &Bytes) {
         let mut outbox = self.outbox.lock();
+        if outbox.is_finished {
+            return;
+        }
         let mut n_out = 0;
         if let Some(socket) = &self.plain
             && outbox.messages.is_empty()
@@ -134,10 +141,31 @@ impl Connection {
             return;
         }
         let rest = message.slice(n_out..);
+        outbox.first_is_under_way |= n_out > 0;
         self.queued_bytes.fetch_add(rest.len(), Ordering::Relaxed);
         outbox.messages.push_back(rest);
         drop(outbox);
         self.reader.wake();
+    }
+
+    /// Sends a last message: nothing that is sent later goes out.
+    pub fn finish(&self, message: &Bytes) {
+        self.send(message);
+        self.outbox.lock().is_finished = true;
+    }
+
+    /// Sends a last message in place of all that wait; false if there was a last message already.
+    pub fn abandon(&self, message: &Bytes) -> bool {
+        let mut outbox = self.outbox.lock();
+        if outbox.is_finished {
+            return false;
+        }
+        let n_kept = usize::from(outbox.first_is_under_way);
+        let dropped: usize = outbox.messages.drain(n_kept..).map(|message| message.len()).sum();
+        self.queued_bytes.fetch_sub(dropped, Ordering::Relaxed);
+        drop(outbox);
+        self.finish(message);
+        true
     }
 
     /// Bytes that were sent and have not gone out yet.
@@ -145,12 +173,13 @@ impl Connection {
         self.queued_bytes.load(Ordering::Relaxed)
     }
 
+    /// Whether it has not been cut.
+    pub fn is_open(&self) -> bool {
+        !self.is_cut.load(Ordering::Acquire)
+    }
+
     fn check(&self) -> io::Result<()> {
-        if self.is_cut.load(Ordering::Acquire) {
-            Err(io::ErrorKind::ConnectionAborted.into())
-        } else {
-            Ok(())
-        }
+        if self.is_open() { Ok(()) } else { Err(io::ErrorKind::ConnectionAborted.into()) }
     }
 }
 
@@ -237,9 +266,10 @@ impl Guarded {
     /// Gets out what was sent, before anything else is written.
     fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.connection.queued_bytes() > 0 {
-            let outbox = self.connection.outbox.lock();
+            let mut outbox = self.connection.outbox.lock();
             // The owner's buffer goes first, or it would be cut in two.
             let next = if outbox.owner_is_writing { None } else { outbox.messages.front().cloned() };
+            outbox.first_is_under_way |= next.is_some();
             drop(outbox);
             let Some(next) = next else { break };
             let outcome = self.transport.poll_write(&self.connection, cx, &next);
@@ -247,6 +277,7 @@ impl Guarded {
             let mut outbox = self.connection.outbox.lock();
             self.connection.queued_bytes.fetch_sub(n, Ordering::Relaxed);
             if n == next.len() {
+                outbox.first_is_under_way = false;
                 outbox.messages.pop_front();
                 if outbox.messages.is_empty() && outbox.messages.capacity() > QUEUE_KEPT {
                     outbox.messages = VecDeque::new();

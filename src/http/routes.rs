@@ -107,6 +107,15 @@ pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ").map(str::trim)
 }
 
+/// The key that a request brings: `Authorization: Bearer KEY`, else `?auth=KEY`.
+pub fn token(request: &Request) -> Option<Box<str>> {
+    let queried = || {
+        let items = form_urlencoded::parse(request.uri().query()?.as_bytes());
+        items.into_iter().find(|(name, _)| name == "auth").map(|(_, key)| key.into())
+    };
+    bearer(request.headers()).map(Box::from).or_else(queried)
+}
+
 /// The path alone: queries may carry keys.
 fn span(request: &Request) -> tracing::Span {
     let id =

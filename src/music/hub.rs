@@ -12,7 +12,7 @@ use super::names::{Dialect, RoomId, Track};
 use super::protocol::{ClientEvent, Refusal, RoomReport, ServerEvent};
 use super::room::{DriftLimit, Occupancy, Room, Seat};
 use crate::effect::{Effects, MemberId};
-use crate::socketio::{self, Census};
+use crate::switchboard::{self, Census, Newcomer};
 use crate::time::{Seconds, Timestamp};
 
 /// Every room and every connected member.
@@ -298,10 +298,11 @@ impl Hub {
     }
 }
 
-impl socketio::Hub for Hub {
-    fn connect(&mut self, member: MemberId, address: IpAddr, _: Timestamp) -> Effects {
-        let newcomer = Member { address, dialect: None, is_page: false, name: None, room: None };
-        self.members.insert(member, newcomer);
+impl switchboard::Hub for Hub {
+    fn connect(&mut self, member: MemberId, newcomer: Newcomer, _: Timestamp) -> Effects {
+        let address = newcomer.address;
+        let occupant = Member { address, dialect: None, is_page: false, name: None, room: None };
+        self.members.insert(member, occupant);
         let mut effects = Effects::none();
         effects.tell(member, ServerEvent::Connected.frame(Dialect::default()));
         effects

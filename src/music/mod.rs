@@ -8,6 +8,8 @@
 mod fields;
 mod hub;
 mod names;
+#[cfg(test)]
+mod properties;
 mod protocol;
 mod room;
 mod sample;

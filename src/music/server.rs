@@ -17,13 +17,13 @@ use super::hub::Hub;
 use super::names::RoomId;
 use super::protocol::{Refusal, RoomReport};
 use super::{Config, sample};
-use crate::http::listener::{Listener, Opening};
+use crate::http::listener::Listener;
 use crate::http::origin::AllowedOrigins;
 use crate::http::{assets, routes};
-use crate::runtime::{Clock, Context};
-use crate::secret::Secret;
-use crate::service::Running;
-use crate::socketio::{self, Engine, Pings, Questions};
+use crate::runtime::Clock;
+use crate::service::{Premises, Running};
+use crate::socketio;
+use crate::switchboard::{Pings, Questions, Switchboard};
 use crate::time::Timestamp;
 
 /// The service's name in logs and metrics.
@@ -45,20 +45,15 @@ struct Site {
 }
 
 /// Opens the port and serves until the process stops.
-pub fn start(
-    config: &Config,
-    socketio: &socketio::Config,
-    opening: &Opening<'_>,
-    metrics_token: Secret,
-    context: &Context,
-) -> Result<Running> {
-    let listener = Listener::open(SERVICE, &config.host, config.port, opening, context)?;
+pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
+    let (context, network) = (premises.context, premises.opening.network);
+    let listener = Listener::open(SERVICE, &config.host, config.port, &premises.opening, context)?;
     let running = Running::new(SERVICE, &listener)?;
     let origins = AllowedOrigins::new(&config.cors_origin);
     let pings = Pings { interval: config.ping_interval, timeout: config.ping_timeout };
-    let hub = Hub::new(config, context.clock.now());
-    let (endpoint, questions) =
-        Engine::start(SERVICE, hub, pings, &origins, socketio, opening.network, context);
+    let mut switchboard = Switchboard::new(SERVICE, premises.members, context);
+    let endpoint = socketio::endpoint(&mut switchboard, pings, &origins, premises.socketio, network);
+    let questions = switchboard.run(Hub::new(config, context.clock.now()));
     let site = Arc::new(Site { questions, clock: context.clock, rooms: Mutex::default() });
     let pages = Router::new()
         .route("/", get(front))
@@ -68,8 +63,8 @@ pub fn start(
         .route("/assets/sample.wav", get(tune))
         .route("/assets/{*path}", get(asset))
         .with_state(site);
-    let router = endpoint.merge(routes::surround(pages, &origins, metrics_token, context));
-    listener.serve(router, context);
+    let pages = routes::surround(pages, &origins, premises.metrics_token.clone(), context);
+    listener.serve(endpoint.merge(pages), context);
     Ok(running)
 }
 

@@ -1,91 +1,21 @@
 //! The rules as transcripts: what members say stands flush left, what they are told is indented.
 
-use std::fmt::Write;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use expect_test::{Expect, expect};
-use serde_json::value::RawValue;
 
 use super::Config;
 use super::hub::Hub;
-use crate::effect::{Effect, Effects, MemberId};
-use crate::socketio::Hub as _;
-use crate::time::Timestamp;
-
-/// When every transcript begins.
-const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
-
-/// A hub on a stage: a script goes in, a transcript comes out.
-///
-/// Lines are `ann connects`, `ann connects from 10.0.0.1`, `ann: event {…}`, `ann goes`, or `5s pass`.
-struct Stage {
-    hub: Hub,
-    now: Timestamp,
-}
-
-impl Stage {
-    fn new(config: &Config) -> Self {
-        Self { hub: Hub::new(config, START), now: START }
-    }
-
-    fn play(&mut self, script: &str) -> String {
-        let mut transcript = String::new();
-        for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            writeln!(transcript, "{line}").unwrap();
-            let effects = self.act(line);
-            for effect in effects {
-                match effect {
-                    Effect::Emit { to, frame } => {
-                        let to: Vec<&str> = to.iter().map(MemberId::as_str).collect();
-                        writeln!(transcript, "  {} <- {} {}", to.join(", "), frame.event, frame.payload)
-                            .unwrap();
-                    }
-                    Effect::Ack(_) | Effect::Refused(_) => {}
-                }
-            }
-        }
-        transcript
-    }
-
-    fn act(&mut self, line: &str) -> Effects {
-        if let Some(span) = line.strip_suffix(" pass") {
-            self.now = self.now + humantime::parse_duration(span).unwrap();
-            return self.hub.handle_timeout(self.now);
-        }
-        if let Some((who, said)) = line.split_once(": ") {
-            let (event, payload) = said.split_once(' ').unwrap_or((said, ""));
-            let payload: Option<Box<RawValue>> =
-                (!payload.is_empty()).then(|| RawValue::from_string(payload.into()).unwrap());
-            return self.hub.handle(member(who), event, payload.as_deref(), self.now);
-        }
-        match line.split(' ').collect::<Vec<_>>()[..] {
-            [who, "connects"] => self.hub.connect(member(who), address_of(who), self.now),
-            [who, "connects", "from", address] => {
-                self.hub.connect(member(who), address.parse().unwrap(), self.now)
-            }
-            [who, "goes"] => self.hub.leave(member(who), self.now),
-            _ => panic!("not in the script's language: {line}"),
-        }
-    }
-}
-
-fn member(name: &str) -> MemberId {
-    MemberId::new(name).unwrap()
-}
-
-/// Everybody lives somewhere else unless the script says so.
-fn address_of(name: &str) -> IpAddr {
-    let bytes = name.as_bytes();
-    [10, bytes[0], bytes[1], bytes[2]].into()
-}
+use crate::effect::Effect;
+use crate::switchboard::Hub as _;
+use crate::switchboard::stage::{START, Stage, member};
 
 fn check(script: &str, expected: &Expect) {
     check_with(&Config::default(), script, expected);
 }
 
 fn check_with(config: &Config, script: &str, expected: &Expect) {
-    expected.assert_eq(&Stage::new(config).play(script));
+    expected.assert_eq(&Stage::new(Hub::new(config, START)).play(script));
 }
 
 #[test]
@@ -975,7 +905,7 @@ fn pages_are_told_of_members_and_playback_in_full_and_old_clients_never_see_it()
 
 #[test]
 fn every_event_is_acknowledged_whatever_it_is() {
-    let mut stage = Stage::new(&Config::default());
+    let mut stage = Stage::new(Hub::new(&Config::default(), START));
     stage.play("ann connects");
     let events = [
         "create_room",
@@ -1003,115 +933,8 @@ fn every_event_is_acknowledged_whatever_it_is() {
 #[test]
 fn the_sweep_comes_round_at_its_interval() {
     let config = Config { room_cleanup_interval: Duration::from_secs(7), ..Config::default() };
-    let mut stage = Stage::new(&config);
+    let mut stage = Stage::new(Hub::new(&config, START));
     assert_eq!(stage.hub.next_timeout(), Some(START + Duration::from_secs(7)));
     stage.play("7s pass");
     assert_eq!(stage.hub.next_timeout(), Some(START + Duration::from_secs(14)));
-}
-
-mod properties {
-    use proptest::collection::vec;
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::music::names::RoomId;
-
-    const MEMBERS: [&str; 5] = ["ann", "bob", "cyd", "dan", "eve"];
-    const ROOMS: [&str; 3] = ["one", "two", "three"];
-    const EVENTS: [&str; 14] = [
-        "create_room",
-        "create-room",
-        "join_room",
-        "join-room",
-        "leave_room",
-        "leave-room",
-        "track_change",
-        "play",
-        "pause",
-        "seek",
-        "sync_progress",
-        "playlist-update",
-        "introduce",
-        "get_room_state",
-    ];
-    const TIMES: [&str; 6] = ["0", "12.5", "-1", "\"x\"", "null", "1e300"];
-
-    fn step() -> impl Strategy<Value = String> {
-        let who = proptest::sample::select(&MEMBERS[..]);
-        let event = proptest::sample::select(&EVENTS[..]);
-        let room = proptest::sample::select(&ROOMS[..]);
-        let time = proptest::sample::select(&TIMES[..]);
-        prop_oneof![
-            1 => who.clone().prop_map(|who| format!("{who} goes")),
-            2 => who.clone().prop_map(|who| format!("{who} connects from 10.0.0.1")),
-            1 => (1..40u32).prop_map(|seconds| format!("{seconds}s pass")),
-            20 => (who, event, room, time).prop_map(|(who, event, room, time)| format!(
-                "{who}: {event} {{\"room_id\":\"{room}\",\"current_time\":{time},\"track\":{{}},\"playlist\":[]}}"
-            )),
-        ]
-    }
-
-    proptest! {
-        #[test]
-        fn seats_and_rooms_agree_and_every_room_has_its_host_among_its_members(script in vec(step(), 1..120)) {
-            let config = Config { max_rooms: 2, max_users_per_room: 3, ..Config::default() };
-            let mut stage = Stage::new(&config);
-            let mut connected: Vec<&str> = Vec::new();
-            for line in &script {
-                // The switchboard lets a member's old line go before a new one comes.
-                let who = MEMBERS.into_iter().find(|who| line.starts_with(who)).unwrap_or("nobody");
-                let is_connected = connected.contains(&who);
-                if line.contains(" connects") {
-                    if is_connected { continue }
-                    connected.push(who);
-                } else if line.ends_with(" goes") {
-                    connected.retain(|other| *other != who);
-                }
-                stage.play(line);
-            }
-            let rooms: Vec<RoomId> = ROOMS.iter().filter_map(|name| RoomId::new(name)).collect();
-            let mut n_seated = 0;
-            for id in &rooms {
-                let Some(room) = stage.hub.room(id) else { continue };
-                let members: Vec<MemberId> = room.members().collect();
-                prop_assert!(!members.is_empty(), "a room has at least one member");
-                prop_assert!(members.len() <= 3);
-                prop_assert!(members.contains(&room.host()), "the host sits in its room");
-                for member in &members {
-                    prop_assert_eq!(stage.hub.room_of(*member), Some(id));
-                    prop_assert!(connected.contains(&member.as_str()));
-                }
-                n_seated += members.len();
-            }
-            prop_assert!(stage.hub.n_rooms() <= 2);
-            prop_assert_eq!(stage.hub.n_seated(), n_seated);
-            let seats = MEMBERS.iter().filter(|who| stage.hub.room_of(member(who)).is_some()).count();
-            prop_assert_eq!(seats, n_seated);
-        }
-
-        #[test]
-        fn no_text_is_too_strange_to_be_read(event in ".*", text in ".{0,80}") {
-            let payload = RawValue::from_string(text.clone()).or_else(|_| RawValue::from_string(
-                serde_json::to_string(&text).unwrap_or_default(),
-            )).unwrap();
-            let mut stage = Stage::new(&Config::default());
-            stage.play("ann connects");
-            stage.hub.handle(member("ann"), &event, Some(&payload), START);
-            stage.hub.handle(member("ann"), "create_room", Some(&payload), START);
-            prop_assert!(stage.hub.n_rooms() <= 1);
-        }
-    }
-
-    #[test]
-    fn a_room_that_was_kept_as_text_is_the_same_room() {
-        let mut stage = Stage::new(&Config::default());
-        stage.play(
-            r#"ann connects
-            ann: create_room {"room_id":"one","track":{"z":1,"a":[2]},"current_time":1.5}"#,
-        );
-        let id = RoomId::new("one").unwrap();
-        let text = serde_json::to_string(stage.hub.room(&id).unwrap()).unwrap();
-        let again: crate::music::room::Room = serde_json::from_str(&text).unwrap();
-        assert_eq!(serde_json::to_string(&again).unwrap(), text);
-    }
 }

@@ -23,17 +23,16 @@ use tokio::time::timeout;
 use tower::{Service, ServiceExt};
 use tracing::debug;
 
-use super::inbox::inbox;
-use super::line::{Exchange, Operator};
+use super::Config;
+use super::handlers::Operator;
 use super::seal::Seal;
 use super::session::{Session, Witness};
-use super::switchboard::{Hub, Switchboard};
-use super::{Config, Questions};
 use crate::http::guard::Connection;
 use crate::http::origin::AllowedOrigins;
 use crate::http::upgrade::Upgrade;
 use crate::http::{Config as Network, address, routes};
 use crate::runtime::Context;
+use crate::switchboard::{Hub, Pings, Switchboard};
 
 /// The largest answer to a handshake: an id and four numbers.
 const MAX_HANDSHAKE_BYTES: usize = 4096;
@@ -43,15 +42,6 @@ const READ_BUFFER_BYTES: usize = 256;
 
 /// What Engine.IO says of a protocol that it does not speak.
 const UNSUPPORTED: &str = r#"{"code":5,"message":"Unsupported protocol version"}"#;
-
-/// How often a member is asked whether it is still there, and how long it may take to answer.
-#[derive(Debug, Clone, Copy)]
-pub struct Pings {
-    /// From one question to the next.
-    pub interval: Duration,
-    /// From a question to its answer.
-    pub timeout: Duration,
-}
 
 /// A service's Engine.IO endpoint.
 pub struct Engine {
@@ -66,52 +56,47 @@ pub struct Engine {
     context: Context,
 }
 
-impl Engine {
-    /// Starts the task that owns `hub`; gives the routes of its endpoint, and the right to ask the hub.
-    pub fn start<H: Hub>(
-        service: &'static str,
-        hub: H,
-        pings: Pings,
-        origins: &AllowedOrigins,
-        config: &Config,
-        network: &Network,
-        context: &Context,
-    ) -> (Router, Questions<H>) {
-        let (inbox, arrivals) = inbox::<H>(config);
-        let questions = inbox.questions();
-        let (inner, io) = SocketIo::builder()
-            .ping_interval(pings.interval)
-            .ping_timeout(pings.timeout)
-            .upgrade_timeout(config.upgrade_timeout)
-            .connect_timeout(config.connect_timeout)
-            .max_payload(config.max_payload_bytes as u64)
-            .ws_max_message_size(config.max_payload_bytes)
-            .ws_max_frame_size(config.max_payload_bytes)
-            .ws_read_buffer_size(READ_BUFFER_BYTES)
-            .max_buffer_size(config.max_queued_frames)
-            .build_with_inner_svc(Router::new());
-        io.ns("/", Operator(Exchange::new(service, config, inbox, context.clock)));
-        let engine = Arc::new(Self {
-            service,
-            inner,
-            seal: Seal::new(),
-            sessions: Mutex::default(),
-            origins: origins.clone(),
-            trusted_proxies: network.trusted_networks(),
-            body_timeout: network.body_timeout,
-            context: context.clone(),
-        });
-        let switchboard = Switchboard::new(service, config.max_queued_bytes, context);
-        let context_of_task = context.clone();
-        context.spawn(async move { switchboard.run(hub, arrivals, io, &context_of_task).await });
-        let routes = Router::new()
-            .route("/socket.io/", any(serve))
-            .route("/socket.io", any(serve))
-            .layer(origins.cors())
-            .with_state(engine);
-        (routes, questions)
-    }
+/// Opens an endpoint whose members sit at `switchboard`; gives its routes.
+pub fn endpoint<H: Hub>(
+    switchboard: &mut Switchboard<H>,
+    pings: Pings,
+    origins: &AllowedOrigins,
+    config: &Config,
+    network: &Network,
+) -> Router {
+    let max_bytes = switchboard.limits.max_payload_bytes;
+    let (inner, io) = SocketIo::builder()
+        .ping_interval(pings.interval)
+        .ping_timeout(pings.timeout)
+        .upgrade_timeout(config.upgrade_timeout)
+        .connect_timeout(config.connect_timeout)
+        .max_payload(max_bytes as u64)
+        .ws_max_message_size(max_bytes)
+        .ws_max_frame_size(max_bytes)
+        .ws_read_buffer_size(READ_BUFFER_BYTES)
+        .max_buffer_size(config.max_queued_frames)
+        .build_with_inner_svc(Router::new());
+    io.ns("/", Operator(Arc::clone(switchboard.exchange())));
+    // It waits for every writer, also for those whose reader sleeps.
+    switchboard.on_stop(async move { io.close().await });
+    let engine = Arc::new(Engine {
+        service: switchboard.service,
+        inner,
+        seal: Seal::new(),
+        sessions: Mutex::default(),
+        origins: origins.clone(),
+        trusted_proxies: network.trusted_networks(),
+        body_timeout: network.body_timeout,
+        context: switchboard.context.clone(),
+    });
+    Router::new()
+        .route("/socket.io/", any(serve))
+        .route("/socket.io", any(serve))
+        .layer(origins.cors())
+        .with_state(engine)
+}
 
+impl Engine {
     /// Ends a polling session, as if its client had said goodbye.
     pub fn close_polling(self: &Arc<Self>, sid: Sid) {
         let uri = format!("/socket.io/?EIO=4&transport=polling&sid={sid}");
@@ -143,7 +128,7 @@ impl Engine {
     }
 
     /// A polling handshake: the answer's id goes out sealed.
-    async fn open(self: Arc<Self>, mut request: Request<Body>, session: Arc<Session>) -> Response {
+    async fn greet(self: Arc<Self>, mut request: Request<Body>, session: Arc<Session>) -> Response {
         *request.uri_mut() = unshared(request.uri());
         request.headers_mut().clear();
         request.extensions_mut().clear();
@@ -245,12 +230,14 @@ async fn serve(
             Err(_) => return unknown_session(),
         }
     }
-    let address = address::client(connection.peer.ip(), request.headers(), &engine.trusted_proxies);
     match (is_websocket, known) {
-        (true, None) => Arc::clone(&engine).upgrade(request, Session::new(address, &engine)),
         (true, Some((_, session))) => engine.upgrade(request, session),
-        (false, None) => Arc::clone(&engine).open(request, Session::new(address, &engine)).await,
         (false, Some((_, session))) => engine.poll(request, session).await,
+        (_, None) => {
+            let address = address::client(connection.peer.ip(), request.headers(), &engine.trusted_proxies);
+            let session = Session::new(address, routes::token(&request), &engine);
+            if is_websocket { engine.upgrade(request, session) } else { engine.greet(request, session).await }
+        }
     }
 }
 

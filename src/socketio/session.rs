@@ -13,8 +13,9 @@ use socketioxide::TransportType;
 use socketioxide::socket::{Sid, Socket};
 
 use super::engine::Engine;
-use super::wire::{self, Meter, Passed};
+use super::meter::{self, Meter, Passed};
 use crate::http::guard::{Attendant, Connection, Cut};
+use crate::switchboard::{Client, framed_length};
 
 /// Between the packets of one poll.
 const SEPARATOR: u8 = 0x1e;
@@ -23,6 +24,8 @@ const SEPARATOR: u8 = 0x1e;
 pub struct Session {
     /// The client's address, past trusted proxies.
     pub address: IpAddr,
+    /// The key that its handshake's headers or query brought.
+    pub token: Option<Box<str>>,
     engine: Weak<Engine>,
     /// Known for sessions that poll, or did.
     sid: OnceLock<Sid>,
@@ -32,13 +35,13 @@ pub struct Session {
     delivered: Tally,
     is_direct: AtomicBool,
     is_doomed: AtomicBool,
-    line: Mutex<Option<Weak<dyn Announce>>>,
+    ear: Mutex<Option<Weak<dyn Announce>>>,
 }
 
 /// A member's line, which tells the hub of it.
 pub trait Announce: Send + Sync {
     /// Tells the hub of the member, once, and of what it said while its connect was under way.
-    fn announce(&self, socket: &Arc<Socket>);
+    fn announce(&self, client: Arc<dyn Client>);
 }
 
 /// Messages and their bytes, counted up.
@@ -63,19 +66,12 @@ impl Tally {
     }
 }
 
-/// How the next frame reaches a client.
-pub enum Way<'a> {
-    /// Straight through its connection.
-    Direct(&'a Connection),
-    /// Through the queue of its socket.
-    Queue,
-}
-
 impl Session {
     /// A session that has not been named yet.
-    pub fn new(address: IpAddr, engine: &Arc<Engine>) -> Arc<Self> {
+    pub fn new(address: IpAddr, token: Option<Box<str>>, engine: &Arc<Engine>) -> Arc<Self> {
         Arc::new(Self {
             address,
+            token,
             engine: Arc::downgrade(engine),
             sid: OnceLock::new(),
             connection: OnceLock::new(),
@@ -83,18 +79,18 @@ impl Session {
             delivered: Tally::default(),
             is_direct: AtomicBool::new(false),
             is_doomed: AtomicBool::new(false),
-            line: Mutex::new(None),
+            ear: Mutex::new(None),
         })
     }
 
     /// The member's line hangs on its socket; this is where its connect finds it.
-    pub fn set_line(&self, line: Weak<dyn Announce>) {
-        *self.line.lock() = Some(line);
+    pub fn set_ear(&self, ear: Weak<dyn Announce>) {
+        *self.ear.lock() = Some(ear);
     }
 
     /// The member's line, while its socket lives.
-    pub fn line(&self) -> Option<Arc<dyn Announce>> {
-        self.line.lock().as_ref().and_then(Weak::upgrade)
+    pub fn ear(&self) -> Option<Arc<dyn Announce>> {
+        self.ear.lock().as_ref().and_then(Weak::upgrade)
     }
 
     /// Names a polling session, once its handshake was answered.
@@ -114,22 +110,21 @@ impl Session {
         let _ = self.connection.set(Arc::clone(connection));
     }
 
-    /// The way for the next frame.
+    /// The connection, once frames may go straight to it.
     ///
-    /// Direct once the client has gone over to its WebSocket, and the queue was used and is empty: its first
+    /// That is when the client has gone over to its WebSocket, and the queue was used and is empty: its first
     /// frame comes after the packet that tells the client that it is connected, and nothing may come before that.
-    pub fn way(&self, socket: &Socket) -> Way<'_> {
-        let Some(connection) = self.connection.get() else { return Way::Queue };
-        if self.is_direct.load(Ordering::Relaxed) {
-            return Way::Direct(connection);
-        }
-        let queued = self.queued.messages();
-        let has_gone_over = socket.transport_type() == TransportType::Websocket;
-        if has_gone_over && queued > 0 && queued == self.delivered.messages() {
+    pub fn direct(&self, socket: &Socket) -> Option<Arc<Connection>> {
+        let connection = self.connection.get()?;
+        if !self.is_direct.load(Ordering::Relaxed) {
+            let queued = self.queued.messages();
+            let has_gone_over = socket.transport_type() == TransportType::Websocket;
+            if !has_gone_over || queued == 0 || queued != self.delivered.messages() {
+                return None;
+            }
             self.is_direct.store(true, Ordering::Relaxed);
-            return Way::Direct(connection);
         }
-        Way::Queue
+        Some(Arc::clone(connection))
     }
 
     /// Counts a message that is handed to the queue, before it is.
@@ -139,8 +134,8 @@ impl Session {
 
     /// Takes note of the packets that a poll has fetched.
     pub fn polled(&self, body: &[u8]) {
-        for packet in body.split(|byte| *byte == SEPARATOR).filter(|packet| wire::is_ours(packet)) {
-            self.delivered.add(Passed { messages: 1, bytes: wire::framed_length(packet.len()) });
+        for packet in body.split(|byte| *byte == SEPARATOR).filter(|packet| meter::is_ours(packet)) {
+            self.delivered.add(Passed { messages: 1, bytes: framed_length(packet.len()) });
         }
     }
 

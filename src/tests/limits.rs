@@ -78,7 +78,7 @@ fn one_connection_too_many_is_told_so() {
 #[test]
 fn events_over_the_rate_are_dropped_and_counted_and_still_acknowledged() {
     let server =
-        server(&[("ROOMHUB_SOCKETIO__EVENTS_PER_SECOND", "1"), ("ROOMHUB_SOCKETIO__EVENT_BURST", "5")]);
+        server(&[("ROOMHUB_MEMBERS__EVENTS_PER_SECOND", "1"), ("ROOMHUB_MEMBERS__EVENT_BURST", "5")]);
     let mut member = websocket::Client::connect(server.address);
     for _ in 0..5 {
         member.emit("time_ping", &json!({}));
@@ -93,9 +93,9 @@ fn events_over_the_rate_are_dropped_and_counted_and_still_acknowledged() {
 #[test]
 fn a_member_that_overwhelms_the_inbox_is_cut_and_the_others_stay() {
     let server = server(&[
-        ("ROOMHUB_SOCKETIO__MAX_INBOX_BYTES", "200000"),
-        ("ROOMHUB_SOCKETIO__MAX_PAYLOAD_BYTES", "200000"),
-        ("ROOMHUB_SOCKETIO__MAX_QUEUED_BYTES", "200000000"),
+        ("ROOMHUB_MEMBERS__MAX_INBOX_BYTES", "200000"),
+        ("ROOMHUB_MEMBERS__MAX_PAYLOAD_BYTES", "200000"),
+        ("ROOMHUB_MEMBERS__MAX_QUEUED_BYTES", "200000000"),
     ]);
     let mut good = websocket::Client::host(server.address, "good");
     let mut rude = websocket::Client::host(server.address, "rude");

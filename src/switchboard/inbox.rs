@@ -6,19 +6,18 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use socketioxide::socket::Socket;
 use tokio::sync::{mpsc, oneshot};
 
-use super::Config;
+use super::client::Client;
 use super::incoming::Incoming;
-use super::session::Session;
+use super::{Config, Newcomer};
 use crate::effect::MemberId;
 use crate::time::Timestamp;
 
 /// One thing that reached the hub.
 pub enum Arrival<H> {
     /// A member connected.
-    Connected { member: MemberId, line: u64, socket: Arc<Socket>, session: Arc<Session> },
+    Connected { member: MemberId, line: u64, client: Arc<dyn Client>, newcomer: Box<Newcomer> },
     /// A member sent an event.
     Event { member: MemberId, line: u64, incoming: Incoming, at: Timestamp },
     /// A member is gone.
@@ -142,6 +141,8 @@ impl<H> Questions<H> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     #[tokio::test]
@@ -150,7 +151,8 @@ mod tests {
         let (inbox, mut arrivals) = inbox::<()>(&config);
         let push = |text: &'static str| {
             let ann = MemberId::new("ann").expect("a short name");
-            inbox.push_event(ann, 0, Incoming::of(text), Timestamp::default()).is_ok()
+            let incoming = Incoming::frame(Bytes::from_static(text.as_bytes()));
+            inbox.push_event(ann, 0, incoming, Timestamp::default()).is_ok()
         };
         assert!(push("[\"ten bytes\"]") && push("[\"ten bytes\"]"));
         assert!(!push("[\"ten bytes\"]"), "over the bytes");

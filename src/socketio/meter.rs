@@ -1,61 +1,6 @@
-//! Messages as bytes: Socket.IO packets in WebSocket frames, written once for all who get them.
+//! Counts the events in what a connection writes, to know when everything queued is out.
 
-use bytes::{BufMut, Bytes, BytesMut};
-use serde_json::value::RawValue;
-
-use crate::effect::Frame;
-
-/// A final frame of text.
-const TEXT: u8 = 0x81;
-
-/// The longest payload whose length stands in the second byte.
-const SHORT: usize = 125;
-
-/// Marks a length of two bytes, and one of eight.
-const LENGTH_16: u8 = 126;
-const LENGTH_64: u8 = 127;
-
-/// `42["event",payload]` in a WebSocket frame.
-pub fn event(frame: &Frame) -> Bytes {
-    let name = serde_json::to_string(&frame.event).expect("a string is written as it is");
-    framed(&["42[", &name, ",", frame.payload.get(), "]"])
-}
-
-/// `43id[payload]` in a WebSocket frame.
-pub fn acknowledgement(id: i64, payload: Option<&RawValue>) -> Bytes {
-    framed(&["43", &id.to_string(), "[", payload.map_or("", RawValue::get), "]"])
-}
-
-/// A text in a frame of its own.
-fn framed(parts: &[&str]) -> Bytes {
-    let length = parts.iter().map(|part| part.len()).sum();
-    let mut message = BytesMut::with_capacity(framed_length(length));
-    message.put_u8(TEXT);
-    match (u8::try_from(length), u16::try_from(length)) {
-        (Ok(short), _) if usize::from(short) <= SHORT => message.put_u8(short),
-        (_, Ok(length)) => {
-            message.put_u8(LENGTH_16);
-            message.put_u16(length);
-        }
-        _ => {
-            message.put_u8(LENGTH_64);
-            message.put_u64(length as u64);
-        }
-    }
-    for part in parts {
-        message.put_slice(part.as_bytes());
-    }
-    message.freeze()
-}
-
-/// Bytes of a text in a WebSocket frame.
-pub fn framed_length(text: usize) -> usize {
-    text + match text {
-        0..=SHORT => 2,
-        126..=0xffff => 4,
-        _ => 10,
-    }
-}
+use crate::switchboard::{LENGTH_16, LENGTH_64};
 
 /// Whether a packet is an event or an acknowledgement, and not of the library's own making.
 pub fn is_ours(packet: &[u8]) -> bool {
@@ -135,17 +80,10 @@ fn lengths(head: &[u8]) -> Option<(usize, usize)> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-    use serde_json::json;
-
     use super::*;
-
-    #[test]
-    fn an_event_is_text_in_a_frame() {
-        let message = event(&Frame::new("play", &json!({"currentTime": 1.5})));
-        assert_eq!(&message[..], b"\x81\x1e42[\"play\",{\"currentTime\":1.5}]");
-        assert_eq!(&acknowledgement(17, None)[..], b"\x81\x0643\x31\x37[]");
-    }
+    use crate::effect::Frame;
+    use crate::switchboard::{Wire, Written, framed_length};
+    use proptest::prelude::*;
 
     proptest! {
         #[test]
@@ -156,11 +94,13 @@ mod tests {
             let mut stream = Vec::new();
             let mut expected = Passed::default();
             for size in sizes {
-                let message = event(&Frame::new("x", &"y".repeat(size)));
+                let frame = Frame::new("x", &"y".repeat(size));
+                let written = Written::new(&frame);
+                let message = written.bytes(Wire::SocketIo);
                 prop_assert_eq!(message.len(), framed_length(size + 10));
                 expected.messages += 1;
                 expected.bytes += message.len();
-                stream.extend_from_slice(&message);
+                stream.extend_from_slice(message);
                 // A ping, a noop of nothing, a close frame: none of them ours.
                 stream.extend_from_slice(b"\x81\x012\x81\x00\x88\x02\x03\xe8");
             }

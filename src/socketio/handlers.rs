@@ -1,0 +1,121 @@
+//! What socketioxide calls: a line for every socket that connects.
+//!
+//! The handlers do their work where they are called. What socketioxide makes of closures is a task an event,
+//! and tasks overtake each other.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use socketioxide::adapter::LocalAdapter;
+use socketioxide::handler::{ConnectHandler, DisconnectHandler, MessageHandler, Value};
+use socketioxide::socket::{DisconnectReason, Socket};
+
+use super::member::Member;
+use super::session::{Announce, Session};
+use crate::effect::MemberId;
+use crate::http::guard::Cut;
+use crate::switchboard::{Client, Exchange, Incoming, Line, Newcomer, Received};
+
+/// A longer token is none: the largest signed ones have a few kilobytes.
+const MAX_TOKEN_BYTES: usize = 8192;
+
+/// The namespace's handler: opens a line for every member that connects.
+pub struct Operator<H>(pub Arc<Exchange<H>>);
+
+impl<H> Clone for Operator<H> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+/// Marks the handlers of this module among socketioxide's own.
+pub struct Marker;
+
+type Admission<'a> = Pin<Box<dyn Future<Output = Result<(), Box<dyn std::fmt::Display + Send>>> + Send + 'a>>;
+
+impl<H: Send + Sync + 'static> ConnectHandler<LocalAdapter, Marker> for Operator<H> {
+    /// The member has been told that it is connected.
+    fn call(&self, socket: Arc<Socket>, _: Option<Value>) {
+        let session = session_of(&socket).cloned();
+        if let Some(session) = session
+            && let Some(ear) = session.ear()
+        {
+            ear.announce(Arc::new(Member { socket, session }));
+        }
+    }
+
+    /// The member is about to be told; its events must find the line in place.
+    fn call_middleware<'a>(&'a self, socket: Arc<Socket>, auth: &'a Option<Value>) -> Admission<'a> {
+        if let (Some(session), Some(id)) = (session_of(&socket), MemberId::new(socket.id.as_str())) {
+            let token = token_of(auth.as_ref()).or_else(|| session.token.clone());
+            let newcomer = Newcomer { address: session.address, token };
+            let ear = Ear { line: Line::open(&self.0, id, newcomer), session: Arc::clone(session) };
+            let announcer: Arc<dyn Announce> = ear.line.clone();
+            session.set_ear(Arc::downgrade(&announcer));
+            socket.on_fallback(ear.clone());
+            socket.on_disconnect(ear);
+        }
+        Box::pin(async { Ok(()) })
+    }
+}
+
+fn session_of(socket: &Socket) -> Option<&Arc<Session>> {
+    socket.req_parts().extensions.get()
+}
+
+/// The `token` of a handshake's `auth`.
+fn token_of(auth: Option<&Value>) -> Option<Box<str>> {
+    #[derive(Deserialize)]
+    struct Auth {
+        token: Box<str>,
+    }
+    let Some(Value::Str(text, _)) = auth else { return None };
+    let auth: Auth = serde_json::from_str(text).ok()?;
+    (auth.token.len() <= MAX_TOKEN_BYTES).then_some(auth.token)
+}
+
+impl<H: Send + Sync + 'static> Announce for Line<H> {
+    fn announce(&self, client: Arc<dyn Client>) {
+        Line::announce(self, client);
+    }
+}
+
+/// The end of a line that hangs on a socket.
+struct Ear<H> {
+    line: Arc<Line<H>>,
+    session: Arc<Session>,
+}
+
+impl<H> Clone for Ear<H> {
+    fn clone(&self) -> Self {
+        Self { line: Arc::clone(&self.line), session: Arc::clone(&self.session) }
+    }
+}
+
+impl<H: Send + Sync + 'static> MessageHandler<LocalAdapter, Marker> for Ear<H> {
+    fn call(&self, socket: Arc<Socket>, packet: Value, ack: Option<i64>) {
+        let text = match packet {
+            Value::Str(text, _) => Bytes::from(text),
+            Value::Bytes(_) => Bytes::new(),
+        };
+        match self.line.receive(Incoming::packet(text, ack)) {
+            Received::PassedOn => {}
+            Received::TooFast => {
+                if let Some(id) = ack {
+                    Member { socket, session: Arc::clone(&self.session) }.answer(id);
+                }
+            }
+            Received::Overflowed => self.session.cut(Cut::Overloaded),
+        }
+    }
+}
+
+impl<H: Send + Sync + 'static> DisconnectHandler<LocalAdapter, Marker> for Ear<H> {
+    fn call_with_defer(&self, socket: Arc<Socket>, _: DisconnectReason, defer: fn(Arc<Socket>)) {
+        self.line.hang_up();
+        defer(socket);
+    }
+}

@@ -1,0 +1,95 @@
+//! A Socket.IO member as the switchboard reaches it: its queue, until its connection takes frames directly.
+
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+use socketioxide::extract::AckSender;
+use socketioxide::handler::{FromMessageParts, Value};
+use socketioxide::socket::Socket;
+use socketioxide::{SendError, SocketError};
+use tracing::error;
+
+use super::session::Session;
+use crate::effect::Close;
+use crate::http::guard::{Connection, Cut};
+use crate::switchboard::{Client, Wire, Written, answer};
+
+/// An acknowledgement that says nothing.
+const NO_ARGUMENTS: [(); 0] = [];
+
+/// A connected socket and the session that it runs over.
+pub struct Member {
+    /// What socketioxide knows it by.
+    pub socket: Arc<Socket>,
+    /// How its client is reached.
+    pub session: Arc<Session>,
+}
+
+impl Client for Member {
+    fn wire(&self) -> Wire {
+        Wire::SocketIo
+    }
+
+    fn direct(&self) -> Option<Arc<Connection>> {
+        self.session.direct(&self.socket)
+    }
+
+    fn waiting_bytes(&self) -> usize {
+        self.session.waiting_bytes()
+    }
+
+    fn queue(&self, written: &Written<'_>) {
+        if self.session.is_doomed() {
+            return;
+        }
+        self.session.queue(written.bytes(Wire::SocketIo).len());
+        self.judge(self.socket.emit(&written.frame.event, &*written.frame.payload));
+    }
+
+    fn queue_answer(&self, id: i64, payload: Option<&RawValue>) {
+        self.session.queue(answer(id, payload).len());
+        let Ok(sender) =
+            AckSender::from_message_parts(&self.socket, &mut Value::Str("".into(), None), &Some(id));
+        let outcome = match payload {
+            Some(payload) => sender.send(payload),
+            None => sender.send(&NO_ARGUMENTS),
+        };
+        self.judge(outcome);
+    }
+
+    fn close(&self, close: Close) {
+        match close {
+            Close::Done | Close::Violation | Close::TooBig => {
+                if Arc::clone(&self.socket).disconnect().is_err() {
+                    self.cut(Cut::Slow);
+                }
+            }
+            // The endpoint closes all its sessions at once, so that their clients come back.
+            Close::GoingAway => {}
+        }
+    }
+
+    fn cut(&self, cut: Cut) {
+        self.session.cut(cut);
+    }
+}
+
+impl Member {
+    /// Acknowledges an event that goes no further.
+    pub fn answer(&self, id: i64) {
+        match self.direct() {
+            Some(connection) => connection.send(&answer(id, None)),
+            None => self.queue_answer(id, None),
+        }
+    }
+
+    /// A full queue has lost a frame: its member is cut, to come back and be told everything anew.
+    fn judge(&self, outcome: Result<(), SendError>) {
+        match outcome {
+            // Of a closed socket, the departure is on its way.
+            Ok(()) | Err(SendError::Socket(SocketError::Closed)) => {}
+            Err(SendError::Socket(SocketError::InternalChannelFull)) => self.cut(Cut::Slow),
+            Err(SendError::Serialize(problem)) => error!(%problem, "a frame cannot be written"),
+        }
+    }
+}

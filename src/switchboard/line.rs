@@ -1,0 +1,157 @@
+//! A member's line to the hub: its arrival first, its events in order and within their rate, its departure last.
+
+use std::mem;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use super::client::Client;
+use super::inbox::{Arrival, Full, Inbox, Questions};
+use super::incoming::Incoming;
+use super::rate::{Allowance, Bucket};
+use super::{Config, Newcomer};
+use crate::effect::MemberId;
+use crate::http::guard::Cut;
+use crate::runtime::Clock;
+use crate::time::Timestamp;
+
+/// Events that a member may send while its connect is under way; that takes microseconds.
+const MAX_EARLY_EVENTS: usize = 64;
+
+/// Lines of this process so far: an id used anew is a new line.
+static LINES: AtomicU64 = AtomicU64::new(0);
+
+/// Where the lines of a service end.
+pub struct Exchange<H> {
+    inbox: Inbox<H>,
+    clock: Clock,
+    allowance: Allowance,
+    events: metrics::Counter,
+    too_fast: metrics::Counter,
+    overloaded: metrics::Counter,
+}
+
+impl<H> Exchange<H> {
+    /// An exchange that passes on to `inbox`.
+    pub fn new(service: &'static str, config: &Config, inbox: Inbox<H>, clock: Clock) -> Arc<Self> {
+        let dropped = |reason: &'static str| metrics::counter!("roomhub_events_dropped_total", "service" => service, "reason" => reason);
+        Arc::new(Self {
+            inbox,
+            clock,
+            allowance: Allowance::new(config.events_per_second, config.event_burst),
+            events: metrics::counter!("roomhub_events_in_total", "service" => service),
+            too_fast: dropped("too_fast"),
+            overloaded: dropped("overloaded"),
+        })
+    }
+
+    /// The right to ask the hub, without the right to act.
+    pub fn questions(&self) -> Questions<H> {
+        self.inbox.questions()
+    }
+}
+
+/// One member's line, from its connect to its disconnect.
+pub struct Line<H> {
+    exchange: Arc<Exchange<H>>,
+    member: MemberId,
+    number: u64,
+    state: Mutex<State>,
+    bucket: Bucket,
+}
+
+/// How far a line has come.
+enum State {
+    /// The connect is under way: a client may be told of it, and answer, before it can be sent more.
+    /// What it says meanwhile is kept.
+    Connecting { newcomer: Box<Newcomer>, early: Vec<Incoming> },
+    /// The hub knows of the member.
+    Announced,
+    /// The member is gone; its connect may still be under way, and must not raise a ghost.
+    HungUp,
+}
+
+/// What became of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Received {
+    /// It is on its way to the hub.
+    PassedOn,
+    /// Its sender sends too many.
+    TooFast,
+    /// There was no room for it: without it the member would be out of step, so it must be cut and start anew.
+    Overflowed,
+}
+
+impl<H> Line<H> {
+    /// A line whose member the hub does not know yet.
+    pub fn open(exchange: &Arc<Exchange<H>>, member: MemberId, newcomer: Newcomer) -> Arc<Self> {
+        Arc::new(Self {
+            exchange: Arc::clone(exchange),
+            member,
+            number: LINES.fetch_add(1, Ordering::Relaxed),
+            state: Mutex::new(State::Connecting { newcomer: Box::new(newcomer), early: Vec::new() }),
+            bucket: Bucket::default(),
+        })
+    }
+
+    /// Tells the hub of the member, once, and of what it said while its connect was under way.
+    pub fn announce(&self, client: Arc<dyn Client>) {
+        let mut state = self.state.lock();
+        if !matches!(*state, State::Connecting { .. }) {
+            return;
+        }
+        let State::Connecting { newcomer, early } = mem::replace(&mut *state, State::Announced) else {
+            return;
+        };
+        let overflowing = Arc::clone(&client);
+        let (member, line) = (self.member, self.number);
+        self.exchange.inbox.push(Arrival::Connected { member, line, client, newcomer });
+        let now = self.exchange.clock.now();
+        for incoming in early {
+            if self.pass_on(incoming, now) == Received::Overflowed {
+                overflowing.cut(Cut::Overloaded);
+            }
+        }
+    }
+
+    /// Passes an event on, if the member keeps to its rate and the hub keeps up.
+    pub fn receive(&self, incoming: Incoming) -> Received {
+        let now = self.exchange.clock.now();
+        self.exchange.events.increment(1);
+        if !self.bucket.take(self.exchange.allowance, now) {
+            self.exchange.too_fast.increment(1);
+            return Received::TooFast;
+        }
+        match &mut *self.state.lock() {
+            State::Connecting { early, .. } if early.len() < MAX_EARLY_EVENTS => {
+                early.push(incoming);
+                Received::PassedOn
+            }
+            State::Connecting { .. } => self.overflow(),
+            State::Announced => self.pass_on(incoming, now),
+            State::HungUp => Received::PassedOn,
+        }
+    }
+
+    /// Tells the hub that the member is gone, if it knows of it.
+    pub fn hang_up(&self) {
+        let mut state = self.state.lock();
+        if matches!(*state, State::Announced) {
+            self.exchange.inbox.push(Arrival::Disconnected { member: self.member, line: self.number });
+        }
+        *state = State::HungUp;
+    }
+
+    fn pass_on(&self, incoming: Incoming, at: Timestamp) -> Received {
+        match self.exchange.inbox.push_event(self.member, self.number, incoming, at) {
+            Ok(()) => Received::PassedOn,
+            Err(Full) => self.overflow(),
+        }
+    }
+
+    fn overflow(&self) -> Received {
+        self.exchange.overloaded.increment(1);
+        Received::Overflowed
+    }
+}

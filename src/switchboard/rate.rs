@@ -1,0 +1,60 @@
+//! How fast a member may send: a leaky bucket in eight bytes, for there is one for every connection.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::time::Timestamp;
+
+/// What one member may send.
+#[derive(Debug, Clone, Copy)]
+pub struct Allowance {
+    /// Between two events on average.
+    interval_micros: u64,
+    /// How far events may run ahead of that.
+    burst_micros: u64,
+}
+
+impl Allowance {
+    /// So many events a second on average, so many at once.
+    pub fn new(per_second: u32, burst: u32) -> Self {
+        let interval_micros = (1_000_000 / u64::from(per_second.max(1))).max(1);
+        Self { interval_micros, burst_micros: interval_micros * u64::from(burst.max(1)) }
+    }
+}
+
+/// What one member has sent: the moment at which its bucket is empty again.
+#[derive(Debug, Default)]
+pub struct Bucket {
+    empty_at_micros: AtomicU64,
+}
+
+impl Bucket {
+    /// Whether one more event keeps to the allowance; it counts only if it does.
+    pub fn take(&self, allowance: Allowance, now: Timestamp) -> bool {
+        let now = now.as_micros();
+        let fill = |empty_at: u64| {
+            let empty_at = empty_at.max(now) + allowance.interval_micros;
+            (empty_at - now <= allowance.burst_micros).then_some(empty_at)
+        };
+        self.empty_at_micros.try_update(Ordering::Relaxed, Ordering::Relaxed, fill).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_burst_passes_and_then_the_average_rate() {
+        let allowance = Allowance::new(10, 3);
+        let bucket = Bucket::default();
+        let start = Timestamp::from_millis(1_700_000_000_000);
+        let taken_at = |after_ms: u64| bucket.take(allowance, start + Duration::from_millis(after_ms));
+        assert_eq!(
+            [0, 0, 0, 0, 99, 100, 100, 199, 200].map(taken_at),
+            [true, true, true, false, false, true, false, false, true]
+        );
+        assert_eq!([60_000; 4].map(taken_at), [true, true, true, false]);
+    }
+}

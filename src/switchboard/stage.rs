@@ -1,0 +1,96 @@
+//! A hub on a stage, for tests: a script goes in, a transcript comes out.
+//!
+//! What members say stands flush left, what they are told is indented. Lines are `ann connects`, `ann connects
+//! from 10.0.0.1`, `ann connects with KEY`, `ann: event {…}`, `ann asks: event {…}` (which wants an answer),
+//! `ann goes`, or `5s pass`.
+
+use std::fmt::Write;
+use std::net::IpAddr;
+
+use serde_json::value::RawValue;
+
+use super::{Hub, Newcomer};
+use crate::effect::{Effect, Effects, MemberId};
+use crate::time::Timestamp;
+
+/// When every transcript begins.
+pub const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+/// A hub, and the time of day there.
+pub struct Stage<H> {
+    /// Where the rules are.
+    pub hub: H,
+    /// The time; a script lets it pass.
+    pub now: Timestamp,
+}
+
+impl<H: Hub> Stage<H> {
+    /// A hub that was made at [`START`].
+    pub fn new(hub: H) -> Self {
+        Self { hub, now: START }
+    }
+
+    /// Plays a script and writes down what happens.
+    pub fn play(&mut self, script: &str) -> String {
+        let mut transcript = String::new();
+        for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            writeln!(transcript, "{line}").unwrap();
+            let wants_answer = line.split(':').next().is_some_and(|start| start.ends_with(" asks"));
+            for effect in self.act(line) {
+                match effect {
+                    Effect::Emit { to, frame } => {
+                        let to: Vec<&str> = to.iter().map(MemberId::as_str).collect();
+                        writeln!(transcript, "  {} <- {} {}", to.join(", "), frame.event, frame.payload)
+                            .unwrap();
+                    }
+                    Effect::Ack(payload) if wants_answer => {
+                        let payload = payload.as_deref().map_or("", RawValue::get);
+                        writeln!(transcript, "  answer {payload}").unwrap();
+                    }
+                    Effect::Disconnect(who, close) => {
+                        writeln!(transcript, "  {who} let go: {close:?}").unwrap();
+                    }
+                    Effect::Ack(_) | Effect::Refused(_) => {}
+                }
+            }
+        }
+        transcript
+    }
+
+    fn act(&mut self, line: &str) -> Effects {
+        if let Some(span) = line.strip_suffix(" pass") {
+            self.now = self.now + humantime::parse_duration(span).unwrap();
+            return self.hub.handle_timeout(self.now);
+        }
+        if let Some((who, said)) = line.split_once(": ") {
+            let who = who.strip_suffix(" asks").unwrap_or(who);
+            let (event, payload) = said.split_once(' ').unwrap_or((said, ""));
+            let payload: Option<Box<RawValue>> =
+                (!payload.is_empty()).then(|| RawValue::from_string(payload.into()).unwrap());
+            return self.hub.handle(member(who), event, payload.as_deref(), self.now);
+        }
+        match line.split(' ').collect::<Vec<_>>()[..] {
+            [who, "connects"] => self.connect(who, address_of(who), None),
+            [who, "connects", "from", address] => self.connect(who, address.parse().unwrap(), None),
+            [who, "connects", "with", token] => self.connect(who, address_of(who), Some(token.into())),
+            [who, "goes"] => self.hub.leave(member(who), self.now),
+            _ => panic!("not in the script's language: {line}"),
+        }
+    }
+
+    fn connect(&mut self, who: &str, address: IpAddr, token: Option<Box<str>>) -> Effects {
+        self.hub.connect(member(who), Newcomer { address, token }, self.now)
+    }
+}
+
+/// The member of that name.
+pub fn member(name: &str) -> MemberId {
+    MemberId::new(name).unwrap()
+}
+
+/// Everybody lives somewhere else unless the script says so.
+fn address_of(name: &str) -> IpAddr {
+    let bytes = name.as_bytes();
+    let byte = |n: usize| bytes.get(n).copied().unwrap_or_default();
+    [10, byte(0), byte(1), byte(2)].into()
+}

@@ -1,0 +1,115 @@
+//! Frames as bytes: written once for all members of a wire, as the WebSocket frames that go out.
+
+use std::cell::OnceCell;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use serde_json::value::RawValue;
+
+use super::client::Wire;
+use crate::effect::{Close, Frame};
+
+/// A final frame of text, and one that closes.
+const TEXT: u8 = 0x81;
+const CLOSE: u8 = 0x88;
+
+/// The longest payload whose length stands in the second byte.
+const SHORT: usize = 125;
+
+/// Marks a length of two bytes.
+pub const LENGTH_16: u8 = 126;
+
+/// Marks a length of eight bytes.
+pub const LENGTH_64: u8 = 127;
+
+/// A frame, and its bytes on each wire that needed them so far.
+pub struct Written<'a> {
+    /// What it says.
+    pub frame: &'a Frame,
+    socketio: OnceCell<Bytes>,
+    plain: OnceCell<Bytes>,
+}
+
+impl<'a> Written<'a> {
+    /// A frame that has not been written yet.
+    pub fn new(frame: &'a Frame) -> Self {
+        Self { frame, socketio: OnceCell::new(), plain: OnceCell::new() }
+    }
+
+    /// The WebSocket frame: `42["event",payload]`, or the payload alone.
+    pub fn bytes(&self, wire: Wire) -> &Bytes {
+        let payload = self.frame.payload.get();
+        match wire {
+            Wire::SocketIo => self.socketio.get_or_init(|| {
+                let name = serde_json::to_string(&self.frame.event).expect("a string is written as it is");
+                text_frame(&["42[", &name, ",", payload, "]"])
+            }),
+            Wire::Plain => self.plain.get_or_init(|| text_frame(&[payload])),
+        }
+    }
+}
+
+/// `43id[payload]` in a WebSocket frame; a plain WebSocket has no answers.
+pub fn answer(id: i64, payload: Option<&RawValue>) -> Bytes {
+    text_frame(&["43", &id.to_string(), "[", payload.map_or("", RawValue::get), "]"])
+}
+
+/// A frame that closes a WebSocket.
+pub fn close_frame(close: Close) -> Bytes {
+    let [high, low] = close.code().to_be_bytes();
+    Bytes::from(vec![CLOSE, 2, high, low])
+}
+
+/// A text in a frame of its own.
+pub fn text_frame(parts: &[&str]) -> Bytes {
+    let length = parts.iter().map(|part| part.len()).sum();
+    let mut message = BytesMut::with_capacity(framed_length(length));
+    message.put_u8(TEXT);
+    match (u8::try_from(length), u16::try_from(length)) {
+        (Ok(short), _) if usize::from(short) <= SHORT => message.put_u8(short),
+        (_, Ok(length)) => {
+            message.put_u8(LENGTH_16);
+            message.put_u16(length);
+        }
+        _ => {
+            message.put_u8(LENGTH_64);
+            message.put_u64(length as u64);
+        }
+    }
+    for part in parts {
+        message.put_slice(part.as_bytes());
+    }
+    message.freeze()
+}
+
+/// Bytes of a text in a WebSocket frame.
+pub fn framed_length(text: usize) -> usize {
+    text + match text {
+        0..=SHORT => 2,
+        126..=0xffff => 4,
+        _ => 10,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_event_is_text_in_a_frame_of_either_wire() {
+        let frame = Frame::new("play", &json!({"currentTime": 1.5}));
+        let written = Written::new(&frame);
+        assert_eq!(&written.bytes(Wire::SocketIo)[..], b"\x81\x1e42[\"play\",{\"currentTime\":1.5}]");
+        assert_eq!(&written.bytes(Wire::Plain)[..], b"\x81\x13{\"currentTime\":1.5}");
+        assert_eq!(&answer(17, None)[..], b"\x81\x0643\x31\x37[]");
+        assert_eq!(&close_frame(Close::GoingAway)[..], b"\x88\x02\x03\xe9");
+    }
+
+    #[test]
+    fn the_length_of_a_frame_is_known_before_it_is_written() {
+        for length in [0, 1, 125, 126, 65_535, 65_536] {
+            assert_eq!(text_frame(&[&"x".repeat(length)]).len(), framed_length(length), "{length}");
+        }
+    }
+}
