@@ -27,12 +27,14 @@ use super::Config;
 use super::handlers::Operator;
 use super::seal::Seal;
 use super::session::{Session, Witness};
-use crate::http::guard::Connection;
+use super::speech::Conversation;
+use crate::http::guard::{Connection, Guarded};
 use crate::http::origin::AllowedOrigins;
 use crate::http::upgrade::Upgrade;
 use crate::http::{Config as Network, address, routes};
 use crate::runtime::Context;
-use crate::switchboard::{Hub, Pings, Switchboard};
+use crate::switchboard::{Hub, Newcomer, Pings, Switchboard};
+use crate::websocket::{Patience, attend};
 
 /// The largest answer to a handshake: an id and four numbers.
 const MAX_HANDSHAKE_BYTES: usize = 4096;
@@ -48,6 +50,8 @@ pub struct Engine {
     /// The service's name, for metrics.
     pub service: &'static str,
     inner: SocketIoService<Router>,
+    /// Begins a conversation on a WebSocket that never polled.
+    converse: Box<dyn Fn(Guarded, Newcomer) + Send + Sync>,
     seal: Seal,
     sessions: Mutex<HashMap<Sid, Weak<Session>>>,
     origins: AllowedOrigins,
@@ -82,6 +86,7 @@ pub fn endpoint<H: Hub>(
     let engine = Arc::new(Engine {
         service: switchboard.service,
         inner,
+        converse: conversations(switchboard, pings, config.connect_timeout),
         seal: Seal::new(),
         sessions: Mutex::default(),
         origins: origins.clone(),
@@ -94,6 +99,21 @@ pub fn endpoint<H: Hub>(
         .route("/socket.io", any(serve))
         .layer(origins.cors())
         .with_state(engine)
+}
+
+fn conversations<H: Hub>(
+    switchboard: &Switchboard<H>,
+    pings: Pings,
+    greeting: Duration,
+) -> Box<dyn Fn(Guarded, Newcomer) + Send + Sync> {
+    let exchange = Arc::clone(switchboard.exchange());
+    let context = switchboard.context.clone();
+    let max_bytes = switchboard.limits.max_payload_bytes;
+    let patience = Patience { greeting, pings };
+    Box::new(move |guarded, newcomer| {
+        let speech = Conversation::new(&exchange, newcomer, pings, max_bytes);
+        context.spawn(attend(guarded, speech, patience, max_bytes));
+    })
 }
 
 impl Engine {
@@ -165,23 +185,14 @@ impl Engine {
         }
     }
 
-    /// A WebSocket, of a new session or of one that polled until now.
+    /// A WebSocket of a session that polled until now.
     fn upgrade(self: Arc<Self>, mut request: Request<Body>, session: Arc<Session>) -> Response {
-        if !Query::of(request.uri()).is_spoken {
-            return (StatusCode::BAD_REQUEST, [(CONTENT_TYPE, "application/json")], UNSUPPORTED)
-                .into_response();
-        }
-        let upgrade = match Upgrade::agree(&mut request) {
-            Ok(upgrade) => upgrade,
+        let (response, connection) = match agree(&mut request) {
+            Ok(upgrade) => upgrade.into_parts(),
             Err(refusal) => return *refusal,
         };
-        let (response, connection) = upgrade.into_parts();
         let mut handshake = Request::new(());
-        *handshake.uri_mut() = match session.sid() {
-            None => Uri::from_static("/socket.io/?EIO=4&transport=websocket"),
-            Some(_) => unshared(request.uri()),
-        };
-        handshake.extensions_mut().insert(Arc::clone(&session));
+        *handshake.uri_mut() = unshared(request.uri());
         let context = self.context.clone();
         context.spawn(async move {
             let mut connection = match connection.await {
@@ -193,11 +204,36 @@ impl Engine {
             let mut inner = self.inner.clone();
             // Boxed, for the library's task holds several places for it.
             if inner.call((Box::new(connection), handshake)).await.is_err() {
-                debug!("a WebSocket asked for a protocol that is not spoken here");
+                debug!("a WebSocket asked for a session that is not there");
             }
         });
         response
     }
+
+    /// A WebSocket of a client that never polled.
+    fn begin(self: Arc<Self>, mut request: Request<Body>, newcomer: Newcomer) -> Response {
+        let (response, connection) = match agree(&mut request) {
+            Ok(upgrade) => upgrade.into_parts(),
+            Err(refusal) => return *refusal,
+        };
+        let context = self.context.clone();
+        context.spawn(async move {
+            match connection.await {
+                Ok(connection) => (self.converse)(connection, newcomer),
+                Err(error) => debug!(%error, "a WebSocket was agreed on and never came"),
+            }
+        });
+        response
+    }
+}
+
+/// Agrees to a WebSocket, if it is of the protocol that is spoken here.
+fn agree(request: &mut Request<Body>) -> Result<Upgrade, Box<Response>> {
+    if !Query::of(request.uri()).is_spoken {
+        let refusal = (StatusCode::BAD_REQUEST, [(CONTENT_TYPE, "application/json")], UNSUPPORTED);
+        return Err(Box::new(refusal.into_response()));
+    }
+    Upgrade::agree(request)
 }
 
 async fn serve(
@@ -235,8 +271,13 @@ async fn serve(
         (false, Some((_, session))) => engine.poll(request, session).await,
         (_, None) => {
             let address = address::client(connection.peer.ip(), request.headers(), &engine.trusted_proxies);
-            let session = Session::new(address, routes::token(&request), &engine);
-            if is_websocket { engine.upgrade(request, session) } else { engine.greet(request, session).await }
+            let newcomer = Newcomer { address, token: routes::token(&request) };
+            if is_websocket {
+                engine.begin(request, newcomer)
+            } else {
+                let session = Session::new(newcomer, &engine);
+                engine.greet(request, session).await
+            }
         }
     }
 }

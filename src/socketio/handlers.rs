@@ -8,19 +8,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde::Deserialize;
 use socketioxide::adapter::LocalAdapter;
 use socketioxide::handler::{ConnectHandler, DisconnectHandler, MessageHandler, Value};
 use socketioxide::socket::{DisconnectReason, Socket};
 
 use super::member::Member;
 use super::session::{Announce, Session};
+use super::token_of;
 use crate::effect::MemberId;
 use crate::http::guard::Cut;
-use crate::switchboard::{Client, Exchange, Incoming, Line, Newcomer, Received};
-
-/// A longer token is none: the largest signed ones have a few kilobytes.
-const MAX_TOKEN_BYTES: usize = 8192;
+use crate::switchboard::{Client, Exchange, Incoming, Line, Received};
 
 /// The namespace's handler: opens a line for every member that connects.
 pub struct Operator<H>(pub Arc<Exchange<H>>);
@@ -50,8 +47,8 @@ impl<H: Send + Sync + 'static> ConnectHandler<LocalAdapter, Marker> for Operator
     /// The member is about to be told; its events must find the line in place.
     fn call_middleware<'a>(&'a self, socket: Arc<Socket>, auth: &'a Option<Value>) -> Admission<'a> {
         if let (Some(session), Some(id)) = (session_of(&socket), MemberId::new(socket.id.as_str())) {
-            let token = token_of(auth.as_ref()).or_else(|| session.token.clone());
-            let newcomer = Newcomer { address: session.address, token };
+            let mut newcomer = session.newcomer.clone();
+            newcomer.token = text_of(auth.as_ref()).and_then(token_of).or(newcomer.token);
             let ear = Ear { line: Line::open(&self.0, id, newcomer), session: Arc::clone(session) };
             let announcer: Arc<dyn Announce> = ear.line.clone();
             session.set_ear(Arc::downgrade(&announcer));
@@ -62,19 +59,15 @@ impl<H: Send + Sync + 'static> ConnectHandler<LocalAdapter, Marker> for Operator
     }
 }
 
-fn session_of(socket: &Socket) -> Option<&Arc<Session>> {
-    socket.req_parts().extensions.get()
+fn text_of(value: Option<&Value>) -> Option<&str> {
+    match value? {
+        Value::Str(text, _) => Some(text.as_str()),
+        Value::Bytes(_) => None,
+    }
 }
 
-/// The `token` of a handshake's `auth`.
-fn token_of(auth: Option<&Value>) -> Option<Box<str>> {
-    #[derive(Deserialize)]
-    struct Auth {
-        token: Box<str>,
-    }
-    let Some(Value::Str(text, _)) = auth else { return None };
-    let auth: Auth = serde_json::from_str(text).ok()?;
-    (auth.token.len() <= MAX_TOKEN_BYTES).then_some(auth.token)
+fn session_of(socket: &Socket) -> Option<&Arc<Session>> {
+    socket.req_parts().extensions.get()
 }
 
 impl<H: Send + Sync + 'static> Announce for Line<H> {

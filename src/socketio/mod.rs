@@ -1,4 +1,7 @@
-//! Socket.IO as every service speaks it: sealed sessions, ordered events, bounded queues, on top of socketioxide.
+//! Socket.IO as every service speaks it: sealed sessions, ordered events, bounded queues.
+//!
+//! Clients that poll, and those that go over to a WebSocket, are served by socketioxide; a session that begins as
+//! a WebSocket is a conversation of its own.
 
 mod engine;
 mod handlers;
@@ -6,6 +9,7 @@ mod member;
 mod meter;
 mod seal;
 mod session;
+mod speech;
 
 use std::time::Duration;
 
@@ -15,6 +19,9 @@ use crate::config::Findings;
 use crate::time::human;
 
 pub use engine::endpoint;
+
+/// A longer token is none: the largest signed ones have a few kilobytes.
+const MAX_TOKEN_BYTES: usize = 8192;
 
 /// `[socketio]`: what Socket.IO services limit besides `[members]`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -47,4 +54,14 @@ impl Config {
         findings.not_zero("socketio.connect_timeout", self.connect_timeout);
         findings.not_zero("socketio.upgrade_timeout", self.upgrade_timeout);
     }
+}
+
+/// The `token` of a handshake's `auth`.
+fn token_of(auth: &str) -> Option<Box<str>> {
+    #[derive(Deserialize)]
+    struct Auth {
+        token: Box<str>,
+    }
+    let auth: Auth = serde_json::from_str(auth).ok()?;
+    (auth.token.len() <= MAX_TOKEN_BYTES).then_some(auth.token)
 }

@@ -4,7 +4,6 @@
 //! socketioxide's queue. Once it has a WebSocket and everything queued is out, they go straight to the
 //! connection: one system call a frame, no task, and exact knowledge of what waits.
 
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -15,19 +14,17 @@ use socketioxide::socket::{Sid, Socket};
 use super::engine::Engine;
 use super::meter::{self, Meter, Passed};
 use crate::http::guard::{Attendant, Connection, Cut};
-use crate::switchboard::{Client, framed_length};
+use crate::switchboard::{Client, Newcomer, framed_length};
 
 /// Between the packets of one poll.
 const SEPARATOR: u8 = 0x1e;
 
 /// A client's session, from its handshake to its end, over one transport or two.
 pub struct Session {
-    /// The client's address, past trusted proxies.
-    pub address: IpAddr,
-    /// The key that its handshake's headers or query brought.
-    pub token: Option<Box<str>>,
+    /// Who opened it.
+    pub newcomer: Newcomer,
     engine: Weak<Engine>,
-    /// Known for sessions that poll, or did.
+    /// Known once the handshake is answered.
     sid: OnceLock<Sid>,
     /// The WebSocket, once there is one.
     connection: OnceLock<Arc<Connection>>,
@@ -68,10 +65,9 @@ impl Tally {
 
 impl Session {
     /// A session that has not been named yet.
-    pub fn new(address: IpAddr, token: Option<Box<str>>, engine: &Arc<Engine>) -> Arc<Self> {
+    pub fn new(newcomer: Newcomer, engine: &Arc<Engine>) -> Arc<Self> {
         Arc::new(Self {
-            address,
-            token,
+            newcomer,
             engine: Arc::downgrade(engine),
             sid: OnceLock::new(),
             connection: OnceLock::new(),
@@ -97,11 +93,6 @@ impl Session {
     pub fn name(&self, sid: Sid) {
         // A session has one handshake, so it is named once.
         let _ = self.sid.set(sid);
-    }
-
-    /// Its name, if it polls or did.
-    pub fn sid(&self) -> Option<Sid> {
-        self.sid.get().copied()
     }
 
     /// The session runs over this WebSocket from here on.

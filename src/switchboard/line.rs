@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
+use ring::rand::{SecureRandom, SystemRandom};
 
 use super::client::Client;
 use super::inbox::{Arrival, Full, Inbox, Questions};
@@ -21,6 +22,16 @@ const MAX_EARLY_EVENTS: usize = 64;
 
 /// Lines of this process so far: an id used anew is a new line.
 static LINES: AtomicU64 = AtomicU64::new(0);
+
+/// Random bytes in a member's name; in hexadecimal they are twice as many.
+const NAME_BYTES: usize = 10;
+
+/// A name for a member that nobody can guess.
+pub fn random_name() -> MemberId {
+    let mut bytes = [0; NAME_BYTES];
+    SystemRandom::new().fill(&mut bytes).expect("the system has random numbers");
+    MemberId::new(&hex::encode(bytes)).expect("twenty characters fit")
+}
 
 /// Where the lines of a service end.
 pub struct Exchange<H> {

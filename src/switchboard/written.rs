@@ -53,6 +53,14 @@ pub fn answer(id: i64, payload: Option<&RawValue>) -> Bytes {
     text_frame(&["43", &id.to_string(), "[", payload.map_or("", RawValue::get), "]"])
 }
 
+/// What tells a client to go and not to come back, on a wire that has words for it.
+pub fn goodbye(wire: Wire, close: Close) -> Option<Bytes> {
+    match (wire, close) {
+        (Wire::SocketIo, Close::Done | Close::Violation | Close::TooBig) => Some(text_frame(&["41"])),
+        (Wire::SocketIo, Close::GoingAway) | (Wire::Plain, _) => None,
+    }
+}
+
 /// A frame that closes a WebSocket.
 pub fn close_frame(close: Close) -> Bytes {
     let [high, low] = close.code().to_be_bytes();

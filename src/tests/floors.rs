@@ -5,14 +5,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the lowest floor to the highest. Modules of one floor do not know each other, but for the pairs below.
-const FLOORS: [&[&str]; 9] = [
+const FLOORS: [&[&str]; 10] = [
     &["effect", "time", "secret"],
     &["config"],
     &["runtime", "logging", "error_reports"],
     &["metrics"],
     &["http"],
     &["switchboard"],
-    &["socketio", "websocket"],
+    &["websocket"],
+    &["socketio"],
     &["service"],
     &["music"],
 ];

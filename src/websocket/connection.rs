@@ -1,9 +1,9 @@
-//! One plain WebSocket, from its agreement to its end.
+//! One WebSocket, from its agreement to its end, whatever is spoken on it.
 //!
 //! Frames to the client go straight to the connection. The task here reads, and asks a silent client whether it
 //! is still there.
 
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use futures_util::StreamExt;
 use serde_json::value::RawValue;
 use tokio::io::AsyncReadExt;
 use tokio::sync::Notify;
-use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::effect::Close;
 use crate::http::guard::{Connection, Cut, Guarded};
-use crate::switchboard::{Client, Hub, Incoming, Line, Pings, Received, Wire, Written, close_frame};
+use crate::switchboard::{Client, Pings, Wire, Written, answer, close_frame, goodbye};
 
 /// What is read at once; the buffer grows for larger messages and a connection keeps it.
 const READ_BUFFER_BYTES: usize = 256;
@@ -27,19 +27,56 @@ const READ_BUFFER_BYTES: usize = 256;
 /// Time for a client that is let go to say goodbye.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// A ping that says nothing.
-const PING: &[u8] = &[0x89, 0];
+/// What is spoken on a WebSocket, above its messages.
+pub trait Speech: Send {
+    /// In which form the client is told of events.
+    const WIRE: Wire;
 
-/// A client, as the switchboard reaches it.
-struct Plain {
-    connection: Arc<Connection>,
+    /// The frame that asks a client whether it is still there.
+    const PING: &'static [u8];
+
+    /// The client is here; from now on it can be sent to.
+    fn begin(&mut self, caller: &Arc<Caller>) -> Stage;
+
+    /// A message came in.
+    fn hear(&mut self, message: Bytes, caller: &Arc<Caller>) -> Stage;
+
+    /// The client is gone.
+    fn end(&mut self);
+}
+
+/// How far a conversation has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// The client has yet to say that it wants to join.
+    Greeting,
+    /// It is a member.
+    Joined,
+    /// There is nothing more to be said.
+    Over,
+}
+
+/// How long a client may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// To join.
+    pub greeting: Duration,
+    /// To answer, later on.
+    pub pings: Pings,
+}
+
+/// A client on a WebSocket, as the switchboard reaches it.
+pub struct Caller {
+    /// Where whole frames are sent to.
+    pub connection: Arc<Connection>,
+    wire: Wire,
     /// Told when the client has been let go.
     let_go: Notify,
 }
 
-impl Client for Plain {
+impl Client for Caller {
     fn wire(&self) -> Wire {
-        Wire::Plain
+        self.wire
     }
 
     fn direct(&self) -> Option<Arc<Connection>> {
@@ -51,12 +88,17 @@ impl Client for Plain {
     }
 
     fn queue(&self, written: &Written<'_>) {
-        self.connection.send(written.bytes(Wire::Plain));
+        self.connection.send(written.bytes(self.wire));
     }
 
-    fn queue_answer(&self, _: i64, _: Option<&RawValue>) {}
+    fn queue_answer(&self, id: i64, payload: Option<&RawValue>) {
+        self.connection.send(&answer(id, payload));
+    }
 
     fn close(&self, close: Close) {
+        if let Some(goodbye) = goodbye(self.wire, close) {
+            self.connection.send(&goodbye);
+        }
         self.connection.finish(&close_frame(close));
         self.let_go.notify_one();
     }
@@ -83,97 +125,74 @@ enum End {
     LetGo,
 }
 
-/// Runs a member's connection to its end.
-pub async fn attend<H: Hub>(guarded: Guarded, line: &Arc<Line<H>>, pings: Pings, max_payload_bytes: usize) {
+/// Runs a client's connection to its end.
+pub async fn attend<S: Speech>(
+    guarded: Guarded,
+    mut speech: S,
+    patience: Patience,
+    max_payload_bytes: usize,
+) {
     let connection = Arc::clone(guarded.connection());
-    let client = Arc::new(Plain { connection, let_go: Notify::new() });
+    let caller = Arc::new(Caller { connection, wire: S::WIRE, let_go: Notify::new() });
     let mut config = WebSocketConfig::default();
     config.read_buffer_size = READ_BUFFER_BYTES;
     config.write_buffer_size = 0;
     config.max_message_size = Some(max_payload_bytes);
     config.max_frame_size = Some(max_payload_bytes);
     let mut socket = WebSocketStream::from_raw_socket(guarded, Role::Server, Some(config)).await;
-    let announced: Arc<dyn Client> = client.clone();
-    line.announce(announced);
-    let end = listen(&mut socket, &client, line, pings).await;
-    line.hang_up();
+    let end = converse(&mut socket, &mut speech, &caller, patience).await;
+    speech.end();
     if let End::LetGo = end {
         // Closing while something is unread would take the last words back.
         let mut rest = socket.into_inner();
-        let _ = timeout(LINGER, async {
-            while rest.read(&mut [0; READ_BUFFER_BYTES]).await.is_ok_and(|n| n > 0) {}
-        })
-        .await;
+        let hear_out = async { while rest.read(&mut [0; READ_BUFFER_BYTES]).await.is_ok_and(|n| n > 0) {} };
+        let _ = timeout(LINGER, hear_out).await;
     }
 }
 
-async fn listen<H: Hub>(
+async fn converse<S: Speech>(
     socket: &mut WebSocketStream<Guarded>,
-    client: &Plain,
-    line: &Line<H>,
-    pings: Pings,
+    speech: &mut S,
+    caller: &Arc<Caller>,
+    patience: Patience,
 ) -> End {
-    let mut watch = Watch::new(pings);
-    let mut timer = pin!(sleep(pings.interval));
+    let Patience { greeting, pings } = patience;
+    let mut stage = speech.begin(caller);
+    let mut timer = pin!(sleep(if stage == Stage::Greeting { greeting } else { pings.interval }));
+    let mut is_asked = false;
     loop {
         tokio::select! {
             biased;
-            () = client.let_go.notified() => return End::LetGo,
+            () = caller.let_go.notified() => return End::LetGo,
             message = socket.next() => {
-                watch.was_heard = true;
-                match message {
-                    Some(Ok(Message::Text(text))) => hear(Bytes::from(text), client, line),
-                    Some(Ok(Message::Binary(bytes))) => hear(bytes, client, line),
+                let heard = match message {
+                    Some(Ok(Message::Text(text))) => speech.hear(Bytes::from(text), caller),
+                    Some(Ok(Message::Binary(bytes))) => speech.hear(bytes, caller),
                     // The library answers pings and goodbyes.
-                    Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_))) => {}
+                    Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_))) => stage,
                     Some(Err(Error::Capacity(_))) => {
-                        client.connection.finish(&close_frame(Close::TooBig));
+                        caller.connection.finish(&close_frame(Close::TooBig));
                         return End::LetGo;
                     }
                     Some(Err(_)) | None => return End::Gone,
+                };
+                if heard == Stage::Over {
+                    return End::LetGo;
                 }
+                if is_asked || heard != stage {
+                    timer.as_mut().reset(Instant::now() + pings.interval);
+                    is_asked = false;
+                }
+                stage = heard;
             }
             () = &mut timer => {
-                if watch.is_over(client, timer.as_mut()) {
+                if is_asked || stage == Stage::Greeting {
                     return End::Gone;
                 }
+                caller.connection.send(&Bytes::from_static(S::PING));
+                timer.as_mut().reset(Instant::now() + pings.timeout);
+                is_asked = true;
             }
         }
-    }
-}
-
-fn hear<H: Hub>(text: Bytes, client: &Plain, line: &Line<H>) {
-    if line.receive(Incoming::frame(text)) == Received::Overflowed {
-        client.cut(Cut::Overloaded);
-    }
-}
-
-/// Whether a client is still there.
-struct Watch {
-    pings: Pings,
-    was_heard: bool,
-    is_asked: bool,
-}
-
-impl Watch {
-    fn new(pings: Pings) -> Self {
-        Self { pings, was_heard: false, is_asked: false }
-    }
-
-    /// The timer is due: asks, or finds that nothing was heard since it asked.
-    fn is_over(&mut self, client: &Plain, timer: Pin<&mut Sleep>) -> bool {
-        if self.is_asked && !self.was_heard {
-            return true;
-        }
-        let next = if self.is_asked {
-            self.pings.interval.saturating_sub(self.pings.timeout)
-        } else {
-            client.connection.send(&Bytes::from_static(PING));
-            self.pings.timeout
-        };
-        self.is_asked = !self.is_asked;
-        self.was_heard = false;
-        timer.reset(Instant::now() + next);
-        false
     }
 }

@@ -1,0 +1,104 @@
+//! Plain WebSockets: one JSON object a text frame, with the same rules behind as for Socket.IO members.
+
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::response::Response;
+use bytes::Bytes;
+use http::StatusCode;
+use ipnet::IpNet;
+use tracing::debug;
+
+use super::connection::{Caller, Patience, Speech, Stage, attend};
+use crate::http::guard::{Connection, Cut};
+use crate::http::origin::AllowedOrigins;
+use crate::http::upgrade::Upgrade;
+use crate::http::{Config as Network, address, routes};
+use crate::runtime::Context;
+use crate::switchboard::{
+    Client, Exchange, Hub, Incoming, Line, Newcomer, Pings, Received, Switchboard, Wire, random_name,
+};
+
+/// Where plain WebSockets come in.
+pub struct Door<H> {
+    exchange: Arc<Exchange<H>>,
+    pings: Pings,
+    max_payload_bytes: usize,
+    origins: AllowedOrigins,
+    trusted_proxies: Vec<IpNet>,
+    context: Context,
+}
+
+impl<H: Hub> Door<H> {
+    /// A door whose members sit at `switchboard`.
+    pub fn new(
+        switchboard: &Switchboard<H>,
+        pings: Pings,
+        origins: &AllowedOrigins,
+        network: &Network,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            exchange: Arc::clone(switchboard.exchange()),
+            pings,
+            max_payload_bytes: switchboard.limits.max_payload_bytes,
+            origins: origins.clone(),
+            trusted_proxies: network.trusted_networks(),
+            context: switchboard.context.clone(),
+        })
+    }
+
+    /// Answers a request for a WebSocket; once that is agreed on, its client is a member.
+    pub fn open(self: &Arc<Self>, peer: &Connection, mut request: Request) -> Response {
+        if self.context.is_stopping() {
+            return routes::error(StatusCode::SERVICE_UNAVAILABLE, "stopping");
+        }
+        if !self.origins.permits(request.headers()) {
+            return routes::error(StatusCode::FORBIDDEN, "origin not allowed");
+        }
+        let address = address::client(peer.peer.ip(), request.headers(), &self.trusted_proxies);
+        let newcomer = Newcomer { address, token: routes::token(&request) };
+        let upgrade = match Upgrade::agree(&mut request) {
+            Ok(upgrade) => upgrade,
+            Err(refusal) => return *refusal,
+        };
+        let (response, connection) = upgrade.into_parts();
+        let door = Arc::clone(self);
+        self.context.spawn(async move {
+            match connection.await {
+                Ok(guarded) => {
+                    let line = Line::open(&door.exchange, random_name(), newcomer);
+                    // A plain WebSocket joins by being there.
+                    let patience = Patience { greeting: door.pings.interval, pings: door.pings };
+                    attend(guarded, Plain(line), patience, door.max_payload_bytes).await;
+                }
+                Err(error) => debug!(%error, "a WebSocket was agreed on and never came"),
+            }
+        });
+        response
+    }
+}
+
+/// Every message is an event.
+struct Plain<H>(Arc<Line<H>>);
+
+impl<H: Hub> Speech for Plain<H> {
+    const WIRE: Wire = Wire::Plain;
+    const PING: &'static [u8] = &[0x89, 0];
+
+    fn begin(&mut self, caller: &Arc<Caller>) -> Stage {
+        let client: Arc<dyn Client> = Arc::clone(caller) as _;
+        self.0.announce(client);
+        Stage::Joined
+    }
+
+    fn hear(&mut self, message: Bytes, caller: &Arc<Caller>) -> Stage {
+        if self.0.receive(Incoming::frame(message)) == Received::Overflowed {
+            caller.cut(Cut::Overloaded);
+        }
+        Stage::Joined
+    }
+
+    fn end(&mut self) {
+        self.0.hang_up();
+    }
+}
