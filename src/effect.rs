@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use serde_json::value::{RawValue, to_raw_value};
@@ -9,7 +10,7 @@ use serde_json::value::{RawValue, to_raw_value};
 /// One connected member, by the name its connection has on the wire.
 ///
 /// Short enough to be copied: a broadcast to a thousand members is one `memcpy`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MemberId {
     len: u8,
     bytes: [u8; MemberId::MAX_BYTES],
@@ -33,6 +34,13 @@ impl MemberId {
     /// The name on the wire.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.bytes[..usize::from(self.len)]).expect("a member's id is made from a str")
+    }
+}
+
+impl Hash for MemberId {
+    /// Hashes it whole: what lies behind the name is always zero.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(&self.bytes);
     }
 }
 

@@ -72,13 +72,20 @@ pub struct Connection {
     pub peer: SocketAddr,
     /// The service that it belongs to.
     pub service: &'static str,
-    /// The socket, unless it is wrapped in TLS.
-    plain: Option<TcpStream>,
-    is_cut: AtomicBool,
-    outbox: Mutex<Outbox>,
-    queued_bytes: AtomicUsize,
+    way_out: WayOut,
     reader: AtomicWaker,
     writer: AtomicWaker,
+}
+
+/// What every send looks at, side by side: with thousands of connections it is memory that a send waits for.
+#[derive(Debug)]
+#[repr(align(64))]
+struct WayOut {
+    is_cut: AtomicBool,
+    queued_bytes: AtomicUsize,
+    outbox: Mutex<Outbox>,
+    /// The socket, unless it is wrapped in TLS.
+    plain: Option<TcpStream>,
 }
 
 /// What was sent and has not gone out yet.
@@ -101,10 +108,12 @@ impl Connection {
             id,
             peer,
             service,
-            plain,
-            is_cut: AtomicBool::new(false),
-            outbox: Mutex::default(),
-            queued_bytes: AtomicUsize::new(0),
+            way_out: WayOut {
+                is_cut: AtomicBool::new(false),
+                queued_bytes: AtomicUsize::new(0),
+                outbox: Mutex::default(),
+                plain,
+            },
             reader: AtomicWaker::new(),
             writer: AtomicWaker::new(),
         })
@@ -112,7 +121,7 @@ impl Connection {
 
     /// Ends the connection now: its reads and writes fail, whoever waits in them.
     pub fn cut(&self, cut: Cut) {
-        if self.is_cut.swap(true, Ordering::AcqRel) {
+        if self.way_out.is_cut.swap(true, Ordering::AcqRel) {
             return;
         }
         cut.count(self.service);
@@ -125,12 +134,12 @@ impl Connection {
     ///
     /// Never waits and never refuses: whoever sends looks at [`Self::queued_bytes`] first.
     pub fn send(&self, message: &Bytes) {
-        let mut outbox = self.outbox.lock();
+        let mut outbox = self.way_out.outbox.lock();
         if outbox.is_finished {
             return;
         }
         let mut n_out = 0;
-        if let Some(socket) = &self.plain
+        if let Some(socket) = &self.way_out.plain
             && outbox.messages.is_empty()
             && !outbox.owner_is_writing
         {
@@ -142,7 +151,7 @@ impl Connection {
         }
         let rest = message.slice(n_out..);
         outbox.first_is_under_way |= n_out > 0;
-        self.queued_bytes.fetch_add(rest.len(), Ordering::Relaxed);
+        self.way_out.queued_bytes.fetch_add(rest.len(), Ordering::Relaxed);
         outbox.messages.push_back(rest);
         drop(outbox);
         self.reader.wake();
@@ -151,18 +160,18 @@ impl Connection {
     /// Sends a last message: nothing that is sent later goes out.
     pub fn finish(&self, message: &Bytes) {
         self.send(message);
-        self.outbox.lock().is_finished = true;
+        self.way_out.outbox.lock().is_finished = true;
     }
 
     /// Sends a last message in place of all that wait; false if there was a last message already.
     pub fn abandon(&self, message: &Bytes) -> bool {
-        let mut outbox = self.outbox.lock();
+        let mut outbox = self.way_out.outbox.lock();
         if outbox.is_finished {
             return false;
         }
         let n_kept = usize::from(outbox.first_is_under_way);
         let dropped: usize = outbox.messages.drain(n_kept..).map(|message| message.len()).sum();
-        self.queued_bytes.fetch_sub(dropped, Ordering::Relaxed);
+        self.way_out.queued_bytes.fetch_sub(dropped, Ordering::Relaxed);
         drop(outbox);
         self.finish(message);
         true
@@ -170,12 +179,12 @@ impl Connection {
 
     /// Bytes that were sent and have not gone out yet.
     pub fn queued_bytes(&self) -> usize {
-        self.queued_bytes.load(Ordering::Relaxed)
+        self.way_out.queued_bytes.load(Ordering::Relaxed)
     }
 
     /// Whether it has not been cut.
     pub fn is_open(&self) -> bool {
-        !self.is_cut.load(Ordering::Acquire)
+        !self.way_out.is_cut.load(Ordering::Acquire)
     }
 
     fn check(&self) -> io::Result<()> {
@@ -266,7 +275,7 @@ impl Guarded {
     /// Gets out what was sent, before anything else is written.
     fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.connection.queued_bytes() > 0 {
-            let mut outbox = self.connection.outbox.lock();
+            let mut outbox = self.connection.way_out.outbox.lock();
             // The owner's buffer goes first, or it would be cut in two.
             let next = if outbox.owner_is_writing { None } else { outbox.messages.front().cloned() };
             outbox.first_is_under_way |= next.is_some();
@@ -274,8 +283,8 @@ impl Guarded {
             let Some(next) = next else { break };
             let outcome = self.transport.poll_write(&self.connection, cx, &next);
             let n = ready!(self.judge(outcome, next.len(), cx))?;
-            let mut outbox = self.connection.outbox.lock();
-            self.connection.queued_bytes.fetch_sub(n, Ordering::Relaxed);
+            let mut outbox = self.connection.way_out.outbox.lock();
+            self.connection.way_out.queued_bytes.fetch_sub(n, Ordering::Relaxed);
             if n == next.len() {
                 outbox.first_is_under_way = false;
                 outbox.messages.pop_front();
@@ -304,7 +313,7 @@ impl Guarded {
             if self.poll_sent(cx)?.is_pending() {
                 return self.judge_own(Poll::Pending, offered, cx);
             }
-            let outbox = self.connection.outbox.lock();
+            let outbox = self.connection.way_out.outbox.lock();
             if outbox.owner_is_writing || outbox.messages.is_empty() {
                 break outbox;
             }
@@ -385,7 +394,7 @@ impl Guarded {
 impl Drop for Guarded {
     fn drop(&mut self) {
         // Handles may keep the socket; the other end is told all the same.
-        if let Some(socket) = &self.connection.plain {
+        if let Some(socket) = &self.connection.way_out.plain {
             let _ = SockRef::from(socket).shutdown(Shutdown::Both);
         }
     }
@@ -452,7 +461,7 @@ impl Transport {
 }
 
 fn plain(connection: &Connection) -> io::Result<&TcpStream> {
-    connection.plain.as_ref().ok_or_else(|| io::Error::other("a plain connection has its socket"))
+    connection.way_out.plain.as_ref().ok_or_else(|| io::Error::other("a plain connection has its socket"))
 }
 
 impl AsyncRead for Guarded {
