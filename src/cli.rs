@@ -21,6 +21,8 @@ pub struct Cli {
 pub enum Command {
     /// Listening rooms in sync, with a page for browsers (port 3000)
     Music(Serve),
+    /// Watch parties for MoonTVPlus (port 3001)
+    Watch(ServeWatch),
     /// Every service, each on its own port, in one process
     All(ServeAll),
     /// Check a configuration file and say everything that is wrong with it
@@ -45,6 +47,19 @@ pub struct Serve {
     /// Port to listen on
     #[arg(long, value_name = "PORT")]
     port: Option<String>,
+}
+
+/// What watch parties take.
+#[derive(Debug, Args)]
+pub struct ServeWatch {
+    #[command(flatten)]
+    serve: Serve,
+    /// Key that clients bring; on a command line it shows in the process list: prefer AUTH_KEY or --auth-key-file
+    #[arg(long, value_name = "KEY")]
+    auth_key: Option<String>,
+    /// File that holds the key
+    #[arg(long, value_name = "FILE")]
+    auth_key_file: Option<String>,
 }
 
 /// What all services together take.
@@ -119,6 +134,16 @@ impl Serve {
         let mut request = self.common.request(vec![service]);
         request.set(service.host_key(), self.host, "--host");
         request.set(service.port_key(), self.port, "--port");
+        request
+    }
+}
+
+impl ServeWatch {
+    /// Watch parties.
+    pub fn request(self) -> Request {
+        let mut request = self.serve.request(Service::Watch);
+        request.set("watch.auth_key", self.auth_key, "--auth-key");
+        request.set("watch.auth_key_file", self.auth_key_file, "--auth-key-file");
         request
     }
 }

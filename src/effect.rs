@@ -74,15 +74,25 @@ impl<'de> Deserialize<'de> for MemberId {
 pub struct Frame {
     /// The event's name.
     pub event: Cow<'static, str>,
-    /// Its one argument, as JSON text.
-    pub payload: Box<RawValue>,
+    /// Its one argument, as JSON text, if it has one.
+    pub payload: Option<Box<RawValue>>,
 }
 
 impl Frame {
     /// Writes `payload` down as the argument of `event`.
     pub fn new(event: impl Into<Cow<'static, str>>, payload: &impl Serialize) -> Self {
         let payload = to_raw_value(payload).expect("payloads have string keys and finite numbers");
-        Self { event: event.into(), payload }
+        Self { event: event.into(), payload: Some(payload) }
+    }
+
+    /// An event whose name says it all.
+    pub fn bare(event: impl Into<Cow<'static, str>>) -> Self {
+        Self { event: event.into(), payload: None }
+    }
+
+    /// Its argument as text; empty if it has none.
+    pub fn text(&self) -> &str {
+        self.payload.as_deref().map_or("", RawValue::get)
     }
 }
 

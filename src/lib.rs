@@ -16,4 +16,5 @@ pub mod settings;
 pub mod socketio;
 pub mod switchboard;
 pub mod time;
+pub mod watch;
 pub mod websocket;

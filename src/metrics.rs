@@ -8,7 +8,7 @@ use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use serde::{Deserialize, Serialize};
 
-use crate::config::Findings;
+use crate::config::{self, Findings};
 use crate::runtime::Context;
 use crate::secret::Secret;
 
@@ -34,12 +34,7 @@ pub struct Config {
 impl Config {
     /// The token, from wherever it is.
     pub fn token(&self) -> Result<Secret> {
-        if self.token_file.is_empty() {
-            return Ok(self.token.clone());
-        }
-        let word = std::fs::read_to_string(&self.token_file)
-            .with_context(|| format!("[metrics] token_file = {:?}", self.token_file))?;
-        Ok(Secret::new(word.trim()))
+        config::secret("metrics.token_file", &self.token, &self.token_file)
     }
 
     /// Checks that there is one token at most.

@@ -18,9 +18,10 @@ use crate::logging::{self, LogLevel};
 use crate::runtime::signals::{self, Signals};
 use crate::runtime::systemd::{self, ActivatedSockets};
 use crate::runtime::{self, Clock, Context, limits};
-use crate::service::{Premises, Running};
+use crate::secret::Secret;
+use crate::service::{Keys, Premises, Running};
 use crate::settings::{self, Service, Settings};
-use crate::{error_reports, metrics, music};
+use crate::{error_reports, metrics, music, watch};
 
 /// Exit code for a command line or a configuration that is wrong.
 const EXIT_USAGE: u8 = 2;
@@ -64,6 +65,7 @@ pub fn health(services: &[Service], file: Option<&Path>) -> ExitCode {
     let ask = |service: &Service| {
         let port = match service {
             Service::Music => settings.music.port,
+            Service::Watch => settings.watch.port,
         };
         ask_health(port, settings.tls.is_on()).with_context(|| format!("{} on port {port}", service.name()))
     };
@@ -111,9 +113,11 @@ async fn run(settings: &Settings, request: &Request, clock: Clock, log_level: Lo
         members: &settings.members,
         socketio: &settings.socketio,
         metrics_token: settings.metrics.token()?,
+        keys: if request.services.len() > 1 { Keys::MakeUp } else { Keys::Require },
     };
     let start = |service: &Service| match service {
         Service::Music => music::start(&settings.music, &premises),
+        Service::Watch => watch::start(&settings.watch, &premises),
     };
     let running: Vec<Running> = request.services.iter().map(start).collect::<Result<_>>()?;
     announce(&running, clock);
@@ -166,7 +170,11 @@ fn announce(running: &[Running], clock: Clock) {
         );
     }
     let width = running.iter().map(|service| service.service.len()).max().unwrap_or(0);
-    let row = |service: &Running| format!("  {:<width$}  {}\n", service.service, service.url());
+    let key = |key: &Secret| format!("  key for this run: {}", key.expose());
+    let row = |service: &Running| {
+        let key = service.key.as_ref().map(key).unwrap_or_default();
+        format!("  {:<width$}  {}{key}\n", service.service, service.url())
+    };
     print(&running.iter().map(row).collect::<Vec<_>>().concat());
 }
 

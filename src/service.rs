@@ -21,10 +21,21 @@ pub struct Premises<'a> {
     pub socketio: &'a socketio::Config,
     /// Who else may read the metrics.
     pub metrics_token: Secret,
+    /// What to do about keys that are required and not set.
+    pub keys: Keys,
+}
+
+/// What to do about a key that is required and not set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keys {
+    /// Make one up for this run, and show it on the terminal.
+    MakeUp,
+    /// Do not start.
+    Require,
 }
 
 /// A running service.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Running {
     /// Its name, like `music`.
     pub service: &'static str,
@@ -32,12 +43,14 @@ pub struct Running {
     pub address: SocketAddr,
     /// Whether it speaks TLS.
     pub is_tls: bool,
+    /// A key that was made up for this run.
+    pub key: Option<Secret>,
 }
 
 impl Running {
     /// The service behind an open port.
     pub fn new(service: &'static str, listener: &Listener) -> Result<Self> {
-        Ok(Self { service, address: listener.address()?, is_tls: listener.is_tls() })
+        Ok(Self { service, address: listener.address()?, is_tls: listener.is_tls(), key: None })
     }
 
     /// The address as a browser takes it; a service on every address is found on this machine.

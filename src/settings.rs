@@ -7,23 +7,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{self, Alias, Findings, Layers, Loaded, Mistake, Validate};
 use crate::http::tls;
-use crate::{error_reports, http, logging, metrics, music, runtime, socketio, switchboard};
+use crate::{error_reports, http, logging, metrics, music, runtime, socketio, switchboard, watch};
 
 /// The services, each with its section of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Service {
     /// Listening rooms.
     Music,
+    /// Watch parties.
+    Watch,
 }
 
 impl Service {
     /// Every service there is.
-    pub const ALL: [Self; 1] = [Self::Music];
+    pub const ALL: [Self; 2] = [Self::Music, Self::Watch];
 
     /// Its section, command and name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Music => "music",
+            Self::Watch => "watch",
         }
     }
 
@@ -31,6 +34,7 @@ impl Service {
     pub fn host_key(self) -> &'static str {
         match self {
             Self::Music => "music.host",
+            Self::Watch => "watch.host",
         }
     }
 
@@ -38,6 +42,7 @@ impl Service {
     pub fn port_key(self) -> &'static str {
         match self {
             Self::Music => "music.port",
+            Self::Watch => "watch.port",
         }
     }
 
@@ -45,6 +50,7 @@ impl Service {
     fn aliases(self) -> &'static [Alias] {
         match self {
             Self::Music => &music::ALIASES,
+            Self::Watch => &watch::ALIASES,
         }
     }
 }
@@ -78,6 +84,8 @@ pub struct Settings {
     pub socketio: socketio::Config,
     /// Listening rooms.
     pub music: music::Config,
+    /// Watch parties.
+    pub watch: watch::Config,
 }
 
 impl Validate for Settings {
@@ -90,6 +98,7 @@ impl Validate for Settings {
         self.members.validate(findings);
         self.socketio.validate(findings);
         self.music.validate(findings);
+        self.watch.validate(findings);
     }
 }
 

@@ -10,12 +10,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use anyhow::{Context as _, Error};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 pub use findings::Findings;
 use layers::{Entry, leaf, leaves, put};
+
+use crate::secret::Secret;
 
 /// The prefix of this program's own environment variables: `ROOMHUB_MUSIC__PORT` is `music.port`.
 const PREFIX: &str = "ROOMHUB_";
@@ -239,6 +242,15 @@ pub fn read_file(named: Option<&Path>) -> Result<Option<(PathBuf, String)>, Mist
             problem: format!("cannot be read: {error}"),
         }),
     }
+}
+
+/// A secret, from its own key or from the file that `file_key` names.
+pub fn secret(file_key: &str, word: &Secret, file: &str) -> Result<Secret, Error> {
+    if file.is_empty() {
+        return Ok(word.clone());
+    }
+    let word = std::fs::read_to_string(file).with_context(|| format!("{file_key} = {file:?}"))?;
+    Ok(Secret::new(word.trim()))
 }
 
 #[cfg(test)]

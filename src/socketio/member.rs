@@ -14,7 +14,7 @@ use crate::effect::Close;
 use crate::http::guard::{Connection, Cut};
 use crate::switchboard::{Client, Wire, Written, answer};
 
-/// An acknowledgement that says nothing.
+/// An event, or an acknowledgement, that says nothing.
 const NO_ARGUMENTS: [(); 0] = [];
 
 /// A connected socket and the session that it runs over.
@@ -43,7 +43,11 @@ impl Client for Member {
             return;
         }
         self.session.queue(written.bytes(Wire::SocketIo).len());
-        self.judge(self.socket.emit(&written.frame.event, &*written.frame.payload));
+        let event = &written.frame.event;
+        self.judge(match &written.frame.payload {
+            Some(payload) => self.socket.emit(event, payload),
+            None => self.socket.emit(event, &NO_ARGUMENTS),
+        });
     }
 
     fn queue_answer(&self, id: i64, payload: Option<&RawValue>) {

@@ -29,6 +29,7 @@ pub use client::{Client, Pings, Wire};
 pub use inbox::Questions;
 pub use incoming::Incoming;
 pub use line::{Exchange, Line, Received, random_name};
+pub use rate::{Allowance, Bucket};
 pub use written::{LENGTH_16, LENGTH_64, Written, answer, close_frame, framed_length, goodbye, text_frame};
 
 /// A service's rooms and rules: pure, without a clock.

@@ -35,17 +35,18 @@ impl<H: Hub> Stage<H> {
         let mut transcript = String::new();
         for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
             writeln!(transcript, "{line}").unwrap();
-            let wants_answer = line.split(':').next().is_some_and(|start| start.ends_with(" asks"));
+            let mut wants_answer = line.split(':').next().is_some_and(|start| start.ends_with(" asks"));
             for effect in self.act(line) {
                 match effect {
                     Effect::Emit { to, frame } => {
                         let to: Vec<&str> = to.iter().map(MemberId::as_str).collect();
-                        writeln!(transcript, "  {} <- {} {}", to.join(", "), frame.event, frame.payload)
-                            .unwrap();
+                        let said = format!("  {} <- {} {}", to.join(", "), frame.event, frame.text());
+                        writeln!(transcript, "{}", said.trim_end()).unwrap();
                     }
                     Effect::Ack(payload) if wants_answer => {
                         let payload = payload.as_deref().map_or("", RawValue::get);
-                        writeln!(transcript, "  answer {payload}").unwrap();
+                        writeln!(transcript, "{}", format!("  answer {payload}").trim_end()).unwrap();
+                        wants_answer = false;
                     }
                     Effect::Disconnect(who, close) => {
                         writeln!(transcript, "  {who} let go: {close:?}").unwrap();

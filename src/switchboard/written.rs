@@ -37,11 +37,12 @@ impl<'a> Written<'a> {
 
     /// The WebSocket frame: `42["event",payload]`, or the payload alone.
     pub fn bytes(&self, wire: Wire) -> &Bytes {
-        let payload = self.frame.payload.get();
+        let payload = self.frame.text();
         match wire {
             Wire::SocketIo => self.socketio.get_or_init(|| {
                 let name = serde_json::to_string(&self.frame.event).expect("a string is written as it is");
-                text_frame(&["42[", &name, ",", payload, "]"])
+                let comma = if payload.is_empty() { "" } else { "," };
+                text_frame(&["42[", &name, comma, payload, "]"])
             }),
             Wire::Plain => self.plain.get_or_init(|| text_frame(&[payload])),
         }
@@ -110,6 +111,7 @@ mod tests {
         let written = Written::new(&frame);
         assert_eq!(&written.bytes(Wire::SocketIo)[..], b"\x81\x1e42[\"play\",{\"currentTime\":1.5}]");
         assert_eq!(&written.bytes(Wire::Plain)[..], b"\x81\x13{\"currentTime\":1.5}");
+        assert_eq!(&Written::new(&Frame::bare("play")).bytes(Wire::SocketIo)[..], b"\x81\x0a42[\"play\"]");
         assert_eq!(&answer(17, None)[..], b"\x81\x0643\x31\x37[]");
         assert_eq!(&close_frame(Close::GoingAway)[..], b"\x88\x02\x03\xe9");
     }

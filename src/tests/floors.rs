@@ -15,7 +15,7 @@ const FLOORS: [&[&str]; 10] = [
     &["websocket"],
     &["socketio"],
     &["service"],
-    &["music"],
+    &["music", "watch"],
 ];
 
 /// Everything above the services.

@@ -1,0 +1,510 @@
+//! All watch rooms, and who sits where. Pure: time comes in with each event, frames go out as effects.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::chance::{Chance, SEED_BYTES};
+use super::names::{RoomId, RoomType};
+use super::passwords::{Passwords, TryLimit};
+use super::protocol::{Chat, ClientEvent, CreateRoom, JoinRoom, Refusal, Show, Unread};
+use super::room::{Departure, Fate, Founding, OwnerLeave, Patience, Room, Seat};
+use super::told::{ChatMessage, Failure, RoomView, ServerEvent, Success};
+use super::{Config, Control};
+use crate::effect::{Close, Effects, MemberId};
+use crate::secret::Secret;
+use crate::switchboard::{self, Allowance, Bucket, Census, Newcomer};
+use crate::time::Timestamp;
+
+/// The list of rooms is written anew at most this often, however many ask.
+const LIST_AGE: Duration = Duration::from_secs(1);
+
+/// Every room and every connected member.
+pub struct Hub {
+    rooms: HashMap<RoomId, Room>,
+    members: HashMap<MemberId, Member>,
+    key: Secret,
+    rules: Rules,
+    chance: Chance,
+    passwords: Passwords,
+    /// Public rooms as text, and since when they look like that.
+    list: Option<(Timestamp, Box<RawValue>)>,
+    sweep_at: Timestamp,
+    n_seated: usize,
+}
+
+/// What the rules go by.
+struct Rules {
+    control: Control,
+    owner_leave: OwnerLeave,
+    patience: Patience,
+    sweep_interval: Duration,
+    max_rooms: usize,
+    max_members_per_room: usize,
+    max_name_chars: usize,
+    max_description_chars: usize,
+    max_password_chars: usize,
+    max_user_name_chars: usize,
+    max_chat_chars: usize,
+    max_state_bytes: usize,
+    chats: Allowance,
+}
+
+/// A connected member, in a room or not.
+struct Member {
+    address: IpAddr,
+    room: Option<RoomId>,
+    /// The room whose screen it may share for the owner.
+    helps: Option<RoomId>,
+    chats: Bucket,
+}
+
+/// What HTTP tells of all rooms.
+pub struct Report {
+    /// Every room that somebody is in.
+    pub rooms: Vec<RoomReport>,
+    /// Members that sit in one.
+    pub n_seated: usize,
+}
+
+/// What HTTP tells of a room.
+#[derive(Debug, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoomReport {
+    id: RoomId,
+    name: String,
+    member_count: usize,
+    is_public: bool,
+    has_password: bool,
+    created_at: u64,
+}
+
+impl Hub {
+    /// No rooms yet; all that is random comes from `seed`.
+    pub fn new(config: &Config, key: Secret, seed: &[u8; SEED_BYTES], now: Timestamp) -> Self {
+        let limit = TryLimit { tries: config.wrong_passwords, window: config.wrong_password_window };
+        Self {
+            rooms: HashMap::new(),
+            members: HashMap::new(),
+            key,
+            rules: Rules {
+                control: config.control,
+                owner_leave: config.owner_leave,
+                patience: Patience {
+                    state: config.state_silence,
+                    owner: config.owner_silence,
+                    empty: config.empty_grace,
+                },
+                sweep_interval: config.sweep_interval,
+                max_rooms: config.max_rooms,
+                max_members_per_room: config.max_members_per_room,
+                max_name_chars: config.max_name_chars,
+                max_description_chars: config.max_description_chars,
+                max_password_chars: config.max_password_chars,
+                max_user_name_chars: config.max_user_name_chars,
+                max_chat_chars: config.max_chat_chars,
+                max_state_bytes: config.max_state_bytes,
+                chats: Allowance::new(config.chats_per_second, config.chat_burst),
+            },
+            chance: Chance::new(seed),
+            passwords: Passwords::new(seed, limit),
+            list: None,
+            sweep_at: now + config.sweep_interval,
+            n_seated: 0,
+        }
+    }
+
+    /// What HTTP tells of all rooms.
+    pub fn report(&self) -> Report {
+        let of = |room: &Room| {
+            let view = room.view();
+            RoomReport {
+                id: view.id,
+                name: view.name.to_owned(),
+                member_count: view.member_count,
+                is_public: view.is_public,
+                has_password: view.password.is_some(),
+                created_at: view.created_at,
+            }
+        };
+        let mut rooms: Vec<RoomReport> = self.rooms.values().map(of).collect();
+        rooms.sort_by_key(|room| (room.created_at, room.id));
+        Report { rooms, n_seated: self.n_seated }
+    }
+
+    /// Where a member sits.
+    pub fn room_of(&self, member: MemberId) -> Option<RoomId> {
+        self.members.get(&member)?.room
+    }
+
+    fn obey(&mut self, from: MemberId, event: ClientEvent, now: Timestamp) -> Effects {
+        match event {
+            ClientEvent::Create(given) => self.create(from, given, now),
+            ClientEvent::Join(given) => self.join(from, given, now),
+            ClientEvent::Leave => self.leave_own(from, Departure::Said, now),
+            ClientEvent::List => self.list(now),
+            ClientEvent::Show(show, state) => self.show(from, show, &state, now),
+            ClientEvent::Seek(position) => self.steer(from, |room| room.seek(from, position, now)),
+            ClientEvent::Resume => self.steer(from, |room| room.resume(from, now)),
+            ClientEvent::Pause => self.steer(from, |room| room.pause(from, now)),
+            ClientEvent::RegisterHelper { room, token } => self.register_helper(from, room, &token),
+            ClientEvent::StartSharing(state) => {
+                if state.get().len() > self.rules.max_state_bytes {
+                    return Effects::none();
+                }
+                self.in_shared_room(from, |room| room.start_sharing(from, state))
+            }
+            ClientEvent::StopSharing => self.in_shared_room(from, |room| room.stop_sharing(from)),
+            ClientEvent::ViewerReady => self.in_own_room(from, |room| room.viewer_ready(from)),
+            ClientEvent::Signal { event, to, body } => {
+                self.in_shared_room(from, |room| room.signal(from, event, to, &body))
+            }
+            ClientEvent::AudioChunk { audio, sample_rate } => {
+                self.in_own_room(from, |room| room.audio_chunk(from, &audio, &sample_rate))
+            }
+            ClientEvent::Chat(chat) => self.chat(from, chat, now),
+            ClientEvent::ClearState => self.clear_state(from),
+            ClientEvent::Heartbeat => {
+                let mut effects = Effects::none();
+                effects.tell(from, ServerEvent::HeartbeatPong { timestamp: now.as_millis() }.frame());
+                effects
+            }
+            ClientEvent::ChatHistory => self.tell_chats(from),
+            ClientEvent::Transfer { to } => self.transfer(from, to, now),
+        }
+    }
+
+    fn create(&mut self, from: MemberId, given: CreateRoom, now: Timestamp) -> Effects {
+        let rules = &self.rules;
+        let password = given.password.filter(|password| !password.is_empty());
+        let fits = is_short(&given.name, rules.max_name_chars)
+            && is_short(&given.description, rules.max_description_chars)
+            && is_short(password.as_deref().unwrap_or_default(), rules.max_password_chars)
+            && is_short(&given.user_name, rules.max_user_name_chars);
+        if !fits {
+            return refuse(Refusal::CreateFailed);
+        }
+        if self.rooms.len() >= rules.max_rooms {
+            return refuse(Refusal::TooManyRooms);
+        }
+        let mut effects = self.leave_own(from, Departure::Said, now);
+        let Some(seat) = self.seat(from, given.user_name, now) else { return effects };
+        let id = self.free_id();
+        let founding = Founding {
+            id,
+            name: given.name,
+            description: given.description,
+            code: password.as_deref().map(|password| self.passwords.encode(id, password)),
+            is_public: given.is_public,
+            room_type: given.room_type,
+            token: self.chance.owner_token(),
+        };
+        let room = Room::open(founding, seat, now);
+        let view = RoomView { password: password.as_deref(), ..room.owners_view() };
+        effects.answer(&Success::created(view));
+        self.rooms.insert(id, room);
+        self.take_seat(from, id);
+        effects
+    }
+
+    fn join(&mut self, from: MemberId, given: JoinRoom, now: Timestamp) -> Effects {
+        if !is_short(&given.user_name, self.rules.max_user_name_chars) {
+            return refuse(Refusal::JoinFailed);
+        }
+        let Some(address) = self.members.get(&from).map(|member| member.address) else {
+            return Effects::none();
+        };
+        let id = RoomId::read(&given.room_id);
+        let Some((id, room)) = id.and_then(|id| Some((id, self.rooms.get(&id)?))) else {
+            return refuse(Refusal::NoSuchRoom);
+        };
+        let is_owner = given.owner_token.is_some_and(|token| room.is_token(&token));
+        if !is_owner {
+            if room.n_members() == 0 {
+                return refuse(Refusal::NoSuchRoom);
+            }
+            let guess = given.password.as_deref().unwrap_or_default();
+            if let Some(code) = room.code()
+                && !room.has(from)
+                && !self.passwords.is_right(id, code, guess, address, now)
+            {
+                return refuse(Refusal::WrongPassword);
+            }
+            if !room.has(from) && room.n_members() >= self.rules.max_members_per_room {
+                return refuse(Refusal::RoomFull);
+            }
+        }
+        let mut effects = Effects::none();
+        if self.room_of(from) != Some(id) {
+            effects = self.leave_own(from, Departure::Said, now);
+        }
+        let Some(seat) = self.seat(from, given.user_name, now) else { return effects };
+        let Some(room) = self.rooms.get_mut(&id) else { return refuse(Refusal::NoSuchRoom) };
+        let before = room.members();
+        let told = if is_owner { room.welcome_owner(seat, now) } else { room.join(seat, now) };
+        let view = if room.is_owner(from) { room.owners_view() } else { room.view() };
+        effects.answer(&Success::joined(view, room.member_views()));
+        effects.append(told);
+        let gone = before.into_iter().filter(|member| !room.has(*member)).collect::<Vec<_>>();
+        for member in gone {
+            self.give_up_seat(member);
+        }
+        self.take_seat(from, id);
+        effects
+    }
+
+    fn list(&mut self, now: Timestamp) -> Effects {
+        let fresh = self.list.take().filter(|(at, _)| now.since(*at) < LIST_AGE);
+        let (at, text) = fresh.unwrap_or_else(|| {
+            let mut rooms: Vec<RoomView<'_>> =
+                self.rooms.values().filter(|room| room.is_listed()).map(Room::view).collect();
+            rooms.sort_by_key(|room| (room.created_at, room.id));
+            (now, to_raw_value(&rooms).expect("a view has string keys"))
+        });
+        let mut effects = Effects::none();
+        effects.answer(&text);
+        self.list = Some((at, text));
+        effects
+    }
+
+    fn show(&mut self, from: MemberId, show: Show, state: &RawValue, now: Timestamp) -> Effects {
+        if state.get().len() > self.rules.max_state_bytes {
+            return Effects::none();
+        }
+        let is_music = !matches!(show, Show::PlayUpdate | Show::PlayChange | Show::LiveChange);
+        self.in_own_room(from, |room| {
+            if is_music && room.room_type() != RoomType::Music {
+                return Effects::none();
+            }
+            room.show(from, show, state, now)
+        })
+    }
+
+    /// Does what any member may, unless the owner alone has the controls.
+    fn steer(&mut self, from: MemberId, act: impl FnOnce(&mut Room) -> Effects) -> Effects {
+        let control = self.rules.control;
+        self.in_own_room(from, |room| match control {
+            Control::Owner if !room.is_owner(from) => Effects::none(),
+            Control::Owner | Control::Any => act(room),
+        })
+    }
+
+    fn register_helper(&mut self, from: MemberId, id: RoomId, token: &str) -> Effects {
+        let Some(room) = self.rooms.get_mut(&id) else { return refuse(Refusal::NoSuchRoom) };
+        if !room.is_token(token) {
+            return refuse(Refusal::NotTheOwner);
+        }
+        room.set_helper(from);
+        let former = self.members.get_mut(&from).and_then(|member| member.helps.replace(id));
+        let mut effects = Effects::none();
+        if let Some(other) = former.filter(|former| *former != id) {
+            effects = self.stop_helping(from, other);
+        }
+        effects.answer(&Success::plain());
+        effects
+    }
+
+    fn chat(&mut self, from: MemberId, chat: Chat, now: Timestamp) -> Effects {
+        let Some(member) = self.members.get(&from) else { return Effects::none() };
+        let Some(room) = member.room.and_then(|id| self.rooms.get_mut(&id)) else { return Effects::none() };
+        if chat.content.is_empty() || !is_short(&chat.content, self.rules.max_chat_chars) {
+            return Effects::none();
+        }
+        if !member.chats.take(self.rules.chats, now) {
+            let mut effects = Effects::none();
+            effects.refused("too_many_chats");
+            return effects;
+        }
+        let Some(name) = room.name_of(from) else { return Effects::none() };
+        let message = ChatMessage {
+            id: format!("{}-{}", now.as_millis(), self.chance.chat_suffix()),
+            user_id: from,
+            user_name: name.to_owned(),
+            content: chat.content,
+            kind: chat.kind,
+            timestamp: now.as_millis(),
+        };
+        room.chat(message)
+    }
+
+    fn tell_chats(&self, from: MemberId) -> Effects {
+        let mut effects = Effects::none();
+        match self.room_of(from).and_then(|id| self.rooms.get(&id)) {
+            Some(room) => effects.answer(room.chats()),
+            None => effects.answer(&[(); 0]),
+        }
+        effects
+    }
+
+    fn clear_state(&mut self, from: MemberId) -> Effects {
+        let Some(id) = self.room_of(from) else { return refuse(Refusal::NotInARoom) };
+        let Some(room) = self.rooms.get_mut(&id) else { return refuse(Refusal::RoomGone) };
+        if !room.is_owner(from) {
+            return refuse(Refusal::NotOwner);
+        }
+        let mut effects = room.clear_state(from);
+        effects.answer(&Success::plain());
+        effects
+    }
+
+    fn transfer(&mut self, from: MemberId, to: MemberId, now: Timestamp) -> Effects {
+        let Some(id) = self.room_of(from) else { return refuse(Refusal::NotInARoom) };
+        let Some(room) = self.rooms.get_mut(&id) else { return refuse(Refusal::RoomGone) };
+        if !room.is_owner(from) {
+            return refuse(Refusal::NotOwner);
+        }
+        if !room.has(to) {
+            return refuse(Refusal::NoSuchMember);
+        }
+        let mut effects = room.transfer(to, self.chance.owner_token(), now);
+        effects.answer(&Success::plain());
+        effects
+    }
+
+    fn in_own_room(&mut self, from: MemberId, act: impl FnOnce(&mut Room) -> Effects) -> Effects {
+        let room = self.room_of(from).and_then(|id| self.rooms.get_mut(&id));
+        room.map_or_else(Effects::none, act)
+    }
+
+    /// Does something in the member's room, or in the one whose screen it may share.
+    fn in_shared_room(&mut self, from: MemberId, act: impl FnOnce(&mut Room) -> Effects) -> Effects {
+        let Some(member) = self.members.get(&from) else { return Effects::none() };
+        let helped = member.helps.filter(|id| self.rooms.get(id).is_some_and(|room| room.is_helper(from)));
+        let room = helped.or(member.room).and_then(|id| self.rooms.get_mut(&id));
+        room.map_or_else(Effects::none, act)
+    }
+
+    fn seat(&self, id: MemberId, name: String, now: Timestamp) -> Option<Seat> {
+        self.members.contains_key(&id).then_some(Seat { id, name, heard_at: now })
+    }
+
+    fn take_seat(&mut self, member: MemberId, room: RoomId) {
+        let Some(member) = self.members.get_mut(&member) else { return };
+        if member.room.replace(room).is_none() {
+            self.n_seated += 1;
+        }
+    }
+
+    fn give_up_seat(&mut self, member: MemberId) -> Option<RoomId> {
+        let room = self.members.get_mut(&member)?.room.take()?;
+        self.n_seated -= 1;
+        Some(room)
+    }
+
+    fn leave_own(&mut self, member: MemberId, departure: Departure, now: Timestamp) -> Effects {
+        let Some(id) = self.give_up_seat(member) else { return Effects::none() };
+        let Some(room) = self.rooms.get_mut(&id) else { return Effects::none() };
+        let (effects, fate) = room.leave(member, departure, self.rules.owner_leave, now);
+        self.decide(id, fate);
+        effects
+    }
+
+    /// Lets a room go whose time has come, and everybody in it.
+    fn decide(&mut self, id: RoomId, fate: Fate) {
+        if fate == Fate::Stays {
+            return;
+        }
+        let members = self.rooms.remove(&id).map(|room| room.members()).unwrap_or_default();
+        for member in members {
+            self.give_up_seat(member);
+        }
+    }
+
+    fn stop_helping(&mut self, member: MemberId, id: RoomId) -> Effects {
+        match self.rooms.get_mut(&id) {
+            Some(room) if room.is_helper(member) => room.drop_helper(),
+            Some(_) | None => Effects::none(),
+        }
+    }
+
+    fn free_id(&mut self) -> RoomId {
+        loop {
+            let id = self.chance.room_id();
+            if !self.rooms.contains_key(&id) {
+                return id;
+            }
+        }
+    }
+}
+
+impl switchboard::Hub for Hub {
+    fn connect(&mut self, member: MemberId, newcomer: Newcomer, _: Timestamp) -> Effects {
+        let mut effects = Effects::none();
+        if !newcomer.token.is_some_and(|token| self.key.is(&token)) {
+            // The client stops its attempts when it is told first and disconnected then.
+            effects.tell(member, ServerEvent::Unauthorized.frame());
+            effects.disconnect(member, Close::Done);
+            effects.refused(Refusal::Unauthorized.code());
+            return effects;
+        }
+        let occupant =
+            Member { address: newcomer.address, room: None, helps: None, chats: Bucket::default() };
+        self.members.insert(member, occupant);
+        effects
+    }
+
+    fn handle(&mut self, from: MemberId, event: &str, payload: Option<&RawValue>, now: Timestamp) -> Effects {
+        let Some(member) = self.members.get(&from) else { return Effects::none() };
+        if let Some(room) = member.room.and_then(|id| self.rooms.get_mut(&id)) {
+            room.heard(from, now);
+        }
+        let mut effects = match ClientEvent::read(event, payload) {
+            Ok(event) => self.obey(from, event, now),
+            Err(Unread::Malformed(Some(refusal))) => refuse(refusal),
+            Err(Unread::Malformed(None) | Unread::Unknown) => Effects::none(),
+        };
+        // Whoever asked for an answer gets one; the first one counts.
+        effects.ack();
+        effects
+    }
+
+    fn leave(&mut self, member: MemberId, now: Timestamp) -> Effects {
+        let mut effects = self.leave_own(member, Departure::CutOff, now);
+        let helped = self.members.remove(&member).and_then(|member| member.helps);
+        if let Some(id) = helped {
+            effects.append(self.stop_helping(member, id));
+        }
+        effects
+    }
+
+    fn next_timeout(&self) -> Option<Timestamp> {
+        Some(self.sweep_at)
+    }
+
+    fn handle_timeout(&mut self, now: Timestamp) -> Effects {
+        let mut effects = Effects::none();
+        if now < self.sweep_at {
+            return effects;
+        }
+        self.sweep_at = now + self.rules.sweep_interval;
+        self.passwords.forget(now);
+        let mut fates = Vec::new();
+        for room in self.rooms.values_mut() {
+            let (told, fate) = room.sweep(self.rules.patience, now);
+            effects.append(told);
+            fates.push((room.id(), fate));
+        }
+        for (id, fate) in fates {
+            self.decide(id, fate);
+        }
+        effects
+    }
+
+    fn census(&self) -> Census {
+        Census { n_rooms: self.rooms.len(), n_seated: self.n_seated }
+    }
+}
+
+fn refuse(refusal: Refusal) -> Effects {
+    let mut effects = Effects::none();
+    effects.answer(&Failure::from(refusal));
+    effects.refused(refusal.code());
+    effects
+}
+
+fn is_short(text: &str, max_chars: usize) -> bool {
+    // Most texts are short in bytes already.
+    text.len() <= max_chars || text.chars().count() <= max_chars
+}

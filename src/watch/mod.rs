@@ -1,0 +1,159 @@
+//! `roomhub watch`: watch parties, for the MoonTVPlus client with an external watch-room server.
+//!
+//! Socket.IO on `/socket.io/`, with the server's key in the handshake. A room's owner puts a video, a live
+//! channel, a song or its own screen on; everybody steers, talks and chats. Who comes back with its token owns its
+//! room again. `GET /stats` counts, with the key.
+
+mod chance;
+mod hub;
+mod names;
+mod on_screen;
+mod passwords;
+mod protocol;
+mod room;
+mod server;
+#[cfg(test)]
+mod tests;
+mod told;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Alias, Findings};
+use crate::http::origin::AllowedOrigins;
+use crate::secret::Secret;
+use crate::time::human;
+
+pub use room::OwnerLeave;
+pub use server::start;
+
+/// The names that the original server reads from its environment.
+pub const ALIASES: [Alias; 3] = [
+    Alias { variable: "PORT", key: "watch.port", unit: "" },
+    Alias { variable: "AUTH_KEY", key: "watch.auth_key", unit: "" },
+    Alias { variable: "ALLOWED_ORIGINS", key: "watch.allowed_origins", unit: "" },
+];
+
+/// Who may seek, pause and resume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Control {
+    /// Any member.
+    Any,
+    /// The owner alone.
+    Owner,
+}
+
+/// `[watch]`: the watch parties.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The address to listen on.
+    pub host: String,
+    /// The port to listen on.
+    pub port: u16,
+    /// The key that clients bring; without one, the service does not start.
+    pub auth_key: Secret,
+    /// A file that holds the key, in place of `auth_key`.
+    pub auth_key_file: String,
+    /// Origins whose pages may connect; `*` is any.
+    pub allowed_origins: Vec<String>,
+    /// Who may seek, pause and resume.
+    pub control: Control,
+    /// What becomes of a room whose owner says that it leaves.
+    pub owner_leave: OwnerLeave,
+    /// Rooms at a time.
+    pub max_rooms: usize,
+    /// Members of one room.
+    pub max_members_per_room: usize,
+    /// How often rooms are looked at for the three times below.
+    #[serde(with = "human")]
+    pub sweep_interval: Duration,
+    /// What is on the screen goes after this long without a word of the owner's.
+    #[serde(with = "human")]
+    pub state_silence: Duration,
+    /// The room goes after this long without a word of the owner's.
+    #[serde(with = "human")]
+    pub owner_silence: Duration,
+    /// A room that everybody was cut off from waits this long for its owner.
+    #[serde(with = "human")]
+    pub empty_grace: Duration,
+    /// Characters of a room's name.
+    pub max_name_chars: usize,
+    /// Characters of a room's description.
+    pub max_description_chars: usize,
+    /// Characters of a password.
+    pub max_password_chars: usize,
+    /// Characters of a member's name.
+    pub max_user_name_chars: usize,
+    /// Characters of a chat message.
+    pub max_chat_chars: usize,
+    /// Bytes of what is on the screen.
+    pub max_state_bytes: usize,
+    /// Chat messages a second of one member on average; more are dropped.
+    pub chats_per_second: u32,
+    /// Chat messages of one member at once.
+    pub chat_burst: u32,
+    /// Wrong passwords of one address at one room, within `wrong_password_window`.
+    pub wrong_passwords: u32,
+    /// After this time, whoever was wrong may try again.
+    #[serde(with = "human")]
+    pub wrong_password_window: Duration,
+    /// How often a client is asked whether it is still there.
+    #[serde(with = "human")]
+    pub ping_interval: Duration,
+    /// How long it may take to answer.
+    #[serde(with = "human")]
+    pub ping_timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            host: "0.0.0.0".into(),
+            port: 3001,
+            auth_key: Secret::default(),
+            auth_key_file: String::new(),
+            allowed_origins: vec!["*".into()],
+            control: Control::Any,
+            owner_leave: OwnerLeave::Disband,
+            max_rooms: 10_000,
+            max_members_per_room: 500,
+            sweep_interval: Duration::from_secs(10),
+            state_silence: Duration::from_secs(30),
+            owner_silence: Duration::from_mins(5),
+            empty_grace: Duration::from_secs(30),
+            max_name_chars: 50,
+            max_description_chars: 200,
+            max_password_chars: 20,
+            max_user_name_chars: 50,
+            max_chat_chars: 2000,
+            max_state_bytes: 64 * 1024,
+            chats_per_second: 5,
+            chat_burst: 20,
+            wrong_passwords: 10,
+            wrong_password_window: Duration::from_mins(10),
+            ping_interval: Duration::from_secs(25),
+            ping_timeout: Duration::from_mins(1),
+        }
+    }
+}
+
+impl Config {
+    /// Checks what the types do not.
+    pub fn validate(&self, findings: &mut Findings) {
+        findings.at_least_one("watch.max_rooms", self.max_rooms);
+        findings.at_least_one("watch.max_members_per_room", self.max_members_per_room);
+        findings.at_least_one("watch.chats_per_second", self.chats_per_second as usize);
+        findings.at_least_one("watch.chat_burst", self.chat_burst as usize);
+        findings.at_least_one("watch.wrong_passwords", self.wrong_passwords as usize);
+        findings.not_zero("watch.sweep_interval", self.sweep_interval);
+        findings.not_zero("watch.ping_interval", self.ping_interval);
+        findings.not_zero("watch.ping_timeout", self.ping_timeout);
+        if self.auth_key.is_set() && !self.auth_key_file.is_empty() {
+            findings.add("watch.auth_key_file", "either auth_key or auth_key_file is expected");
+        }
+        AllowedOrigins::validate("watch.allowed_origins", &self.allowed_origins, findings);
+    }
+}

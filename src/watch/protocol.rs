@@ -1,0 +1,310 @@
+//! What clients say, and the words in which they are refused.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::names::{RoomId, RoomType};
+use crate::effect::MemberId;
+
+/// An event of a client.
+#[derive(Debug)]
+pub enum ClientEvent {
+    Create(CreateRoom),
+    Join(JoinRoom),
+    Leave,
+    List,
+    /// Sets what is on the screen.
+    Show(Show, Box<RawValue>),
+    Seek(f64),
+    Resume,
+    Pause,
+    RegisterHelper {
+        room: RoomId,
+        token: String,
+    },
+    StartSharing(Box<RawValue>),
+    StopSharing,
+    ViewerReady,
+    Signal {
+        event: Signal,
+        to: MemberId,
+        body: Box<RawValue>,
+    },
+    AudioChunk {
+        audio: Box<RawValue>,
+        sample_rate: Box<RawValue>,
+    },
+    Chat(Chat),
+    ClearState,
+    Heartbeat,
+    ChatHistory,
+    Transfer {
+        to: MemberId,
+    },
+}
+
+/// `room:create`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateRoom {
+    pub name: String,
+    #[serde(default)]
+    pub description: String,
+    #[serde(default)]
+    pub password: Option<String>,
+    #[serde(default)]
+    pub is_public: bool,
+    pub user_name: String,
+    #[serde(default)]
+    pub room_type: RoomType,
+}
+
+/// `room:join`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JoinRoom {
+    pub room_id: String,
+    #[serde(default)]
+    pub password: Option<String>,
+    pub user_name: String,
+    #[serde(default)]
+    pub owner_token: Option<String>,
+}
+
+/// `chat:message`.
+#[derive(Debug, Deserialize)]
+pub struct Chat {
+    pub content: String,
+    #[serde(rename = "type")]
+    pub kind: ChatKind,
+}
+
+/// What a chat message holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChatKind {
+    Text,
+    Emoji,
+}
+
+/// The events by which an owner sets what is on the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Show {
+    PlayUpdate,
+    PlayChange,
+    LiveChange,
+    MusicChange,
+    MusicUpdate,
+    MusicQueue,
+    MusicPlay,
+    MusicPause,
+    MusicSeek,
+}
+
+impl Show {
+    const ALL: [(Self, &'static str); 9] = [
+        (Self::PlayUpdate, "play:update"),
+        (Self::PlayChange, "play:change"),
+        (Self::LiveChange, "live:change"),
+        (Self::MusicChange, "music:change"),
+        (Self::MusicUpdate, "music:update"),
+        (Self::MusicQueue, "music:queue"),
+        (Self::MusicPlay, "music:play"),
+        (Self::MusicPause, "music:pause"),
+        (Self::MusicSeek, "music:seek"),
+    ];
+
+    /// Its name on the wire.
+    pub fn name(self) -> &'static str {
+        Self::ALL.into_iter().find(|(show, _)| *show == self).map_or("", |(_, name)| name)
+    }
+}
+
+/// The events that pass between two members alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signal {
+    /// Its name on the wire.
+    pub name: &'static str,
+    /// The key of what it carries.
+    pub key: &'static str,
+}
+
+const SIGNALS: [Signal; 6] = [
+    Signal { name: "screen:offer", key: "offer" },
+    Signal { name: "screen:answer", key: "answer" },
+    Signal { name: "screen:ice", key: "candidate" },
+    Signal { name: "voice:offer", key: "offer" },
+    Signal { name: "voice:answer", key: "answer" },
+    Signal { name: "voice:ice", key: "candidate" },
+];
+
+/// An event that could not be read, and what its sender is answered if it asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unread {
+    /// Nobody knows it.
+    Unknown,
+    /// Its data are not what they must be.
+    Malformed(Option<Refusal>),
+}
+
+impl ClientEvent {
+    /// Reads an event with its first argument.
+    pub fn read(event: &str, payload: Option<&RawValue>) -> Result<Self, Unread> {
+        let refused = |refusal| Unread::Malformed(Some(refusal));
+        let silent = Unread::Malformed(None);
+        let text = payload.map_or("", RawValue::get);
+        Ok(match event {
+            "room:create" => Self::Create(object(text).ok_or(refused(Refusal::CreateFailed))?),
+            "room:join" => Self::Join(object(text).ok_or(refused(Refusal::JoinFailed))?),
+            "room:leave" => Self::Leave,
+            "room:list" => Self::List,
+            "play:seek" => Self::Seek(parse(text).ok_or(silent)?),
+            "play:play" => Self::Resume,
+            "play:pause" => Self::Pause,
+            "screen:helper-register" => {
+                let given: Helper = object(text).ok_or(refused(Refusal::HelperFailed))?;
+                let room = RoomId::read(&given.room_id).ok_or(refused(Refusal::NoSuchRoom))?;
+                Self::RegisterHelper { room, token: given.owner_token }
+            }
+            "screen:start" => Self::StartSharing(raw_object(payload).ok_or(silent)?),
+            "screen:stop" => Self::StopSharing,
+            "screen:viewer-ready" => Self::ViewerReady,
+            "voice:audio-chunk" => {
+                let chunk: Chunk = object(text).ok_or(silent)?;
+                if !chunk.audio_data.get().starts_with('[') {
+                    return Err(silent);
+                }
+                Self::AudioChunk { audio: chunk.audio_data, sample_rate: chunk.sample_rate }
+            }
+            "chat:message" => Self::Chat(object(text).ok_or(silent)?),
+            "chat:history" => Self::ChatHistory,
+            "state:clear" => Self::ClearState,
+            "heartbeat" => Self::Heartbeat,
+            "room:transfer" => {
+                let given: Target = object(text).ok_or(refused(Refusal::NoSuchMember))?;
+                let to = MemberId::new(&given.target_user_id).ok_or(refused(Refusal::NoSuchMember))?;
+                Self::Transfer { to }
+            }
+            _ => {
+                if let Some((show, _)) = Show::ALL.into_iter().find(|(_, name)| *name == event) {
+                    return Ok(Self::Show(show, raw_object(payload).ok_or(silent)?));
+                }
+                let signal =
+                    SIGNALS.into_iter().find(|signal| signal.name == event).ok_or(Unread::Unknown)?;
+                let given: SignalBody = object(text).ok_or(silent)?;
+                let to = MemberId::new(&given.target_user_id).ok_or(silent)?;
+                let body = match signal.key {
+                    "offer" => given.offer,
+                    "answer" => given.answer,
+                    _ => given.candidate,
+                };
+                Self::Signal { event: signal, to, body: body.ok_or(silent)? }
+            }
+        })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Helper {
+    room_id: String,
+    owner_token: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Target {
+    target_user_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SignalBody {
+    target_user_id: String,
+    offer: Option<Box<RawValue>>,
+    answer: Option<Box<RawValue>>,
+    candidate: Option<Box<RawValue>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Chunk {
+    audio_data: Box<RawValue>,
+    #[serde(default = "usual_sample_rate")]
+    sample_rate: Box<RawValue>,
+}
+
+/// What a chunk is taken to have if it does not say.
+fn usual_sample_rate() -> Box<RawValue> {
+    RawValue::from_string("16000".into()).expect("a number is JSON")
+}
+
+fn parse<T: DeserializeOwned>(text: &str) -> Option<T> {
+    serde_json::from_str(text).ok()
+}
+
+/// Reads an object; a struct's fields in an array are none.
+fn object<T: DeserializeOwned>(text: &str) -> Option<T> {
+    if text.starts_with('{') { parse(text) } else { None }
+}
+
+fn raw_object(payload: Option<&RawValue>) -> Option<Box<RawValue>> {
+    payload.filter(|payload| payload.get().starts_with('{')).map(ToOwned::to_owned)
+}
+
+/// Why a request is refused, as its sender is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    CreateFailed,
+    JoinFailed,
+    NoSuchRoom,
+    WrongPassword,
+    NotTheOwner,
+    HelperFailed,
+    NotInARoom,
+    NotOwner,
+    RoomGone,
+    NoSuchMember,
+    TooManyRooms,
+    RoomFull,
+    Unauthorized,
+}
+
+impl Refusal {
+    /// What the client shows.
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::CreateFailed | Self::TooManyRooms => "创建房间失败",
+            Self::JoinFailed | Self::RoomFull => "加入房间失败",
+            Self::NoSuchRoom => "房间不存在",
+            Self::WrongPassword => "密码错误",
+            Self::NotTheOwner => "房主身份验证失败",
+            Self::HelperFailed => "注册共享控制窗口失败",
+            Self::NotInARoom => "Not in a room",
+            Self::NotOwner => "Not owner",
+            Self::RoomGone => "Room not found",
+            Self::NoSuchMember => "Member not found",
+            Self::Unauthorized => "Unauthorized",
+        }
+    }
+
+    /// Its name in the metrics.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::CreateFailed => "create_failed",
+            Self::JoinFailed => "join_failed",
+            Self::NoSuchRoom => "no_such_room",
+            Self::WrongPassword => "wrong_password",
+            Self::NotTheOwner => "wrong_owner_token",
+            Self::HelperFailed => "helper_failed",
+            Self::NotInARoom => "not_in_a_room",
+            Self::NotOwner => "not_owner",
+            Self::RoomGone => "room_gone",
+            Self::NoSuchMember => "no_such_member",
+            Self::TooManyRooms => "too_many_rooms",
+            Self::RoomFull => "room_full",
+            Self::Unauthorized => "unauthorized",
+        }
+    }
+}

@@ -1,0 +1,471 @@
+//! One watch room: who sits in it, who owns it, what is on its screen, when it expires. No I/O, no clock.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::names::{OwnerToken, RoomId, RoomType};
+use super::on_screen::{OnScreen, Video};
+use super::passwords::Code;
+use super::protocol::{Show, Signal};
+use super::told::{ChatMessage, HIDDEN, MemberView, RoomView, ServerEvent};
+use crate::effect::{Effects, MemberId};
+use crate::time::Timestamp;
+
+/// Chat messages that a newcomer may ask for.
+pub const CHAT_HISTORY: usize = 100;
+
+/// A member in its seat.
+#[derive(Debug, Clone)]
+pub struct Seat {
+    /// Who sits there, by the id of its socket.
+    pub id: MemberId,
+    /// What it is called.
+    pub name: String,
+    /// When it last said anything.
+    pub heard_at: Timestamp,
+}
+
+/// How long a room bears the silence of its owner, and its own emptiness.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// What is on the screen goes after this long without the owner.
+    pub state: Duration,
+    /// The room goes after this long without the owner.
+    pub owner: Duration,
+    /// A room that everybody was cut off from waits this long for its owner.
+    pub empty: Duration,
+}
+
+/// Whether a room stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It does.
+    Stays,
+    /// It is gone.
+    Gone,
+}
+
+/// How somebody leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Departure {
+    /// It said so.
+    Said,
+    /// Its connection broke.
+    CutOff,
+}
+
+/// What becomes of a room whose owner says that it leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OwnerLeave {
+    /// It is disbanded.
+    Disband,
+    /// It waits for its owner, as after a cut connection.
+    Keep,
+}
+
+/// What a room is made with.
+pub struct Founding {
+    pub id: RoomId,
+    pub name: String,
+    pub description: String,
+    pub code: Option<Code>,
+    pub is_public: bool,
+    pub room_type: RoomType,
+    pub token: OwnerToken,
+}
+
+/// A room.
+pub struct Room {
+    founding: Founding,
+    owner: MemberId,
+    owner_name: String,
+    owner_heard_at: Timestamp,
+    created_at: Timestamp,
+    /// In the order of joining.
+    seats: Vec<Seat>,
+    /// The socket that may share the screen in the owner's place.
+    helper: Option<MemberId>,
+    on_screen: OnScreen,
+    chats: VecDeque<ChatMessage>,
+    /// Since when nobody is there.
+    empty_since: Option<Timestamp>,
+}
+
+impl Room {
+    /// A room with its owner in it.
+    pub fn open(founding: Founding, owner: Seat, now: Timestamp) -> Self {
+        Self {
+            founding,
+            owner: owner.id,
+            owner_name: owner.name.clone(),
+            owner_heard_at: now,
+            created_at: now,
+            seats: vec![owner],
+            helper: None,
+            on_screen: OnScreen::Nothing,
+            chats: VecDeque::new(),
+            empty_since: None,
+        }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> RoomId {
+        self.founding.id
+    }
+
+    /// What members do together.
+    pub fn room_type(&self) -> RoomType {
+        self.founding.room_type
+    }
+
+    /// How its password is kept, if it has one.
+    pub fn code(&self) -> Option<&Code> {
+        self.founding.code.as_ref()
+    }
+
+    /// Whether those words are its owner's token.
+    pub fn is_token(&self, guess: &str) -> bool {
+        self.founding.token.is(guess)
+    }
+
+    /// Whether a member owns it.
+    pub fn is_owner(&self, member: MemberId) -> bool {
+        self.owner == member
+    }
+
+    /// Whether a socket may share its screen for the owner.
+    pub fn is_helper(&self, member: MemberId) -> bool {
+        self.helper == Some(member)
+    }
+
+    /// Whether a member sits in it.
+    pub fn has(&self, member: MemberId) -> bool {
+        self.seat(member).is_some()
+    }
+
+    /// How many sit in it.
+    pub fn n_members(&self) -> usize {
+        self.seats.len()
+    }
+
+    /// Everybody in it, in the order of joining.
+    pub fn members(&self) -> Vec<MemberId> {
+        self.seats.iter().map(|seat| seat.id).collect()
+    }
+
+    /// Whether it shows in the list: public, and somebody is there.
+    pub fn is_listed(&self) -> bool {
+        self.founding.is_public && !self.seats.is_empty()
+    }
+
+    /// The room as somebody else than its owner sees it.
+    pub fn view(&self) -> RoomView<'_> {
+        RoomView {
+            id: self.founding.id,
+            name: &self.founding.name,
+            description: &self.founding.description,
+            password: self.founding.code.as_ref().map(|_| HIDDEN),
+            is_public: self.founding.is_public,
+            room_type: self.founding.room_type,
+            owner_id: self.owner,
+            owner_name: &self.owner_name,
+            owner_token: None,
+            member_count: self.seats.len(),
+            current_state: self.on_screen.state(),
+            created_at: self.created_at.as_millis(),
+            last_owner_heartbeat: self.owner_heard_at.as_millis(),
+        }
+    }
+
+    /// The room as its owner sees it.
+    pub fn owners_view(&self) -> RoomView<'_> {
+        RoomView { owner_token: Some(self.founding.token.expose()), ..self.view() }
+    }
+
+    /// Its members as everybody sees them.
+    pub fn member_views(&self) -> Vec<MemberView<'_>> {
+        self.seats.iter().map(|seat| self.member_view(seat)).collect()
+    }
+
+    /// The chat so far, as far as it is kept.
+    pub fn chats(&self) -> &VecDeque<ChatMessage> {
+        &self.chats
+    }
+
+    /// Notes that a member said something; of the owner, it is a sign of life.
+    pub fn heard(&mut self, member: MemberId, now: Timestamp) {
+        if self.owner == member {
+            self.owner_heard_at = now;
+        }
+        if let Some(seat) = self.seats.iter_mut().find(|seat| seat.id == member) {
+            seat.heard_at = now;
+        }
+    }
+
+    /// Takes somebody in.
+    pub fn join(&mut self, newcomer: Seat, now: Timestamp) -> Effects {
+        let mut effects = Effects::none();
+        self.empty_since = None;
+        let id = newcomer.id;
+        if let Some(seat) = self.seats.iter_mut().find(|seat| seat.id == id) {
+            *seat = newcomer;
+        } else {
+            let view = self.member_view(&newcomer);
+            effects.tell_all(self.members(), ServerEvent::MemberJoined(view).frame());
+            self.seats.push(newcomer);
+        }
+        // The deployed client would else never learn the position of a room that stands still.
+        if let OnScreen::Video(video) = &self.on_screen {
+            effects.tell(id, ServerEvent::Show(Show::PlayUpdate, &video.state_at(now)).frame());
+        }
+        effects
+    }
+
+    /// Takes its owner in, who comes back with its token; the socket that it had before goes.
+    pub fn welcome_owner(&mut self, owner: Seat, now: Timestamp) -> Effects {
+        let mut effects = Effects::none();
+        let former = self.owner;
+        self.owner = owner.id;
+        self.owner_name.clone_from(&owner.name);
+        self.owner_heard_at = now;
+        if former != owner.id && self.has(former) {
+            self.seats.retain(|seat| seat.id != former);
+            effects.tell_all(self.members(), ServerEvent::MemberLeft(former).frame());
+        }
+        effects.append(self.join(owner, now));
+        effects
+    }
+
+    /// Lets a member go.
+    pub fn leave(
+        &mut self,
+        member: MemberId,
+        departure: Departure,
+        owner_leave: OwnerLeave,
+        now: Timestamp,
+    ) -> (Effects, Fate) {
+        let mut effects = Effects::none();
+        if !self.has(member) {
+            return (effects, Fate::Stays);
+        }
+        self.seats.retain(|seat| seat.id != member);
+        if departure == Departure::Said && self.owner == member && owner_leave == OwnerLeave::Disband {
+            let deleted = ServerEvent::RoomDeleted { reason: Some("owner_left") };
+            effects.tell_all(self.members(), deleted.frame());
+            return (effects, Fate::Gone);
+        }
+        effects.tell_all(self.members(), ServerEvent::MemberLeft(member).frame());
+        if self.seats.is_empty() {
+            if departure == Departure::Said {
+                return (effects, Fate::Gone);
+            }
+            self.empty_since = Some(now);
+        }
+        (effects, Fate::Stays)
+    }
+
+    /// Looks at the clock: a silent owner loses the screen, and then the room.
+    pub fn sweep(&mut self, patience: Patience, now: Timestamp) -> (Effects, Fate) {
+        let mut effects = Effects::none();
+        let silence = now.since(self.owner_heard_at);
+        if self.empty_since.is_some_and(|since| now.since(since) >= patience.empty) {
+            return (effects, Fate::Gone);
+        }
+        if silence >= patience.owner {
+            effects.tell_all(self.members(), ServerEvent::RoomDeleted { reason: None }.frame());
+            return (effects, Fate::Gone);
+        }
+        if silence >= patience.state {
+            match self.on_screen {
+                OnScreen::Nothing | OnScreen::Share { .. } => {}
+                OnScreen::Video(_) | OnScreen::Live(_) | OnScreen::Music(_) => {
+                    self.on_screen = OnScreen::Nothing;
+                    effects.tell_all(self.members(), ServerEvent::StateCleared.frame());
+                }
+            }
+        }
+        (effects, Fate::Stays)
+    }
+
+    /// Sets what is on the screen; ignored unless `from` is the owner.
+    ///
+    /// Wire: `["play:update", {…}]`; others get the same.
+    pub fn show(&mut self, from: MemberId, show: Show, state: &RawValue, now: Timestamp) -> Effects {
+        if self.owner != from {
+            return Effects::none();
+        }
+        self.on_screen = match show {
+            Show::PlayUpdate | Show::PlayChange => OnScreen::Video(Video::new(state, now)),
+            Show::LiveChange => OnScreen::Live(state.to_owned()),
+            Show::MusicPlay => OnScreen::music(state, Some(true)),
+            Show::MusicPause => OnScreen::music(state, Some(false)),
+            Show::MusicChange | Show::MusicUpdate | Show::MusicQueue | Show::MusicSeek => {
+                OnScreen::music(state, None)
+            }
+        };
+        self.tell_others(from, &ServerEvent::Show(show, state))
+    }
+
+    /// Moves the video; `position` is in seconds.
+    pub fn seek(&mut self, from: MemberId, position: f64, now: Timestamp) -> Effects {
+        if let OnScreen::Video(video) = &mut self.on_screen {
+            video.seek(position, now);
+        }
+        self.tell_others(from, &ServerEvent::Seek(position))
+    }
+
+    /// Lets the video go on.
+    pub fn resume(&mut self, from: MemberId, now: Timestamp) -> Effects {
+        if let OnScreen::Video(video) = &mut self.on_screen {
+            video.set_playing(true, now);
+        }
+        self.tell_others(from, &ServerEvent::Resume)
+    }
+
+    /// Halts the video.
+    pub fn pause(&mut self, from: MemberId, now: Timestamp) -> Effects {
+        if let OnScreen::Video(video) = &mut self.on_screen {
+            video.set_playing(false, now);
+        }
+        self.tell_others(from, &ServerEvent::Pause)
+    }
+
+    /// Lets a socket share the screen for the owner, in place of whoever did before.
+    pub fn set_helper(&mut self, helper: MemberId) {
+        self.helper = Some(helper);
+    }
+
+    /// The helper is gone; what it shared goes with it.
+    pub fn drop_helper(&mut self) -> Effects {
+        let helper = self.helper.take();
+        let mut effects = Effects::none();
+        if let OnScreen::Share { by, .. } = self.on_screen
+            && helper == Some(by)
+        {
+            self.on_screen = OnScreen::Nothing;
+            effects.tell_all(self.members(), ServerEvent::SharingStopped.frame());
+        }
+        effects
+    }
+
+    /// Starts a screen share; ignored unless `from` is the owner or its helper. Everybody is told, `from` too.
+    pub fn start_sharing(&mut self, from: MemberId, state: Box<RawValue>) -> Effects {
+        if !self.may_share(from) {
+            return Effects::none();
+        }
+        let effects = self.tell_all_and(from, &ServerEvent::SharingStarted(&state));
+        self.on_screen = OnScreen::Share { state, by: from };
+        effects
+    }
+
+    /// Ends a screen share, as [`Self::start_sharing`] starts it.
+    pub fn stop_sharing(&mut self, from: MemberId) -> Effects {
+        if !self.may_share(from) {
+            return Effects::none();
+        }
+        self.on_screen = OnScreen::Nothing;
+        self.tell_all_and(from, &ServerEvent::SharingStopped)
+    }
+
+    /// Tells whoever shares the screen that a member is ready to see it.
+    pub fn viewer_ready(&self, from: MemberId) -> Effects {
+        let mut effects = Effects::none();
+        let is_shared = matches!(self.on_screen, OnScreen::Share { .. });
+        if is_shared && self.owner != from && self.has(from) {
+            let sharer = self.helper.unwrap_or(self.owner);
+            effects.tell(sharer, ServerEvent::ViewerReady { from }.frame());
+        }
+        effects
+    }
+
+    /// Passes a word of WebRTC's on to one other of the room.
+    pub fn signal(&self, from: MemberId, event: Signal, to: MemberId, body: &RawValue) -> Effects {
+        let mut effects = Effects::none();
+        if self.has(to) || self.is_helper(to) {
+            effects.tell(to, ServerEvent::Signal { event, from, body }.frame());
+        }
+        effects
+    }
+
+    /// Passes a piece of a voice on.
+    pub fn audio_chunk(&self, from: MemberId, audio: &RawValue, sample_rate: &RawValue) -> Effects {
+        self.tell_others(from, &ServerEvent::AudioChunk { from, audio, sample_rate })
+    }
+
+    /// Says something to everybody, and keeps it for newcomers.
+    pub fn chat(&mut self, message: ChatMessage) -> Effects {
+        let mut effects = Effects::none();
+        effects.tell_all(self.members(), ServerEvent::Chat(&message).frame());
+        if self.chats.len() == CHAT_HISTORY {
+            self.chats.pop_front();
+        }
+        self.chats.push_back(message);
+        effects
+    }
+
+    /// Takes away what is on the screen; the others are told.
+    pub fn clear_state(&mut self, from: MemberId) -> Effects {
+        self.on_screen = OnScreen::Nothing;
+        self.tell_others(from, &ServerEvent::StateCleared)
+    }
+
+    /// Hands the room over; the new owner alone learns its token.
+    pub fn transfer(&mut self, to: MemberId, token: OwnerToken, now: Timestamp) -> Effects {
+        let mut effects = Effects::none();
+        let Some(name) = self.seat(to).map(|seat| seat.name.clone()) else { return effects };
+        self.founding.token = token;
+        self.owner = to;
+        self.owner_name.clone_from(&name);
+        self.owner_heard_at = now;
+        let others = self.members().into_iter().filter(|member| *member != to).collect();
+        let public = ServerEvent::OwnerChanged { owner: to, name: &name, token: None };
+        effects.tell_all(others, public.frame());
+        let token = Some(self.founding.token.expose());
+        effects.tell(to, ServerEvent::OwnerChanged { owner: to, name: &name, token }.frame());
+        effects
+    }
+
+    /// What a member is called.
+    pub fn name_of(&self, member: MemberId) -> Option<&str> {
+        self.seat(member).map(|seat| seat.name.as_str())
+    }
+
+    fn may_share(&self, from: MemberId) -> bool {
+        self.owner == from || self.is_helper(from)
+    }
+
+    fn seat(&self, member: MemberId) -> Option<&Seat> {
+        self.seats.iter().find(|seat| seat.id == member)
+    }
+
+    fn member_view<'a>(&self, seat: &'a Seat) -> MemberView<'a> {
+        MemberView {
+            id: seat.id,
+            name: &seat.name,
+            is_owner: seat.id == self.owner,
+            last_heartbeat: seat.heard_at.as_millis(),
+        }
+    }
+
+    fn tell_others(&self, from: MemberId, event: &ServerEvent<'_>) -> Effects {
+        let mut effects = Effects::none();
+        let others = self.members().into_iter().filter(|member| *member != from).collect();
+        effects.tell_all(others, event.frame());
+        effects
+    }
+
+    /// Tells the whole room, and `from` also if it is no member.
+    fn tell_all_and(&self, from: MemberId, event: &ServerEvent<'_>) -> Effects {
+        let mut effects = Effects::none();
+        let mut all = self.members();
+        if !all.contains(&from) {
+            all.push(from);
+        }
+        effects.tell_all(all, event.frame());
+        effects
+    }
+}
