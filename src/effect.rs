@@ -96,6 +96,16 @@ impl Frame {
     }
 }
 
+/// Whether a frame may be lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// It reaches every member that stays connected.
+    Sure,
+    /// It is worth something at once or not at all, like a piece of a voice: behind everything else, and dropped
+    /// once too much waits.
+    Fleeting,
+}
+
 /// One thing to be done.
 #[derive(Debug, Clone)]
 pub enum Effect {
@@ -105,6 +115,8 @@ pub enum Effect {
         to: Vec<MemberId>,
         /// What they get.
         frame: Frame,
+        /// Whether each of them must get it.
+        delivery: Delivery,
     },
     /// Answer the event that is being handled, if its sender asked for an answer.
     Ack(Option<Box<RawValue>>),
@@ -157,7 +169,14 @@ impl Effects {
     /// Sends `frame` to all of `to`; to nobody, it is no effect.
     pub fn tell_all(&mut self, to: Vec<MemberId>, frame: Frame) {
         if !to.is_empty() {
-            self.0.push(Effect::Emit { to, frame });
+            self.0.push(Effect::Emit { to, frame, delivery: Delivery::Sure });
+        }
+    }
+
+    /// Sends `frame` to those of `to` who can take it at once, or very soon.
+    pub fn tell_fleeting(&mut self, to: Vec<MemberId>, frame: Frame) {
+        if !to.is_empty() {
+            self.0.push(Effect::Emit { to, frame, delivery: Delivery::Fleeting });
         }
     }
 

@@ -93,12 +93,25 @@ struct WayOut {
 struct Outbox {
     /// Whole messages, but for the part of the first that is out already.
     messages: VecDeque<Bytes>,
+    /// Whole messages that go out when no others wait, and are dropped when too many do.
+    fleeting: VecDeque<Bytes>,
+    fleeting_bytes: usize,
     /// Whether the first may be out in part.
     first_is_under_way: bool,
     /// Whether the last of all messages has been sent.
     is_finished: bool,
     /// Whether the owner is in the middle of a buffer.
     owner_is_writing: bool,
+}
+
+impl Outbox {
+    /// Makes the oldest message that might have been dropped the next to go out.
+    fn promote(&mut self) {
+        if let Some(message) = self.fleeting.pop_front() {
+            self.fleeting_bytes -= message.len();
+            self.messages.push_back(message);
+        }
+    }
 }
 
 impl Connection {
@@ -138,23 +151,64 @@ impl Connection {
         if outbox.is_finished {
             return;
         }
-        let mut n_out = 0;
-        if let Some(socket) = &self.way_out.plain
-            && outbox.messages.is_empty()
-            && !outbox.owner_is_writing
-        {
-            // What fails for good fails again where errors are handled: in the connection's own task.
-            n_out = socket.try_write(message).unwrap_or(0);
-        }
+        let n_out = self.try_send(&outbox, message);
         if n_out == message.len() {
             return;
         }
+        self.keep_rest(&mut outbox, message, n_out);
+        drop(outbox);
+        self.reader.wake();
+    }
+
+    /// Sends a message that may be dropped: behind all others, and while more than `max_bytes` of such messages
+    /// wait, the oldest go.
+    ///
+    /// Returns how many were dropped.
+    pub fn send_fleeting(&self, message: &Bytes, max_bytes: usize) -> usize {
+        let mut outbox = self.way_out.outbox.lock();
+        if outbox.is_finished {
+            return 0;
+        }
+        let n_out = if outbox.fleeting.is_empty() { self.try_send(&outbox, message) } else { 0 };
+        if n_out == message.len() {
+            return 0;
+        }
+        let mut n_dropped = 0;
+        if n_out > 0 {
+            self.keep_rest(&mut outbox, message, n_out);
+        } else {
+            self.way_out.queued_bytes.fetch_add(message.len(), Ordering::Relaxed);
+            outbox.fleeting_bytes += message.len();
+            outbox.fleeting.push_back(message.clone());
+            while outbox.fleeting_bytes > max_bytes
+                && let Some(oldest) = outbox.fleeting.pop_front()
+            {
+                outbox.fleeting_bytes -= oldest.len();
+                self.way_out.queued_bytes.fetch_sub(oldest.len(), Ordering::Relaxed);
+                n_dropped += 1;
+            }
+        }
+        drop(outbox);
+        self.reader.wake();
+        n_dropped
+    }
+
+    /// Hands as much of a message to the kernel as it takes at once, if nothing is before it.
+    fn try_send(&self, outbox: &Outbox, message: &Bytes) -> usize {
+        match &self.way_out.plain {
+            // What fails for good fails again where errors are handled: in the connection's own task.
+            Some(socket) if outbox.messages.is_empty() && !outbox.owner_is_writing => {
+                socket.try_write(message).unwrap_or(0)
+            }
+            Some(_) | None => 0,
+        }
+    }
+
+    fn keep_rest(&self, outbox: &mut Outbox, message: &Bytes, n_out: usize) {
         let rest = message.slice(n_out..);
         outbox.first_is_under_way |= n_out > 0;
         self.way_out.queued_bytes.fetch_add(rest.len(), Ordering::Relaxed);
         outbox.messages.push_back(rest);
-        drop(outbox);
-        self.reader.wake();
     }
 
     /// Sends a last message: nothing that is sent later goes out.
@@ -170,7 +224,9 @@ impl Connection {
             return false;
         }
         let n_kept = usize::from(outbox.first_is_under_way);
-        let dropped: usize = outbox.messages.drain(n_kept..).map(|message| message.len()).sum();
+        let Outbox { messages, fleeting, .. } = &mut *outbox;
+        let dropped = messages.drain(n_kept..).chain(fleeting.drain(..)).map(|message| message.len()).sum();
+        outbox.fleeting_bytes = 0;
         self.way_out.queued_bytes.fetch_sub(dropped, Ordering::Relaxed);
         drop(outbox);
         self.finish(message);
@@ -276,6 +332,9 @@ impl Guarded {
     fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.connection.queued_bytes() > 0 {
             let mut outbox = self.connection.way_out.outbox.lock();
+            if outbox.messages.is_empty() {
+                outbox.promote();
+            }
             // The owner's buffer goes first, or it would be cut in two.
             let next = if outbox.owner_is_writing { None } else { outbox.messages.front().cloned() };
             outbox.first_is_under_way |= next.is_some();
@@ -321,7 +380,7 @@ impl Guarded {
         let outcome = self.transport.poll_write_vectored(&self.connection, cx, parts);
         if let Poll::Ready(Ok(n)) = outcome {
             outbox.owner_is_writing = n < offered;
-            if !outbox.owner_is_writing && !outbox.messages.is_empty() {
+            if !outbox.owner_is_writing && self.connection.queued_bytes() > 0 {
                 self.connection.reader.wake();
             }
         }

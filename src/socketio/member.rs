@@ -14,7 +14,8 @@ use crate::effect::Close;
 use crate::http::guard::{Connection, Cut};
 use crate::switchboard::{Client, Wire, Written, answer};
 
-/// An event, or an acknowledgement, that says nothing.
+/// An event, or an acknowledgement, that says nothing. The library takes a list for the list of arguments, so a
+/// single argument stands in one too.
 const NO_ARGUMENTS: [(); 0] = [];
 
 /// A connected socket and the session that it runs over.
@@ -45,7 +46,7 @@ impl Client for Member {
         self.session.queue(written.bytes(Wire::SocketIo).len());
         let event = &written.frame.event;
         self.judge(match &written.frame.payload {
-            Some(payload) => self.socket.emit(event, payload),
+            Some(payload) => self.socket.emit(event, &[payload]),
             None => self.socket.emit(event, &NO_ARGUMENTS),
         });
     }
@@ -55,7 +56,7 @@ impl Client for Member {
         let Ok(sender) =
             AckSender::from_message_parts(&self.socket, &mut Value::Str("".into(), None), &Some(id));
         let outcome = match payload {
-            Some(payload) => sender.send(payload),
+            Some(payload) => sender.send(&[payload]),
             None => sender.send(&NO_ARGUMENTS),
         };
         self.judge(outcome);

@@ -17,7 +17,7 @@ use super::inbox::{Arrival, Arrivals, Questions, inbox};
 use super::line::Exchange;
 use super::written::{self, Written};
 use super::{Config, Hub};
-use crate::effect::{Close, Effect, Effects, Frame, MemberId};
+use crate::effect::{Close, Delivery, Effect, Effects, Frame, MemberId};
 use crate::http::guard::{Connection, Cut};
 use crate::runtime::{Clock, Context};
 
@@ -58,7 +58,7 @@ impl<H: Hub> Switchboard<H> {
             exchange: Exchange::new(service, config, inbox, context.clock),
             arrivals,
             farewells: Vec::new(),
-            members: Members::new(service, config.max_queued_bytes, context.clock),
+            members: Members::new(service, config, context.clock),
         }
     }
 
@@ -119,8 +119,10 @@ struct Members {
     service: &'static str,
     clock: Clock,
     max_queued_bytes: usize,
+    max_fleeting_bytes: usize,
     seats: HashMap<MemberId, Seat, RandomState>,
     events_out: metrics::Counter,
+    too_late: metrics::Counter,
     emit_latency: metrics::Histogram,
     n_connected: metrics::Gauge,
     n_rooms: metrics::Gauge,
@@ -163,6 +165,20 @@ impl Seat {
         }
     }
 
+    /// Sends a frame that may be dropped; says how many were.
+    fn send_fleeting(&self, written: &Written<'_>, max_fleeting_bytes: usize) -> usize {
+        let message = written.bytes(self.wire);
+        match self.direct() {
+            Some(connection) => connection.send_fleeting(message, max_fleeting_bytes),
+            // A queue that was handed over cannot be thinned out.
+            None if self.client.waiting_bytes() + message.len() > max_fleeting_bytes => 1,
+            None => {
+                self.client.queue(written);
+                0
+            }
+        }
+    }
+
     fn answer(&self, id: i64, payload: Option<&RawValue>) {
         match self.direct() {
             Some(connection) => connection.send(&written::answer(id, payload)),
@@ -172,13 +188,15 @@ impl Seat {
 }
 
 impl Members {
-    fn new(service: &'static str, max_queued_bytes: usize, clock: Clock) -> Self {
+    fn new(service: &'static str, config: &Config, clock: Clock) -> Self {
         Self {
             service,
             clock,
-            max_queued_bytes,
+            max_queued_bytes: config.max_queued_bytes,
+            max_fleeting_bytes: config.max_fleeting_bytes,
             seats: HashMap::default(),
             events_out: metrics::counter!("roomhub_events_out_total", "service" => service),
+            too_late: metrics::counter!("roomhub_fleeting_dropped_total", "service" => service),
             emit_latency: metrics::histogram!("roomhub_emit_latency_seconds", "service" => service),
             n_connected: metrics::gauge!("roomhub_members", "service" => service),
             n_rooms: metrics::gauge!("roomhub_rooms", "service" => service),
@@ -229,7 +247,7 @@ impl Members {
     fn perform(&self, effects: Effects, mut asker: Option<(MemberId, i64)>) {
         for effect in effects {
             match effect {
-                Effect::Emit { to, frame } => self.emit(&to, &frame),
+                Effect::Emit { to, frame, delivery } => self.emit(&to, &frame, delivery),
                 Effect::Ack(payload) => {
                     if let Some((member, id)) = asker.take()
                         && let Some(seat) = self.seats.get(&member)
@@ -254,7 +272,7 @@ impl Members {
     ///
     /// What is known of members lies scattered in memory: looking at several before sending to the first lets the
     /// processor fetch it all at once, where a system call in between would make it wait for each.
-    fn emit(&self, to: &[MemberId], frame: &Frame) {
+    fn emit(&self, to: &[MemberId], frame: &Frame, delivery: Delivery) {
         let written = Written::new(frame);
         let mut ready = Vec::with_capacity(to.len().min(LOOKAHEAD));
         for some in to.chunks(LOOKAHEAD) {
@@ -262,7 +280,13 @@ impl Members {
             ready.extend(seats.filter(|seat| seat.direct().is_none_or(Connection::is_open)));
             self.events_out.increment(ready.len() as u64);
             for seat in ready.drain(..) {
-                seat.send(&written, self.max_queued_bytes);
+                match delivery {
+                    Delivery::Sure => seat.send(&written, self.max_queued_bytes),
+                    Delivery::Fleeting => {
+                        let n_dropped = seat.send_fleeting(&written, self.max_fleeting_bytes);
+                        self.too_late.increment(n_dropped as u64);
+                    }
+                }
             }
         }
     }

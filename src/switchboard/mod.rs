@@ -82,6 +82,8 @@ pub struct Config {
     pub max_payload_bytes: usize,
     /// Bytes that may wait for one member; more and it is cut, to come back and start anew.
     pub max_queued_bytes: usize,
+    /// Bytes of voices that may wait for one member; over it the oldest are dropped.
+    pub max_fleeting_bytes: usize,
     /// Events of all members that may wait for the rules; one more and its sender is cut.
     pub max_inbox_events: usize,
     /// Bytes of events that may wait for the rules, with the same end.
@@ -97,6 +99,7 @@ impl Default for Config {
         Self {
             max_payload_bytes: 1_000_000,
             max_queued_bytes: 4 * 1024 * 1024,
+            max_fleeting_bytes: 512 * 1024,
             max_inbox_events: 65_536,
             max_inbox_bytes: 64 * 1024 * 1024,
             events_per_second: 1_000,

@@ -8,34 +8,39 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone, Copy)]
 pub struct Allowance {
     /// Between two events on average.
-    interval_micros: u64,
+    interval_nanos: u64,
     /// How far events may run ahead of that.
-    burst_micros: u64,
+    burst_nanos: u64,
 }
 
 impl Allowance {
     /// So many events a second on average, so many at once.
     pub fn new(per_second: u32, burst: u32) -> Self {
-        let interval_micros = (1_000_000 / u64::from(per_second.max(1))).max(1);
-        Self { interval_micros, burst_micros: interval_micros * u64::from(burst.max(1)) }
+        let interval_nanos = (1_000_000_000 / u64::from(per_second.max(1))).max(1);
+        Self { interval_nanos, burst_nanos: interval_nanos * u64::from(burst.max(1)) }
     }
 }
 
 /// What one member has sent: the moment at which its bucket is empty again.
 #[derive(Debug, Default)]
 pub struct Bucket {
-    empty_at_micros: AtomicU64,
+    empty_at_nanos: AtomicU64,
 }
 
 impl Bucket {
     /// Whether one more event keeps to the allowance; it counts only if it does.
     pub fn take(&self, allowance: Allowance, now: Timestamp) -> bool {
-        let now = now.as_micros();
+        self.take_many(1, allowance, now)
+    }
+
+    /// Whether so many more keep to the allowance; they count only if all of them do.
+    pub fn take_many(&self, n: u64, allowance: Allowance, now: Timestamp) -> bool {
+        let now = now.as_micros() * 1000;
         let fill = |empty_at: u64| {
-            let empty_at = empty_at.max(now) + allowance.interval_micros;
-            (empty_at - now <= allowance.burst_micros).then_some(empty_at)
+            let empty_at = empty_at.max(now).saturating_add(n.saturating_mul(allowance.interval_nanos));
+            (empty_at - now <= allowance.burst_nanos).then_some(empty_at)
         };
-        self.empty_at_micros.try_update(Ordering::Relaxed, Ordering::Relaxed, fill).is_ok()
+        self.empty_at_nanos.try_update(Ordering::Relaxed, Ordering::Relaxed, fill).is_ok()
     }
 }
 

@@ -38,7 +38,7 @@ impl<H: Hub> Stage<H> {
             let mut wants_answer = line.split(':').next().is_some_and(|start| start.ends_with(" asks"));
             for effect in self.act(line) {
                 match effect {
-                    Effect::Emit { to, frame } => {
+                    Effect::Emit { to, frame, .. } => {
                         let to: Vec<&str> = to.iter().map(MemberId::as_str).collect();
                         let said = format!("  {} <- {} {}", to.join(", "), frame.event, frame.text());
                         writeln!(transcript, "{}", said.trim_end()).unwrap();

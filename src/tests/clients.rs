@@ -28,6 +28,18 @@ fn the_deployed_players_library_in_both_versions() {
 }
 
 #[test]
+fn the_moontv_client_over_websocket_and_polling() {
+    let server = Server::of("watch", &[], &[("AUTH_KEY", "open sesame")]);
+    run_client("node", "moontv.mjs", &server, &["open sesame"]);
+}
+
+#[test]
+fn the_moontv_client_outlives_a_restart_of_its_server() {
+    let server = Server::of("watch", &[], &[("AUTH_KEY", "open sesame")]);
+    run_client("node", "moontv-restart.mjs", &server, &[env!("CARGO_BIN_EXE_roomhub")]);
+}
+
+#[test]
 fn python_socketio_in_the_snake_dialect() {
     run_client("/usr/bin/python3", "snake.py", &Server::start(), &[]);
 }

@@ -17,3 +17,4 @@ mod rude;
 mod sessions;
 mod slow;
 mod tls;
+mod watch;

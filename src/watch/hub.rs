@@ -50,6 +50,8 @@ struct Rules {
     max_chat_chars: usize,
     max_state_bytes: usize,
     chats: Allowance,
+    /// Bytes of voices in one room.
+    voices: Allowance,
 }
 
 /// A connected member, in a room or not.
@@ -107,6 +109,7 @@ impl Hub {
                 max_chat_chars: config.max_chat_chars,
                 max_state_bytes: config.max_state_bytes,
                 chats: Allowance::new(config.chats_per_second, config.chat_burst),
+                voices: Allowance::new(config.voice_bytes_per_second, config.voice_burst_bytes),
             },
             chance: Chance::new(seed),
             passwords: Passwords::new(seed, limit),
@@ -162,7 +165,8 @@ impl Hub {
                 self.in_shared_room(from, |room| room.signal(from, event, to, &body))
             }
             ClientEvent::AudioChunk { audio, sample_rate } => {
-                self.in_own_room(from, |room| room.audio_chunk(from, &audio, &sample_rate))
+                let limit = self.rules.voices;
+                self.in_own_room(from, |room| room.audio_chunk(from, &audio, &sample_rate, limit, now))
             }
             ClientEvent::Chat(chat) => self.chat(from, chat, now),
             ClientEvent::ClearState => self.clear_state(from),

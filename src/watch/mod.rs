@@ -95,6 +95,10 @@ pub struct Config {
     pub chats_per_second: u32,
     /// Chat messages of one member at once.
     pub chat_burst: u32,
+    /// Bytes of voices a second that one room may relay on average; more are dropped.
+    pub voice_bytes_per_second: u32,
+    /// Bytes of voices that one room may relay at once.
+    pub voice_burst_bytes: u32,
     /// Wrong passwords of one address at one room, within `wrong_password_window`.
     pub wrong_passwords: u32,
     /// After this time, whoever was wrong may try again.
@@ -132,6 +136,8 @@ impl Default for Config {
             max_state_bytes: 64 * 1024,
             chats_per_second: 5,
             chat_burst: 20,
+            voice_bytes_per_second: 4_000_000,
+            voice_burst_bytes: 4_000_000,
             wrong_passwords: 10,
             wrong_password_window: Duration::from_mins(10),
             ping_interval: Duration::from_secs(25),
@@ -147,6 +153,8 @@ impl Config {
         findings.at_least_one("watch.max_members_per_room", self.max_members_per_room);
         findings.at_least_one("watch.chats_per_second", self.chats_per_second as usize);
         findings.at_least_one("watch.chat_burst", self.chat_burst as usize);
+        findings.at_least_one("watch.voice_bytes_per_second", self.voice_bytes_per_second as usize);
+        findings.at_least_one("watch.voice_burst_bytes", self.voice_burst_bytes as usize);
         findings.at_least_one("watch.wrong_passwords", self.wrong_passwords as usize);
         findings.not_zero("watch.sweep_interval", self.sweep_interval);
         findings.not_zero("watch.ping_interval", self.ping_interval);

@@ -12,6 +12,7 @@ use super::passwords::Code;
 use super::protocol::{Show, Signal};
 use super::told::{ChatMessage, HIDDEN, MemberView, RoomView, ServerEvent};
 use crate::effect::{Effects, MemberId};
+use crate::switchboard::{Allowance, Bucket};
 use crate::time::Timestamp;
 
 /// Chat messages that a newcomer may ask for.
@@ -91,6 +92,8 @@ pub struct Room {
     helper: Option<MemberId>,
     on_screen: OnScreen,
     chats: VecDeque<ChatMessage>,
+    /// Bytes of voices lately.
+    voices: Bucket,
     /// Since when nobody is there.
     empty_since: Option<Timestamp>,
 }
@@ -108,6 +111,7 @@ impl Room {
             helper: None,
             on_screen: OnScreen::Nothing,
             chats: VecDeque::new(),
+            voices: Bucket::default(),
             empty_since: None,
         }
     }
@@ -391,9 +395,26 @@ impl Room {
         effects
     }
 
-    /// Passes a piece of a voice on.
-    pub fn audio_chunk(&self, from: MemberId, audio: &RawValue, sample_rate: &RawValue) -> Effects {
-        self.tell_others(from, &ServerEvent::AudioChunk { from, audio, sample_rate })
+    /// Passes a piece of a voice on, unless the room talks more than it may.
+    pub fn audio_chunk(
+        &mut self,
+        from: MemberId,
+        audio: &RawValue,
+        sample_rate: &RawValue,
+        limit: Allowance,
+        now: Timestamp,
+    ) -> Effects {
+        let mut effects = Effects::none();
+        if !self.has(from) {
+            return effects;
+        }
+        if !self.voices.take_many(audio.get().len() as u64, limit, now) {
+            effects.refused("too_many_voices");
+            return effects;
+        }
+        let others = self.members().into_iter().filter(|member| *member != from).collect();
+        effects.tell_fleeting(others, ServerEvent::AudioChunk { from, audio, sample_rate }.frame());
+        effects
     }
 
     /// Says something to everybody, and keeps it for newcomers.

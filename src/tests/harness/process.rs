@@ -24,7 +24,7 @@ pub fn run(args: &[&str], environment: &[(&str, &str)]) -> Output {
     roomhub(args).envs(environment.iter().copied()).output().unwrap()
 }
 
-/// A running `roomhub music`.
+/// A running service: `roomhub music`, if nothing else is said.
 pub struct Server {
     child: Child,
     /// Where it listens.
@@ -41,7 +41,12 @@ impl Server {
 
     /// Starts with more flags and variables.
     pub fn start_with(flags: &[&str], environment: &[(&str, &str)]) -> Self {
-        let mut args = vec!["music", "--host", "127.0.0.1", "--port", "0", "--log-format", "json"];
+        Self::of("music", flags, environment)
+    }
+
+    /// Starts a service of that name.
+    pub fn of(service: &str, flags: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut args = vec![service, "--host", "127.0.0.1", "--port", "0", "--log-format", "json"];
         args.extend(flags);
         let mut command = roomhub(&args);
         command.envs(environment.iter().copied());

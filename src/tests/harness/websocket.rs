@@ -45,11 +45,17 @@ impl Client {
 
     /// Connects, and has not yet heard anything.
     pub fn connect_silently(address: SocketAddr) -> Self {
-        let socket = open(address, "/socket.io/?EIO=4&transport=websocket", &[]).unwrap();
+        Self::connect_by(address, "", &[], "")
+    }
+
+    /// Connects with more in the query, the headers and the packet that joins the namespace.
+    pub fn connect_by(address: SocketAddr, query: &str, headers: &[(&str, &str)], auth: &str) -> Self {
+        let path = format!("/socket.io/?EIO=4&transport=websocket{query}");
+        let socket = open(address, &path, headers).unwrap();
         let mut client = Self { socket, heard: VecDeque::new(), id: String::new() };
         let opened = client.read_text().unwrap();
         assert!(opened.starts_with('0'), "{opened}");
-        client.send_raw("40");
+        client.send_raw(&format!("40{auth}"));
         let joined = client.read_text().unwrap();
         let answer: Value = serde_json::from_str(joined.strip_prefix("40").unwrap()).unwrap();
         answer["sid"].as_str().unwrap().clone_into(&mut client.id);
