@@ -124,6 +124,8 @@ pub enum Effect {
     Disconnect(MemberId, Close),
     /// Count a request that was refused, under its code.
     Refused(&'static str),
+    /// Do nothing of what follows, nor of anything later, before the write of that number is on disk.
+    AwaitWrite(u64),
 }
 
 /// Why the server lets a member go.
@@ -201,9 +203,28 @@ impl Effects {
         self.0.extend(later.0);
     }
 
+    /// What is to be done, in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Effect> {
+        self.0.iter()
+    }
+
+    /// Does all that follows once the write of that number is on disk.
+    pub fn await_write(&mut self, number: u64) {
+        self.0.push(Effect::AwaitWrite(number));
+    }
+
     /// Counts a refusal under its code.
     pub fn refused(&mut self, code: &'static str) {
         self.0.push(Effect::Refused(code));
+    }
+}
+
+impl<'a> IntoIterator for &'a Effects {
+    type Item = &'a Effect;
+    type IntoIter = std::slice::Iter<'a, Effect>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
     }
 }
 

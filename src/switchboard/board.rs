@@ -9,10 +9,12 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use futures_util::future::join_all;
 use serde_json::value::RawValue;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::client::{Client, Wire};
+use super::held::{Deed, Held};
 use super::inbox::{Arrival, Arrivals, Questions, inbox};
 use super::line::Exchange;
 use super::written::{self, Written};
@@ -44,6 +46,7 @@ pub struct Switchboard<H> {
     exchange: Arc<Exchange<H>>,
     arrivals: Arrivals<H>,
     farewells: Vec<Farewell>,
+    writes: Option<watch::Receiver<u64>>,
     members: Members,
 }
 
@@ -58,6 +61,7 @@ impl<H: Hub> Switchboard<H> {
             exchange: Exchange::new(service, config, inbox, context.clock),
             arrivals,
             farewells: Vec::new(),
+            writes: None,
             members: Members::new(service, config, context.clock),
         }
     }
@@ -70,6 +74,11 @@ impl<H: Hub> Switchboard<H> {
     /// Adds what is to be done when the process stops, before whoever is left is cut.
     pub fn on_stop(&mut self, farewell: impl Future<Output = ()> + Send + 'static) {
         self.farewells.push(Box::pin(farewell));
+    }
+
+    /// Follows a journal, by the number of its last write on disk: effects may wait for one.
+    pub fn follow(&mut self, writes: watch::Receiver<u64>) {
+        self.writes = Some(writes);
     }
 
     /// Starts the task that owns `hub`; gives the right to ask it.
@@ -88,6 +97,7 @@ impl<H: Hub> Switchboard<H> {
         let mut stopping = pin!(context.stopping());
         let mut timer = pin!(sleep_until(Instant::now()));
         let mut timer_is_for = None;
+        let mut held = Held::new(self.writes.take());
         loop {
             let due = hub.next_timeout();
             if let Some(moment) = due.filter(|_| due != timer_is_for) {
@@ -97,20 +107,34 @@ impl<H: Hub> Switchboard<H> {
             tokio::select! {
                 biased;
                 () = &mut stopping => break,
-                _ = self.arrivals.next(&mut batch, BATCH) => {
+                () = held.written(), if held.is_waiting() => {}
+                _ = self.arrivals.next(&mut batch, BATCH), if !held.is_full() => {
                     for arrival in batch.drain(..) {
-                        self.members.take(&mut hub, arrival);
+                        self.members.take(&mut hub, arrival, &mut held);
                     }
                 }
                 () = &mut timer, if due.is_some() => {
-                    let effects = hub.handle_timeout(clock.now());
-                    self.members.perform(effects, None);
+                    held.push(Deed::of(hub.handle_timeout(clock.now())));
                     timer_is_for = None;
                 }
             }
+            self.members.perform_due(&mut held);
             self.members.count(&hub);
         }
-        self.members.dismiss(self.farewells, context.shutdown_grace / FAREWELL).await;
+        held.push(Deed::of(hub.stop(clock.now())));
+        let patience = context.shutdown_grace / FAREWELL;
+        let members = &mut self.members;
+        let written = timeout(patience, async {
+            members.perform_due(&mut held);
+            while held.is_waiting() {
+                held.written().await;
+                members.perform_due(&mut held);
+            }
+        });
+        if written.await.is_err() {
+            warn!(service = self.service, "stopping before all that was to be written is on disk");
+        }
+        self.members.dismiss(self.farewells, patience).await;
     }
 }
 
@@ -204,17 +228,17 @@ impl Members {
         }
     }
 
-    fn take<H: Hub>(&mut self, hub: &mut H, arrival: Arrival<H>) {
+    fn take<H: Hub>(&mut self, hub: &mut H, arrival: Arrival<H>, held: &mut Held) {
         let now = self.clock.now();
-        match arrival {
+        let deed = match arrival {
             Arrival::Connected { member, line, client, newcomer } => {
                 debug!(service = self.service, %member, address = %newcomer.address, "member connected");
+                let mut effects = Effects::none();
                 if self.seats.insert(member, Seat::new(line, client)).is_some() {
-                    let effects = hub.leave(member, now);
-                    self.perform(effects, None);
+                    effects.append(hub.leave(member, now));
                 }
-                let effects = hub.connect(member, *newcomer, now);
-                self.perform(effects, None);
+                effects.append(hub.connect(member, *newcomer, now));
+                Deed::of(effects)
             }
             Arrival::Event { member, line, incoming, at } => {
                 if !self.is_current(member, line) {
@@ -224,18 +248,30 @@ impl Members {
                     Some(event) => hub.handle(member, &event.name, event.payload, now),
                     None => Effects::none(),
                 };
-                self.perform(effects, incoming.ack.map(|id| (member, id)));
-                self.emit_latency.record(self.clock.now().since(at).as_secs_f64());
+                Deed { effects, asker: incoming.ack.map(|id| (member, id)), arrived_at: Some(at) }
             }
             Arrival::Disconnected { member, line } => {
-                if self.is_current(member, line) {
-                    debug!(service = self.service, %member, "member disconnected");
-                    self.seats.remove(&member);
-                    let effects = hub.leave(member, now);
-                    self.perform(effects, None);
+                if !self.is_current(member, line) {
+                    return;
                 }
+                debug!(service = self.service, %member, "member disconnected");
+                self.seats.remove(&member);
+                Deed::of(hub.leave(member, now))
             }
-            Arrival::Question(question) => question(hub, now),
+            Arrival::Question(question) => return question(hub, now),
+            Arrival::Order(order) => Deed::of(order(hub, now)),
+        };
+        held.push(deed);
+        self.perform_due(held);
+    }
+
+    /// Performs all that need not wait for a write.
+    fn perform_due(&mut self, held: &mut Held) {
+        while let Some(deed) = held.next() {
+            self.perform(deed.effects, deed.asker);
+            if let Some(at) = deed.arrived_at {
+                self.emit_latency.record(self.clock.now().since(at).as_secs_f64());
+            }
         }
     }
 
@@ -260,6 +296,7 @@ impl Members {
                         seat.client.close(close);
                     }
                 }
+                Effect::AwaitWrite(_) => {}
                 Effect::Refused(code) => {
                     metrics::counter!("roomhub_refusals_total", "service" => self.service, "code" => code)
                         .increment(1);

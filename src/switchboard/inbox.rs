@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::client::Client;
 use super::incoming::Incoming;
 use super::{Config, Newcomer};
-use crate::effect::MemberId;
+use crate::effect::{Effects, MemberId};
 use crate::time::Timestamp;
 
 /// One thing that reached the hub.
@@ -24,10 +24,15 @@ pub enum Arrival<H> {
     Disconnected { member: MemberId, line: u64 },
     /// Somebody outside asks about the rooms.
     Question(Question<H>),
+    /// Somebody outside has something done.
+    Order(Order<H>),
 }
 
 /// A question: it is run where the hub is.
 pub type Question<H> = Box<dyn FnOnce(&H, Timestamp) + Send>;
+
+/// An order: it is run where the hub is, and its effects are performed like those of an event.
+pub type Order<H> = Box<dyn FnOnce(&mut H, Timestamp) -> Effects + Send>;
 
 /// The end that members write to.
 pub struct Inbox<H> {
@@ -93,6 +98,11 @@ impl<H> Inbox<H> {
         let _ = self.sender.send(arrival);
     }
 
+    /// The right to have things done.
+    pub fn orders(&self) -> Orders<H> {
+        Orders(self.sender.clone())
+    }
+
     /// The right to ask, without the right to act.
     pub fn questions(&self) -> Questions<H> {
         Questions(self.sender.clone())
@@ -135,6 +145,36 @@ impl<H> Questions<H> {
             let _ = answer.send(question(hub, now));
         });
         self.0.send(Arrival::Question(question)).ok()?;
+        answered.await.ok()
+    }
+}
+
+/// Has things done from outside, like an HTTP handler that sends in somebody's name.
+pub struct Orders<H>(mpsc::UnboundedSender<Arrival<H>>);
+
+impl<H> Clone for Orders<H> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<H> Orders<H> {
+    /// Runs `order` where the hub is, in turn with the events; `None` when the hub has ended.
+    ///
+    /// The answer comes as soon as the rule has run; its effects may have to wait for a write.
+    pub async fn give<A, F>(&self, order: F) -> Option<A>
+    where
+        A: Send + 'static,
+        F: FnOnce(&mut H, Timestamp) -> (A, Effects) + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let order: Order<H> = Box::new(move |hub, now| {
+            let (outcome, effects) = order(hub, now);
+            // Whoever ordered it may have gone away.
+            let _ = answer.send(outcome);
+            effects
+        });
+        self.0.send(Arrival::Order(order)).ok()?;
         answered.await.ok()
     }
 }

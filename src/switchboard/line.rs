@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::client::Client;
-use super::inbox::{Arrival, Full, Inbox, Questions};
+use super::inbox::{Arrival, Full, Inbox, Orders, Questions};
 use super::incoming::Incoming;
 use super::rate::{Allowance, Bucket};
 use super::{Config, Newcomer};
@@ -55,6 +55,11 @@ impl<H> Exchange<H> {
             too_fast: dropped("too_fast"),
             overloaded: dropped("overloaded"),
         })
+    }
+
+    /// The right to have the hub do things.
+    pub fn orders(&self) -> Orders<H> {
+        self.inbox.orders()
     }
 
     /// The right to ask the hub, without the right to act.

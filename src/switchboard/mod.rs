@@ -7,6 +7,7 @@
 
 mod board;
 mod client;
+mod held;
 mod inbox;
 mod incoming;
 mod line;
@@ -26,7 +27,7 @@ use crate::time::Timestamp;
 
 pub use board::Switchboard;
 pub use client::{Client, Pings, Wire};
-pub use inbox::Questions;
+pub use inbox::{Orders, Questions};
 pub use incoming::Incoming;
 pub use line::{Exchange, Line, Received, random_name};
 pub use rate::{Allowance, Bucket};
@@ -54,6 +55,11 @@ pub trait Hub: Send + Sync + 'static {
 
     /// How much there is, for the metrics.
     fn census(&self) -> Census;
+
+    /// The process stops; what comes of it is done before the members are let go.
+    fn stop(&mut self, _now: Timestamp) -> Effects {
+        Effects::none()
+    }
 }
 
 /// Who connects, as far as the handshake tells.
