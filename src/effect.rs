@@ -124,6 +124,8 @@ pub enum Effect {
     Disconnect(MemberId, Close),
     /// Count a request that was refused, under its code.
     Refused(&'static str),
+    /// Write a line in the service's event log, if it keeps one.
+    Note(Box<RawValue>),
     /// Do nothing of what follows, nor of anything later, before the write of that number is on disk.
     AwaitWrite(u64),
 }
@@ -206,6 +208,12 @@ impl Effects {
     /// What is to be done, in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Effect> {
         self.0.iter()
+    }
+
+    /// Writes a line in the service's event log, if it keeps one.
+    pub fn note(&mut self, line: &impl Serialize) {
+        let line = to_raw_value(line).expect("notes have string keys and finite numbers");
+        self.0.push(Effect::Note(line));
     }
 
     /// Does all that follows once the write of that number is on disk.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use futures_util::future::join_all;
 use serde_json::value::RawValue;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, warn};
 
@@ -74,6 +74,11 @@ impl<H: Hub> Switchboard<H> {
     /// Adds what is to be done when the process stops, before whoever is left is cut.
     pub fn on_stop(&mut self, farewell: impl Future<Output = ()> + Send + 'static) {
         self.farewells.push(Box::pin(farewell));
+    }
+
+    /// Hands the notes of the rules to whoever writes them down; those that it cannot take are counted and lost.
+    pub fn keep_notes(&mut self, notes: mpsc::Sender<Box<RawValue>>) {
+        self.members.notes = Some(notes);
     }
 
     /// Follows a journal, by the number of its last write on disk: effects may wait for one.
@@ -144,6 +149,7 @@ struct Members {
     clock: Clock,
     max_queued_bytes: usize,
     max_fleeting_bytes: usize,
+    notes: Option<mpsc::Sender<Box<RawValue>>>,
     seats: HashMap<MemberId, Seat, RandomState>,
     events_out: metrics::Counter,
     too_late: metrics::Counter,
@@ -218,6 +224,7 @@ impl Members {
             clock,
             max_queued_bytes: config.max_queued_bytes,
             max_fleeting_bytes: config.max_fleeting_bytes,
+            notes: None,
             seats: HashMap::default(),
             events_out: metrics::counter!("roomhub_events_out_total", "service" => service),
             too_late: metrics::counter!("roomhub_fleeting_dropped_total", "service" => service),
@@ -297,6 +304,12 @@ impl Members {
                     }
                 }
                 Effect::AwaitWrite(_) => {}
+                Effect::Note(line) => {
+                    if self.notes.as_ref().is_some_and(|notes| notes.try_send(line).is_err()) {
+                        metrics::counter!("roomhub_notes_dropped_total", "service" => self.service)
+                            .increment(1);
+                    }
+                }
                 Effect::Refused(code) => {
                     metrics::counter!("roomhub_refusals_total", "service" => self.service, "code" => code)
                         .increment(1);

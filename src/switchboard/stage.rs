@@ -51,7 +51,7 @@ impl<H: Hub> Stage<H> {
                     Effect::Disconnect(who, close) => {
                         writeln!(transcript, "  {who} let go: {close:?}").unwrap();
                     }
-                    Effect::Ack(_) | Effect::Refused(_) | Effect::AwaitWrite(_) => {}
+                    Effect::Ack(_) | Effect::Refused(_) | Effect::Note(_) | Effect::AwaitWrite(_) => {}
                 }
             }
         }

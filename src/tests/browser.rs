@@ -7,3 +7,9 @@ use crate::harness::process::Server;
 fn two_windows_hear_the_same_second_whatever_their_clocks_and_latency() {
     run_client("node", "two-windows.mjs", &Server::start(), &["--limit", "50"]);
 }
+
+#[test]
+fn the_admin_page_shows_rooms_and_acts_on_them() {
+    let server = Server::of("watch", &[], &[("AUTH_KEY", "open sesame")]);
+    run_client("node", "admin.mjs", &server, &["open sesame"]);
+}

@@ -163,3 +163,90 @@ fn voices_never_hold_up_a_control_and_the_oldest_are_dropped() {
     let heard: Vec<u64> = before.into_iter().chain(after).collect();
     assert!(heard.is_sorted() && heard.len() < n_chunks as usize, "in order, the oldest dropped");
 }
+
+/// Calls the admin API with the key.
+fn admin(server: &Server, method: &str, path: &str, body: &Value) -> http::Response {
+    let bearer = format!("Bearer {KEY}");
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    http::request(server.address, method, &format!("/admin/api/{path}"), &headers, &body)
+}
+
+#[test]
+fn operators_see_everything_and_act_on_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("events.jsonl");
+    let variables = [("AUTH_KEY", KEY), ("ROOMHUB_WATCH__EVENT_LOG", log.to_str().unwrap())];
+    let server = Server::of("watch", &[], &variables);
+    let mut owner = member(&server);
+    let room = create(&mut owner, "Films");
+    let mut guest = member(&server);
+    join(&mut guest, &room, "Bob");
+    owner.expect("room:member-joined");
+    guest.emit("chat:message", &json!({"content": "a secret word", "type": "text"}));
+    owner.expect("chat:message");
+
+    let overview = admin(&server, "GET", "overview", &Value::Null).json();
+    assert_eq!(overview["rooms"][0]["id"], room.as_str());
+    assert_eq!(overview["rooms"][0]["members"][1]["name"], "Bob");
+    assert_eq!(overview["rooms"][0]["members"][1]["address"], "127.0.0.1");
+    assert_eq!(overview["sinceStart"]["chats"], 1);
+
+    let banner = format!("rooms/{room}/banner");
+    assert_eq!(admin(&server, "POST", &banner, &json!({"message": "Tea at five"})).status, 204);
+    assert_eq!(owner.expect("room:banner")["message"], "Tea at five");
+    assert_eq!(admin(&server, "POST", &banner, &json!({"message": ""})).status, 400);
+    assert_eq!(admin(&server, "POST", &banner, &json!([])).status, 400);
+    assert_eq!(admin(&server, "POST", "rooms/NOROOM/close", &Value::Null).status, 404);
+    assert_eq!(admin(&server, "POST", "members/nobody/kick", &Value::Null).status, 404);
+
+    let kicked = guest.id.clone();
+    assert_eq!(admin(&server, "POST", &format!("members/{kicked}/kick"), &Value::Null).status, 204);
+    assert_eq!(owner.expect("room:member-left"), kicked.as_str());
+    while guest.hear().is_some() {}
+
+    assert_eq!(admin(&server, "POST", &format!("rooms/{room}/close"), &Value::Null).status, 204);
+    assert_eq!(owner.expect("room:deleted")["reason"], "closed_by_admin");
+
+    let ban = json!({"address": "127.0.0.1", "seconds": 60});
+    assert_eq!(admin(&server, "POST", "bans", &ban).status, 204);
+    assert_eq!(admin(&server, "POST", "bans", &json!({"address": "nowhere", "seconds": 60})).status, 400);
+    assert_eq!(admin(&server, "POST", "bans", &json!({"address": "10.0.0.1", "seconds": 0})).status, 400);
+    while owner.hear().is_some() {}
+    let mut banned = member(&server);
+    assert_eq!(banned.expect("error"), "Banned");
+    assert_eq!(admin(&server, "DELETE", "bans/127.0.0.1", &Value::Null).status, 204);
+    assert_eq!(admin(&server, "DELETE", "bans/127.0.0.1", &Value::Null).status, 404);
+    create(&mut member(&server), "Again");
+
+    let lines = eventually("the last line of the event log", || {
+        let text = std::fs::read_to_string(&log).unwrap();
+        text.contains("Again").then_some(text)
+    });
+    let events: Vec<String> = lines
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["event"].as_str().unwrap().to_owned())
+        .collect();
+    let expected = "room_created joined banner_by_admin kicked_by_admin cut_off closed_by_admin room_deleted";
+    assert_eq!(events[..7].join(" "), expected);
+    assert!(!lines.contains("secret word") && !lines.contains(KEY));
+}
+
+#[test]
+fn the_admin_api_is_described_and_wants_the_key() {
+    let server = server();
+    let described = http::get(server.address, "/admin/openapi.json").json();
+    let mut n_operations = 0;
+    for (path, operations) in described["paths"].as_object().unwrap() {
+        for method in operations.as_object().unwrap().keys() {
+            let path = path.replace("{id}", "ABCDEF").replace("{address}", "10.0.0.1");
+            let refused = http::request(server.address, &method.to_uppercase(), &path, &[], "");
+            assert_eq!(refused.status, 401, "{method} {path}");
+            n_operations += 1;
+        }
+    }
+    assert_eq!(n_operations, 6);
+    let page = http::get(server.address, "/admin/");
+    assert_eq!(page.status, 200);
+    assert!(page.header("content-security-policy").contains("script-src 'self'"));
+}

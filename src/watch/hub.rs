@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::bans::Bans;
 use super::chance::{Chance, SEED_BYTES};
+use super::history::{History, Totals};
 use super::names::{RoomId, RoomType};
+use super::notes::{Happening, Note};
 use super::passwords::{Passwords, TryLimit};
 use super::protocol::{Chat, ClientEvent, CreateRoom, JoinRoom, Refusal, Show, Unread};
 use super::room::{Departure, Fate, Founding, OwnerLeave, Patience, Room, Seat};
@@ -23,8 +26,11 @@ const LIST_AGE: Duration = Duration::from_secs(1);
 
 /// Every room and every connected member.
 pub struct Hub {
-    rooms: HashMap<RoomId, Room>,
-    members: HashMap<MemberId, Member>,
+    pub(super) rooms: HashMap<RoomId, Room>,
+    pub(super) members: HashMap<MemberId, Member>,
+    pub(super) bans: Bans,
+    pub(super) history: History,
+    pub(super) totals: Totals,
     key: Secret,
     rules: Rules,
     chance: Chance,
@@ -32,7 +38,7 @@ pub struct Hub {
     /// Public rooms as text, and since when they look like that.
     list: Option<(Timestamp, Box<RawValue>)>,
     sweep_at: Timestamp,
-    n_seated: usize,
+    pub(super) n_seated: usize,
 }
 
 /// What the rules go by.
@@ -55,32 +61,14 @@ struct Rules {
 }
 
 /// A connected member, in a room or not.
-struct Member {
-    address: IpAddr,
-    room: Option<RoomId>,
+pub(super) struct Member {
+    /// Where it connects from.
+    pub address: IpAddr,
+    /// Where it sits.
+    pub room: Option<RoomId>,
     /// The room whose screen it may share for the owner.
     helps: Option<RoomId>,
     chats: Bucket,
-}
-
-/// What HTTP tells of all rooms.
-pub struct Report {
-    /// Every room that somebody is in.
-    pub rooms: Vec<RoomReport>,
-    /// Members that sit in one.
-    pub n_seated: usize,
-}
-
-/// What HTTP tells of a room.
-#[derive(Debug, serde::Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RoomReport {
-    id: RoomId,
-    name: String,
-    member_count: usize,
-    is_public: bool,
-    has_password: bool,
-    created_at: u64,
 }
 
 impl Hub {
@@ -90,6 +78,9 @@ impl Hub {
         Self {
             rooms: HashMap::new(),
             members: HashMap::new(),
+            bans: Bans::default(),
+            history: History::new(now),
+            totals: Totals::default(),
             key,
             rules: Rules {
                 control: config.control,
@@ -117,24 +108,6 @@ impl Hub {
             sweep_at: now + config.sweep_interval,
             n_seated: 0,
         }
-    }
-
-    /// What HTTP tells of all rooms.
-    pub fn report(&self) -> Report {
-        let of = |room: &Room| {
-            let view = room.view();
-            RoomReport {
-                id: view.id,
-                name: view.name.to_owned(),
-                member_count: view.member_count,
-                is_public: view.is_public,
-                has_password: view.password.is_some(),
-                created_at: view.created_at,
-            }
-        };
-        let mut rooms: Vec<RoomReport> = self.rooms.values().map(of).collect();
-        rooms.sort_by_key(|room| (room.created_at, room.id));
-        Report { rooms, n_seated: self.n_seated }
     }
 
     /// Where a member sits.
@@ -208,8 +181,10 @@ impl Hub {
         let room = Room::open(founding, seat, now);
         let view = RoomView { password: password.as_deref(), ..room.owners_view() };
         effects.answer(&Success::created(view));
+        self.note(&mut effects, Happening::RoomCreated, &room, from, now);
         self.rooms.insert(id, room);
         self.take_seat(from, id);
+        self.totals.rooms_created += 1;
         effects
     }
 
@@ -256,6 +231,11 @@ impl Hub {
             self.give_up_seat(member);
         }
         self.take_seat(from, id);
+        self.totals.joins += 1;
+        if let Some(room) = self.rooms.get(&id) {
+            let happening = if is_owner { Happening::OwnerReturned } else { Happening::Joined };
+            self.note(&mut effects, happening, room, from, now);
+        }
         effects
     }
 
@@ -330,6 +310,7 @@ impl Hub {
             kind: chat.kind,
             timestamp: now.as_millis(),
         };
+        self.totals.chats += 1;
         room.chat(message)
     }
 
@@ -364,6 +345,9 @@ impl Hub {
         }
         let mut effects = room.transfer(to, self.chance.owner_token(), now);
         effects.answer(&Success::plain());
+        if let Some(room) = self.rooms.get(&id) {
+            self.note(&mut effects, Happening::HandedOver, room, to, now);
+        }
         effects
     }
 
@@ -397,23 +381,45 @@ impl Hub {
         Some(room)
     }
 
-    fn leave_own(&mut self, member: MemberId, departure: Departure, now: Timestamp) -> Effects {
+    pub(super) fn leave_own(&mut self, member: MemberId, departure: Departure, now: Timestamp) -> Effects {
         let Some(id) = self.give_up_seat(member) else { return Effects::none() };
-        let Some(room) = self.rooms.get_mut(&id) else { return Effects::none() };
-        let (effects, fate) = room.leave(member, departure, self.rules.owner_leave, now);
-        self.decide(id, fate);
+        let Some(room) = self.rooms.get(&id) else { return Effects::none() };
+        let happening = match departure {
+            Departure::Said => Happening::Left,
+            Departure::CutOff => Happening::CutOff,
+        };
+        let mut effects = Effects::none();
+        self.note(&mut effects, happening, room, member, now);
+        let Some(room) = self.rooms.get_mut(&id) else { return effects };
+        let (told, fate) = room.leave(member, departure, self.rules.owner_leave, now);
+        effects.append(told);
+        self.decide(&mut effects, id, fate, now);
         effects
     }
 
     /// Lets a room go whose time has come, and everybody in it.
-    fn decide(&mut self, id: RoomId, fate: Fate) {
+    pub(super) fn decide(&mut self, effects: &mut Effects, id: RoomId, fate: Fate, now: Timestamp) {
         if fate == Fate::Stays {
             return;
         }
-        let members = self.rooms.remove(&id).map(|room| room.members()).unwrap_or_default();
-        for member in members {
+        let Some(room) = self.rooms.remove(&id) else { return };
+        self.note(effects, Happening::RoomDeleted, &room, room.owner(), now);
+        for member in room.members() {
             self.give_up_seat(member);
         }
+    }
+
+    /// Notes what a member did, for the event log.
+    pub(super) fn note(
+        &self,
+        effects: &mut Effects,
+        happening: Happening,
+        room: &Room,
+        member: MemberId,
+        now: Timestamp,
+    ) {
+        let address = self.members.get(&member).map(|member| member.address);
+        effects.note(&Note::new(now, happening, room, member, address));
     }
 
     fn stop_helping(&mut self, member: MemberId, id: RoomId) -> Effects {
@@ -434,8 +440,14 @@ impl Hub {
 }
 
 impl switchboard::Hub for Hub {
-    fn connect(&mut self, member: MemberId, newcomer: Newcomer, _: Timestamp) -> Effects {
+    fn connect(&mut self, member: MemberId, newcomer: Newcomer, now: Timestamp) -> Effects {
         let mut effects = Effects::none();
+        if self.bans.holds(newcomer.address, now) {
+            effects.tell(member, ServerEvent::Banned.frame());
+            effects.disconnect(member, Close::Done);
+            effects.refused("banned");
+            return effects;
+        }
         if !newcomer.token.is_some_and(|token| self.key.is(&token)) {
             // The client stops its attempts when it is told first and disconnected then.
             effects.tell(member, ServerEvent::Unauthorized.frame());
@@ -454,6 +466,7 @@ impl switchboard::Hub for Hub {
         if let Some(room) = member.room.and_then(|id| self.rooms.get_mut(&id)) {
             room.heard(from, now);
         }
+        self.totals.events += 1;
         let mut effects = match ClientEvent::read(event, payload) {
             Ok(event) => self.obey(from, event, now),
             Err(Unread::Malformed(Some(refusal))) => refuse(refusal),
@@ -491,8 +504,10 @@ impl switchboard::Hub for Hub {
             fates.push((room.id(), fate));
         }
         for (id, fate) in fates {
-            self.decide(id, fate);
+            self.decide(&mut effects, id, fate, now);
         }
+        self.bans.forget(now);
+        self.history.look(self.rooms.len(), self.n_seated, self.totals, now);
         effects
     }
 

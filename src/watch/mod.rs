@@ -4,10 +4,16 @@
 //! channel, a song or its own screen on; everybody steers, talks and chats. Who comes back with its token owns its
 //! room again. `GET /stats` counts, with the key.
 
+mod admin;
+mod bans;
 mod chance;
+mod event_log;
+mod history;
 mod hub;
 mod names;
+mod notes;
 mod on_screen;
+mod orders;
 mod passwords;
 mod protocol;
 mod room;
@@ -99,6 +105,12 @@ pub struct Config {
     pub voice_bytes_per_second: u32,
     /// Bytes of voices that one room may relay at once.
     pub voice_burst_bytes: u32,
+    /// Where it is written down who did what in which room, one JSON object a line; nowhere if empty.
+    pub event_log: String,
+    /// A log of this size is put aside and a new one begun.
+    pub event_log_bytes: u64,
+    /// Logs that are kept aside.
+    pub event_logs_kept: u32,
     /// Wrong passwords of one address at one room, within `wrong_password_window`.
     pub wrong_passwords: u32,
     /// After this time, whoever was wrong may try again.
@@ -138,6 +150,9 @@ impl Default for Config {
             chat_burst: 20,
             voice_bytes_per_second: 4_000_000,
             voice_burst_bytes: 4_000_000,
+            event_log: String::new(),
+            event_log_bytes: 10_000_000,
+            event_logs_kept: 5,
             wrong_passwords: 10,
             wrong_password_window: Duration::from_mins(10),
             ping_interval: Duration::from_secs(25),

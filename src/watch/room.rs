@@ -121,6 +121,16 @@ impl Room {
         self.founding.id
     }
 
+    /// What its owner called it.
+    pub fn name(&self) -> &str {
+        &self.founding.name
+    }
+
+    /// Who owns it, here or away.
+    pub fn owner(&self) -> MemberId {
+        self.owner
+    }
+
     /// What members do together.
     pub fn room_type(&self) -> RoomType {
         self.founding.room_type

@@ -1,5 +1,6 @@
 //! The watch parties on the network: routes, the key, and the hub behind its Socket.IO endpoint.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
@@ -13,10 +14,11 @@ use serde::Serialize;
 use serde_json::json;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use super::Config;
 use super::chance::SEED_BYTES;
-use super::hub::{Hub, RoomReport};
+use super::event_log::{self, Rotation};
+use super::hub::Hub;
 use super::protocol::Refusal;
+use super::{Config, admin};
 use crate::config;
 use crate::http::listener::Listener;
 use crate::http::origin::AllowedOrigins;
@@ -62,13 +64,20 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     let pings = Pings { interval: config.ping_interval, timeout: config.ping_timeout };
     let mut switchboard = Switchboard::new(SERVICE, premises.members, context);
     let endpoint = socketio::endpoint(&mut switchboard, pings, &origins, premises.socketio, network);
-    let hub = Hub::new(config, key.clone(), &random(), context.clock.now());
-    let site = Arc::new(Site { questions: switchboard.run(hub), clock: context.clock, key });
+    if !config.event_log.is_empty() {
+        let rotation = Rotation { max_bytes: config.event_log_bytes, n_kept: config.event_logs_kept };
+        switchboard.keep_notes(event_log::start(Path::new(&config.event_log), rotation, context)?);
+    }
+    let orders = switchboard.exchange().orders();
+    let questions = switchboard.run(Hub::new(config, key.clone(), &random(), context.clock.now()));
+    let admin = admin::routes(questions.clone(), orders, key.clone());
+    let site = Arc::new(Site { questions, clock: context.clock, key });
     let pages = Router::new()
         .route("/", get(front))
         .route("/health", get(health))
         .route("/stats", get(stats))
-        .with_state(site);
+        .with_state(site)
+        .merge(admin);
     let pages = routes::surround(pages, &origins, premises.metrics_token.clone(), context);
     let pages = HEADERS.into_iter().fold(pages, |pages, (name, value)| {
         let (name, value) = (HeaderName::from_static(name), HeaderValue::from_static(value));
@@ -124,21 +133,12 @@ async fn stats(State(site): State<Arc<Site>>, request: Request) -> Response {
     if !routes::bearer(request.headers()).is_some_and(|key| site.key.is(key)) {
         return routes::error(StatusCode::UNAUTHORIZED, Refusal::Unauthorized.message());
     }
-    let Some(report) = site.questions.ask(|hub, _| hub.report()).await else {
-        return routes::error(StatusCode::SERVICE_UNAVAILABLE, "stopping");
-    };
-    json(&Stats { total_rooms: report.rooms.len(), total_members: report.n_seated, rooms: report.rooms })
+    match site.questions.ask(|hub, _| hub.stats()).await {
+        Some(stats) => json(&stats),
+        None => routes::error(StatusCode::SERVICE_UNAVAILABLE, "stopping"),
+    }
 }
 
-/// The answer to `GET /stats`.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Stats {
-    total_rooms: usize,
-    total_members: usize,
-    rooms: Vec<RoomReport>,
-}
-
-fn json(answer: &impl Serialize) -> Response {
+pub(super) fn json(answer: &impl Serialize) -> Response {
     routes::json_text(serde_json::to_string(answer).expect("an answer has string keys"))
 }

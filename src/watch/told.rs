@@ -114,7 +114,9 @@ pub enum ServerEvent<'a> {
     StateCleared,
     HeartbeatPong { timestamp: u64 },
     OwnerChanged { owner: MemberId, name: &'a str, token: Option<&'a str> },
+    Banner { message: &'a str, timestamp: u64 },
     Unauthorized,
+    Banned,
 }
 
 impl ServerEvent<'_> {
@@ -157,6 +159,10 @@ impl ServerEvent<'_> {
             Self::OwnerChanged { owner, name, token } => {
                 Frame::new("room:owner-changed", &NewOwner { id: *owner, name, token: *token })
             }
+            Self::Banner { message, timestamp } => {
+                Frame::new("room:banner", &serde_json::json!({ "message": message, "timestamp": timestamp }))
+            }
+            Self::Banned => Frame::new("error", &"Banned"),
             Self::Unauthorized => Frame::new("error", &Refusal::Unauthorized.message()),
         }
     }

@@ -1,0 +1,92 @@
+// The admin page of the watch parties, in Chromium: signs in, sees a room, shows a banner, kicks, closes.
+//
+//   node admin.mjs http://127.0.0.1:3001/ KEY [FOLDER FOR SCREENSHOTS]
+import assert from "node:assert/strict";
+
+import puppeteer from "puppeteer-core";
+import { io } from "socket.io-client-4.8.1";
+
+const PATIENCE_MS = 15_000;
+const [url, key, folder] = process.argv.slice(2);
+
+const browser = await puppeteer.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
+try {
+  const owner = await member();
+  const made = await owner.emitWithAck("room:create", {
+    name: "Friday films", description: "", password: "pw", isPublic: true, userName: "Ann <b>bold</b>",
+  });
+  const guest = await member();
+  await guest.emitWithAck("room:join", { roomId: made.room.id, password: "pw", userName: "小明" });
+  owner.emit("play:update", {
+    type: "play", url: "v", currentTime: 10, isPlaying: true, videoId: "1", videoName: "The General", source: "s",
+  });
+
+  const page = await browser.newPage();
+  const problems = [];
+  page.on("pageerror", (error) => problems.push(error.message));
+  await page.setViewport({ width: 1100, height: 760 });
+  await page.goto(`${url}admin`);
+  await signIn(page, "wrong");
+  await page.waitForFunction(() => document.querySelector("#refusal").textContent !== "", { timeout: PATIENCE_MS });
+  await signIn(page, key);
+  await page.waitForSelector(".room li:nth-child(2)", { timeout: PATIENCE_MS });
+  const text = await page.$eval(".room", (room) => room.innerText);
+  for (const word of ["Friday films", made.room.id, "Ann <b>bold</b>", "小明", "The General"]) {
+    assert.ok(text.includes(word), `${word} in ${text}`);
+  }
+  if (folder) await page.screenshot({ path: `${folder}/watch-admin.png` });
+  if (folder) {
+    await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: "dark" }]);
+    await page.setViewport({ width: 390, height: 760, deviceScaleFactor: 2 });
+    await page.screenshot({ path: `${folder}/watch-admin-phone.png` });
+    await page.setViewport({ width: 1100, height: 760 });
+  }
+  console.log("ok   signs in and sees the room");
+
+  const banner = new Promise((resolve) => guest.once("room:banner", resolve));
+  await press(page, `banner ${made.room.id}`);
+  await page.waitForSelector("#question[open]", { timeout: PATIENCE_MS });
+  await page.type("#question-answer", "Tea at five");
+  await page.keyboard.press("Tab");
+  await page.click("#question .danger");
+  assert.equal((await banner).message, "Tea at five");
+
+  const kicked = new Promise((resolve) => guest.once("disconnect", resolve));
+  await press(page, `kick ${guest.id}`);
+  await page.waitForSelector("#question[open]", { timeout: PATIENCE_MS });
+  await page.click("#question .danger");
+  assert.equal(await kicked, "io server disconnect");
+
+  const deleted = new Promise((resolve) => owner.once("room:deleted", resolve));
+  await press(page, `close ${made.room.id}`);
+  await page.waitForSelector("#question[open]", { timeout: PATIENCE_MS });
+  await page.click("#question .danger");
+  assert.deepEqual(await deleted, { reason: "closed_by_admin" });
+  await page.waitForSelector("#rooms .note", { timeout: PATIENCE_MS });
+  assert.deepEqual(problems, []);
+  owner.disconnect();
+  console.log("ok   shows a banner, kicks, closes");
+} finally {
+  await browser.close();
+}
+
+async function signIn(page, word) {
+  await page.waitForSelector("#entrance:not([hidden])", { timeout: PATIENCE_MS });
+  await page.type("#key", word);
+  await page.keyboard.press("Enter");
+}
+
+/** What is shown anew every two seconds is pressed where it is found. */
+async function press(page, focus) {
+  const selector = `[data-focus="${focus}"]`;
+  await page.waitForSelector(selector, { timeout: PATIENCE_MS });
+  await page.$eval(selector, (button) => button.click());
+}
+
+function member() {
+  const socket = io(url, { forceNew: true, transports: ["websocket"], auth: { token: key }, reconnection: false });
+  return new Promise((resolve, reject) => {
+    socket.on("connect", () => resolve(socket));
+    socket.on("connect_error", reject);
+  });
+}

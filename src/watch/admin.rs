@@ -1,0 +1,165 @@
+//! The operators' door: a page, and the same as a JSON API, for whoever has the key.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{delete, get, post};
+use axum::{Json, Router};
+use http::{HeaderMap, StatusCode};
+use rust_embed::Embed;
+use serde::Deserialize;
+
+use super::hub::Hub;
+use super::names::RoomId;
+use super::orders::Outcome;
+use super::protocol::Refusal;
+use super::server::json;
+use crate::effect::{Effects, MemberId};
+use crate::http::{assets, routes};
+use crate::secret::Secret;
+use crate::switchboard::{Orders, Questions};
+use crate::time::Timestamp;
+
+/// Characters of a banner.
+const MAX_BANNER_CHARS: usize = 500;
+
+/// The longest ban: a year.
+const MAX_BAN_SECS: u64 = 365 * 24 * 60 * 60;
+
+/// The page and everything that it loads.
+#[derive(Embed)]
+#[folder = "assets/watch/"]
+struct Assets;
+
+/// What the routes share.
+struct Admin {
+    questions: Questions<Hub>,
+    orders: Orders<Hub>,
+    key: Secret,
+}
+
+/// `/admin`, its files, its API and that one's description.
+pub fn routes(questions: Questions<Hub>, orders: Orders<Hub>, key: Secret) -> Router {
+    let admin = Arc::new(Admin { questions, orders, key });
+    let api = Router::new()
+        .route("/overview", get(overview))
+        .route("/rooms/{id}/close", post(close_room))
+        .route("/rooms/{id}/banner", post(show_banner))
+        .route("/members/{id}/kick", post(kick))
+        .route("/bans", post(ban))
+        .route("/bans/{address}", delete(lift_ban))
+        .route_layer(from_fn_with_state(Arc::clone(&admin), require_key))
+        .with_state(admin);
+    Router::new()
+        .route("/admin", get(|| async { Redirect::permanent("/admin/") }))
+        .route("/admin/", get(page))
+        .route("/admin/{file}", get(file))
+        .nest("/admin/api", api)
+}
+
+async fn require_key(State(admin): State<Arc<Admin>>, request: Request, next: Next) -> Response {
+    if routes::bearer(request.headers()).is_some_and(|key| admin.key.is(key)) {
+        return next.run(request).await;
+    }
+    routes::error(StatusCode::UNAUTHORIZED, Refusal::Unauthorized.message())
+}
+
+async fn page(headers: HeaderMap) -> Response {
+    assets::page::<Assets>("index.html", &headers).unwrap_or_else(not_found)
+}
+
+async fn file(Path(file): Path<String>, headers: HeaderMap) -> Response {
+    assets::file::<Assets>(&file, &headers).unwrap_or_else(not_found)
+}
+
+async fn overview(State(admin): State<Arc<Admin>>) -> Response {
+    match admin.questions.ask(Hub::overview).await {
+        Some(overview) => json(&overview),
+        None => stopping(),
+    }
+}
+
+async fn close_room(State(admin): State<Arc<Admin>>, Path(id): Path<String>) -> Response {
+    let Some(id) = RoomId::read(&id) else { return not_found() };
+    admin.give(move |hub, now| hub.close_room(id, now)).await
+}
+
+/// The body of a request for a banner.
+#[derive(Deserialize)]
+struct Banner {
+    message: String,
+}
+
+async fn show_banner(
+    State(admin): State<Arc<Admin>>,
+    Path(id): Path<String>,
+    body: Result<Json<Banner>, JsonRejection>,
+) -> Response {
+    let Some(id) = RoomId::read(&id) else { return not_found() };
+    let Ok(Json(Banner { message })) = body else {
+        return bad_request("{\"message\": text} is expected");
+    };
+    if message.is_empty() || message.chars().count() > MAX_BANNER_CHARS {
+        return bad_request("a message of 1 to 500 characters is expected");
+    }
+    admin.give(move |hub, now| hub.show_banner(id, &message, now)).await
+}
+
+async fn kick(State(admin): State<Arc<Admin>>, Path(id): Path<String>) -> Response {
+    let Some(member) = MemberId::new(&id) else { return not_found() };
+    admin.give(move |hub, now| hub.kick(member, now)).await
+}
+
+/// The body of a request for a ban.
+#[derive(Deserialize)]
+struct NewBan {
+    address: IpAddr,
+    seconds: u64,
+}
+
+async fn ban(State(admin): State<Arc<Admin>>, body: Result<Json<NewBan>, JsonRejection>) -> Response {
+    let Ok(Json(NewBan { address, seconds })) = body else {
+        return bad_request("{\"address\": IP address, \"seconds\": whole number} is expected");
+    };
+    if !(1..=MAX_BAN_SECS).contains(&seconds) {
+        return bad_request("1 to 31536000 seconds are expected");
+    }
+    let span = Duration::from_secs(seconds);
+    admin.give(move |hub, now| hub.ban(address.to_canonical(), span, now)).await
+}
+
+async fn lift_ban(State(admin): State<Arc<Admin>>, Path(address): Path<String>) -> Response {
+    let Ok(address) = address.parse::<IpAddr>() else { return not_found() };
+    admin.give(move |hub, _| hub.lift_ban(address.to_canonical())).await
+}
+
+impl Admin {
+    /// Has something done, and says how it went.
+    async fn give<F>(&self, order: F) -> Response
+    where
+        F: FnOnce(&mut Hub, Timestamp) -> (Outcome, Effects) + Send + 'static,
+    {
+        match self.orders.give(order).await {
+            Some(Outcome::Done) => StatusCode::NO_CONTENT.into_response(),
+            Some(Outcome::NotFound) => not_found(),
+            None => stopping(),
+        }
+    }
+}
+
+fn not_found() -> Response {
+    routes::error(StatusCode::NOT_FOUND, "not found")
+}
+
+fn bad_request(message: &str) -> Response {
+    routes::error(StatusCode::BAD_REQUEST, message)
+}
+
+fn stopping() -> Response {
+    routes::error(StatusCode::SERVICE_UNAVAILABLE, "stopping")
+}

@@ -1,0 +1,62 @@
+//! Lines of the event log: who did what in which room, and never what was said there.
+
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use super::names::RoomId;
+use super::room::Room;
+use crate::effect::MemberId;
+use crate::time::Timestamp;
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Happening {
+    RoomCreated,
+    RoomDeleted,
+    Joined,
+    OwnerReturned,
+    Left,
+    CutOff,
+    HandedOver,
+    ClosedByAdmin,
+    KickedByAdmin,
+    BannerByAdmin,
+}
+
+/// A line.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Note<'a> {
+    time: String,
+    event: Happening,
+    room_id: RoomId,
+    room: &'a str,
+    member_id: MemberId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    member: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<IpAddr>,
+}
+
+impl<'a> Note<'a> {
+    /// What a member did, or had done to it.
+    pub fn new(
+        now: Timestamp,
+        event: Happening,
+        room: &'a Room,
+        member: MemberId,
+        address: Option<IpAddr>,
+    ) -> Self {
+        Self {
+            time: now.to_string(),
+            event,
+            room_id: room.id(),
+            room: room.name(),
+            member_id: member,
+            member: room.name_of(member),
+            address,
+        }
+    }
+}

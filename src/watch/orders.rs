@@ -1,0 +1,203 @@
+//! What operators see of the rooms, and what they may do there.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::bans::Ban;
+use super::history::{Minute, Totals};
+use super::hub::Hub;
+use super::names::RoomId;
+use super::notes::Happening;
+use super::room::{Departure, Fate, Room};
+use super::told::ServerEvent;
+use crate::effect::{Close, Effects, MemberId};
+use crate::time::Timestamp;
+
+/// What the key's holders are told of all rooms.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stats {
+    total_rooms: usize,
+    total_members: usize,
+    rooms: Vec<RoomReport>,
+    since_start: Totals,
+}
+
+/// A room, in [`Stats`].
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RoomReport {
+    id: RoomId,
+    name: String,
+    member_count: usize,
+    is_public: bool,
+    has_password: bool,
+    created_at: u64,
+}
+
+/// All that the admin page shows.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Overview {
+    now: u64,
+    total_members: usize,
+    connected: usize,
+    since_start: Totals,
+    minutes: Vec<Minute>,
+    bans: Vec<Ban>,
+    rooms: Vec<RoomDetails>,
+}
+
+/// A room, in [`Overview`].
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RoomDetails {
+    #[serde(flatten)]
+    report: RoomReport,
+    description: String,
+    room_type: super::names::RoomType,
+    owner_id: MemberId,
+    owner_name: String,
+    last_owner_heartbeat: u64,
+    current_state: Option<Box<RawValue>>,
+    members: Vec<MemberDetails>,
+}
+
+/// A member, in [`Overview`].
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MemberDetails {
+    id: MemberId,
+    name: String,
+    is_owner: bool,
+    last_heartbeat: u64,
+    address: Option<IpAddr>,
+}
+
+/// Whether there was something to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is done.
+    Done,
+    /// Nobody, or nothing, has that name.
+    NotFound,
+}
+
+impl Hub {
+    /// What the key's holders are told of all rooms.
+    pub fn stats(&self) -> Stats {
+        let mut rooms: Vec<RoomReport> = self.rooms.values().map(RoomReport::of).collect();
+        rooms.sort_by_key(|room| (room.created_at, room.id));
+        Stats { total_rooms: rooms.len(), total_members: self.n_seated, rooms, since_start: self.totals }
+    }
+
+    /// All that the admin page shows.
+    pub fn overview(&self, now: Timestamp) -> Overview {
+        let mut rooms: Vec<RoomDetails> = self.rooms.values().map(|room| self.details(room)).collect();
+        rooms.sort_by_key(|room| (room.report.created_at, room.report.id));
+        Overview {
+            now: now.as_millis(),
+            total_members: self.n_seated,
+            connected: self.members.len(),
+            since_start: self.totals,
+            minutes: self.history.minutes().iter().copied().collect(),
+            bans: self.bans.list(),
+            rooms,
+        }
+    }
+
+    /// Disbands a room.
+    pub fn close_room(&mut self, id: RoomId, now: Timestamp) -> (Outcome, Effects) {
+        let mut effects = Effects::none();
+        let Some(room) = self.rooms.get(&id) else { return (Outcome::NotFound, effects) };
+        effects
+            .tell_all(room.members(), ServerEvent::RoomDeleted { reason: Some("closed_by_admin") }.frame());
+        self.note(&mut effects, Happening::ClosedByAdmin, room, room.owner(), now);
+        self.decide(&mut effects, id, Fate::Gone, now);
+        (Outcome::Done, effects)
+    }
+
+    /// Shows everybody in a room a message, in clients that know of banners.
+    pub fn show_banner(&mut self, id: RoomId, message: &str, now: Timestamp) -> (Outcome, Effects) {
+        let mut effects = Effects::none();
+        let Some(room) = self.rooms.get(&id) else { return (Outcome::NotFound, effects) };
+        let banner = ServerEvent::Banner { message, timestamp: now.as_millis() };
+        effects.tell_all(room.members(), banner.frame());
+        self.note(&mut effects, Happening::BannerByAdmin, room, room.owner(), now);
+        (Outcome::Done, effects)
+    }
+
+    /// Disconnects a member.
+    pub fn kick(&mut self, member: MemberId, now: Timestamp) -> (Outcome, Effects) {
+        let mut effects = Effects::none();
+        if !self.members.contains_key(&member) {
+            return (Outcome::NotFound, effects);
+        }
+        if let Some(room) = self.room_of(member).and_then(|id| self.rooms.get(&id)) {
+            self.note(&mut effects, Happening::KickedByAdmin, room, member, now);
+        }
+        effects.append(self.leave_own(member, Departure::CutOff, now));
+        effects.disconnect(member, Close::Violation);
+        (Outcome::Done, effects)
+    }
+
+    /// Keeps an address out for a time, and disconnects whoever is there from it.
+    pub fn ban(&mut self, address: IpAddr, span: Duration, now: Timestamp) -> (Outcome, Effects) {
+        self.bans.add(address, now + span);
+        let banned: Vec<MemberId> = self
+            .members
+            .iter()
+            .filter(|(_, member)| self.bans.holds(member.address, now))
+            .map(|(id, _)| *id)
+            .collect();
+        let mut effects = Effects::none();
+        for member in banned {
+            effects.append(self.kick(member, now).1);
+        }
+        (Outcome::Done, effects)
+    }
+
+    /// Lets an address in again.
+    pub fn lift_ban(&mut self, address: IpAddr) -> (Outcome, Effects) {
+        let outcome = if self.bans.lift(address) { Outcome::Done } else { Outcome::NotFound };
+        (outcome, Effects::none())
+    }
+
+    fn details(&self, room: &Room) -> RoomDetails {
+        let view = room.view();
+        let member = |member: super::told::MemberView<'_>| MemberDetails {
+            id: member.id,
+            name: member.name.to_owned(),
+            is_owner: member.is_owner,
+            last_heartbeat: member.last_heartbeat,
+            address: self.members.get(&member.id).map(|member| member.address),
+        };
+        RoomDetails {
+            report: RoomReport::of(room),
+            description: view.description.to_owned(),
+            room_type: view.room_type,
+            owner_id: view.owner_id,
+            owner_name: view.owner_name.to_owned(),
+            last_owner_heartbeat: view.last_owner_heartbeat,
+            current_state: view.current_state,
+            members: room.member_views().into_iter().map(member).collect(),
+        }
+    }
+}
+
+impl RoomReport {
+    fn of(room: &Room) -> Self {
+        let view = room.view();
+        Self {
+            id: view.id,
+            name: view.name.to_owned(),
+            member_count: view.member_count,
+            is_public: view.is_public,
+            has_password: view.password.is_some(),
+            created_at: view.created_at,
+        }
+    }
+}
