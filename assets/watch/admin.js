@@ -55,10 +55,12 @@ function show(overview) {
   at("office").hidden = at("sign-out").hidden = false;
   const { rooms, totalMembers, connected, sinceStart, minutes, bans } = overview;
   at("summary").textContent = `${texts.summary(rooms.length, totalMembers, connected)} · ${texts.since(sinceStart)}`;
-  const lines = [["rooms", "rooms"], ["members", "members"], ["chats", "chats"], ["events", "events"]];
-  document.querySelector(".charts").replaceChildren(
-    ...lines.map(([text, field]) => chart(texts[text], minutes.map((minute) => minute[field]))),
-  );
+  const present = { rooms: rooms.length, members: totalMembers };
+  const charts = ["rooms", "members", "chats", "events"].map((field) => {
+    const past = minutes.map((minute) => minute[field]);
+    return chart(texts[field], past, present[field] ?? past.at(-1) ?? 0);
+  });
+  document.querySelector(".charts").replaceChildren(...charts);
   keepingFocus(() => {
     at("rooms").replaceChildren(...(rooms.length ? rooms.map((room) => card(room, overview.now)) : [note(texts.noRooms)]));
     at("bans").replaceChildren(...(bans.length ? bans.map(banned) : [note(texts.noBans)]));

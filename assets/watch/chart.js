@@ -5,10 +5,9 @@ const MINUTES = 60;
 const HEIGHT = 40;
 
 /** A figure with a title, its present value and its bars. */
-export function chart(title, values) {
+export function chart(title, values, now) {
   const figure = document.createElement("figure");
   const caption = document.createElement("figcaption");
-  const now = values.at(-1) ?? 0;
   caption.append(title, " ", strong(now));
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", `0 0 ${MINUTES} ${HEIGHT}`);

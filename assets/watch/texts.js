@@ -1,5 +1,7 @@
 // The page's words, in the browser's language.
 
+const count = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
+
 const ENGLISH = {
   key: "The server's key", signIn: "Sign in", signOut: "Sign out", wrongKey: "That is not the key.",
   away: "The server does not answer; trying again.", lastHour: "The last hour", rooms: "Rooms", bans: "Banned addresses",
@@ -8,8 +10,9 @@ const ENGLISH = {
   ownerAway: "owner away", password: "password", hidden: "hidden", cancel: "Cancel", confirm: "Confirm", nothing: "nothing on the screen",
   askClose: "Close this room for everybody?", askBanner: "What should everybody in the room read?",
   askKick: "Disconnect this member?", askBan: "Keep this address out for how many minutes?", until: "until",
-  summary: (rooms, members, connected) => `${rooms} rooms, ${members} members, ${connected} connected`,
-  since: (totals) => `${totals.roomsCreated} rooms, ${totals.joins} joins and ${totals.chats} chats since the start`,
+  summary: (rooms, members, connected) => `${count(rooms, "room")}, ${count(members, "member")}, ${connected} connected`,
+  since: ({ roomsCreated, joins, chats }) =>
+    `${count(roomsCreated, "room")}, ${count(joins, "join")} and ${count(chats, "chat")} since the start`,
 };
 
 const CHINESE = {

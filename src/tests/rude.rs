@@ -3,7 +3,7 @@
 use proptest::prelude::{Strategy, any, prop_oneof};
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::harness::process::Server;
@@ -17,8 +17,14 @@ const PACKETS_PER_CLIENT: usize = 50;
 /// Always the same packets.
 const SEED: [u8; 32] = *b"rude packets come from this seed";
 
-fn packet() -> impl Strategy<Value = Message> {
-    let event = proptest::sample::select(vec![
+/// What a service listens for, and values that it may not expect there.
+struct Manners {
+    events: &'static [&'static str],
+    values: &'static [&'static str],
+}
+
+const MUSIC: Manners = Manners {
+    events: &[
         "create_room",
         "create-room",
         "join_room",
@@ -40,8 +46,8 @@ fn packet() -> impl Strategy<Value = Message> {
         "error",
         "__proto__",
         "",
-    ]);
-    let value = proptest::sample::select(vec![
+    ],
+    values: &[
         "null",
         "0",
         "-1",
@@ -60,7 +66,63 @@ fn packet() -> impl Strategy<Value = Message> {
         "{\"roomId\":\"\\u0000\"}",
         "{\"room_id\":\"a\",\"room_id\":\"b\"}",
         "{\"room_id\":\"rude\",\"playlist\":{}}",
-    ]);
+    ],
+};
+
+const WATCH: Manners = Manners {
+    events: &[
+        "room:create",
+        "room:join",
+        "room:leave",
+        "room:list",
+        "room:transfer",
+        "play:update",
+        "play:change",
+        "play:seek",
+        "play:play",
+        "play:pause",
+        "live:change",
+        "music:change",
+        "music:play",
+        "screen:helper-register",
+        "screen:start",
+        "screen:stop",
+        "screen:viewer-ready",
+        "screen:offer",
+        "screen:ice",
+        "voice:answer",
+        "voice:audio-chunk",
+        "chat:message",
+        "chat:history",
+        "state:clear",
+        "heartbeat",
+        "__proto__",
+        "",
+    ],
+    values: &[
+        "null",
+        "0",
+        "-1",
+        "1e999",
+        "\"\"",
+        "{}",
+        "[]",
+        "true",
+        "{\"name\":\"rude\",\"userName\":\"r\",\"isPublic\":true}",
+        "{\"name\":\"rude\",\"userName\":7}",
+        "{\"roomId\":\"AAAAAA\",\"userName\":\"r\",\"ownerToken\":\"\"}",
+        "{\"roomId\":\"\\u0000\",\"userName\":\"\\ud800\"}",
+        "{\"targetUserId\":\"x\",\"offer\":null,\"candidate\":[]}",
+        "{\"audioData\":[1,2],\"sampleRate\":{}}",
+        "{\"content\":\"x\",\"type\":\"text\"}",
+        "{\"type\":\"play\",\"currentTime\":1e308,\"isPlaying\":true}",
+        "{\"type\":\"play\",\"currentTime\":\"soon\",\"isPlaying\":\"yes\"}",
+    ],
+};
+
+fn packet(manners: &Manners) -> impl Strategy<Value = Message> + use<> {
+    let event = proptest::sample::select(manners.events.to_vec());
+    let value = proptest::sample::select(manners.values.to_vec());
     let deep = (1..4000usize).prop_map(|depth| format!("42[\"play\",{}", "[".repeat(depth)));
     prop_oneof![
         8 => (event, value.clone()).prop_map(|(event, value)| format!("42[{event:?},{value}]").into()),
@@ -75,29 +137,35 @@ fn packet() -> impl Strategy<Value = Message> {
     ]
 }
 
+/// Sends all of them, from clients that come and go; the memory must be back after that.
+fn be_rude(server: &Server, manners: &Manners, connect: impl Fn() -> websocket::Client) {
+    let mut runner =
+        TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &SEED));
+    let packets = packet(manners);
+    let mut rude = connect();
+    let mut settled = 0;
+    for sent in 1..=PACKETS {
+        let packet = packets.new_tree(&mut runner).unwrap().current();
+        if !rude.try_send(packet) || sent % PACKETS_PER_CLIENT == 0 {
+            rude = connect();
+        }
+        if sent == PACKETS / 4 {
+            settled = server.rss_kib();
+        }
+    }
+    drop(rude);
+    assert_eq!(server.metric("roomhub_panics_total"), 0.0);
+    let grown = server.rss_kib().saturating_sub(settled);
+    assert!(grown < 16 * 1024, "{grown} KiB more than after the first quarter");
+}
+
 #[test]
 fn after_ten_thousand_rude_packets_a_room_still_works_and_the_memory_is_back() {
     let server = Server::start();
     let mut host = websocket::Client::host(server.address, "good");
     let mut guest = websocket::Client::guest(server.address, "good");
     host.expect("room_users");
-    let mut runner =
-        TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &SEED));
-    let packets = packet();
-    let mut sent = 0;
-    let mut rude = websocket::Client::connect_silently(server.address);
-    let mut settled = None;
-    while sent < PACKETS {
-        let packet = packets.new_tree(&mut runner).unwrap().current();
-        sent += 1;
-        if !rude.try_send(packet) || sent % PACKETS_PER_CLIENT == 0 {
-            rude = websocket::Client::connect_silently(server.address);
-        }
-        if sent == PACKETS / 4 {
-            settled = Some(server.rss_kib());
-        }
-    }
-    drop(rude);
+    be_rude(&server, &MUSIC, || websocket::Client::connect_silently(server.address));
     host.emit("seek", &json!({"room_id": "good", "current_time": 12.5}));
     assert_eq!(guest.expect("seek"), json!({"current_time": 12.5}));
     host.expect_silence();
@@ -106,7 +174,22 @@ fn after_ten_thousand_rude_packets_a_room_still_works_and_the_memory_is_back() {
     });
     let rooms = http::get(server.address, "/rooms").json();
     assert_eq!(rooms["rooms"][0]["id"], "good");
-    assert_eq!(server.metric("roomhub_panics_total"), 0.0);
-    let grown = server.rss_kib().saturating_sub(settled.unwrap());
-    assert!(grown < 16 * 1024, "{grown} KiB more than after the first quarter");
+}
+
+#[test]
+fn after_ten_thousand_rude_packets_a_watch_party_goes_on() {
+    let server = Server::of("watch", &[], &[("AUTH_KEY", "key")]);
+    let connect = || websocket::Client::connect_by(server.address, "", &[], r#"{"token":"key"}"#);
+    let mut owner = connect();
+    let given = json!({"name": "Films", "isPublic": true, "userName": "Ann"});
+    let made: Value = serde_json::from_str(&owner.ask("room:create", Some(&given))).unwrap();
+    let mut guest = connect();
+    guest.ask("room:join", Some(&json!({"roomId": made[0]["room"]["id"], "userName": "Bob"})));
+    owner.expect("room:member-joined");
+    be_rude(&server, &WATCH, connect);
+    guest.emit("play:seek", &json!(12.5));
+    assert_eq!(owner.expect("play:seek"), 12.5);
+    eventually("only good members", || {
+        (server.metric(r#"roomhub_members{service="watch"}"#) == 2.0).then_some(())
+    });
 }

@@ -213,8 +213,8 @@ fn operators_see_everything_and_act_on_it() {
     assert_eq!(admin(&server, "POST", "bans", &json!({"address": "nowhere", "seconds": 60})).status, 400);
     assert_eq!(admin(&server, "POST", "bans", &json!({"address": "10.0.0.1", "seconds": 0})).status, 400);
     while owner.hear().is_some() {}
-    let mut banned = member(&server);
-    assert_eq!(banned.expect("error"), "Banned");
+    let mut stranger = member(&server);
+    assert_eq!(stranger.expect("error"), "Banned");
     assert_eq!(admin(&server, "DELETE", "bans/127.0.0.1", &Value::Null).status, 204);
     assert_eq!(admin(&server, "DELETE", "bans/127.0.0.1", &Value::Null).status, 404);
     create(&mut member(&server), "Again");
