@@ -23,6 +23,8 @@ pub enum Command {
     Music(Serve),
     /// Watch parties for MoonTVPlus (port 3001)
     Watch(ServeWatch),
+    /// Rooms of devices that never lose a message, with a console page (port 8765)
+    Devices(Devices),
     /// Every service, each on its own port, in one process
     All(ServeAll),
     /// Check a configuration file and say everything that is wrong with it
@@ -60,6 +62,56 @@ pub struct ServeWatch {
     /// File that holds the key
     #[arg(long, value_name = "FILE")]
     auth_key_file: Option<String>,
+}
+
+/// What the device rooms take besides.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Devices {
+    #[command(flatten)]
+    serve: Serve,
+    #[command(flatten)]
+    data: Data,
+    /// Like `mysql://user:password@host:3306/name`; better in `DATABASE_URL` [default: SQLite in the data directory]
+    #[arg(long, value_name = "URL")]
+    database_url: Option<String>,
+    #[command(subcommand)]
+    command: Option<DevicesCommand>,
+}
+
+/// Where the device rooms keep their data.
+#[derive(Debug, Args)]
+struct Data {
+    /// Where the spool and the embedded database are [default: ./data]
+    #[arg(long, value_name = "FOLDER", global = true)]
+    data_dir: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum DevicesCommand {
+    /// Say what waits for the database, and what it refused
+    Spool {
+        /// Configuration file [default: ./config.toml, else /etc/roomhub/config.toml]
+        #[arg(long, value_name = "FILE", global = true)]
+        config: Option<PathBuf>,
+        #[command(subcommand)]
+        command: Option<SpoolCommand>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum SpoolCommand {
+    /// Put mended dead letters back
+    Retry,
+}
+
+/// What is to be done with a spool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpoolTask {
+    /// Say what it holds.
+    Inspect,
+    /// Put its dead letters back.
+    Retry,
 }
 
 /// What all services together take.
@@ -144,6 +196,25 @@ impl ServeWatch {
         let mut request = self.serve.request(Service::Watch);
         request.set("watch.auth_key", self.auth_key, "--auth-key");
         request.set("watch.auth_key_file", self.auth_key_file, "--auth-key-file");
+        request
+    }
+}
+
+impl Devices {
+    /// What is to be done with the spool, if that is what was asked for.
+    pub fn spool_task(&self) -> Option<SpoolTask> {
+        let Some(DevicesCommand::Spool { command, .. }) = &self.command else { return None };
+        Some(command.as_ref().map_or(SpoolTask::Inspect, |SpoolCommand::Retry| SpoolTask::Retry))
+    }
+
+    /// The device rooms alone.
+    pub fn request(self) -> Request {
+        let mut request = self.serve.request(Service::Devices);
+        request.set("devices.data_dir", self.data.data_dir, "--data-dir");
+        request.set("devices.database_url", self.database_url, "--database-url");
+        if let Some(DevicesCommand::Spool { config, .. }) = self.command {
+            request.config = config;
+        }
         request
     }
 }

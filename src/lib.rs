@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod devices;
 pub mod effect;
 pub mod error_reports;
 pub mod http;

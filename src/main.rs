@@ -11,6 +11,10 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Music(command) => process::serve(&command.request(Service::Music)),
         Command::Watch(command) => process::serve(&command.request()),
+        Command::Devices(command) => match command.spool_task() {
+            Some(task) => process::spool(&command.request(), task),
+            None => process::serve(&command.request()),
+        },
         Command::All(command) => process::serve(&command.request()),
         Command::Check(command) => process::check(command.config.as_deref()),
         Command::Health(command) => process::health(&command.services, command.config.as_deref()),

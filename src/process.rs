@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
-use crate::cli::Request;
+use crate::cli::{Request, SpoolTask};
 use crate::config::{Loaded, Mistake};
 use crate::http::listener::Opening;
 use crate::logging::{self, LogLevel};
@@ -21,7 +21,7 @@ use crate::runtime::{self, Clock, Context, limits};
 use crate::secret::Secret;
 use crate::service::{Keys, Premises, Running};
 use crate::settings::{self, Service, Settings};
-use crate::{error_reports, metrics, music, watch};
+use crate::{devices, error_reports, metrics, music, watch};
 
 /// Exit code for a command line or a configuration that is wrong.
 const EXIT_USAGE: u8 = 2;
@@ -66,11 +66,28 @@ pub fn health(services: &[Service], file: Option<&Path>) -> ExitCode {
         let port = match service {
             Service::Music => settings.music.port,
             Service::Watch => settings.watch.port,
+            Service::Devices => settings.devices.port,
         };
         ask_health(port, settings.tls.is_on()).with_context(|| format!("{} on port {port}", service.name()))
     };
     match services.iter().try_for_each(ask) {
         Ok(()) => print("ok\n"),
+        Err(failure) => fail(&failure),
+    }
+}
+
+/// Looks into the spool of the device rooms, or puts back what the database refused.
+pub fn spool(request: &Request, task: SpoolTask) -> ExitCode {
+    let settings = match load(request) {
+        Ok(loaded) => loaded.values,
+        Err(mistakes) => return complain(&mistakes),
+    };
+    let told = match task {
+        SpoolTask::Inspect => devices::spool_command::inspect(&settings.devices),
+        SpoolTask::Retry => devices::spool_command::retry(&settings.devices),
+    };
+    match told {
+        Ok(text) => print(&text),
         Err(failure) => fail(&failure),
     }
 }
@@ -118,6 +135,7 @@ async fn run(settings: &Settings, request: &Request, clock: Clock, log_level: Lo
     let start = |service: &Service| match service {
         Service::Music => music::start(&settings.music, &premises),
         Service::Watch => watch::start(&settings.watch, &premises),
+        Service::Devices => devices::start(&settings.devices, &premises),
     };
     let running: Vec<Running> = request.services.iter().map(start).collect::<Result<_>>()?;
     announce(&running, clock);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{self, Alias, Findings, Layers, Loaded, Mistake, Validate};
 use crate::http::tls;
-use crate::{error_reports, http, logging, metrics, music, runtime, socketio, switchboard, watch};
+use crate::{devices, error_reports, http, logging, metrics, music, runtime, socketio, switchboard, watch};
 
 /// The services, each with its section of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,17 +16,20 @@ pub enum Service {
     Music,
     /// Watch parties.
     Watch,
+    /// Device rooms.
+    Devices,
 }
 
 impl Service {
     /// Every service there is.
-    pub const ALL: [Self; 2] = [Self::Music, Self::Watch];
+    pub const ALL: [Self; 3] = [Self::Music, Self::Watch, Self::Devices];
 
     /// Its section, command and name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Music => "music",
             Self::Watch => "watch",
+            Self::Devices => "devices",
         }
     }
 
@@ -35,6 +38,7 @@ impl Service {
         match self {
             Self::Music => "music.host",
             Self::Watch => "watch.host",
+            Self::Devices => "devices.host",
         }
     }
 
@@ -43,6 +47,7 @@ impl Service {
         match self {
             Self::Music => "music.port",
             Self::Watch => "watch.port",
+            Self::Devices => "devices.port",
         }
     }
 
@@ -51,6 +56,7 @@ impl Service {
         match self {
             Self::Music => &music::ALIASES,
             Self::Watch => &watch::ALIASES,
+            Self::Devices => &devices::ALIASES,
         }
     }
 }
@@ -86,6 +92,8 @@ pub struct Settings {
     pub music: music::Config,
     /// Watch parties.
     pub watch: watch::Config,
+    /// Device rooms.
+    pub devices: devices::Config,
 }
 
 impl Validate for Settings {
@@ -99,6 +107,7 @@ impl Validate for Settings {
         self.socketio.validate(findings);
         self.music.validate(findings);
         self.watch.validate(findings);
+        self.devices.validate(findings);
     }
 }
 

@@ -217,7 +217,8 @@ fn allowed(message: &str) -> String {
 /// A value as it may be shown: secrets are masked whatever is wrong with them.
 fn shown(key: &str, value: &Value) -> String {
     let name = key.rsplit('.').next().unwrap_or(key);
-    let is_secret = ["token", "secret", "dsn", "auth_key", "password"].contains(&name);
+    let is_secret =
+        ["token", "secret", "dsn", "auth_key", "password", "database_url", "jwt_secret"].contains(&name);
     match value {
         Value::String(text) if is_secret && !text.is_empty() => format!("\"{}\"", crate::secret::MASK),
         _ => value.to_string(),

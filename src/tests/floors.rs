@@ -15,7 +15,7 @@ const FLOORS: [&[&str]; 10] = [
     &["websocket"],
     &["socketio"],
     &["service"],
-    &["music", "watch"],
+    &["music", "watch", "devices"],
 ];
 
 /// Everything above the services.

@@ -7,6 +7,7 @@
 mod browser;
 mod clients;
 mod command_line;
+mod devices;
 mod endpoint;
 mod floors;
 mod harness;

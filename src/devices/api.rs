@@ -1,0 +1,395 @@
+//! What HTTP tells and does: rooms and devices live, messages and connections from the database, sending, kicking.
+//!
+//! Behind the key when one is set; for this machine alone otherwise.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Extension, Path, Query, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use http::header::{CONTENT_TYPE, HOST};
+use http::{HeaderMap, StatusCode};
+use parking_lot::Mutex;
+use rust_embed::Embed;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use super::desk::Desk;
+use super::drain::DatabaseStatus;
+use super::names::{DeviceId, RoomId};
+use super::protocol::{ClientFrame, MessageType, Refusal};
+use super::spool::Spool;
+use super::store::{Failure, MessageQuery, Store};
+use crate::http::address::is_local;
+use crate::http::guard::Connection;
+use crate::http::{assets, routes};
+use crate::runtime::Clock;
+use crate::secret::Secret;
+use crate::switchboard::{Orders, Questions};
+use crate::time::Timestamp;
+
+/// Rows of one page, unless fewer are asked for.
+const MAX_PAGE: usize = 500;
+const PAGE: usize = 50;
+
+/// The chart shows so many minutes.
+const CHART_MINUTES: u64 = 60;
+
+/// Whose name messages from the console bear.
+const CONSOLE: &str = "console";
+
+/// The page and everything that it loads, and the description of the interface.
+#[derive(Embed)]
+#[folder = "assets/devices/"]
+#[exclude = "migrations/*"]
+struct Assets;
+
+/// What the routes share.
+pub struct Site {
+    /// Asks the rooms.
+    pub questions: Questions<Desk>,
+    /// Has the rooms do something.
+    pub orders: Orders<Desk>,
+    /// The database.
+    pub store: Arc<Store>,
+    /// The spool.
+    pub spool: Spool,
+    /// How the database stands.
+    pub status: Arc<Mutex<DatabaseStatus>>,
+    /// Opens all of this from elsewhere.
+    pub key: Secret,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// The routes, and who may use them.
+pub fn routes(site: Site) -> Router {
+    let site = Arc::new(site);
+    let guarded = Router::new()
+        .route("/rooms", get(rooms))
+        .route("/rooms/{id}", get(room))
+        .route("/rooms/{id}/messages", post(send))
+        .route("/devices/{id}", get(device))
+        .route("/devices/{id}/connections", delete(kick))
+        .route("/messages", get(messages))
+        .route("/messages/per-minute", get(per_minute))
+        .route("/status", get(status))
+        .layer(middleware::from_fn_with_state(Arc::clone(&site), admit));
+    Router::new()
+        .route("/", get(front))
+        .route("/openapi.json", get(|headers: HeaderMap| async move { file("openapi.json", &headers) }))
+        .route(
+            "/assets/{*path}",
+            get(|Path(path): Path<String>, headers: HeaderMap| async move { file(&path, &headers) }),
+        )
+        .merge(guarded)
+        .with_state(site)
+}
+
+async fn admit(
+    State(site): State<Arc<Site>>,
+    Extension(connection): Extension<Arc<Connection>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let headers = request.headers();
+    let may = if site.key.is_set() {
+        routes::token(&request).is_some_and(|word| site.key.is(&word))
+    } else {
+        is_local(connection.peer.ip(), headers) && names_this_machine(headers)
+    };
+    if may {
+        return next.run(request).await;
+    }
+    let problem = if site.key.is_set() {
+        "the key is needed: Authorization: Bearer KEY"
+    } else {
+        "this is for the machine itself; set [devices] auth_key to open it"
+    };
+    routes::error(StatusCode::UNAUTHORIZED, problem)
+}
+
+/// A page of elsewhere whose name was made to point here still says its own name.
+fn names_this_machine(headers: &HeaderMap) -> bool {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name =
+        host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(host, |(name, _)| name);
+    ["localhost", "[::1]"].contains(&name) || name.starts_with("127.")
+}
+
+async fn front(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
+    if assets::prefers_html(&headers)
+        && let Some(page) = assets::page::<Assets>("index.html", &headers)
+    {
+        return page;
+    }
+    json(&json!({
+        "status": "ok",
+        "message": "roomhub devices",
+        "version": env!("CARGO_PKG_VERSION"),
+        "timestamp": site.clock.now().to_string(),
+    }))
+}
+
+fn file(path: &str, headers: &HeaderMap) -> Response {
+    assets::file::<Assets>(path, headers).unwrap_or_else(|| routes::error(StatusCode::NOT_FOUND, "not found"))
+}
+
+async fn rooms(State(site): State<Arc<Site>>) -> Response {
+    match site.questions.ask(|desk, _| desk.hub().reports()).await {
+        Some(rooms) => json(&json!({ "count": rooms.len(), "rooms": rooms })),
+        None => stopping(),
+    }
+}
+
+async fn room(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response {
+    let Some(id) = RoomId::new(&id) else { return no_such_room(&id) };
+    match site.questions.ask(move |desk, _| desk.has_room(id).then(|| desk.hub().report(id))).await {
+        Some(Some(report)) => json(&report),
+        Some(None) => no_such_room(id.as_str()),
+        None => stopping(),
+    }
+}
+
+/// A page of rows: what comes before the last one of the page before.
+#[derive(Deserialize)]
+struct Page {
+    before: Option<i64>,
+    limit: Option<usize>,
+}
+
+async fn device(State(site): State<Arc<Site>>, Path(id): Path<String>, Query(page): Query<Page>) -> Response {
+    let Some(id) = DeviceId::new(&id) else { return no_such_device() };
+    let asked = id.clone();
+    let live =
+        site.questions.ask(move |desk, _| (desk.last_room(&asked), desk.hub().connections(&asked))).await;
+    let Some((last_room, connected)) = live else { return stopping() };
+    if last_room.is_none() {
+        return no_such_device();
+    }
+    let limit = page.limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);
+    match site.store.connections(id.clone(), page.before, limit).await {
+        Ok(history) => {
+            let next = history.last().filter(|_| history.len() == limit).map(|last| last.id);
+            json(&json!({
+                "device_id": id, "last_room_id": last_room, "connected": connected,
+                "connections": history, "next": next,
+            }))
+        }
+        Err(failure) => away(&failure),
+    }
+}
+
+/// Which messages: `since` and `until` are ISO 8601, or milliseconds since the epoch.
+#[derive(Deserialize)]
+struct Filter {
+    room: Option<String>,
+    device: Option<String>,
+    #[serde(rename = "type")]
+    kind: Option<MessageKind>,
+    since: Option<String>,
+    until: Option<String>,
+    before: Option<i64>,
+    limit: Option<usize>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+enum MessageKind {
+    Broadcast,
+    Direct,
+}
+
+fn millis(text: &str) -> Option<u64> {
+    let moment = || humantime::parse_rfc3339_weak(text).ok()?.duration_since(std::time::UNIX_EPOCH).ok();
+    text.parse().ok().or_else(|| moment().and_then(|span| span.as_millis().try_into().ok()))
+}
+
+async fn messages(State(site): State<Arc<Site>>, Query(filter): Query<Filter>) -> Response {
+    let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    let bad = |problem: &str| routes::error(StatusCode::BAD_REQUEST, problem);
+    let (Ok(since_ms), Ok(until_ms)) = (moment(given(&filter.since)), moment(given(&filter.until))) else {
+        return bad("since and until are moments like 2026-01-31T09:30:00Z");
+    };
+    let mut query = MessageQuery { since_ms, until_ms, before: filter.before, ..MessageQuery::default() };
+    if let Some(name) = given(&filter.room) {
+        query.room = RoomId::new(&name);
+        if query.room.is_none() {
+            return bad("room: eight of A-Z and 0-9 are expected");
+        }
+    }
+    if let Some(name) = given(&filter.device) {
+        query.device = DeviceId::new(&name);
+    }
+    query.kind = filter.kind.map(|kind| match kind {
+        MessageKind::Broadcast => MessageType::Broadcast,
+        MessageKind::Direct => MessageType::Direct,
+    });
+    query.limit = filter.limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);
+    let limit = query.limit;
+    match site.store.messages(query).await {
+        Ok(messages) => {
+            let next = messages.last().filter(|_| messages.len() == limit).map(|last| last.id);
+            json(&json!({ "messages": messages, "next": next }))
+        }
+        Err(failure) => away(&failure),
+    }
+}
+
+fn moment(text: Option<String>) -> Result<Option<u64>, ()> {
+    text.map(|text| millis(&text).ok_or(())).transpose()
+}
+
+#[derive(Deserialize)]
+struct Chart {
+    room: Option<String>,
+    minutes: Option<u64>,
+}
+
+async fn per_minute(State(site): State<Arc<Site>>, Query(chart): Query<Chart>) -> Response {
+    let minutes = chart.minutes.unwrap_or(CHART_MINUTES).clamp(1, 24 * 60);
+    let now = site.clock.now().as_millis();
+    let since = (now / 60_000).saturating_sub(minutes - 1) * 60_000;
+    let room = chart.room.as_deref().and_then(RoomId::new);
+    match site.store.minutes(room, since).await {
+        Ok(found) => json(&json!({ "since": since, "now": now, "minutes": found })),
+        Err(failure) => away(&failure),
+    }
+}
+
+async fn status(State(site): State<Arc<Site>>) -> Response {
+    let live =
+        site.questions.ask(|desk, _| (desk.hub().n_members(), desk.hub().n_seated(), desk.hub().n_rooms()));
+    let Some((connections, clients, rooms)) = live.await else { return stopping() };
+    let database = site.status.lock().clone();
+    json(&json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "uptime": site.clock.uptime().as_secs(),
+        "connections": connections, "clients": clients, "rooms": rooms,
+        "spool": site.spool.status(), "database": database,
+    }))
+}
+
+/// `{"content":…}`, and what a device's message may hold besides.
+#[derive(Deserialize)]
+struct Outgoing<'a> {
+    device_id: Option<String>,
+    #[serde(borrow, rename = "type")]
+    kind: Option<&'a RawValue>,
+    #[serde(borrow)]
+    content: Option<&'a RawValue>,
+    target_device_id: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Whole<'a> {
+    #[serde(rename = "type")]
+    kind: &'a RawValue,
+    content: &'a RawValue,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target_device_id: Option<String>,
+    timestamp: String,
+}
+
+async fn send(
+    State(site): State<Arc<Site>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let bad = |problem: &str| routes::error(StatusCode::BAD_REQUEST, problem);
+    let is_json =
+        headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    if !is_json {
+        // A form of a foreign page can send anything but this.
+        return routes::error(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "Content-Type: application/json is expected",
+        );
+    }
+    let Some(room) = RoomId::new(&id) else { return no_such_room(&id) };
+    let Ok(outgoing) = serde_json::from_slice::<Outgoing<'_>>(&body) else {
+        return bad("an object like {\"content\":\"hello\"} is expected");
+    };
+    let Some(content) = outgoing.content else { return bad(&Refusal::MissingFields.to_string()) };
+    let Some(from) = DeviceId::new(outgoing.device_id.as_deref().unwrap_or(CONSOLE)) else {
+        return bad(&Refusal::MissingDeviceId.to_string());
+    };
+    let message = RawValue::from_string("\"message\"".into()).expect("a text is JSON");
+    let whole = Whole {
+        kind: outgoing.kind.unwrap_or(&message),
+        content,
+        target_device_id: outgoing.target_device_id,
+        timestamp: site.clock.now().to_string(),
+    };
+    let whole = serde_json::value::to_raw_value(&whole).expect("a message has string keys");
+    let sent = site.orders.give(move |desk, now| send_now(desk, &from, room, &whole, now)).await;
+    match sent {
+        Some(Ok(())) => (StatusCode::ACCEPTED, axum::Json(json!({ "status": "accepted" }))).into_response(),
+        Some(Err(refusal)) => routes::error(status_of(&refusal), &refusal.to_string()),
+        None => stopping(),
+    }
+}
+
+fn send_now(
+    desk: &mut Desk,
+    from: &DeviceId,
+    room: RoomId,
+    whole: &RawValue,
+    now: Timestamp,
+) -> (Result<(), Refusal>, crate::effect::Effects) {
+    match ClientFrame::read("message", Some(whole)) {
+        Ok(ClientFrame::Message(said)) => desk.send_as(from, room, &said, now),
+        Ok(ClientFrame::QueryRoom) => (Ok(()), crate::effect::Effects::none()),
+        Err(refusal) => (Err(refusal), crate::effect::Effects::none()),
+    }
+}
+
+fn status_of(refusal: &Refusal) -> StatusCode {
+    match refusal {
+        Refusal::RoomNotFound(_) | Refusal::TargetNotFound(_) => StatusCode::NOT_FOUND,
+        Refusal::StorageUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::MissingIdentity
+        | Refusal::MissingDeviceId
+        | Refusal::InvalidFirstFrame
+        | Refusal::IdentificationTimeout
+        | Refusal::NotThisDevice
+        | Refusal::InvalidFrame
+        | Refusal::MissingFields
+        | Refusal::InvalidContent => StatusCode::BAD_REQUEST,
+    }
+}
+
+async fn kick(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response {
+    let Some(device) = DeviceId::new(&id) else { return no_such_device() };
+    match site.orders.give(move |desk, _| desk.kick(&device)).await {
+        Some(0) => routes::error(StatusCode::NOT_FOUND, "that device is not connected"),
+        Some(n) => json(&json!({ "disconnected": n })),
+        None => stopping(),
+    }
+}
+
+fn json(answer: &impl Serialize) -> Response {
+    routes::json_text(serde_json::to_string(answer).expect("an answer has string keys"))
+}
+
+fn no_such_room(id: &str) -> Response {
+    routes::error(StatusCode::NOT_FOUND, &Refusal::RoomNotFound(id.to_owned()).to_string())
+}
+
+fn no_such_device() -> Response {
+    routes::error(StatusCode::NOT_FOUND, "no such device")
+}
+
+fn away(failure: &Failure) -> Response {
+    tracing::debug!(%failure, "the database did not answer a question");
+    routes::error(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer; messages still flow")
+}
+
+fn stopping() -> Response {
+    routes::error(StatusCode::SERVICE_UNAVAILABLE, "stopping")
+}

@@ -1,0 +1,170 @@
+//! Who may connect as which device: anybody, whoever has the key, or each device with a token of its own.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::{digest, hmac};
+use serde::{Deserialize, Serialize};
+
+use super::hub::Grant;
+use super::names::DeviceId;
+use crate::secret::Secret;
+use crate::time::Timestamp;
+
+/// What a client must bring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Demand {
+    /// Nothing: any device, as the original server has it.
+    None,
+    /// The key.
+    Key,
+    /// A token of its own, from the token file or as a JWT.
+    Tokens,
+}
+
+/// What clients' tokens are held against.
+#[derive(Clone)]
+pub enum Auth {
+    /// Nothing.
+    Open,
+    /// One key for all.
+    Key(Secret),
+    /// Devices by the digest of their token, and the key that signs JWTs.
+    Tokens {
+        /// SHA-256 of a token, and whose it is.
+        devices: HashMap<[u8; 32], DeviceId>,
+        /// Signs tokens with HMAC-SHA256; none are taken if it is empty.
+        jwt_secret: Secret,
+    },
+}
+
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    sub: String,
+    exp: Option<f64>,
+    nbf: Option<f64>,
+}
+
+impl Auth {
+    /// Reads the token file: a device's id and its token on each line, `#` begins a comment.
+    pub fn tokens(file: Option<&Path>, jwt_secret: Secret) -> Result<Self> {
+        let mut devices = HashMap::new();
+        if let Some(path) = file {
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("[devices] token_file = {:?}", path.display()))?;
+            for (number, line) in text.lines().enumerate() {
+                let line = line.trim();
+                if line.is_empty() || line.starts_with('#') {
+                    continue;
+                }
+                let named = line.rsplit_once(char::is_whitespace);
+                let Some((device, token)) =
+                    named.and_then(|(device, token)| Some((DeviceId::new(device.trim())?, token)))
+                else {
+                    bail!("{}: line {}: a device id and its token are expected", path.display(), number + 1);
+                };
+                devices.insert(hash(token), device);
+            }
+        }
+        Ok(Self::Tokens { devices, jwt_secret })
+    }
+
+    /// What a client with that token may be; nothing without a good one.
+    pub fn grant(&self, token: Option<&str>, now: Timestamp) -> Option<Grant> {
+        match self {
+            Self::Open => Some(Grant::AnyDevice),
+            Self::Key(key) => key.is(token?).then_some(Grant::AnyDevice),
+            Self::Tokens { devices, jwt_secret } => {
+                let token = token?;
+                let device = devices.get(&hash(token)).cloned();
+                device.or_else(|| device_of_jwt(token, jwt_secret, now)).map(Grant::Device)
+            }
+        }
+    }
+}
+
+/// Digests are looked up, so that the time it takes tells nothing of the tokens.
+fn hash(token: &str) -> [u8; 32] {
+    let digest = digest::digest(&digest::SHA256, token.as_bytes());
+    digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
+}
+
+/// The subject of a JWT that the key has signed and whose time it is.
+fn device_of_jwt(token: &str, secret: &Secret, now: Timestamp) -> Option<DeviceId> {
+    if !secret.is_set() {
+        return None;
+    }
+    let (signed, signature) = token.rsplit_once('.')?;
+    let (header, claims) = signed.split_once('.')?;
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
+    hmac::verify(&key, signed.as_bytes(), &URL_SAFE_NO_PAD.decode(signature).ok()?).ok()?;
+    let header: Header = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
+    let claims: Claims = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?;
+    let seconds = now.as_millis_f64() / 1000.0;
+    let is_its_time =
+        claims.exp.is_none_or(|end| seconds < end) && claims.nbf.is_none_or(|start| seconds >= start);
+    if header.alg != "HS256" || !is_its_time {
+        return None;
+    }
+    DeviceId::new(&claims.sub)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+    fn jwt(header: &str, claims: &str, secret: &str) -> String {
+        let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+        let signature = hmac::sign(&key, signed.as_bytes());
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
+    }
+
+    #[test]
+    fn a_jwt_is_good_for_its_subject_while_it_lasts_and_signed_by_the_key_alone() {
+        let auth = Auth::tokens(None, Secret::new("key")).unwrap();
+        let granted = |token: &str| auth.grant(Some(token), NOW);
+        let d1 = Some(Grant::Device(DeviceId::new("d1").unwrap()));
+        let header = r#"{"alg":"HS256","typ":"JWT"}"#;
+        assert_eq!(granted(&jwt(header, r#"{"sub":"d1","exp":1700000001}"#, "key")), d1);
+        assert_eq!(granted(&jwt(header, r#"{"sub":"d1"}"#, "key")), d1);
+        for (header, claims, key) in [
+            (header, r#"{"sub":"d1","exp":1700000000}"#, "key"),
+            (header, r#"{"sub":"d1","nbf":1700000001}"#, "key"),
+            (header, r#"{"sub":"d1"}"#, "kex"),
+            (r#"{"alg":"none"}"#, r#"{"sub":"d1"}"#, "key"),
+            (header, r#"{"sub":""}"#, "key"),
+            (header, "{}", "key"),
+        ] {
+            assert_eq!(granted(&jwt(header, claims, key)), None, "{header} {claims} {key}");
+        }
+        for nonsense in ["", ".", "..", "a.b.c"] {
+            assert_eq!(granted(nonsense), None);
+        }
+        assert_eq!(auth.grant(None, NOW), None);
+    }
+
+    #[test]
+    fn a_token_of_the_file_is_its_devices_alone() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "# tokens\nd1 secret-1\nliving room lamp  secret-2\n").unwrap();
+        let auth = Auth::tokens(Some(file.path()), Secret::default()).unwrap();
+        let granted = |token: &str| auth.grant(Some(token), NOW);
+        assert_eq!(granted("secret-1"), DeviceId::new("d1").map(Grant::Device));
+        assert_eq!(granted("secret-2"), DeviceId::new("living room lamp").map(Grant::Device));
+        assert_eq!(granted("secret-3"), None);
+        std::fs::write(file.path(), "d1\n").unwrap();
+        assert!(Auth::tokens(Some(file.path()), Secret::default()).is_err());
+    }
+}

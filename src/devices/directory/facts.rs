@@ -1,0 +1,94 @@
+//! Looks up what the rules ask for: in what has just happened, then in the directory.
+
+use parking_lot::Mutex;
+use ring::rand::{SecureRandom, SystemRandom};
+use tracing::error;
+
+use super::Directory;
+use super::recent::Recent;
+use crate::devices::facts::{Facts, Storage};
+use crate::devices::names::{DeviceId, RoomId};
+use crate::devices::record::{Record, RecordId};
+use crate::devices::spool::{Spool, Ticket};
+
+/// Random bytes that make a room's name, nearly always.
+const NAME_RANDOMNESS: usize = 32;
+
+/// The facts of this machine.
+pub struct LocalFacts {
+    /// Never shared: a hub must be `Sync`, and a database's handle is not.
+    directory: Mutex<Directory>,
+    recent: Recent,
+    spool: Spool,
+    random: SystemRandom,
+}
+
+impl LocalFacts {
+    /// Facts from a directory, and from what goes into the spool.
+    pub fn new(directory: Directory, spool: Spool) -> Self {
+        Self {
+            directory: Mutex::new(directory),
+            recent: Recent::default(),
+            spool,
+            random: SystemRandom::new(),
+        }
+    }
+
+    /// Takes note of a record that has just been appended.
+    pub fn note(&mut self, ticket: Ticket, record: Record) {
+        self.recent.forget(self.spool.known());
+        self.recent.add(ticket, record);
+    }
+
+    fn fill(&self, bytes: &mut [u8]) {
+        self.random.fill(bytes).expect("the system gives random bytes");
+    }
+}
+
+/// What a lookup says; a directory that cannot be read knows nothing.
+fn known<T: Default>(looked_up: rusqlite::Result<T>) -> T {
+    looked_up.unwrap_or_else(|problem| {
+        error!(%problem, "the directory of rooms and devices cannot be read");
+        T::default()
+    })
+}
+
+impl Facts for LocalFacts {
+    fn has_room(&self, room: RoomId) -> bool {
+        self.recent.has_room(room) || known(self.directory.lock().has_room(room))
+    }
+
+    fn last_room(&self, device: &DeviceId) -> Option<RoomId> {
+        self.recent.last_room(device).or_else(|| known(self.directory.lock().last_room(device)))
+    }
+
+    fn was_said(&self, device: &DeviceId, message_id: &str) -> bool {
+        self.recent.was_said(device, message_id) || known(self.directory.lock().was_said(device, message_id))
+    }
+
+    fn waiting(&self, device: &DeviceId, room: RoomId) -> Vec<Box<str>> {
+        let (ticket, mut waiting) = known(self.directory.lock().waiting(device, room));
+        self.recent.add_waiting(device, room, ticket, &mut waiting);
+        waiting
+    }
+
+    fn storage(&self, bytes: usize) -> Storage {
+        if self.spool.has_room(bytes) { Storage::Available } else { Storage::Full }
+    }
+
+    fn new_room(&self) -> RoomId {
+        loop {
+            let mut bytes = [0; NAME_RANDOMNESS];
+            self.fill(&mut bytes);
+            if let Some(room) = RoomId::from_random(&bytes).filter(|room| !self.has_room(*room)) {
+                return room;
+            }
+        }
+    }
+
+    fn new_connection(&self) -> RecordId {
+        let mut bytes = [0; RecordId::BYTES];
+        self.fill(&mut bytes);
+        RecordId(bytes)
+    }
+}

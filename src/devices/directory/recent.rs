@@ -1,0 +1,109 @@
+//! What was appended to the spool a moment ago and the directory does not know yet.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use crate::devices::names::{DeviceId, RoomId};
+use crate::devices::record::Record;
+use crate::devices::spool::Ticket;
+
+/// A frame that waits, or `None` at the moment when all before it were collected.
+type Letter = (Ticket, Option<Box<str>>);
+
+/// Records by their tickets, and what they come to.
+#[derive(Default)]
+pub struct Recent {
+    records: VecDeque<(Ticket, Record)>,
+    rooms: HashSet<RoomId>,
+    last_rooms: HashMap<DeviceId, (Ticket, RoomId)>,
+    said: HashSet<(DeviceId, Box<str>)>,
+    waiting: HashMap<(DeviceId, RoomId), Vec<Letter>>,
+}
+
+impl Recent {
+    /// Takes note of a record that concerns the directory.
+    pub fn add(&mut self, ticket: Ticket, record: Record) {
+        match &record {
+            Record::RoomCreated { room, .. } => {
+                self.rooms.insert(*room);
+            }
+            Record::DeviceSeen { device, room, .. } => {
+                self.last_rooms.insert(device.clone(), (ticket, *room));
+            }
+            Record::Message(message) => {
+                if let Some(message_id) = &message.message_id {
+                    self.said.insert((message.from.clone(), message_id.clone()));
+                }
+                if let (Some(to), Some(frame)) = (&message.to, &message.waiting) {
+                    let box_of = self.waiting.entry((to.clone(), message.room)).or_default();
+                    box_of.push((ticket, Some(frame.clone())));
+                }
+            }
+            Record::Collected { device, room, .. } => {
+                self.waiting.entry((device.clone(), *room)).or_default().push((ticket, None));
+            }
+            Record::Connected { .. } | Record::Disconnected { .. } | Record::RoomQuery { .. } => return,
+        }
+        self.records.push_back((ticket, record));
+    }
+
+    /// Forgets what the directory knows.
+    pub fn forget(&mut self, known: Ticket) {
+        while let Some((ticket, record)) = self.records.pop_front_if(|(ticket, _)| *ticket <= known) {
+            match record {
+                Record::RoomCreated { room, .. } => {
+                    self.rooms.remove(&room);
+                }
+                Record::DeviceSeen { device, .. } => {
+                    if self.last_rooms.get(&device).is_some_and(|(at, _)| *at == ticket) {
+                        self.last_rooms.remove(&device);
+                    }
+                }
+                Record::Message(message) => {
+                    if let Some(to) = message.to.filter(|_| message.waiting.is_some()) {
+                        self.forget_waiting(&(to, message.room), ticket);
+                    }
+                    if let Some(message_id) = message.message_id {
+                        self.said.remove(&(message.from, message_id));
+                    }
+                }
+                Record::Collected { device, room, .. } => self.forget_waiting(&(device, room), ticket),
+                Record::Connected { .. } | Record::Disconnected { .. } | Record::RoomQuery { .. } => {}
+            }
+        }
+    }
+
+    fn forget_waiting(&mut self, key: &(DeviceId, RoomId), ticket: Ticket) {
+        if let Some(letters) = self.waiting.get_mut(key) {
+            letters.retain(|(at, _)| *at != ticket);
+            if letters.is_empty() {
+                self.waiting.remove(key);
+            }
+        }
+    }
+
+    /// Whether the room has just been made.
+    pub fn has_room(&self, room: RoomId) -> bool {
+        self.rooms.contains(&room)
+    }
+
+    /// Where the device has just been.
+    pub fn last_room(&self, device: &DeviceId) -> Option<RoomId> {
+        self.last_rooms.get(device).map(|(_, room)| *room)
+    }
+
+    /// Whether the device has just used that name for a message.
+    pub fn was_said(&self, device: &DeviceId, message_id: &str) -> bool {
+        self.said.contains(&(device.clone(), message_id.into()))
+    }
+
+    /// Adds to what the directory says waits for a device what came after the `known` ticket.
+    pub fn add_waiting(&self, device: &DeviceId, room: RoomId, known: Ticket, waiting: &mut Vec<Box<str>>) {
+        let letters = self.waiting.get(&(device.clone(), room)).into_iter().flatten();
+        for (_, letter) in letters.filter(|(ticket, _)| *ticket > known) {
+            match letter {
+                Some(frame) => waiting.push(frame.clone()),
+                None => waiting.clear(),
+            }
+        }
+    }
+}

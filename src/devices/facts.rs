@@ -1,0 +1,31 @@
+//! What the rules need to know from outside, looked up on this machine and never waited for.
+
+use super::names::{DeviceId, RoomId};
+use super::record::RecordId;
+
+/// Whether a message can be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Storage {
+    /// There is room for it.
+    Available,
+    /// The spool holds all it may, or its disk is full.
+    Full,
+}
+
+/// The facts. Tests have a notebook of their own in their place.
+pub trait Facts {
+    /// Whether there is such a room, with or without devices in it.
+    fn has_room(&self, room: RoomId) -> bool;
+    /// The room that the device was in last.
+    fn last_room(&self, device: &DeviceId) -> Option<RoomId>;
+    /// Whether the device has sent a message of that id before.
+    fn was_said(&self, device: &DeviceId, message_id: &str) -> bool;
+    /// The frames that wait for a device that was away.
+    fn waiting(&self, device: &DeviceId, room: RoomId) -> Vec<Box<str>>;
+    /// Whether so many bytes can be kept.
+    fn storage(&self, bytes: usize) -> Storage;
+    /// A name that no room has.
+    fn new_room(&self) -> RoomId;
+    /// A name that no connection has.
+    fn new_connection(&self) -> RecordId;
+}

@@ -1,0 +1,400 @@
+//! All device rooms, and who sits where. Pure: time and facts come in, records and frames go out.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::facts::{Facts, Storage};
+use super::names::{DeviceId, RoomId};
+use super::protocol::{
+    ClientFrame, Delivery, Identification, MessageType, Refusal, RoomStatus, Said, ServerEvent,
+};
+use super::record::{Message, Record};
+use super::room::{ClientReport, Room, RoomReport, Seat};
+use crate::effect::{Close, Effects, Frame, MemberId};
+use crate::time::Timestamp;
+
+/// What comes of something: first the records are kept, then the effects performed.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// What is to be written down, in order.
+    pub records: Vec<Record>,
+    /// What is to be done after that.
+    pub effects: Effects,
+    /// What was refused, for the log.
+    pub refusals: Vec<Refusal>,
+}
+
+/// Who may be who.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Grant {
+    /// Any device.
+    AnyDevice,
+    /// That one.
+    Device(DeviceId),
+}
+
+/// Every room with somebody in it, and every connection.
+pub struct Hub {
+    rooms: HashMap<RoomId, Room>,
+    members: HashMap<MemberId, Member>,
+    /// Connections that have not said who they are, in the order of their deadlines.
+    nameless: VecDeque<(Timestamp, MemberId)>,
+    limits: Limits,
+    n_seated: usize,
+}
+
+/// What the rules go by.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// How long a connection may take to say who it is.
+    pub identification: Duration,
+    /// Direct messages that are kept for an absent device; 0 keeps none.
+    pub offline_queue: usize,
+}
+
+struct Member {
+    address: IpAddr,
+    grant: Grant,
+    room: Option<RoomId>,
+}
+
+impl Hub {
+    /// No rooms, nobody connected.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            rooms: HashMap::new(),
+            members: HashMap::new(),
+            nameless: VecDeque::new(),
+            limits,
+            n_seated: 0,
+        }
+    }
+
+    /// Greets a connection.
+    pub fn connect(&mut self, member: MemberId, address: IpAddr, grant: Grant, now: Timestamp) -> Outcome {
+        self.members.insert(member, Member { address, grant, room: None });
+        self.nameless.push_back((now + self.limits.identification, member));
+        let mut outcome = Outcome::default();
+        outcome.effects.tell(member, ServerEvent::greeting().frame());
+        outcome
+    }
+
+    /// Takes a frame: the first says who it is, later ones are messages and questions.
+    pub fn handle(
+        &mut self,
+        from: MemberId,
+        event: &str,
+        payload: Option<&RawValue>,
+        facts: &impl Facts,
+        now: Timestamp,
+    ) -> Outcome {
+        let Some(member) = self.members.get(&from) else { return Outcome::default() };
+        let answered = match member.room {
+            None => Identification::read(payload).and_then(|named| self.identify(from, named, facts, now)),
+            Some(room) => ClientFrame::read(event, payload).and_then(|frame| match frame {
+                ClientFrame::QueryRoom => self.tell_room(from, room, facts, now),
+                ClientFrame::Message(said) => self.relay(from, room, &said, facts, now),
+            }),
+        };
+        answered.unwrap_or_else(|refusal| {
+            if refusal.close().is_some() {
+                // Whatever it has said besides is not heard any more.
+                self.members.remove(&from);
+            }
+            refuse(from, refusal)
+        })
+    }
+
+    /// A connection has ended.
+    pub fn leave(&mut self, member: MemberId, now: Timestamp) -> Outcome {
+        let mut outcome = Outcome::default();
+        let Some(id) = self.members.remove(&member).and_then(|member| member.room) else { return outcome };
+        let Some(room) = self.rooms.get_mut(&id) else { return outcome };
+        if let Some(seat) = room.leave(member) {
+            self.n_seated -= 1;
+            outcome.records.push(Record::Disconnected { connection: seat.connection, at: now });
+        }
+        if room.is_empty() {
+            self.rooms.remove(&id);
+        }
+        outcome
+    }
+
+    /// The service stops: every connection ends now.
+    pub fn stop(&mut self, now: Timestamp) -> Outcome {
+        let seats = self.rooms.values().flat_map(Room::seats);
+        let records =
+            seats.map(|seat| Record::Disconnected { connection: seat.connection, at: now }).collect();
+        Outcome { records, ..Outcome::default() }
+    }
+
+    /// When the next nameless connection has had its time.
+    pub fn next_timeout(&self) -> Option<Timestamp> {
+        self.nameless.front().map(|(deadline, _)| *deadline)
+    }
+
+    /// Lets go of those that have had their time.
+    pub fn handle_timeout(&mut self, now: Timestamp) -> Outcome {
+        let mut outcome = Outcome::default();
+        while let Some((_, member)) = self.nameless.pop_front_if(|(deadline, _)| *deadline <= now) {
+            if self.members.get(&member).is_some_and(|member| member.room.is_none()) {
+                self.members.remove(&member);
+                outcome.append(refuse(member, Refusal::IdentificationTimeout));
+            }
+        }
+        outcome
+    }
+
+    /// Sends a message in a device's name, from outside of the rooms.
+    pub fn send_as(
+        &mut self,
+        from: &DeviceId,
+        room: RoomId,
+        said: &Said<'_>,
+        facts: &impl Facts,
+        now: Timestamp,
+    ) -> Result<Outcome, Refusal> {
+        if !facts.has_room(room) {
+            return Err(Refusal::RoomNotFound(room.to_string()));
+        }
+        let mut outcome = self.deliver(from, None, room, said, facts, now)?;
+        if facts.last_room(from).is_none() {
+            let identity = "console".into();
+            outcome.records.insert(0, Record::DeviceSeen { device: from.clone(), identity, room, at: now });
+        }
+        Ok(outcome)
+    }
+
+    /// Lets go of every connection of a device; gives their number.
+    pub fn kick(&self, device: &DeviceId) -> (usize, Outcome) {
+        let mut outcome = Outcome::default();
+        let members: Vec<MemberId> = self.rooms.values().flat_map(|room| room.of_device(device)).collect();
+        for member in &members {
+            outcome.effects.disconnect(*member, Close::Violation);
+        }
+        (members.len(), outcome)
+    }
+
+    /// Rooms with somebody in them.
+    pub fn rooms(&self) -> impl Iterator<Item = (&RoomId, &Room)> {
+        self.rooms.iter()
+    }
+
+    /// What HTTP tells of a room.
+    pub fn report(&self, room: RoomId) -> RoomReport {
+        self.rooms.get(&room).map_or_else(|| Room::new(room).report(), Room::report)
+    }
+
+    /// What HTTP tells of all rooms with somebody in them.
+    pub fn reports(&self) -> Vec<RoomReport> {
+        let mut rooms: Vec<_> = self.rooms.iter().collect();
+        rooms.sort_unstable_by_key(|(id, _)| **id);
+        rooms.into_iter().map(|(_, room)| room.report()).collect()
+    }
+
+    /// What HTTP tells of a device's connections.
+    pub fn connections(&self, device: &DeviceId) -> Vec<ClientReport> {
+        let of_room = |(id, room): (&RoomId, &Room)| -> Vec<ClientReport> {
+            let seats = room.seats().iter().filter(|seat| seat.device == *device);
+            seats.map(|seat| seat.report(*id)).collect()
+        };
+        self.rooms.iter().flat_map(of_room).collect()
+    }
+
+    /// Connections, in a room or not.
+    pub fn n_members(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Connections in rooms.
+    pub fn n_seated(&self) -> usize {
+        self.n_seated
+    }
+
+    /// Rooms with somebody in them.
+    pub fn n_rooms(&self) -> usize {
+        self.rooms.len()
+    }
+
+    fn identify(
+        &mut self,
+        from: MemberId,
+        named: Identification,
+        facts: &impl Facts,
+        now: Timestamp,
+    ) -> Result<Outcome, Refusal> {
+        let Identification { device, identity, room } = named;
+        let Some(member) = self.members.get_mut(&from) else { return Ok(Outcome::default()) };
+        if matches!(&member.grant, Grant::Device(own) if *own != device) {
+            return Err(Refusal::NotThisDevice);
+        }
+        if facts.storage(0) == Storage::Full {
+            return Err(Refusal::StorageUnavailable);
+        }
+        let mut outcome = Outcome::default();
+        let (id, status) = match room {
+            Some(name) => match RoomId::new(&name).filter(|id| facts.has_room(*id)) {
+                Some(id) => (id, RoomStatus::JoinedExisting),
+                None => return Err(Refusal::RoomNotFound(name)),
+            },
+            None => match facts.last_room(&device) {
+                Some(id) => (id, RoomStatus::Reconnected),
+                None => (facts.new_room(), RoomStatus::CreatedNew),
+            },
+        };
+        member.room = Some(id);
+        let address = member.address;
+        let connection = facts.new_connection();
+        let waiting = if self.limits.offline_queue > 0 { facts.waiting(&device, id) } else { Vec::new() };
+        if status == RoomStatus::CreatedNew {
+            outcome.records.push(Record::RoomCreated { room: id, at: now });
+        }
+        outcome.records.extend([
+            Record::DeviceSeen { device: device.clone(), identity: identity.clone(), room: id, at: now },
+            Record::Connected {
+                connection,
+                device: device.clone(),
+                identity: identity.clone(),
+                room: id,
+                address,
+                at: now,
+            },
+        ]);
+        if !waiting.is_empty() {
+            outcome.records.push(Record::Collected { device: device.clone(), room: id, at: now });
+        }
+        outcome.effects.tell(from, ServerEvent::room(id, status).frame());
+        for frame in waiting {
+            if let Ok(payload) = RawValue::from_string(frame.into()) {
+                outcome.effects.tell(from, Frame { event: "".into(), payload });
+            }
+        }
+        let seat = Seat { member: from, connection, device, identity, address, joined_at: now };
+        self.rooms.entry(id).or_insert_with(|| Room::new(id)).sit(seat);
+        self.n_seated += 1;
+        Ok(outcome)
+    }
+
+    fn tell_room(
+        &self,
+        from: MemberId,
+        id: RoomId,
+        facts: &impl Facts,
+        now: Timestamp,
+    ) -> Result<Outcome, Refusal> {
+        let mut outcome = Outcome::default();
+        let Some(room) = self.rooms.get(&id) else { return Ok(outcome) };
+        let Some(seat) = room.seat(from) else { return Ok(outcome) };
+        if facts.storage(0) == Storage::Full {
+            return Err(Refusal::StorageUnavailable);
+        }
+        outcome.records.push(Record::RoomQuery { device: seat.device.clone(), room: id, at: now });
+        outcome.effects.tell(from, room.info(from).frame());
+        Ok(outcome)
+    }
+
+    /// Passes a message on, and tells its sender that it is kept if it wants to know.
+    fn relay(
+        &self,
+        from: MemberId,
+        id: RoomId,
+        said: &Said<'_>,
+        facts: &impl Facts,
+        now: Timestamp,
+    ) -> Result<Outcome, Refusal> {
+        let seat = self.rooms.get(&id).and_then(|room| room.seat(from));
+        let Some(device) = seat.map(|seat| seat.device.clone()) else { return Ok(Outcome::default()) };
+        let is_repeated = said.message_id.as_ref().is_some_and(|name| facts.was_said(&device, name));
+        let mut outcome = if is_repeated {
+            Outcome::default()
+        } else {
+            self.deliver(&device, Some(from), id, said, facts, now)?
+        };
+        if let Some(name) = &said.message_id {
+            outcome.effects.tell(from, ServerEvent::ack(name).frame());
+        }
+        Ok(outcome)
+    }
+
+    fn deliver(
+        &self,
+        device: &DeviceId,
+        from: Option<MemberId>,
+        id: RoomId,
+        said: &Said<'_>,
+        facts: &impl Facts,
+        now: Timestamp,
+    ) -> Result<Outcome, Refusal> {
+        let mut outcome = Outcome::default();
+        let room = self.rooms.get(&id);
+        let target = said.target.as_deref().and_then(DeviceId::new);
+        let empty = to_raw_value("").expect("a string is written as it is");
+        let mut delivery = Delivery {
+            kind: said.kind,
+            content: said.content,
+            from_device_id: device,
+            message_type: MessageType::of(target.as_ref()),
+            timestamp: said.timestamp.unwrap_or(&empty),
+            queued: None,
+        };
+        let to = match (&said.target, &target) {
+            (None, _) => room.map(|room| room.others(from)).unwrap_or_default(),
+            (Some(_), Some(target)) => room.map(|room| room.of_device(target)).unwrap_or_default(),
+            (Some(_), None) => Vec::new(),
+        };
+        let mut waiting = None;
+        if let (Some(name), true) = (&said.target, to.is_empty()) {
+            let keeps = target.as_ref().is_some_and(|target| self.keeps_for(target, id, facts));
+            if !keeps {
+                return Err(Refusal::TargetNotFound(name.clone()));
+            }
+            delivery.queued = Some(true);
+            waiting = Some(serde_json::to_string(&delivery).expect("a delivery has string keys").into());
+        }
+        if facts.storage(said.whole.get().len()) == Storage::Full {
+            return Err(Refusal::StorageUnavailable);
+        }
+        if waiting.is_none() {
+            outcome.effects.tell_all(to, Frame::new("", &delivery));
+        }
+        outcome.records.push(Record::Message(Message {
+            from: device.clone(),
+            to: target,
+            room: id,
+            content: said.whole.get().into(),
+            message_id: said.message_id.clone(),
+            waiting,
+            at: now,
+        }));
+        Ok(outcome)
+    }
+
+    /// Whether one more message is kept for a device that is away from its room.
+    fn keeps_for(&self, device: &DeviceId, room: RoomId, facts: &impl Facts) -> bool {
+        self.limits.offline_queue > 0
+            && facts.last_room(device) == Some(room)
+            && facts.waiting(device, room).len() < self.limits.offline_queue
+    }
+}
+
+impl Outcome {
+    fn append(&mut self, later: Self) {
+        self.records.extend(later.records);
+        self.effects.append(later.effects);
+        self.refusals.extend(later.refusals);
+    }
+}
+
+fn refuse(member: MemberId, refusal: Refusal) -> Outcome {
+    let mut outcome = Outcome::default();
+    outcome.effects.tell(member, ServerEvent::error(&refusal).frame());
+    outcome.effects.refused(refusal.code());
+    if let Some(close) = refusal.close() {
+        outcome.effects.disconnect(member, close);
+    }
+    outcome.refusals.push(refusal);
+    outcome
+}

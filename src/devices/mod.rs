@@ -1,0 +1,208 @@
+//! `roomhub devices`: rooms of devices that never lose a message.
+//!
+//! Plain WebSocket on any path, one JSON object a frame. The first says who it is (`{"device_id":"d1",
+//! "identity":"mobile_user"}`), later ones are messages to the room or to one device. Everything is on disk before
+//! anybody is told of it, and goes from there to SQLite or MySQL. Browsers get a console page at `/`, programs an
+//! HTTP interface (`/openapi.json`).
+
+mod api;
+mod auth;
+mod desk;
+mod directory;
+mod drain;
+mod facts;
+mod hub;
+mod names;
+mod protocol;
+mod record;
+mod room;
+mod server;
+pub mod spool;
+pub mod spool_command;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Alias, Findings};
+use crate::http::origin::AllowedOrigins;
+use crate::secret::Secret;
+use crate::time::human;
+
+use auth::{Auth, Demand};
+pub use server::start;
+
+/// The names that the original server reads from its environment.
+pub const ALIASES: [Alias; 1] = [Alias { variable: "DATABASE_URL", key: "devices.database_url", unit: "" }];
+
+/// The smallest segment of the spool.
+const MIN_SEGMENT_BYTES: u64 = 1024 * 1024;
+
+/// When others are told of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Durability {
+    /// Once it is on disk; one sync serves all that came in the last moment.
+    Group,
+    /// At once: what came in the last moment before a crash may be lost after it was delivered.
+    Relaxed,
+}
+
+/// `[devices]`: the device rooms.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The address to listen on.
+    pub host: String,
+    /// The port to listen on.
+    pub port: u16,
+    /// Origins whose pages may connect; `*` is any.
+    pub cors_origin: Vec<String>,
+    /// `mysql://user:password@host:3306/db`; empty for SQLite in `data_dir`.
+    pub database_url: Secret,
+    /// A file that holds the URL, instead of `database_url`.
+    pub database_url_file: String,
+    /// Connections to the database at a time, for the console page and HTTP; one more writes.
+    pub database_pool: usize,
+    /// How long one exchange with the database may take.
+    #[serde(with = "human")]
+    pub database_timeout: Duration,
+    /// Where the spool, the directory and the SQLite file are.
+    pub data_dir: PathBuf,
+    /// When others are told of a message.
+    pub durability: Durability,
+    /// Bytes that the spool may hold while the database is away.
+    pub spool_max_bytes: u64,
+    /// Bytes of one of its files.
+    pub spool_segment_bytes: u64,
+    /// Direct messages kept for a device that is away from its room; 0 keeps none.
+    pub offline_queue: usize,
+    /// What clients must bring.
+    pub auth: Demand,
+    /// The key, for clients under `auth = "key"` and for the console page.
+    pub auth_key: Secret,
+    /// A device id and its token on each line, for `auth = "tokens"`.
+    pub token_file: String,
+    /// Signs JWTs with HMAC-SHA256, for `auth = "tokens"`; `sub` is the device id.
+    pub jwt_secret: Secret,
+    /// The largest frame.
+    pub max_frame_bytes: usize,
+    /// A connection must say who it is within this time.
+    #[serde(with = "human")]
+    pub identification_timeout: Duration,
+    /// How often a client is asked whether it is still there.
+    #[serde(with = "human")]
+    pub ping_interval: Duration,
+    /// How long it may take to answer.
+    #[serde(with = "human")]
+    pub ping_timeout: Duration,
+    /// How often the log is told who is connected.
+    #[serde(with = "human")]
+    pub status_interval: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            host: "0.0.0.0".into(),
+            port: 8765,
+            cors_origin: vec!["*".into()],
+            database_url: Secret::default(),
+            database_url_file: String::new(),
+            database_pool: 5,
+            database_timeout: Duration::from_secs(10),
+            data_dir: "./data".into(),
+            durability: Durability::Group,
+            spool_max_bytes: 1024 * 1024 * 1024,
+            spool_segment_bytes: 8 * 1024 * 1024,
+            offline_queue: 0,
+            auth: Demand::None,
+            auth_key: Secret::default(),
+            token_file: String::new(),
+            jwt_secret: Secret::default(),
+            max_frame_bytes: 1024 * 1024,
+            identification_timeout: Duration::from_secs(10),
+            ping_interval: Duration::from_secs(20),
+            ping_timeout: Duration::from_secs(20),
+            status_interval: Duration::from_mins(1),
+        }
+    }
+}
+
+impl Config {
+    /// Checks what the types do not.
+    pub fn validate(&self, findings: &mut Findings) {
+        findings.at_least_one("devices.database_pool", self.database_pool);
+        findings.at_least_one("devices.max_frame_bytes", self.max_frame_bytes);
+        findings.not_zero("devices.database_timeout", self.database_timeout);
+        findings.not_zero("devices.identification_timeout", self.identification_timeout);
+        findings.not_zero("devices.ping_interval", self.ping_interval);
+        findings.not_zero("devices.ping_timeout", self.ping_timeout);
+        findings.not_zero("devices.status_interval", self.status_interval);
+        if self.spool_segment_bytes < MIN_SEGMENT_BYTES {
+            findings.add("devices.spool_segment_bytes", "at least 1048576 is expected");
+        }
+        if self.spool_max_bytes < 2 * self.spool_segment_bytes {
+            findings.add("devices.spool_max_bytes", "at least two segments are expected");
+        }
+        if self.database_url.is_set() && !self.database_url_file.is_empty() {
+            findings
+                .add("devices.database_url_file", "set either database_url or database_url_file, not both");
+        }
+        if self.database_url.is_set() && !self.database_url.expose().starts_with("mysql://") {
+            findings.add("devices.database_url", "mysql://user:password@host:3306/name is expected");
+        }
+        let has_tokens = !self.token_file.is_empty() || self.jwt_secret.is_set();
+        match self.auth {
+            Demand::Key if !self.auth_key.is_set() => {
+                findings.add("devices.auth_key", "auth = \"key\" needs a key");
+            }
+            Demand::Tokens if !has_tokens => {
+                findings.add("devices.token_file", "auth = \"tokens\" needs token_file or jwt_secret");
+            }
+            Demand::None | Demand::Key | Demand::Tokens => {}
+        }
+        AllowedOrigins::validate("devices.cors_origin", &self.cors_origin, findings);
+    }
+
+    /// Where the spool is.
+    pub fn spool_folder(&self) -> PathBuf {
+        self.data_dir.join("spool")
+    }
+
+    fn limits(&self) -> hub::Limits {
+        hub::Limits { identification: self.identification_timeout, offline_queue: self.offline_queue }
+    }
+
+    fn auth(&self) -> Result<Auth> {
+        Ok(match self.auth {
+            Demand::None => Auth::Open,
+            Demand::Key => Auth::Key(self.auth_key.clone()),
+            Demand::Tokens => {
+                let file = (!self.token_file.is_empty()).then(|| Path::new(&self.token_file));
+                Auth::tokens(file, self.jwt_secret.clone())?
+            }
+        })
+    }
+
+    fn place(&self) -> Result<store::Place> {
+        let url = if self.database_url_file.is_empty() {
+            self.database_url.clone()
+        } else {
+            let text = std::fs::read_to_string(&self.database_url_file)
+                .with_context(|| format!("[devices] database_url_file = {:?}", self.database_url_file))?;
+            Secret::new(text.trim())
+        };
+        Ok(store::Place {
+            url,
+            file: store::file_in(&self.data_dir),
+            pool: self.database_pool,
+            timeout: self.database_timeout,
+        })
+    }
+}

@@ -1,0 +1,136 @@
+//! What is written down, each thing once: first to the spool, then to the database.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::names::{DeviceId, RoomId};
+use crate::time::Timestamp;
+
+/// The name of a record, or of a connection: 128 bits that no other has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct RecordId(pub [u8; RecordId::BYTES]);
+
+impl RecordId {
+    /// Its length.
+    pub const BYTES: usize = 16;
+
+    /// The record of that number in a run of the program, whose own name is random.
+    pub fn new(run: [u8; 8], number: u64) -> Self {
+        let mut bytes = [0; Self::BYTES];
+        bytes[..8].copy_from_slice(&run);
+        bytes[8..].copy_from_slice(&number.to_be_bytes());
+        Self(bytes)
+    }
+}
+
+impl fmt::Display for RecordId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl From<RecordId> for String {
+    fn from(id: RecordId) -> Self {
+        id.to_string()
+    }
+}
+
+impl TryFrom<String> for RecordId {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let mut bytes = [0; Self::BYTES];
+        hex::decode_to_slice(text, &mut bytes).map_err(|_| "32 hexadecimal digits are expected")?;
+        Ok(Self(bytes))
+    }
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Record {
+    /// The server made a room.
+    RoomCreated { room: RoomId, at: Timestamp },
+    /// A device said who it is; its last room is that one from here on.
+    DeviceSeen { device: DeviceId, identity: Box<str>, room: RoomId, at: Timestamp },
+    /// A device's connection is in a room.
+    Connected {
+        connection: RecordId,
+        device: DeviceId,
+        identity: Box<str>,
+        room: RoomId,
+        address: IpAddr,
+        at: Timestamp,
+    },
+    /// That connection has ended.
+    Disconnected { connection: RecordId, at: Timestamp },
+    /// A message was accepted.
+    Message(Message),
+    /// A device asked who is in its room.
+    RoomQuery { device: DeviceId, room: RoomId, at: Timestamp },
+    /// A device has been given what waited for it in a room.
+    Collected { device: DeviceId, room: RoomId, at: Timestamp },
+}
+
+/// A message, to one device or to all in the room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::struct_field_names, reason = "a message id is what the wire calls it")]
+pub struct Message {
+    /// Who sent it.
+    pub from: DeviceId,
+    /// Whom it is for; nobody in particular if it is a broadcast.
+    pub to: Option<DeviceId>,
+    /// Where.
+    pub room: RoomId,
+    /// The client's whole object, as JSON text.
+    pub content: Box<str>,
+    /// The client's own name for it, which it may not use twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<Box<str>>,
+    /// Present if the device was away: the frame that it gets when it returns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Box<str>>,
+    /// When it was accepted.
+    pub at: Timestamp,
+}
+
+impl Record {
+    /// When it happened.
+    pub fn at(&self) -> Timestamp {
+        match self {
+            Self::RoomCreated { at, .. }
+            | Self::DeviceSeen { at, .. }
+            | Self::Connected { at, .. }
+            | Self::Disconnected { at, .. }
+            | Self::RoomQuery { at, .. }
+            | Self::Collected { at, .. } => *at,
+            Self::Message(message) => message.at,
+        }
+    }
+
+    /// Whether lookups depend on it: then it goes into the directory too.
+    pub fn concerns_directory(&self) -> bool {
+        match self {
+            Self::Message(message) => message.message_id.is_some() || message.waiting.is_some(),
+            Self::RoomQuery { .. } => false,
+            Self::RoomCreated { .. }
+            | Self::DeviceSeen { .. }
+            | Self::Connected { .. }
+            | Self::Disconnected { .. }
+            | Self::Collected { .. } => true,
+        }
+    }
+
+    /// As the spool keeps it.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("a record has string keys and whole numbers")
+    }
+
+    /// As the spool kept it.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(bytes)
+    }
+}

@@ -1,0 +1,138 @@
+//! One device room: which connections are in it. No I/O, no clock.
+
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use super::names::{DeviceId, RoomId};
+use super::protocol::{PublicClient, ServerEvent};
+use super::record::RecordId;
+use crate::effect::MemberId;
+use crate::time::Timestamp;
+
+/// A connection in its seat; a device may have several.
+#[derive(Debug, Clone)]
+pub struct Seat {
+    /// The connection.
+    pub member: MemberId,
+    /// Its name in the database.
+    pub connection: RecordId,
+    /// Whose it is.
+    pub device: DeviceId,
+    /// What the device says it is.
+    pub identity: Box<str>,
+    /// Where it connects from.
+    pub address: IpAddr,
+    /// Since when.
+    pub joined_at: Timestamp,
+}
+
+/// A room with at least one connection in it.
+#[derive(Debug)]
+pub struct Room {
+    id: RoomId,
+    /// In the order of joining.
+    seats: Vec<Seat>,
+}
+
+/// A room as HTTP tells of it.
+#[derive(Debug, Serialize)]
+pub struct RoomReport {
+    room_id: RoomId,
+    total_clients: usize,
+    clients: Vec<ClientReport>,
+}
+
+/// A connection as HTTP tells of it.
+#[derive(Debug, Serialize)]
+pub struct ClientReport {
+    device_id: DeviceId,
+    identity: Box<str>,
+    room_id: RoomId,
+    client_ip: IpAddr,
+    connected_at: String,
+}
+
+impl Room {
+    /// An empty room, for somebody to sit down in.
+    pub fn new(id: RoomId) -> Self {
+        Self { id, seats: Vec::new() }
+    }
+
+    /// Takes a connection in.
+    pub fn sit(&mut self, seat: Seat) {
+        self.seats.push(seat);
+    }
+
+    /// Lets a connection go.
+    pub fn leave(&mut self, member: MemberId) -> Option<Seat> {
+        let place = self.seats.iter().position(|seat| seat.member == member)?;
+        Some(self.seats.remove(place))
+    }
+
+    /// Whether nobody is in it.
+    pub fn is_empty(&self) -> bool {
+        self.seats.is_empty()
+    }
+
+    /// Connections in it.
+    pub fn seats(&self) -> &[Seat] {
+        &self.seats
+    }
+
+    /// The seat of a connection.
+    pub fn seat(&self, member: MemberId) -> Option<&Seat> {
+        self.seats.iter().find(|seat| seat.member == member)
+    }
+
+    /// Every connection but one.
+    pub fn others(&self, member: Option<MemberId>) -> Vec<MemberId> {
+        self.seats.iter().map(|seat| seat.member).filter(|other| Some(*other) != member).collect()
+    }
+
+    /// Every connection of a device.
+    pub fn of_device(&self, device: &DeviceId) -> Vec<MemberId> {
+        self.seats.iter().filter(|seat| seat.device == *device).map(|seat| seat.member).collect()
+    }
+
+    /// Who is in it, for one who asks: itself left out of the list, and counted.
+    pub fn info(&self, asker: MemberId) -> ServerEvent<'_> {
+        let others = self.seats.iter().filter(|seat| seat.member != asker);
+        let clients = others.map(|seat| PublicClient { device_id: &seat.device, identity: &seat.identity });
+        ServerEvent::RoomInfo {
+            room_id: self.id,
+            total_clients: self.seats.len(),
+            clients: clients.collect(),
+        }
+    }
+
+    /// What HTTP tells of it.
+    pub fn report(&self) -> RoomReport {
+        let clients: Vec<ClientReport> = self.seats.iter().map(|seat| seat.report(self.id)).collect();
+        RoomReport { room_id: self.id, total_clients: clients.len(), clients }
+    }
+}
+
+impl Seat {
+    /// What HTTP tells of it.
+    pub fn report(&self, room: RoomId) -> ClientReport {
+        ClientReport {
+            device_id: self.device.clone(),
+            identity: self.identity.clone(),
+            room_id: room,
+            client_ip: self.address,
+            connected_at: self.joined_at.to_string(),
+        }
+    }
+}
+
+/// `device(identity), …`, as the status line lists them.
+impl std::fmt::Display for Room {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (place, seat) in self.seats.iter().enumerate() {
+            let gap = if place == 0 { "" } else { ", " };
+            write!(f, "{gap}{}({})", seat.device, seat.identity)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,183 @@
+//! The device rooms on the network: the spool, the database, the rooms behind their WebSocket, and the routes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use axum::Router;
+use axum::extract::{Extension, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use http::header::UPGRADE;
+use http::{HeaderValue, StatusCode};
+use parking_lot::Mutex;
+use ring::rand::{SecureRandom, SystemRandom};
+use tracing::info;
+
+use super::api::{self, Site};
+use super::auth::Auth;
+use super::desk::Desk;
+use super::directory::{Directory, LocalFacts};
+use super::drain::{DatabaseStatus, Drain};
+use super::record::Record;
+use super::spool::{Limits, Recovered, Spool};
+use super::store::Store;
+use super::{Config, spool};
+use crate::http::guard::Connection;
+use crate::http::listener::Listener;
+use crate::http::origin::AllowedOrigins;
+use crate::http::routes;
+use crate::runtime::Context;
+use crate::service::{Premises, Running};
+use crate::switchboard::{self, Pings, Switchboard};
+use crate::time::Timestamp;
+use crate::websocket::Door;
+
+/// The service's name in logs and metrics.
+const SERVICE: &str = "devices";
+
+/// How often it is written down that the program is alive: connections that a crash cuts end at that moment.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// A message may wait for the rules, but is not dropped for coming soon after another.
+const EVENTS_PER_SECOND: u32 = 1_000_000;
+
+/// What stands before the routes.
+#[derive(Clone)]
+struct Gate {
+    door: Arc<Door<Desk>>,
+    auth: Arc<Auth>,
+    spool: Spool,
+    context: Context,
+}
+
+/// Opens the spool and the port and serves until the process stops.
+pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
+    let (context, network) = (premises.context, premises.opening.network);
+    let listener = Listener::open(SERVICE, &config.host, config.port, &premises.opening, context)?;
+    let running = Running::new(SERVICE, &listener)?;
+    let store = Store::new(&config.place()?).map_err(anyhow::Error::msg).context("[devices] database_url")?;
+    let store = Arc::new(store);
+    let auth = config.auth()?;
+    let spool = open_spool(config, context)?;
+    let directory = || open_directory(&config.data_dir);
+    let status = DatabaseStatus { kind: store.kind(), is_up: false, problem: None };
+    let status = Arc::new(Mutex::new(status));
+    let drain = Drain {
+        spool: spool.clone(),
+        store: Arc::clone(&store),
+        directory: Mutex::new(directory()?),
+        status: Arc::clone(&status),
+        context: context.clone(),
+    };
+    context.spawn(drain.run());
+    context.spawn(beat(config.data_dir.clone(), context.clone()));
+
+    let members = switchboard::Config {
+        max_payload_bytes: config.max_frame_bytes,
+        events_per_second: EVENTS_PER_SECOND,
+        event_burst: EVENTS_PER_SECOND,
+        ..premises.members.clone()
+    };
+    let pings = Pings { interval: config.ping_interval, timeout: config.ping_timeout };
+    let mut switchboard = Switchboard::new(SERVICE, &members, context);
+    switchboard.follow(spool.written());
+    let origins = AllowedOrigins::new(&config.cors_origin);
+    let door = Door::new(&switchboard, pings, &origins, network);
+    let orders = switchboard.exchange().orders();
+    let facts = LocalFacts::new(directory()?, spool.clone());
+    let desk = Desk::new(config, facts, spool.clone(), auth.clone(), context.clock.now());
+    let questions = switchboard.run(desk);
+
+    let site = Site {
+        questions,
+        orders,
+        store,
+        spool: spool.clone(),
+        status,
+        key: config.auth_key.clone(),
+        clock: context.clock,
+    };
+    let pages: Router = api::routes(site);
+    let none_foreign = AllowedOrigins::new(&[]);
+    let pages = routes::surround(pages, &none_foreign, premises.metrics_token.clone(), context);
+    let gate = Gate { door, auth: Arc::new(auth), spool, context: context.clone() };
+    listener.serve(pages.layer(middleware::from_fn_with_state(gate, pass)), context);
+    Ok(running)
+}
+
+/// WebSockets come in on any path; everything else goes on to the routes.
+async fn pass(
+    State(gate): State<Gate>,
+    Extension(connection): Extension<Arc<Connection>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let is_websocket = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"websocket");
+    if request.headers().get(UPGRADE).is_some_and(is_websocket) {
+        let token = routes::token(&request);
+        if gate.auth.grant(token.as_deref(), gate.context.clock.now()).is_none() {
+            return routes::error(StatusCode::UNAUTHORIZED, "a key or token is needed");
+        }
+        return gate.door.open(&connection, request);
+    }
+    if request.uri().path() == "/readyz" && !gate.spool.has_room(0) {
+        return routes::error(StatusCode::SERVICE_UNAVAILABLE, "the spool takes no more");
+    }
+    next.run(request).await
+}
+
+/// Opens the spool, and ends what a crash left open.
+fn open_spool(config: &Config, context: &Context) -> Result<Spool> {
+    let folder = config.spool_folder();
+    fs::create_dir_all(&folder)
+        .with_context(|| format!("[devices] data_dir = \"{}\": cannot be made", config.data_dir.display()))?;
+    let mut run = [0; 8];
+    SystemRandom::new().fill(&mut run).expect("the system gives random bytes");
+    let limits = Limits { max_bytes: config.spool_max_bytes, segment_bytes: config.spool_segment_bytes };
+    let alive_at = last_beat(&config.data_dir);
+    // The lock comes before the directory: two programs in one folder must not meet there either.
+    let lock = spool::lock(&folder)?;
+    let directory = open_directory(&config.data_dir)?;
+    let (spool, recovered) = Spool::open(&folder, run, limits, directory, lock, context.token())?;
+    let Recovered { n_records, last_at, .. } = recovered;
+    if n_records > 0 {
+        info!(records = n_records, "the spool holds records that are not in the database yet");
+    }
+    let alive_at = alive_at.max(last_at);
+    let left_open = open_directory(&config.data_dir)?.open_connections().context("the directory")?;
+    if !left_open.is_empty() {
+        info!(connections = left_open.len(), at = %alive_at, "connections that a crash left open are ended");
+    }
+    for open in left_open {
+        let at = open.at.max(alive_at);
+        spool.append(Record::Disconnected { connection: open.connection, at });
+    }
+    Ok(spool)
+}
+
+fn open_directory(data_dir: &Path) -> Result<Directory> {
+    let path = data_dir.join("directory.db");
+    Directory::open(&path).with_context(|| format!("{}: cannot be opened", path.display()))
+}
+
+/// Writes the time to a file as long as the program runs.
+async fn beat(data_dir: PathBuf, context: Context) {
+    let mut beat = tokio::time::interval(HEARTBEAT);
+    loop {
+        tokio::select! {
+            _ = beat.tick() => {
+                // A full disk is told of elsewhere.
+                let _ = fs::write(data_dir.join("alive"), context.clock.now().as_micros().to_string());
+            }
+            () = context.stopping() => return,
+        }
+    }
+}
+
+fn last_beat(data_dir: &Path) -> Timestamp {
+    let text = fs::read_to_string(data_dir.join("alive")).unwrap_or_default();
+    Timestamp::from_micros(text.trim().parse().unwrap_or(0))
+}

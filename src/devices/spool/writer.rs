@@ -1,0 +1,206 @@
+//! The spool's thread: gathers, writes, syncs, says so; allocates ahead, and deletes what has been drained.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use tracing::{error, info, warn};
+
+use super::recovery::{self, Recovered};
+use super::segment::{self, Position};
+use super::{Limits, Shared, load_cursor};
+use crate::devices::directory::Directory;
+use crate::devices::record::Record;
+
+/// A disk that fails is tried again after this pause.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// What has been drained meanwhile is looked for this often when nothing is written.
+const IDLE: Duration = Duration::from_millis(500);
+
+/// Buffers that have grown beyond this are given back.
+const KEPT_BYTES: usize = 1024 * 1024;
+
+/// The segment that is written to, and one that lies ready.
+pub struct Writer {
+    folder: PathBuf,
+    limits: Limits,
+    number: u64,
+    file: File,
+    offset: u64,
+    /// Allocated and empty, so that the disk cannot be full when the present one is.
+    spare: Option<(u64, File)>,
+    first: u64,
+}
+
+impl Writer {
+    /// Mends the folder and stands behind its last record.
+    pub fn recover(folder: &Path, limits: Limits, directory: &mut Directory) -> Result<(Self, Recovered)> {
+        let recovered = recovery::recover(folder, load_cursor(folder), directory)?;
+        let first = recovered.first_segment;
+        let number = recovered.next_segment;
+        let file = segment::create(folder, number, limits.segment_bytes)
+            .with_context(|| format!("{}: no room for the spool's first segment", folder.display()))?;
+        let mut writer =
+            Self { folder: folder.to_owned(), limits, number, file, offset: 0, spare: None, first };
+        writer.make_spare();
+        Ok((writer, recovered))
+    }
+
+    /// Where the next record begins.
+    pub fn end(&self) -> Position {
+        Position { segment: self.number, offset: self.offset }
+    }
+
+    /// Bytes that can be written for sure.
+    pub fn free_bytes(&self) -> u64 {
+        let spare = if self.spare.is_some() { self.limits.segment_bytes } else { 0 };
+        (self.limits.segment_bytes.saturating_sub(self.offset) + spare)
+            .saturating_sub(self.limits.segment_bytes / 16)
+    }
+
+    /// Bytes of all segments.
+    pub fn used_bytes(&self) -> u64 {
+        (self.number - self.first + 1 + u64::from(self.spare.is_some())) * self.limits.segment_bytes
+    }
+
+    /// Writes until the spool is closed and everything is on disk.
+    pub fn run(mut self, shared: &Shared, mut directory: Directory) {
+        let (mut bytes, mut ends, mut of_directory) = (Vec::new(), Vec::new(), Vec::new());
+        loop {
+            let mut pending = shared.pending.lock();
+            if pending.bytes.is_empty() && !pending.is_closed {
+                shared.wake.wait_for(&mut pending, IDLE);
+            }
+            let is_over = pending.is_closed && pending.bytes.is_empty();
+            std::mem::swap(&mut bytes, &mut pending.bytes);
+            std::mem::swap(&mut ends, &mut pending.ends);
+            of_directory.append(&mut pending.for_directory);
+            let last = pending.last;
+            drop(pending);
+            if is_over && of_directory.is_empty() {
+                return;
+            }
+            if !bytes.is_empty() {
+                self.write_for_sure(&bytes, &ends, shared);
+                shared.backlog.fetch_add(ends.len() as u64, Ordering::Relaxed);
+                *shared.end.lock() = self.end();
+                shared.written.send_replace(last);
+            }
+            self.tell_directory(&mut directory, &mut of_directory, last, shared);
+            if is_over {
+                return;
+            }
+            if of_directory.is_empty() {
+                self.delete_drained(shared.drained_segment.load(Ordering::Relaxed));
+            }
+            if self.spare.is_none() {
+                self.make_spare();
+            }
+            bytes.clear();
+            ends.clear();
+            bytes.shrink_to(KEPT_BYTES);
+            let promised = shared.pending.lock();
+            shared
+                .free_bytes
+                .store(self.free_bytes().saturating_sub(promised.bytes.len() as u64), Ordering::Relaxed);
+            drop(promised);
+            shared.used_bytes.store(self.used_bytes(), Ordering::Relaxed);
+        }
+    }
+
+    /// Tells lookups of what is on disk; what they cannot take now, they are told later.
+    fn tell_directory(
+        &self,
+        directory: &mut Directory,
+        records: &mut Vec<Record>,
+        last: u64,
+        shared: &Shared,
+    ) {
+        if !records.is_empty() {
+            if let Err(problem) = directory.apply(records, self.end(), last) {
+                error!(%problem, "the directory of rooms and devices cannot be written; make room on its disk");
+                shared.is_failing.store(true, Ordering::Relaxed);
+                std::thread::sleep(RETRY);
+                return;
+            }
+            records.clear();
+            shared.is_failing.store(false, Ordering::Relaxed);
+        }
+        shared.known.store(last, Ordering::Release);
+    }
+
+    /// Writes until it has worked: nobody has been told of these records, and they are not given up.
+    fn write_for_sure(&mut self, bytes: &[u8], ends: &[usize], shared: &Shared) {
+        let mut start = 0;
+        let mut was_told = false;
+        while start < bytes.len() {
+            let room = self.limits.segment_bytes.saturating_sub(self.offset);
+            let fitting = ends.partition_point(|end| (end.saturating_sub(start)) as u64 <= room);
+            let end = ends[..fitting].last().copied().filter(|end| *end > start);
+            // A record larger than a segment gets one that grows.
+            let end = end.or_else(|| {
+                (self.offset == 0).then(|| *ends.iter().find(|end| **end > start).expect("records end"))
+            });
+            let outcome = match end {
+                Some(end) => self.write(&bytes[start..end]).map(|()| start = end),
+                None => self.rotate(),
+            };
+            if let Err(problem) = outcome {
+                if !was_told {
+                    error!(%problem, folder = %self.folder.display(), "the spool cannot be written; nothing is delivered until it can");
+                    was_told = true;
+                }
+                shared.is_failing.store(true, Ordering::Relaxed);
+                std::thread::sleep(RETRY);
+            }
+        }
+        if was_told {
+            info!("the spool is written again");
+        }
+        shared.is_failing.store(false, Ordering::Relaxed);
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(bytes, self.offset)?;
+        self.file.sync_data()?;
+        self.offset += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn rotate(&mut self) -> io::Result<()> {
+        let (number, file) = match self.spare.take() {
+            Some(spare) => spare,
+            None => {
+                (self.number + 1, segment::create(&self.folder, self.number + 1, self.limits.segment_bytes)?)
+            }
+        };
+        self.number = number;
+        self.file = file;
+        self.offset = 0;
+        Ok(())
+    }
+
+    /// Allocates the next segment, as far as the limit and the disk allow.
+    fn make_spare(&mut self) {
+        if self.used_bytes() + self.limits.segment_bytes > self.limits.max_bytes {
+            return;
+        }
+        match segment::create(&self.folder, self.number + 1, self.limits.segment_bytes) {
+            Ok(file) => self.spare = Some((self.number + 1, file)),
+            Err(problem) => warn!(%problem, "no room on disk for the spool's next segment"),
+        }
+    }
+
+    fn delete_drained(&mut self, drained: u64) {
+        while self.first < drained.min(self.number) {
+            // It is drained; if it stays, the next start deletes it.
+            let _ = fs::remove_file(segment::path(&self.folder, self.first));
+            self.first += 1;
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The database: SQLite in the data directory, or a MySQL or MariaDB server.
+//!
+//! Everything is written by appending batches of records in order, each record once however often it comes. What
+//! is read is for people: joins and messages never wait for a database.
+
+#[cfg(test)]
+mod contract;
+mod mysql;
+mod rows;
+mod sqlite;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::names::{DeviceId, RoomId};
+use super::record::{Record, RecordId};
+use crate::secret::Secret;
+
+pub use rows::{MessageQuery, Minute, StoredConnection, StoredMessage};
+
+/// A record under its name.
+pub type Named = (RecordId, Record);
+
+/// Why the database did not do something; callers do one of two things.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// It cannot be reached, does not answer, or is not set up: the same will work later.
+    Unavailable(String),
+    /// It refuses what it was given, and will refuse it again.
+    Broken(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unavailable(reason) | Self::Broken(reason) => f.write_str(reason),
+        }
+    }
+}
+
+/// Where the database is, and how long it may take.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// `mysql://user:password@host:3306/db`; empty for SQLite.
+    pub url: Secret,
+    /// The SQLite file, when there is no URL.
+    pub file: PathBuf,
+    /// Connections at a time, for reading.
+    pub pool: usize,
+    /// How long one exchange with a server may take.
+    pub timeout: Duration,
+}
+
+/// An open database.
+pub enum Store {
+    /// A file.
+    Sqlite(sqlite::Sqlite),
+    /// A server.
+    MySql(Box<mysql::MySql>),
+}
+
+impl Store {
+    /// A handle; nothing is opened or connected yet.
+    ///
+    /// # Errors
+    /// The URL is none.
+    pub fn new(place: &Place) -> Result<Self, String> {
+        if place.url.is_set() {
+            return Ok(Self::MySql(Box::new(mysql::MySql::new(place)?)));
+        }
+        Ok(Self::Sqlite(sqlite::Sqlite::new(&place.file)))
+    }
+
+    /// What it is called in the log and on the console page.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "SQLite",
+            Self::MySql(_) => "MySQL",
+        }
+    }
+
+    /// Brings the tables to the present version.
+    pub async fn migrate(&self) -> Result<(), Failure> {
+        match self {
+            Self::Sqlite(store) => store.migrate().await,
+            Self::MySql(store) => store.migrate().await,
+        }
+    }
+
+    /// Writes records in order, all or none, each once however often it comes.
+    pub async fn append(&self, records: Vec<Named>) -> (Vec<Named>, Result<(), Failure>) {
+        match self {
+            Self::Sqlite(store) => store.append(records).await,
+            Self::MySql(store) => {
+                let outcome = store.append(&records).await;
+                (records, outcome)
+            }
+        }
+    }
+
+    /// The next rooms by name.
+    pub async fn rooms_after(&self, room: &str, limit: usize) -> Result<Vec<String>, Failure> {
+        match self {
+            Self::Sqlite(store) => store.rooms_after(room, limit).await,
+            Self::MySql(store) => store.rooms_after(room, limit).await,
+        }
+    }
+
+    /// The next devices by name, each with its last room.
+    pub async fn devices_after(&self, device: &str, limit: usize) -> Result<Vec<(String, String)>, Failure> {
+        match self {
+            Self::Sqlite(store) => store.devices_after(device, limit).await,
+            Self::MySql(store) => store.devices_after(device, limit).await,
+        }
+    }
+
+    /// Messages, the newest first.
+    pub async fn messages(&self, query: MessageQuery) -> Result<Vec<StoredMessage>, Failure> {
+        match self {
+            Self::Sqlite(store) => store.messages(query).await,
+            Self::MySql(store) => store.messages(&query).await,
+        }
+    }
+
+    /// A device's connections, the newest first.
+    pub async fn connections(
+        &self,
+        device: DeviceId,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<StoredConnection>, Failure> {
+        match self {
+            Self::Sqlite(store) => store.connections(device, before, limit).await,
+            Self::MySql(store) => store.connections(&device, before, limit).await,
+        }
+    }
+
+    /// How many messages were sent in each minute since a moment, in one room or in all.
+    pub async fn minutes(&self, room: Option<RoomId>, since_ms: u64) -> Result<Vec<Minute>, Failure> {
+        match self {
+            Self::Sqlite(store) => store.minutes(room, since_ms).await,
+            Self::MySql(store) => store.minutes(room, since_ms).await,
+        }
+    }
+}
+
+/// The SQLite file of a data directory.
+pub fn file_in(folder: &Path) -> PathBuf {
+    folder.join("devices.db")
+}

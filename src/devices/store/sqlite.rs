@@ -1,0 +1,285 @@
+//! SQLite: a file in the data directory, for one machine.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use rusqlite::{Connection, ErrorCode, ToSql, Transaction, params};
+
+use super::rows::{ByTable, MessageQuery, Minute, StoredConnection, StoredMessage};
+use super::{Failure, Named};
+use crate::devices::names::{DeviceId, RoomId};
+use crate::devices::protocol::MessageType;
+use crate::devices::record::Record;
+use crate::time::Timestamp;
+
+/// Versions in order; `user_version` counts those that were done.
+const MIGRATIONS: [&str; 1] =
+    [include_str!("../../../assets/devices/migrations/sqlite/0001_five_tables.sql")];
+
+/// Whoever reads waits this long for a write to be over.
+const BUSY: Duration = Duration::from_secs(5);
+
+const MILLIS: &str = "CAST(ROUND((julianday({}) - 2440587.5) * 86400000) AS INTEGER)";
+
+/// A database file, opened when it is needed.
+pub struct Sqlite {
+    writer: Arc<Handle>,
+    reader: Arc<Handle>,
+}
+
+struct Handle {
+    path: PathBuf,
+    connection: Mutex<Option<Connection>>,
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        let refused = [ErrorCode::ConstraintViolation, ErrorCode::TypeMismatch, ErrorCode::TooBig];
+        match error.sqlite_error_code() {
+            Some(code) if refused.contains(&code) => Self::Broken(error.to_string()),
+            _ => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+impl Sqlite {
+    /// A handle on a file.
+    pub fn new(path: &Path) -> Self {
+        let handle = || Arc::new(Handle { path: path.to_owned(), connection: Mutex::new(None) });
+        Self { writer: handle(), reader: handle() }
+    }
+
+    pub async fn migrate(&self) -> Result<(), Failure> {
+        run(&self.writer, |database| {
+            let done: usize =
+                database.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0))? as usize;
+            for (version, sql) in MIGRATIONS.iter().enumerate().skip(done) {
+                let transaction = database.transaction()?;
+                transaction.execute_batch(sql)?;
+                transaction.pragma_update(None, "user_version", version as u32 + 1)?;
+                transaction.commit()?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    pub async fn append(&self, records: Vec<Named>) -> (Vec<Named>, Result<(), Failure>) {
+        let records = Arc::new(records);
+        let shared = Arc::clone(&records);
+        let outcome = run(&self.writer, move |database| {
+            let transaction = database.transaction()?;
+            write(&transaction, &ByTable::of(&shared))?;
+            transaction.commit()?;
+            Ok(())
+        })
+        .await;
+        (Arc::try_unwrap(records).unwrap_or_else(|shared| shared.to_vec()), outcome)
+    }
+
+    pub async fn rooms_after(&self, room: &str, limit: usize) -> Result<Vec<String>, Failure> {
+        let room = room.to_owned();
+        run(&self.reader, move |database| {
+            let mut statement = database
+                .prepare_cached("SELECT room_id FROM rooms WHERE room_id > ?1 ORDER BY room_id LIMIT ?2")?;
+            Ok(statement
+                .query_map(params![room, limit.cast_signed()], |row| row.get(0))?
+                .collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    pub async fn devices_after(&self, device: &str, limit: usize) -> Result<Vec<(String, String)>, Failure> {
+        let device = device.to_owned();
+        run(&self.reader, move |database| {
+            let mut statement = database.prepare_cached(
+                "SELECT device_id, last_room_id FROM devices WHERE device_id > ?1 AND last_room_id IS NOT NULL \
+                 ORDER BY device_id LIMIT ?2",
+            )?;
+            let rows = statement.query_map(params![device, limit.cast_signed()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    pub async fn messages(&self, query: MessageQuery) -> Result<Vec<StoredMessage>, Failure> {
+        run(&self.reader, move |database| {
+            let mut sql = String::from(
+                "SELECT id, from_device_id, to_device_id, room_id, message_type, message_content, sent_at \
+                 FROM messages WHERE 1 = 1",
+            );
+            let mut values: Vec<Box<dyn ToSql>> = Vec::new();
+            let mut given = |condition: &str, value: Option<Box<dyn ToSql>>| {
+                if let Some(value) = value {
+                    sql.push_str(condition);
+                    values.push(value);
+                }
+            };
+            let text = |name: &str| -> Box<dyn ToSql> { Box::new(name.to_owned()) };
+            given(" AND room_id = ?", query.room.map(|room| text(room.as_str())));
+            let device = query.device.as_ref();
+            given(" AND (from_device_id = ?", device.map(|device| text(device.as_str())));
+            given(" OR to_device_id = ?)", device.map(|device| text(device.as_str())));
+            given(" AND message_type = ?", query.kind.map(|kind| text(kind.name())));
+            given(" AND sent_at >= ?", query.since_ms.map(|ms| text(&stamp(Timestamp::from_millis(ms)))));
+            given(" AND sent_at < ?", query.until_ms.map(|ms| text(&stamp(Timestamp::from_millis(ms)))));
+            given(" AND id < ?", query.before.map(|id| -> Box<dyn ToSql> { Box::new(id) }));
+            given(" ORDER BY id DESC LIMIT ?", Some(Box::new(query.limit.cast_signed())));
+            let values: Vec<&dyn ToSql> = values.iter().map(AsRef::as_ref).collect();
+            let mut statement = database.prepare_cached(&sql)?;
+            let rows = statement.query_map(&values[..], |row| {
+                Ok(StoredMessage {
+                    id: row.get(0)?,
+                    from_device_id: row.get(1)?,
+                    to_device_id: row.get(2)?,
+                    room_id: row.get(3)?,
+                    message_type: row.get(4)?,
+                    message_content: row.get(5)?,
+                    sent_at: iso(&row.get::<_, String>(6)?),
+                })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    pub async fn connections(
+        &self,
+        device: DeviceId,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<StoredConnection>, Failure> {
+        run(&self.reader, move |database| {
+            let mut statement = database.prepare_cached(
+                "SELECT id, room_id, identity, client_ip, connected_at, disconnected_at FROM connections \
+                 WHERE device_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3",
+            )?;
+            let values = params![device.as_str(), before.unwrap_or(i64::MAX), limit.cast_signed()];
+            let rows = statement.query_map(values, |row| {
+                Ok(StoredConnection {
+                    id: row.get(0)?,
+                    room_id: row.get(1)?,
+                    identity: row.get(2)?,
+                    client_ip: row.get(3)?,
+                    connected_at: iso(&row.get::<_, String>(4)?),
+                    disconnected_at: row.get::<_, Option<String>>(5)?.map(|at| iso(&at)),
+                })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    pub async fn minutes(&self, room: Option<RoomId>, since_ms: u64) -> Result<Vec<Minute>, Failure> {
+        run(&self.reader, move |database| {
+            let sql = format!(
+                "SELECT {} / 60000 * 60000 AS minute, COUNT(*) FROM messages \
+                 WHERE sent_at >= ?1 AND (?2 IS NULL OR room_id = ?2) GROUP BY minute ORDER BY minute",
+                MILLIS.replace("{}", "sent_at")
+            );
+            let mut statement = database.prepare_cached(&sql)?;
+            let values = params![stamp(Timestamp::from_millis(since_ms)), room.map(String::from)];
+            let rows = statement.query_map(values, |row| {
+                Ok(Minute { at: row.get::<_, i64>(0)? as u64, messages: row.get::<_, i64>(1)? as u64 })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+}
+
+/// Runs what blocks where it may.
+async fn run<A: Send + 'static>(
+    handle: &Arc<Handle>,
+    work: impl FnOnce(&mut Connection) -> Result<A, Failure> + Send + 'static,
+) -> Result<A, Failure> {
+    let handle = Arc::clone(handle);
+    let worked = tokio::task::spawn_blocking(move || {
+        let mut connection = handle.connection.lock();
+        if connection.is_none() {
+            *connection = Some(open(&handle.path)?);
+        }
+        work(connection.as_mut().expect("it was opened above"))
+    });
+    worked.await.unwrap_or_else(|problem| Err(Failure::Unavailable(problem.to_string())))
+}
+
+fn open(path: &Path) -> Result<Connection, Failure> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    // The spool gives its records up once they are here.
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "foreign_keys", "on")?;
+    Ok(connection)
+}
+
+/// A moment as the tables hold it: UTC, in the form of SQLite's own functions.
+fn stamp(at: Timestamp) -> String {
+    at.to_string().replace('T', " ").replace('Z', "")
+}
+
+fn iso(stamp: &str) -> String {
+    format!("{}Z", stamp.replacen(' ', "T", 1))
+}
+
+fn write(database: &Transaction<'_>, tables: &ByTable<'_>) -> Result<(), Failure> {
+    let put = |sql: &str, values: &[&dyn ToSql]| {
+        database.prepare_cached(sql).and_then(|mut statement| statement.execute(values)).map(|_| ())
+    };
+    for (room, at) in &tables.rooms {
+        put(
+            "INSERT INTO rooms (room_id, created_at) VALUES (?1, ?2) ON CONFLICT (room_id) DO NOTHING",
+            &[&room.as_str(), &stamp(*at)],
+        )?;
+    }
+    for (device, identity, room, at) in &tables.devices {
+        put(
+            "INSERT INTO devices (device_id, first_connected_at, last_connected_at, last_room_id, last_identity) \
+             VALUES (?1, ?2, ?2, ?3, ?4) ON CONFLICT (device_id) DO UPDATE SET \
+             last_connected_at = excluded.last_connected_at, last_room_id = excluded.last_room_id, \
+             last_identity = excluded.last_identity WHERE excluded.last_connected_at >= last_connected_at",
+            &[&device.as_str(), &stamp(*at), &room.as_str(), identity],
+        )?;
+    }
+    for record in &tables.connections {
+        let Record::Connected { connection, device, identity, room, address, at } = record else { continue };
+        put(
+            "INSERT INTO connections (record_id, device_id, room_id, identity, client_ip, connected_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (record_id) DO NOTHING",
+            &[&connection.0, &device.as_str(), &room.as_str(), identity, &address.to_string(), &stamp(*at)],
+        )?;
+    }
+    for (id, message) in &tables.messages {
+        let kind = MessageType::of(message.to.as_ref()).name();
+        put(
+            "INSERT INTO messages (record_id, from_device_id, to_device_id, room_id, message_type, \
+             message_content, sent_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (record_id) DO NOTHING",
+            &[
+                &id.0,
+                &message.from.as_str(),
+                &message.to.as_ref().map(DeviceId::as_str),
+                &message.room.as_str(),
+                &kind,
+                &message.content,
+                &stamp(message.at),
+            ],
+        )?;
+    }
+    for (id, device, room, at) in &tables.queries {
+        put(
+            "INSERT INTO room_queries (record_id, device_id, room_id, queried_at) VALUES (?1, ?2, ?3, ?4) \
+             ON CONFLICT (record_id) DO NOTHING",
+            &[&id.0, &device.as_str(), &room.as_str(), &stamp(*at)],
+        )?;
+    }
+    for (connection, at) in &tables.ends {
+        put(
+            "UPDATE connections SET disconnected_at = ?2 WHERE record_id = ?1 AND disconnected_at IS NULL",
+            &[&connection.0, &stamp(*at)],
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,224 @@
+//! Every row of the wire, over real sockets.
+
+use serde_json::json;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::client::Device;
+use super::start;
+
+#[test]
+fn devices_meet_in_a_room_and_talk() {
+    let data = tempfile::tempdir().unwrap();
+    let server = start(data.path(), &[], &[]);
+    let (mut ann, status) = Device::join(server.address, "d1", None);
+    assert_eq!(status, "created_new");
+    let (mut bob, status) = Device::join(server.address, "d2", Some(&ann.room.to_lowercase()));
+    assert_eq!((status.as_str(), &bob.room), ("joined_existing", &ann.room));
+
+    ann.say(&json!({"type": "message", "content": "hi", "timestamp": 12.5}));
+    bob.expect(&json!({"type": "message", "content": "hi", "from_device_id": "d1",
+        "message_type": "broadcast", "timestamp": 12.5}));
+    bob.send(Message::binary(r#"{"type":"photo","content":{"b":1,"a":2},"target_device_id":"d1"}"#));
+    ann.expect(&json!({"type": "photo", "content": {"b": 1, "a": 2}, "from_device_id": "d2",
+        "message_type": "direct", "timestamp": ""}));
+    ann.say(&json!({"type": "query_room"}));
+    ann.expect(&json!({"type": "room_info", "room_id": ann.room, "total_clients": 2,
+        "clients": [{"device_id": "d2", "identity": "test"}]}));
+    drop(bob);
+    let (back, status) = Device::join(server.address, "d2", None);
+    assert_eq!((status.as_str(), &back.room), ("reconnected", &ann.room));
+}
+
+#[test]
+fn a_bad_first_frame_is_told_and_closed() {
+    let data = tempfile::tempdir().unwrap();
+    let server = start(data.path(), &[], &[]);
+    let long = "x".repeat(256);
+    for (frame, message) in [
+        ("nonsense".to_owned(), "Invalid JSON format for identity"),
+        ("[1]".to_owned(), "Invalid JSON format for identity"),
+        (json!({"device_id": "d1"}).to_string(), "Missing identity field"),
+        (json!({"device_id": 7, "identity": 7}).to_string(), "Missing identity field"),
+        (json!({"device_id": "d1", "identity": long}).to_string(), "Missing identity field"),
+        (json!({"identity": "x"}).to_string(), "Missing device_id field"),
+        (json!({"identity": "x", "device_id": long}).to_string(), "Missing device_id field"),
+    ] {
+        let mut device = Device::connect(server.address);
+        device.send(Message::text(frame));
+        device.expect(&json!({"type": "error", "message": message}));
+        device.expect_close(1000);
+    }
+    let mut device = Device::connect(server.address);
+    device.say(&json!({"device_id": "d1", "identity": "x", "room_id": "nowhere1"}));
+    device.expect(
+        &json!({"type": "error", "message": "Room nowhere1 does not exist", "status": "room_not_found"}),
+    );
+    device.expect_close(1000);
+    assert!(server.log().contains("Room nowhere1 does not exist"));
+}
+
+#[test]
+fn a_bad_later_frame_is_told_and_the_connection_stays() {
+    let data = tempfile::tempdir().unwrap();
+    let server = start(data.path(), &[], &[]);
+    let (mut ann, _) = Device::join(server.address, "d1", None);
+    for (frame, message) in [
+        ("nonsense", "Invalid JSON format"),
+        (r#"{"type":"message","content":NaN}"#, "Invalid JSON format"),
+        ("{}", "Missing required fields (type, content)"),
+        (r#"{"type":"message"}"#, "Missing required fields (type, content)"),
+        (r#"{"content":"x"}"#, "Missing required fields (type, content)"),
+        (r#"{"type":"message","content":7}"#, "Invalid content format"),
+        (r#"{"type":"message","content":[7]}"#, "Invalid content format"),
+        (r#"{"type":"message","content":"x","target_device_id":"d9"}"#, "Target device d9 not found in room"),
+    ] {
+        ann.send(Message::text(frame));
+        ann.expect(&json!({"type": "error", "message": message}));
+    }
+    ann.say_for_sure("still here");
+}
+
+#[test]
+fn a_device_may_be_there_twice() {
+    let data = tempfile::tempdir().unwrap();
+    let server = start(data.path(), &[], &[]);
+    let (mut ann, _) = Device::join(server.address, "d1", None);
+    let (mut left, _) = Device::join(server.address, "d2", Some(&ann.room));
+    let (mut right, _) = Device::join(server.address, "d2", Some(&ann.room));
+    ann.say(&json!({"type": "message", "content": "both", "target_device_id": "d2"}));
+    assert_eq!((&left.hear()["content"], &right.hear()["content"]), (&json!("both"), &json!("both")));
+    left.say(&json!({"type": "message", "content": "others"}));
+    assert_eq!((&right.hear()["content"], &ann.hear()["content"]), (&json!("others"), &json!("others")));
+    left.say(&json!({"type": "query_room"}));
+    let told = left.hear();
+    assert_eq!((&told["total_clients"], told["clients"].as_array().unwrap().len()), (&json!(3), 2));
+}
+
+#[test]
+fn a_message_of_the_same_id_is_delivered_and_stored_once() {
+    let data = tempfile::tempdir().unwrap();
+    let server = start(data.path(), &[], &[]);
+    let (mut ann, _) = Device::join(server.address, "d1", None);
+    let (mut bob, _) = Device::join(server.address, "d2", Some(&ann.room));
+    for name in ["m1", "m1", "m2"] {
+        ann.say_for_sure(name);
+    }
+    assert_eq!((bob.hear()["content"].as_str(), bob.hear()["content"].as_str()), (Some("m1"), Some("m2")));
+    drop(server);
+    let server = start(data.path(), &[], &[]);
+    let (mut bob, _) = Device::join(server.address, "d2", None);
+    let (mut ann, _) = Device::join(server.address, "d1", None);
+    ann.say_for_sure("m1");
+    ann.say_for_sure("m3");
+    assert_eq!(bob.hear()["content"], "m3");
+}
+
+#[test]
+fn who_does_not_say_who_it_is_is_let_go_in_time() {
+    let data = tempfile::tempdir().unwrap();
+    let server = start(data.path(), &[], &[("ROOMHUB_DEVICES__IDENTIFICATION_TIMEOUT", "200ms")]);
+    let mut silent = Device::connect(server.address);
+    silent.expect(&json!({"type": "error", "message": "Identification timeout"}));
+    silent.expect_close(1008);
+}
+
+#[test]
+fn a_frame_beyond_the_limit_closes_and_one_within_passes() {
+    let data = tempfile::tempdir().unwrap();
+    let server = start(data.path(), &[], &[]);
+    let (mut ann, _) = Device::join(server.address, "d1", None);
+    let (mut bob, _) = Device::join(server.address, "d2", Some(&ann.room));
+    let content = "ü".repeat(500_000);
+    ann.say(&json!({"type": "message", "content": content}));
+    assert_eq!(bob.hear()["content"], content);
+    ann.send(Message::text(json!({"type": "message", "content": "x".repeat(1_100_000)}).to_string()));
+    ann.expect_close(1009);
+}
+
+#[test]
+fn a_stop_keeps_everything_and_closes_with_1001() {
+    let data = tempfile::tempdir().unwrap();
+    let mut server = start(data.path(), &[], &[]);
+    let (mut ann, _) = Device::join(server.address, "d1", None);
+    ann.say_for_sure("last words");
+    server.signal("TERM");
+    ann.expect_close(1001);
+    assert_eq!(server.wait(), 0);
+    let database = super::database::Sqlite::open(data.path());
+    assert_eq!(database.contents(), ["last words"]);
+    assert_eq!(database.count("SELECT COUNT(*) FROM connections WHERE disconnected_at IS NULL"), 0);
+}
+
+#[test]
+fn a_direct_message_waits_for_a_device_that_is_away_if_asked_to() {
+    let data = tempfile::tempdir().unwrap();
+    let queue = [("ROOMHUB_DEVICES__OFFLINE_QUEUE", "2")];
+    let server = start(data.path(), &[], &queue);
+    let (mut ann, _) = Device::join(server.address, "d1", None);
+    drop(Device::join(server.address, "d2", Some(&ann.room)));
+    let to_bob = |content: &str| {
+        json!({"type": "message", "content": content, "target_device_id": "d2",
+        "message_id": content})
+    };
+    crate::harness::eventually("the departure", || {
+        ann.say(&json!({"type": "query_room"}));
+        (ann.hear()["total_clients"] == 1).then_some(())
+    });
+    for content in ["one", "two"] {
+        ann.say(&to_bob(content));
+        ann.expect(&json!({"type": "ack", "message_id": content, "status": "stored"}));
+    }
+    ann.say(&to_bob("three"));
+    ann.expect(&json!({"type": "error", "message": "Target device d2 not found in room"}));
+    drop(server);
+    let server = start(data.path(), &[], &queue);
+    let (mut bob, status) = Device::join(server.address, "d2", None);
+    assert_eq!(status, "reconnected");
+    for content in ["one", "two"] {
+        bob.expect(&json!({"type": "message", "content": content, "from_device_id": "d1",
+            "message_type": "direct", "timestamp": "", "queued": true}));
+    }
+    let (mut again, _) = Device::join(server.address, "d2", None);
+    again.say_for_sure("nothing is given twice");
+}
+
+#[test]
+fn a_token_is_good_for_its_own_device_alone() {
+    let data = tempfile::tempdir().unwrap();
+    let tokens = data.path().join("tokens");
+    std::fs::write(&tokens, "d1 secret-1\nd2 secret-2\n").unwrap();
+    let server = start(
+        data.path(),
+        &[],
+        &[("ROOMHUB_DEVICES__AUTH", "tokens"), ("ROOMHUB_DEVICES__TOKEN_FILE", tokens.to_str().unwrap())],
+    );
+    for headers in [&[][..], &[("authorization", "Bearer wrong")][..]] {
+        let refused = crate::harness::websocket::open(server.address, "/", headers).unwrap_err();
+        assert!(refused.contains("401"), "{refused}");
+    }
+    let mut own = Device::connect_to(server.address, "/?auth=secret-1");
+    own.say(&json!({"device_id": "d1", "identity": "x"}));
+    assert_eq!(own.hear()["status"], "created_new");
+    let mut other = Device::connect_to(server.address, "/?auth=secret-1");
+    other.say(&json!({"device_id": "d2", "identity": "x"}));
+    other.expect(&json!({"type": "error", "message": "Not authorized for this device_id"}));
+    other.expect_close(1008);
+    assert!(!server.log().contains("secret-1"));
+}
+
+#[test]
+fn a_reader_that_never_reads_is_let_go_and_disturbs_nobody() {
+    let data = tempfile::tempdir().unwrap();
+    let server = start(data.path(), &[], &[]);
+    let (mut ann, _) = Device::join(server.address, "d1", None);
+    let (_sleeper, _) = Device::join(server.address, "sleeper", Some(&ann.room));
+    let (mut bob, _) = Device::join(server.address, "d2", Some(&ann.room));
+    let content = "x".repeat(500_000);
+    let cut = r#"roomhub_connections_killed_total{service="devices",reason="slow"}"#;
+    for _ in 0..40 {
+        ann.say(&json!({"type": "message", "content": content}));
+        assert_eq!(bob.hear()["content"], content);
+    }
+    assert_eq!(server.metric(cut), 1.0);
+    assert!(server.rss_kib() < 150_000, "{} KiB", server.rss_kib());
+}
