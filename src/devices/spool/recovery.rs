@@ -41,9 +41,16 @@ pub fn recover(folder: &Path, cursor: Position, directory: &mut Directory) -> Re
         fs::remove_file(segment::path(folder, *number)).context("a segment that has been drained")?;
     }
     let left: Vec<u64> = segments.into_iter().filter(|number| *number >= oldest).collect();
+    let mut last_used = None;
     for number in &left {
-        let is_last = left.last() == Some(number);
-        mend(folder, *number, is_last).with_context(|| format!("segment {number} of the spool"))?;
+        let file = File::open(segment::path(folder, *number)).context("a segment of the spool")?;
+        if segment::end_of_bytes(&file, 0)? > 0 {
+            last_used = Some(*number);
+        }
+    }
+    for number in &left {
+        mend(folder, *number, last_used == Some(*number))
+            .with_context(|| format!("segment {number} of the spool"))?;
     }
     let next_segment = left.last().map_or(cursor.segment, |last| (last + 1).max(cursor.segment));
     let mut recovered = Recovered {

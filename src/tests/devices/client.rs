@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{Error, Message, WebSocket};
@@ -40,6 +41,36 @@ impl Device {
         let status = told["status"].as_str().unwrap_or_else(|| panic!("{told}")).to_owned();
         told["room_id"].as_str().unwrap_or_else(|| panic!("{told}")).clone_into(&mut device.room);
         (device, status)
+    }
+
+    /// Joins a room, if the server is there for long enough.
+    pub fn try_join(address: SocketAddr, device_id: &str, room: &str) -> Option<Self> {
+        let mut device = Self { socket: open(address, "/", &[]).ok()?, room: room.to_owned() };
+        device.try_say(&json!({"device_id": device_id, "identity": "test", "room_id": room}));
+        let is_room = |told: &Value| told["type"] == "room";
+        let greeted = device.try_hear().ok()?;
+        if is_room(&greeted) || is_room(&device.try_hear().ok()?) { Some(device) } else { None }
+    }
+
+    /// Says it, whatever comes of it.
+    pub fn try_say(&mut self, frame: &Value) -> bool {
+        self.send(Message::text(frame.to_string()))
+    }
+
+    /// From here on, [`Self::poll`] waits for moments only.
+    pub fn be_impatient(&mut self) {
+        self.socket.get_ref().set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+    }
+
+    /// The next frame if there is one.
+    pub fn poll(&mut self) -> Result<Option<Value>, ()> {
+        match self.socket.read() {
+            Ok(Message::Text(text)) => Ok(Some(serde_json::from_str(&text).unwrap())),
+            Ok(Message::Close(_)) => Err(()),
+            Ok(_) => Ok(None),
+            Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => Ok(None),
+            Err(_) => Err(()),
+        }
     }
 
     pub fn say(&mut self, frame: &Value) {

@@ -12,12 +12,21 @@ impl Sqlite {
 
     /// A number.
     pub fn count(&self, sql: &str) -> i64 {
-        self.0.query_row(sql, [], |row| row.get(0)).unwrap()
+        match self.0.query_row(sql, [], |row| row.get(0)) {
+            Ok(number) => number,
+            Err(error) if error.to_string().contains("no such table") => -1,
+            Err(error) => panic!("{sql}: {error}"),
+        }
     }
 
     /// Texts, one a row.
     pub fn texts(&self, sql: &str) -> Vec<String> {
-        let mut statement = self.0.prepare(sql).unwrap();
+        let mut statement = match self.0.prepare(sql) {
+            Ok(statement) => statement,
+            // The server has not made its tables yet.
+            Err(error) if error.to_string().contains("no such table") => return Vec::new(),
+            Err(error) => panic!("{sql}: {error}"),
+        };
         statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
     }
 

@@ -4,7 +4,8 @@ mod client;
 mod database;
 mod faults;
 mod http;
-mod mariadb;
+mod outages;
+mod traffic;
 mod wire;
 
 use std::path::Path;
@@ -13,7 +14,13 @@ use crate::harness::process::{Server, roomhub};
 
 /// Starts `roomhub devices` on a data directory.
 pub fn start(data: &Path, flags: &[&str], environment: &[(&str, &str)]) -> Server {
-    let mut args = vec!["devices", "--host", "127.0.0.1", "--port", "0", "--log-format", "json"];
+    start_at(0, data, flags, environment)
+}
+
+/// The same at a port, for clients that come back.
+pub fn start_at(port: u16, data: &Path, flags: &[&str], environment: &[(&str, &str)]) -> Server {
+    let port = port.to_string();
+    let mut args = vec!["devices", "--host", "127.0.0.1", "--port", &port, "--log-format", "json"];
     args.extend(["--data-dir", data.to_str().unwrap()]);
     args.extend(flags);
     let mut command = roomhub(&args);

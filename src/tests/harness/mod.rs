@@ -1,6 +1,7 @@
 //! What the tests share: a server process, and small clients that do just what they are told.
 
 pub mod http;
+pub mod mariadb;
 pub mod polling;
 pub mod process;
 pub mod websocket;

@@ -56,7 +56,16 @@ CREATE TABLE IF NOT EXISTS room_queries (
     FOREIGN KEY (room_id) REFERENCES rooms (room_id)
 ) ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
--- The characters of ids, the same everywhere before any of them is compared by a key.
+-- Ids are spelled as in the table that they refer to, for capitals make a difference from here on.
+-- unless collation messages.from_device_id utf8mb4_bin
+UPDATE messages m JOIN devices d ON m.from_device_id = d.device_id SET m.from_device_id = d.device_id
+WHERE BINARY m.from_device_id <> BINARY d.device_id;
+-- unless collation connections.device_id utf8mb4_bin
+UPDATE connections c JOIN devices d ON c.device_id = d.device_id SET c.device_id = d.device_id
+WHERE BINARY c.device_id <> BINARY d.device_id;
+-- unless collation room_queries.device_id utf8mb4_bin
+UPDATE room_queries q JOIN devices d ON q.device_id = d.device_id SET q.device_id = d.device_id
+WHERE BINARY q.device_id <> BINARY d.device_id;
 -- unless collation rooms.room_id utf8mb4_bin
 ALTER TABLE rooms CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 -- unless collation devices.device_id utf8mb4_bin
@@ -109,6 +118,20 @@ ALTER TABLE room_queries MODIFY id BIGINT NOT NULL AUTO_INCREMENT;
 ALTER TABLE room_queries ADD COLUMN record_id BINARY(16) NULL AFTER id;
 -- unless index room_queries.room_queries_record
 ALTER TABLE room_queries ADD UNIQUE KEY room_queries_record (record_id);
+
+-- Keys that a migration which was cut short has not put back.
+-- unless key connections.device_id
+ALTER TABLE connections ADD FOREIGN KEY (device_id) REFERENCES devices (device_id);
+-- unless key connections.room_id
+ALTER TABLE connections ADD FOREIGN KEY (room_id) REFERENCES rooms (room_id);
+-- unless key messages.from_device_id
+ALTER TABLE messages ADD FOREIGN KEY (from_device_id) REFERENCES devices (device_id);
+-- unless key messages.room_id
+ALTER TABLE messages ADD FOREIGN KEY (room_id) REFERENCES rooms (room_id);
+-- unless key room_queries.device_id
+ALTER TABLE room_queries ADD FOREIGN KEY (device_id) REFERENCES devices (device_id);
+-- unless key room_queries.room_id
+ALTER TABLE room_queries ADD FOREIGN KEY (room_id) REFERENCES rooms (room_id);
 
 -- Connections that the earlier system left open end with the last that was heard over them.
 UPDATE connections c

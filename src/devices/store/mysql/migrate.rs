@@ -1,6 +1,8 @@
 //! Versioned migrations. MySQL commits each change of a table by itself, so each statement says what makes it
 //! needless, and a migration that was cut short, or tables of an earlier system, are brought on from where they are.
 
+use std::iter;
+
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use tracing::info;
@@ -61,8 +63,15 @@ async fn run(conn: &mut Conn, version: usize, sql: &str) -> Result<(), Failure> 
             statements.push(statement);
         }
     }
-    statements.insert(0, VERSION_TABLE);
-    statements.push(&done);
+    // Columns that keys of tables hang on cannot be converted while they do.
+    let converts = statements.iter().any(|statement| statement.contains(" CONVERT TO "));
+    let (dropped, added) = if converts { keys(conn).await? } else { Default::default() };
+    let statements: Vec<&str> = iter::once(VERSION_TABLE)
+        .chain(dropped.iter().map(String::as_str))
+        .chain(statements)
+        .chain(added.iter().map(String::as_str))
+        .chain([done.as_str()])
+        .collect();
     for (place, statement) in statements.iter().enumerate() {
         // What an earlier statement has made may have made this one needless; running it again does no harm.
         if let Err(error) = conn.query_drop(*statement).await {
@@ -80,6 +89,30 @@ async fn run(conn: &mut Conn, version: usize, sql: &str) -> Result<(), Failure> 
         }
     }
     Ok(())
+}
+
+/// Statements that drop every key from one table to another, and statements that add them again.
+async fn keys(conn: &mut Conn) -> Result<(Vec<String>, Vec<String>), Failure> {
+    let found: Vec<(String, String, String, String, String, String, String)> = conn
+        .query(
+            "SELECT k.table_name, k.constraint_name, k.column_name, k.referenced_table_name, \
+             k.referenced_column_name, r.delete_rule, r.update_rule \
+             FROM information_schema.key_column_usage k JOIN information_schema.referential_constraints r \
+             ON r.constraint_schema = k.constraint_schema AND r.constraint_name = k.constraint_name \
+             AND r.table_name = k.table_name \
+             WHERE k.table_schema = DATABASE() AND k.referenced_table_name IN ('rooms', 'devices')",
+        )
+        .await?;
+    let dropped = |(table, key, ..): &(String, String, String, String, String, String, String)| {
+        format!("ALTER TABLE `{table}` DROP FOREIGN KEY `{key}`")
+    };
+    let added = found.iter().map(|(table, key, column, parent, parent_column, on_delete, on_update)| {
+        format!(
+            "ALTER TABLE `{table}` ADD CONSTRAINT `{key}` FOREIGN KEY (`{column}`) \
+             REFERENCES `{parent}` (`{parent_column}`) ON DELETE {on_delete} ON UPDATE {on_update}"
+        )
+    });
+    Ok((found.iter().map(dropped).collect(), added.collect()))
 }
 
 fn first_line(statement: &str) -> &str {
@@ -106,7 +139,7 @@ fn parse(sql: &str) -> Vec<(Option<&str>, &str)> {
 }
 
 /// Whether what a condition names is there: `column T.C`, `type T.C bigint`, `required T.C`, `collation T.C x`,
-/// `index T.I`.
+/// `index T.I`, `key T.C`.
 async fn is_needless(conn: &mut Conn, condition: Option<&str>) -> Result<bool, Failure> {
     let Some(condition) = condition else { return Ok(false) };
     let mut words = condition.split(' ');
@@ -125,6 +158,10 @@ async fn is_needless(conn: &mut Conn, condition: Option<&str>) -> Result<bool, F
         "collation" => {
             "SELECT COUNT(*) FROM information_schema.columns \
              WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ? AND collation_name = ?"
+        }
+        "key" => {
+            "SELECT COUNT(*) FROM information_schema.key_column_usage WHERE table_schema = DATABASE() \
+             AND table_name = ? AND column_name = ? AND referenced_table_name IS NOT NULL AND ? = ''"
         }
         "required" => {
             "SELECT COUNT(*) FROM information_schema.columns \

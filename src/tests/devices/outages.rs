@@ -1,0 +1,183 @@
+//! A database that is stopped, killed, frozen, cut off, absent or stubborn, while messages flow.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::client::Device;
+use super::start;
+use super::traffic::Traffic;
+use crate::harness::eventually;
+use crate::harness::mariadb::MariaDb;
+use crate::harness::process::run;
+
+/// Nobody waits longer than this for a message because the database is away; an unoptimised build on a busy
+/// machine included.
+const PROMPT: Duration = Duration::from_millis(500);
+
+/// What the messages in a database say.
+pub fn contents(database: &MariaDb) -> Vec<String> {
+    let told = database
+        .run("SELECT JSON_UNQUOTE(JSON_EXTRACT(message_content, '$.content')) FROM messages ORDER BY id");
+    told.lines().map(str::to_owned).collect()
+}
+
+fn check_promptness(traffic: &Traffic, what: &str) {
+    let p99 = traffic.p99();
+    println!("p99 while {what}: {p99:?}");
+    assert!(p99 < PROMPT, "p99 while {what}: {p99:?}");
+}
+
+#[test]
+fn messages_flow_while_the_database_is_stopped_and_while_it_is_killed() {
+    let mut database = MariaDb::start();
+    let data = tempfile::tempdir().unwrap();
+    let server = start(data.path(), &[], &[("DATABASE_URL", &database.url())]);
+    let traffic = Traffic::start(server.address);
+    for signal in ["TERM", "KILL"] {
+        traffic.flow(100);
+        database.go_down(signal);
+        traffic.flow(300);
+        let (mut newcomer, _) = Device::join(server.address, &format!("born during {signal}"), None);
+        newcomer.say_for_sure(signal);
+        check_promptness(&traffic, signal);
+        database.come_up();
+    }
+    traffic.settle(|| contents(&database));
+    let found = contents(&database);
+    assert!(found.contains(&"TERM".to_owned()) && found.contains(&"KILL".to_owned()));
+    // Order within a room is the order in the database.
+    for sender in 0..3 {
+        let prefix = format!("{sender}-");
+        let numbers: Vec<u64> =
+            found.iter().filter_map(|name| name.strip_prefix(&prefix)?.parse().ok()).collect();
+        assert!(numbers.is_sorted(), "sender {sender}: {numbers:?}");
+    }
+}
+
+#[test]
+fn messages_flow_while_the_database_is_frozen_for_twenty_seconds() {
+    let database = MariaDb::start();
+    let data = tempfile::tempdir().unwrap();
+    let environment = [("DATABASE_URL", database.url()), ("ROOMHUB_DEVICES__DATABASE_TIMEOUT", "3s".into())];
+    let environment: Vec<(&str, &str)> =
+        environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let server = start(data.path(), &[], &environment);
+    let traffic = Traffic::start(server.address);
+    traffic.flow(100);
+    database.signal("STOP");
+    traffic.flow_for(Duration::from_secs(20));
+    check_promptness(&traffic, "frozen");
+    database.signal("CONT");
+    traffic.flow(100);
+    traffic.settle(|| contents(&database));
+}
+
+#[test]
+fn a_database_that_is_absent_at_the_start_gets_everything_when_it_comes() {
+    let mut database = MariaDb::start();
+    database.go_down("TERM");
+    let data = tempfile::tempdir().unwrap();
+    let server = start(data.path(), &[], &[("DATABASE_URL", &database.url())]);
+    let traffic = Traffic::start(server.address);
+    traffic.flow(300);
+    check_promptness(&traffic, "absent");
+    assert!(server.log().contains("the database is away"));
+    database.come_up();
+    traffic.flow(100);
+    traffic.settle(|| contents(&database));
+}
+
+/// Passes bytes on, until it is told to swallow them.
+fn proxy(port: u16) -> (u16, Arc<AtomicBool>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let own = listener.local_addr().unwrap().port();
+    let swallows = Arc::new(AtomicBool::new(false));
+    let of_thread = Arc::clone(&swallows);
+    std::thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let Ok(server) = TcpStream::connect(("127.0.0.1", port)) else { continue };
+            for (from, to) in
+                [(client.try_clone(), server.try_clone()), (server.try_clone(), client.try_clone())]
+            {
+                let swallows = Arc::clone(&of_thread);
+                let (from, to) = (from.unwrap(), to.unwrap());
+                std::thread::spawn(move || pass_on(from, to, &swallows));
+            }
+        }
+    });
+    (own, swallows)
+}
+
+fn pass_on(mut from: TcpStream, mut to: TcpStream, swallows: &AtomicBool) {
+    let mut buffer = [0; 16 * 1024];
+    while let Ok(n) = from.read(&mut buffer) {
+        if n == 0 {
+            break;
+        }
+        if !swallows.load(Ordering::Relaxed) && to.write_all(&buffer[..n]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Both);
+}
+
+#[test]
+fn messages_flow_while_the_network_swallows_what_is_said_to_the_database() {
+    let database = MariaDb::start();
+    let (port, swallows) = proxy(database.port);
+    let data = tempfile::tempdir().unwrap();
+    let environment =
+        [("DATABASE_URL", MariaDb::url_at(port)), ("ROOMHUB_DEVICES__DATABASE_TIMEOUT", "1s".into())];
+    let environment: Vec<(&str, &str)> =
+        environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let server = start(data.path(), &[], &environment);
+    let traffic = Traffic::start(server.address);
+    traffic.flow(100);
+    swallows.store(true, Ordering::Relaxed);
+    traffic.flow_for(Duration::from_secs(4));
+    check_promptness(&traffic, "swallowed");
+    swallows.store(false, Ordering::Relaxed);
+    traffic.flow(100);
+    traffic.settle(|| contents(&database));
+}
+
+#[test]
+fn a_row_that_the_database_refuses_is_set_aside_and_can_be_put_back() {
+    let database = MariaDb::start();
+    let data = tempfile::tempdir().unwrap();
+    let server = start(data.path(), &[], &[("DATABASE_URL", &database.url())]);
+    let (mut ann, _) = Device::join(server.address, "d1", None);
+    ann.say_for_sure("first");
+    eventually("the tables", || {
+        database.run("SHOW TABLES LIKE 'roomhub_schema'").contains("schema").then_some(())
+    });
+    database.run(
+        "CREATE TRIGGER stubborn BEFORE INSERT ON messages FOR EACH ROW \
+         SET NEW.room_id = IF(NEW.message_content LIKE '%refused%', NULL, NEW.room_id)",
+    );
+    let traffic = Traffic::start(server.address);
+    traffic.flow(50);
+    ann.say_for_sure("refused");
+    ann.say_for_sure("after");
+    traffic.flow(50);
+    traffic.settle(|| contents(&database));
+    eventually("the next one", || contents(&database).contains(&"after".to_owned()).then_some(()));
+    assert!(!contents(&database).contains(&"refused".to_owned()));
+
+    let folder = data.path().to_str().unwrap();
+    let told = |arguments: &[&str]| {
+        let output = run(&[&["devices", "spool"], arguments, &["--data-dir", folder]].concat(), &[]);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let inspected = told(&[]);
+    assert!(inspected.contains("dead letters  1") && inspected.contains("cannot be null"), "{inspected}");
+    database.run("DROP TRIGGER stubborn");
+    assert_eq!(told(&["retry"]), "1 dead letters go back to the database\n");
+    eventually("the mended row", || contents(&database).contains(&"refused".to_owned()).then_some(()));
+    eventually("no letters", || told(&[]).contains("dead letters  0").then_some(()));
+    assert_eq!(contents(&database).iter().filter(|text| *text == "refused").count(), 1);
+}
