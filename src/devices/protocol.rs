@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use super::names::{self, DeviceId, RoomId};
@@ -233,9 +233,9 @@ pub struct Identification {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Fields<'a> {
-    #[serde(borrow, rename = "type")]
+    #[serde(borrow, rename = "type", deserialize_with = "present")]
     kind: Option<&'a RawValue>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "present")]
     content: Option<&'a RawValue>,
     #[serde(borrow)]
     target_device_id: Option<&'a RawValue>,
@@ -249,6 +249,11 @@ struct Fields<'a> {
     identity: Option<&'a RawValue>,
     #[serde(borrow)]
     room_id: Option<&'a RawValue>,
+}
+
+/// A field that is there, also if it says `null`.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 impl<'a> Fields<'a> {

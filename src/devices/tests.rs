@@ -1,1 +1,423 @@
+//! The rules as transcripts: what devices say stands flush left, what is kept and told is indented.
 
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use expect_test::{Expect, expect};
+use proptest::prelude::*;
+use serde_json::value::RawValue;
+
+use super::facts::{Facts, Storage};
+use super::hub::{Grant, Hub, Limits, Outcome};
+use super::names::{DeviceId, RoomId};
+use super::record::{Record, RecordId};
+use crate::effect::{Effects, Frame, MemberId};
+use crate::switchboard::stage::{START, Stage, member};
+use crate::switchboard::{self, Census, Newcomer};
+use crate::time::Timestamp;
+
+/// Facts as a notebook has them: everything that was kept is known at once.
+#[derive(Default)]
+struct Notebook {
+    rooms: HashSet<RoomId>,
+    last_rooms: HashMap<DeviceId, RoomId>,
+    said: HashSet<(DeviceId, Box<str>)>,
+    waiting: HashMap<(DeviceId, RoomId), Vec<Box<str>>>,
+    is_full: bool,
+    n_connections: AtomicU64,
+}
+
+impl Notebook {
+    fn note(&mut self, record: &Record) {
+        match record {
+            Record::RoomCreated { room, .. } => {
+                self.rooms.insert(*room);
+            }
+            Record::DeviceSeen { device, room, .. } => {
+                self.last_rooms.insert(device.clone(), *room);
+            }
+            Record::Message(message) => {
+                if let Some(name) = &message.message_id {
+                    self.said.insert((message.from.clone(), name.clone()));
+                }
+                if let (Some(to), Some(frame)) = (&message.to, &message.waiting) {
+                    self.waiting.entry((to.clone(), message.room)).or_default().push(frame.clone());
+                }
+            }
+            Record::Collected { device, room, .. } => {
+                self.waiting.remove(&(device.clone(), *room));
+            }
+            Record::Connected { .. } | Record::Disconnected { .. } | Record::RoomQuery { .. } => {}
+        }
+    }
+}
+
+impl Facts for Notebook {
+    fn has_room(&self, room: RoomId) -> bool {
+        self.rooms.contains(&room)
+    }
+    fn last_room(&self, device: &DeviceId) -> Option<RoomId> {
+        self.last_rooms.get(device).copied()
+    }
+    fn was_said(&self, device: &DeviceId, message_id: &str) -> bool {
+        self.said.contains(&(device.clone(), message_id.into()))
+    }
+    fn waiting(&self, device: &DeviceId, room: RoomId) -> Vec<Box<str>> {
+        self.waiting.get(&(device.clone(), room)).cloned().unwrap_or_default()
+    }
+    fn storage(&self, _: usize) -> Storage {
+        if self.is_full { Storage::Full } else { Storage::Available }
+    }
+    fn new_room(&self) -> RoomId {
+        let letter = char::from(b'A' + self.rooms.len() as u8);
+        RoomId::new(&letter.to_string().repeat(RoomId::CHARS)).unwrap()
+    }
+    fn new_connection(&self) -> RecordId {
+        RecordId::new([0; 8], self.n_connections.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+}
+
+/// The rules with a notebook; `disk` is told what is kept.
+struct Rules {
+    hub: Hub,
+    notebook: Notebook,
+}
+
+impl Rules {
+    fn new(offline_queue: usize) -> Self {
+        let limits = Limits { identification: Duration::from_secs(10), offline_queue };
+        Self { hub: Hub::new(limits), notebook: Notebook::default() }
+    }
+
+    fn settle(&mut self, outcome: Outcome) -> Effects {
+        let mut effects = Effects::none();
+        for record in outcome.records {
+            self.notebook.note(&record);
+            effects.tell(member("disk"), Frame::new("keeps", &record));
+        }
+        effects.append(outcome.effects);
+        effects
+    }
+}
+
+impl switchboard::Hub for Rules {
+    fn connect(&mut self, member: MemberId, newcomer: Newcomer, now: Timestamp) -> Effects {
+        let device = newcomer.token.as_deref().and_then(DeviceId::new);
+        let grant = device.map_or(Grant::AnyDevice, Grant::Device);
+        let outcome = self.hub.connect(member, newcomer.address, grant, now);
+        self.settle(outcome)
+    }
+    fn handle(&mut self, from: MemberId, event: &str, payload: Option<&RawValue>, now: Timestamp) -> Effects {
+        // A script's event is whatever stands before the object; on the wire it is the object's type.
+        let event = if event == "says" { "message" } else { event };
+        let outcome = self.hub.handle(from, event, payload, &self.notebook, now);
+        self.settle(outcome)
+    }
+    fn leave(&mut self, member: MemberId, now: Timestamp) -> Effects {
+        let outcome = self.hub.leave(member, now);
+        self.settle(outcome)
+    }
+    fn next_timeout(&self) -> Option<Timestamp> {
+        self.hub.next_timeout()
+    }
+    fn handle_timeout(&mut self, now: Timestamp) -> Effects {
+        let outcome = self.hub.handle_timeout(now);
+        self.settle(outcome)
+    }
+    fn census(&self) -> Census {
+        Census { n_rooms: self.hub.n_rooms(), n_seated: self.hub.n_seated() }
+    }
+}
+
+fn check(script: &str, expected: &Expect) {
+    expected.assert_eq(&Stage::new(Rules::new(0)).play(script));
+}
+
+#[test]
+fn a_room_from_its_first_device_to_its_last() {
+    check(
+        r#"
+        ann connects
+        ann: says {"device_id":"d1","identity":"phone"}
+        bob connects
+        bob: says {"device_id":"d2","identity":"desktop","room_id":"aaaaaaaa"}
+        ann: says {"type":"message","content":"hi","message_id":"m1"}
+        ann: says {"type":"message","content":"hi","message_id":"m1"}
+        bob: says {"type":"photo","content":{"b":1,"a":2},"target_device_id":"d1","timestamp":"then"}
+        bob: query_room {"type":"query_room"}
+        ann goes
+        bob: says {"type":"message","content":"alone"}
+        bob: says {"type":"message","content":"where?","target_device_id":"d1"}
+        bob goes
+        eve connects
+        eve: says {"device_id":"d1","identity":"tablet"}
+        "#,
+        &expect![[r#"
+            ann connects
+              ann <-  {"type":"connection","message":"Connected successfully"}
+            ann: says {"device_id":"d1","identity":"phone"}
+              disk <- keeps {"kind":"room_created","room":"AAAAAAAA","at":1700000000000000}
+              disk <- keeps {"kind":"device_seen","device":"d1","identity":"phone","room":"AAAAAAAA","at":1700000000000000}
+              disk <- keeps {"kind":"connected","connection":"00000000000000000000000000000001","device":"d1","identity":"phone","room":"AAAAAAAA","address":"10.97.110.110","at":1700000000000000}
+              ann <-  {"type":"room","room_id":"AAAAAAAA","status":"created_new","message":"created_new: joined room AAAAAAAA"}
+            bob connects
+              bob <-  {"type":"connection","message":"Connected successfully"}
+            bob: says {"device_id":"d2","identity":"desktop","room_id":"aaaaaaaa"}
+              disk <- keeps {"kind":"device_seen","device":"d2","identity":"desktop","room":"AAAAAAAA","at":1700000000000000}
+              disk <- keeps {"kind":"connected","connection":"00000000000000000000000000000002","device":"d2","identity":"desktop","room":"AAAAAAAA","address":"10.98.111.98","at":1700000000000000}
+              bob <-  {"type":"room","room_id":"AAAAAAAA","status":"joined_existing","message":"joined_existing: joined room AAAAAAAA"}
+            ann: says {"type":"message","content":"hi","message_id":"m1"}
+              disk <- keeps {"kind":"message","from":"d1","to":null,"room":"AAAAAAAA","content":"{\"type\":\"message\",\"content\":\"hi\",\"message_id\":\"m1\"}","message_id":"m1","at":1700000000000000}
+              bob <-  {"type":"message","content":"hi","from_device_id":"d1","message_type":"broadcast","timestamp":""}
+              ann <-  {"type":"ack","message_id":"m1","status":"stored"}
+            ann: says {"type":"message","content":"hi","message_id":"m1"}
+              ann <-  {"type":"ack","message_id":"m1","status":"stored"}
+            bob: says {"type":"photo","content":{"b":1,"a":2},"target_device_id":"d1","timestamp":"then"}
+              disk <- keeps {"kind":"message","from":"d2","to":"d1","room":"AAAAAAAA","content":"{\"type\":\"photo\",\"content\":{\"b\":1,\"a\":2},\"target_device_id\":\"d1\",\"timestamp\":\"then\"}","at":1700000000000000}
+              ann <-  {"type":"photo","content":{"b":1,"a":2},"from_device_id":"d2","message_type":"direct","timestamp":"then"}
+            bob: query_room {"type":"query_room"}
+              disk <- keeps {"kind":"room_query","device":"d2","room":"AAAAAAAA","at":1700000000000000}
+              bob <-  {"type":"room_info","room_id":"AAAAAAAA","total_clients":2,"clients":[{"device_id":"d1","identity":"phone"}]}
+            ann goes
+              disk <- keeps {"kind":"disconnected","connection":"00000000000000000000000000000001","at":1700000000000000}
+            bob: says {"type":"message","content":"alone"}
+              disk <- keeps {"kind":"message","from":"d2","to":null,"room":"AAAAAAAA","content":"{\"type\":\"message\",\"content\":\"alone\"}","at":1700000000000000}
+            bob: says {"type":"message","content":"where?","target_device_id":"d1"}
+              bob <-  {"type":"error","message":"Target device d1 not found in room"}
+            bob goes
+              disk <- keeps {"kind":"disconnected","connection":"00000000000000000000000000000002","at":1700000000000000}
+            eve connects
+              eve <-  {"type":"connection","message":"Connected successfully"}
+            eve: says {"device_id":"d1","identity":"tablet"}
+              disk <- keeps {"kind":"device_seen","device":"d1","identity":"tablet","room":"AAAAAAAA","at":1700000000000000}
+              disk <- keeps {"kind":"connected","connection":"00000000000000000000000000000003","device":"d1","identity":"tablet","room":"AAAAAAAA","address":"10.101.118.101","at":1700000000000000}
+              eve <-  {"type":"room","room_id":"AAAAAAAA","status":"reconnected","message":"reconnected: joined room AAAAAAAA"}
+        "#]],
+    );
+}
+
+#[test]
+fn a_first_frame_that_says_too_little_ends_the_connection() {
+    check(
+        r#"
+        ann connects
+        ann: says
+        ann: says {"device_id":"d1","identity":"phone"}
+        bob connects
+        bob: says {"device_id":"d1"}
+        cat connects
+        cat: says {"identity":"phone"}
+        dan connects
+        dan: says {"device_id":"d1","identity":"phone","room_id":"nowhere1"}
+        eve connects
+        10s pass
+        fay connects with d7
+        fay: says {"device_id":"d1","identity":"phone"}
+        gus connects with d7
+        gus: says {"device_id":"d7","identity":"phone","room_id":null}
+        "#,
+        &expect![[r#"
+            ann connects
+              ann <-  {"type":"connection","message":"Connected successfully"}
+            ann: says
+              ann <-  {"type":"error","message":"Invalid JSON format for identity"}
+              ann let go: Done
+            ann: says {"device_id":"d1","identity":"phone"}
+            bob connects
+              bob <-  {"type":"connection","message":"Connected successfully"}
+            bob: says {"device_id":"d1"}
+              bob <-  {"type":"error","message":"Missing identity field"}
+              bob let go: Done
+            cat connects
+              cat <-  {"type":"connection","message":"Connected successfully"}
+            cat: says {"identity":"phone"}
+              cat <-  {"type":"error","message":"Missing device_id field"}
+              cat let go: Done
+            dan connects
+              dan <-  {"type":"connection","message":"Connected successfully"}
+            dan: says {"device_id":"d1","identity":"phone","room_id":"nowhere1"}
+              dan <-  {"type":"error","message":"Room nowhere1 does not exist","status":"room_not_found"}
+              dan let go: Done
+            eve connects
+              eve <-  {"type":"connection","message":"Connected successfully"}
+            10s pass
+              eve <-  {"type":"error","message":"Identification timeout"}
+              eve let go: Violation
+            fay connects with d7
+              fay <-  {"type":"connection","message":"Connected successfully"}
+            fay: says {"device_id":"d1","identity":"phone"}
+              fay <-  {"type":"error","message":"Not authorized for this device_id"}
+              fay let go: Violation
+            gus connects with d7
+              gus <-  {"type":"connection","message":"Connected successfully"}
+            gus: says {"device_id":"d7","identity":"phone","room_id":null}
+              disk <- keeps {"kind":"room_created","room":"AAAAAAAA","at":1700000010000000}
+              disk <- keeps {"kind":"device_seen","device":"d7","identity":"phone","room":"AAAAAAAA","at":1700000010000000}
+              disk <- keeps {"kind":"connected","connection":"00000000000000000000000000000001","device":"d7","identity":"phone","room":"AAAAAAAA","address":"10.103.117.115","at":1700000010000000}
+              gus <-  {"type":"room","room_id":"AAAAAAAA","status":"created_new","message":"created_new: joined room AAAAAAAA"}
+        "#]],
+    );
+}
+
+#[test]
+fn a_later_frame_that_is_wrong_is_told_and_no_more() {
+    check(
+        r#"
+        ann connects
+        ann: says {"device_id":"d1","identity":"phone"}
+        ann: says
+        ann: says {"type":"message"}
+        ann: says {"content":"x"}
+        ann: says {"type":"message","content":null}
+        ann: says {"type":"message","content":[1]}
+        ann: says {"type":"message","content":"x","target_device_id":7}
+        ann: says {"type":"message","content":"x","message_id":7,"timestamp":null,"target_device_id":""}
+        "#,
+        &expect![[r#"
+            ann connects
+              ann <-  {"type":"connection","message":"Connected successfully"}
+            ann: says {"device_id":"d1","identity":"phone"}
+              disk <- keeps {"kind":"room_created","room":"AAAAAAAA","at":1700000000000000}
+              disk <- keeps {"kind":"device_seen","device":"d1","identity":"phone","room":"AAAAAAAA","at":1700000000000000}
+              disk <- keeps {"kind":"connected","connection":"00000000000000000000000000000001","device":"d1","identity":"phone","room":"AAAAAAAA","address":"10.97.110.110","at":1700000000000000}
+              ann <-  {"type":"room","room_id":"AAAAAAAA","status":"created_new","message":"created_new: joined room AAAAAAAA"}
+            ann: says
+              ann <-  {"type":"error","message":"Invalid JSON format"}
+            ann: says {"type":"message"}
+              ann <-  {"type":"error","message":"Missing required fields (type, content)"}
+            ann: says {"content":"x"}
+              ann <-  {"type":"error","message":"Missing required fields (type, content)"}
+            ann: says {"type":"message","content":null}
+              ann <-  {"type":"error","message":"Invalid content format"}
+            ann: says {"type":"message","content":[1]}
+              ann <-  {"type":"error","message":"Invalid content format"}
+            ann: says {"type":"message","content":"x","target_device_id":7}
+              ann <-  {"type":"error","message":"Target device 7 not found in room"}
+            ann: says {"type":"message","content":"x","message_id":7,"timestamp":null,"target_device_id":""}
+              disk <- keeps {"kind":"message","from":"d1","to":null,"room":"AAAAAAAA","content":"{\"type\":\"message\",\"content\":\"x\",\"message_id\":7,\"timestamp\":null,\"target_device_id\":\"\"}","at":1700000000000000}
+        "#]],
+    );
+}
+
+#[test]
+fn what_cannot_be_kept_is_not_delivered() {
+    let mut stage = Stage::new(Rules::new(0));
+    stage.play("ann connects\nann: says {\"device_id\":\"d1\",\"identity\":\"x\"}\nbob connects");
+    stage.hub.notebook.is_full = true;
+    expect![[r#"
+        bob: says {"device_id":"d2","identity":"x","room_id":"AAAAAAAA"}
+          bob <-  {"type":"error","message":"Storage unavailable"}
+        ann: says {"type":"message","content":"x"}
+          ann <-  {"type":"error","message":"Storage unavailable"}
+        ann: query_room {"type":"query_room"}
+          ann <-  {"type":"error","message":"Storage unavailable"}
+    "#]].assert_eq(&stage.play(
+        r#"
+        bob: says {"device_id":"d2","identity":"x","room_id":"AAAAAAAA"}
+        ann: says {"type":"message","content":"x"}
+        ann: query_room {"type":"query_room"}
+        "#,
+    ));
+    stage.hub.notebook.is_full = false;
+    let told = stage.play("bob: says {\"device_id\":\"d2\",\"identity\":\"x\",\"room_id\":\"AAAAAAAA\"}");
+    assert!(told.contains("joined_existing"), "{told}");
+}
+
+#[test]
+fn a_device_that_was_away_is_given_what_waits() {
+    let script = r#"
+        ann connects
+        ann: says {"device_id":"d1","identity":"x"}
+        bob connects
+        bob: says {"device_id":"d2","identity":"x","room_id":"AAAAAAAA"}
+        bob goes
+        ann: says {"type":"message","content":"one","target_device_id":"d2"}
+        ann: says {"type":"message","content":"two","target_device_id":"d2","message_id":"m2"}
+        ann: says {"type":"message","content":"over the limit","target_device_id":"d2"}
+        ann: says {"type":"message","content":"a stranger","target_device_id":"d3"}
+        bob connects
+        bob: says {"device_id":"d2","identity":"x"}
+        ann: says {"type":"message","content":"three","target_device_id":"d2"}
+    "#;
+    expect![[r#"
+        ann connects
+          ann <-  {"type":"connection","message":"Connected successfully"}
+        ann: says {"device_id":"d1","identity":"x"}
+          disk <- keeps {"kind":"room_created","room":"AAAAAAAA","at":1700000000000000}
+          disk <- keeps {"kind":"device_seen","device":"d1","identity":"x","room":"AAAAAAAA","at":1700000000000000}
+          disk <- keeps {"kind":"connected","connection":"00000000000000000000000000000001","device":"d1","identity":"x","room":"AAAAAAAA","address":"10.97.110.110","at":1700000000000000}
+          ann <-  {"type":"room","room_id":"AAAAAAAA","status":"created_new","message":"created_new: joined room AAAAAAAA"}
+        bob connects
+          bob <-  {"type":"connection","message":"Connected successfully"}
+        bob: says {"device_id":"d2","identity":"x","room_id":"AAAAAAAA"}
+          disk <- keeps {"kind":"device_seen","device":"d2","identity":"x","room":"AAAAAAAA","at":1700000000000000}
+          disk <- keeps {"kind":"connected","connection":"00000000000000000000000000000002","device":"d2","identity":"x","room":"AAAAAAAA","address":"10.98.111.98","at":1700000000000000}
+          bob <-  {"type":"room","room_id":"AAAAAAAA","status":"joined_existing","message":"joined_existing: joined room AAAAAAAA"}
+        bob goes
+          disk <- keeps {"kind":"disconnected","connection":"00000000000000000000000000000002","at":1700000000000000}
+        ann: says {"type":"message","content":"one","target_device_id":"d2"}
+          disk <- keeps {"kind":"message","from":"d1","to":"d2","room":"AAAAAAAA","content":"{\"type\":\"message\",\"content\":\"one\",\"target_device_id\":\"d2\"}","waiting":"{\"type\":\"message\",\"content\":\"one\",\"from_device_id\":\"d1\",\"message_type\":\"direct\",\"timestamp\":\"\",\"queued\":true}","at":1700000000000000}
+        ann: says {"type":"message","content":"two","target_device_id":"d2","message_id":"m2"}
+          disk <- keeps {"kind":"message","from":"d1","to":"d2","room":"AAAAAAAA","content":"{\"type\":\"message\",\"content\":\"two\",\"target_device_id\":\"d2\",\"message_id\":\"m2\"}","message_id":"m2","waiting":"{\"type\":\"message\",\"content\":\"two\",\"from_device_id\":\"d1\",\"message_type\":\"direct\",\"timestamp\":\"\",\"queued\":true}","at":1700000000000000}
+          ann <-  {"type":"ack","message_id":"m2","status":"stored"}
+        ann: says {"type":"message","content":"over the limit","target_device_id":"d2"}
+          ann <-  {"type":"error","message":"Target device d2 not found in room"}
+        ann: says {"type":"message","content":"a stranger","target_device_id":"d3"}
+          ann <-  {"type":"error","message":"Target device d3 not found in room"}
+        bob connects
+          bob <-  {"type":"connection","message":"Connected successfully"}
+        bob: says {"device_id":"d2","identity":"x"}
+          disk <- keeps {"kind":"device_seen","device":"d2","identity":"x","room":"AAAAAAAA","at":1700000000000000}
+          disk <- keeps {"kind":"connected","connection":"00000000000000000000000000000003","device":"d2","identity":"x","room":"AAAAAAAA","address":"10.98.111.98","at":1700000000000000}
+          disk <- keeps {"kind":"collected","device":"d2","room":"AAAAAAAA","at":1700000000000000}
+          bob <-  {"type":"room","room_id":"AAAAAAAA","status":"reconnected","message":"reconnected: joined room AAAAAAAA"}
+          bob <-  {"type":"message","content":"one","from_device_id":"d1","message_type":"direct","timestamp":"","queued":true}
+          bob <-  {"type":"message","content":"two","from_device_id":"d1","message_type":"direct","timestamp":"","queued":true}
+        ann: says {"type":"message","content":"three","target_device_id":"d2"}
+          disk <- keeps {"kind":"message","from":"d1","to":"d2","room":"AAAAAAAA","content":"{\"type\":\"message\",\"content\":\"three\",\"target_device_id\":\"d2\"}","at":1700000000000000}
+          bob <-  {"type":"message","content":"three","from_device_id":"d1","message_type":"direct","timestamp":""}
+    "#]].assert_eq(&Stage::new(Rules::new(2)).play(script));
+}
+
+proptest! {
+    /// Seats and rooms agree, every connection that began ends, and nothing that is said makes the rules panic.
+    #[test]
+    fn every_connection_that_begins_ends(steps in proptest::collection::vec((0..4_u8, 0..7_u8, "\\PC{0,8}"), 1..60)) {
+        let mut rules = Rules::new(1);
+        let (mut began, mut ended) = (0, 0);
+        for (who, what, text) in &steps {
+            let name = format!("m{who}");
+            let from = member(&name);
+            let frame = match what {
+                0 => serde_json::json!({"device_id": format!("d{}", who % 2), "identity": "x"}),
+                1 => serde_json::json!({"device_id": "d9", "identity": "x", "room_id": "AAAAAAAA"}),
+                2 => serde_json::json!({"type": "message", "content": text, "target_device_id": "d1"}),
+                3 => serde_json::json!({"type": "message", "content": text, "message_id": text}),
+                4 => serde_json::json!({"type": "query_room", "x": text}),
+                _ => serde_json::Value::String(text.clone()),
+            };
+            let payload = serde_json::value::to_raw_value(&frame).unwrap();
+            let outcome = match what {
+                5 => rules.hub.leave(from, START),
+                6 => {
+                    let left = rules.hub.leave(from, START);
+                    ended += left.records.len();
+                    rules.hub.connect(from, [10, 0, 0, *who].into(), Grant::AnyDevice, START)
+                }
+                4 => rules.hub.handle(from, "query_room", Some(&payload), &rules.notebook, START),
+                _ => rules.hub.handle(from, "message", Some(&payload), &rules.notebook, START),
+            };
+            for record in &outcome.records {
+                began += usize::from(matches!(record, Record::Connected { .. }));
+                ended += usize::from(matches!(record, Record::Disconnected { .. }));
+                prop_assert_eq!(&Record::from_bytes(&record.to_bytes()).unwrap(), record);
+            }
+            rules.settle(outcome);
+            let seated: usize = rules.hub.rooms().map(|(_, room)| room.seats().len()).sum();
+            prop_assert_eq!(seated, rules.hub.n_seated());
+            prop_assert_eq!(began - ended, seated);
+            prop_assert!(rules.hub.rooms().all(|(_, room)| !room.is_empty()));
+        }
+    }
+}
