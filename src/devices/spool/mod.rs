@@ -195,8 +195,7 @@ impl Spool {
     pub fn drained(&self, cursor: Position, n_records: u64) {
         save_cursor(&self.shared.folder, cursor);
         self.shared.drained_segment.store(cursor.segment, Ordering::Relaxed);
-        let backlog = self.shared.backlog.load(Ordering::Relaxed);
-        self.shared.backlog.store(backlog.saturating_sub(n_records), Ordering::Relaxed);
+        self.shared.backlog.fetch_sub(n_records, Ordering::Relaxed);
         self.shared.wake.notify_one();
     }
 

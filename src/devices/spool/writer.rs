@@ -87,6 +87,7 @@ impl Writer {
             }
             if !bytes.is_empty() {
                 self.write_for_sure(&bytes, &ends, shared);
+                // Counted before they can be drained.
                 shared.backlog.fetch_add(ends.len() as u64, Ordering::Relaxed);
                 *shared.end.lock() = self.end();
                 shared.written.send_replace(last);
