@@ -269,7 +269,7 @@ impl Hub {
         outcome.effects.tell(from, ServerEvent::room(id, status).frame());
         for frame in waiting {
             if let Ok(payload) = RawValue::from_string(frame.into()) {
-                outcome.effects.tell(from, Frame { event: "".into(), payload });
+                outcome.effects.tell(from, Frame { event: "".into(), payload: Some(payload) });
             }
         }
         let seat = Seat { member: from, connection, device, identity, address, joined_at: now };

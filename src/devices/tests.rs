@@ -312,7 +312,8 @@ fn what_cannot_be_kept_is_not_delivered() {
           ann <-  {"type":"error","message":"Storage unavailable"}
         ann: query_room {"type":"query_room"}
           ann <-  {"type":"error","message":"Storage unavailable"}
-    "#]].assert_eq(&stage.play(
+    "#]]
+    .assert_eq(&stage.play(
         r#"
         bob: says {"device_id":"d2","identity":"x","room_id":"AAAAAAAA"}
         ann: says {"type":"message","content":"x"}

@@ -49,7 +49,10 @@ pub fn request(
     body: &str,
 ) -> Response {
     let mut stream = connect(address);
-    write!(stream, "{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n").unwrap();
+    write!(stream, "{method} {path} HTTP/1.1\r\nConnection: close\r\n").unwrap();
+    if !headers.iter().any(|(name, _)| *name == "host") {
+        write!(stream, "Host: {address}\r\n").unwrap();
+    }
     for (name, value) in headers {
         write!(stream, "{name}: {value}\r\n").unwrap();
     }
