@@ -98,5 +98,11 @@ fn describe() {
         Unit::Seconds,
         "From an event's arrival to its effects being queued for every recipient, by service"
     );
+    describe_gauge!("roomhub_devices_spool_records", "Records of devices that are not in the database yet");
+    describe_gauge!("roomhub_devices_spool_bytes", Unit::Bytes, "What the spool of devices takes on disk");
+    describe_gauge!("roomhub_devices_dead_letters", "Records of devices that the database refused");
+    describe_gauge!("roomhub_devices_database_up", "Whether the last exchange with the database went well");
+    describe_counter!("roomhub_devices_drained_total", "Records of devices that went into the database");
+    describe_counter!("roomhub_devices_dead_letters_total", "Records of devices that were set aside");
     describe_counter!("roomhub_panics_total", "Tasks that panicked and were ended");
 }

@@ -67,6 +67,8 @@ pub struct Config {
     pub database_url: Secret,
     /// A file that holds the URL, instead of `database_url`.
     pub database_url_file: String,
+    /// A PEM file of the authorities that sign the database's certificate; with it, TLS is on.
+    pub database_ca: String,
     /// Connections to the database at a time, for the console page and HTTP; one more writes.
     pub database_pool: usize,
     /// How long one exchange with the database may take.
@@ -114,6 +116,7 @@ impl Default for Config {
             cors_origin: vec!["*".into()],
             database_url: Secret::default(),
             database_url_file: String::new(),
+            database_ca: String::new(),
             database_pool: 5,
             database_timeout: Duration::from_secs(10),
             data_dir: "./data".into(),
@@ -200,6 +203,7 @@ impl Config {
         };
         Ok(store::Place {
             url,
+            authorities: (!self.database_ca.is_empty()).then(|| PathBuf::from(&self.database_ca)),
             file: store::file_in(&self.data_dir),
             pool: self.database_pool,
             timeout: self.database_timeout,

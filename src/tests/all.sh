@@ -18,8 +18,10 @@ command -v node >/dev/null || install nodejs
 command -v npm >/dev/null || install npm
 command -v kill >/dev/null || install procps
 [ -x /usr/bin/chromium ] || install chromium
-/usr/bin/python3 -c 'import socketio, requests, websocket' 2>/dev/null ||
-    install python3 python3-socketio python3-requests python3-websocket
+/usr/bin/python3 -c 'import socketio, requests, websocket, websockets' 2>/dev/null ||
+    install python3 python3-socketio python3-requests python3-websocket python3-websockets
+{ command -v mariadbd && command -v mariadb; } >/dev/null || install mariadb-server mariadb-client
+command -v mount >/dev/null || install mount
 npm ci --prefix src/tests/clients --no-audit --no-fund --loglevel=error
 
 cargo fmt --check

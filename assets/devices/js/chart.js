@@ -9,7 +9,7 @@ const HEIGHT = 100;
 
 export function show({ since, minutes }) {
   const counts = new Map(minutes.map(({ at, messages }) => [at, messages]));
-  const most = Math.max(1, ...counts.values());
+  const most = Math.max(0, ...counts.values());
   const total = [...counts.values()].reduce((sum, n) => sum + n, 0);
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", `0 0 600 ${HEIGHT}`);
@@ -21,7 +21,7 @@ export function show({ since, minutes }) {
     const at = since + place * MINUTE;
     const n = counts.get(at) ?? 0;
     const bar = document.createElementNS(SVG, "rect");
-    const height = Math.max(n ? 2 : 0.5, (n / most) * HEIGHT);
+    const height = Math.max(n ? 2 : 0.5, n && (n / most) * HEIGHT);
     for (const [name, value] of Object.entries({ x: place * 10 + 1, y: HEIGHT - height, width: 8, height })) {
       bar.setAttribute(name, value);
     }

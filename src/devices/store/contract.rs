@@ -157,7 +157,7 @@ async fn check_everything(store: &Store) {
 }
 
 fn place(url: &str, file: PathBuf) -> Place {
-    Place { url: Secret::new(url), file, pool: 2, timeout: Duration::from_secs(30) }
+    Place { url: Secret::new(url), authorities: None, file, pool: 2, timeout: Duration::from_secs(30) }
 }
 
 #[tokio::test]
@@ -170,6 +170,41 @@ async fn sqlite_keeps_the_contract() {
 async fn mariadb_keeps_the_contract() {
     let server = mariadb::MariaDb::start();
     check_everything(&Store::new(&place(&server.url(), PathBuf::new())).unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_server_is_spoken_to_in_tls_and_has_to_prove_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let authority = rcgen::KeyPair::generate().unwrap();
+    let mut parameters = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let issuer = rcgen::CertifiedIssuer::self_signed(parameters, authority).unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let certificate = rcgen::CertificateParams::new(names).unwrap().signed_by(&key, &issuer).unwrap();
+    let (key, certificate) = (write("key.pem", &key.serialize_pem()), write("cert.pem", &certificate.pem()));
+    let mut server = mariadb::MariaDb::start();
+    server.go_down("TERM");
+    server.come_up_with(&[
+        &format!("--ssl-key={}", key.display()),
+        &format!("--ssl-cert={}", certificate.display()),
+        "--require-secure-transport=ON",
+    ]);
+    let trusting = |authorities: Option<PathBuf>| {
+        Store::new(&Place { authorities, ..place(&server.url(), PathBuf::new()) }).unwrap()
+    };
+    let store = trusting(Some(write("authority.pem", &issuer.pem())));
+    store.migrate().await.unwrap();
+    append(&store, beginning()).await;
+    let stranger = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let deceived = trusting(Some(write("stranger.pem", &stranger.cert.pem())));
+    assert!(matches!(deceived.migrate().await, Err(Failure::Unavailable(_))), "a stranger's certificate");
+    assert!(matches!(trusting(None).migrate().await, Err(Failure::Unavailable(_))), "without TLS");
 }
 
 #[tokio::test]

@@ -44,6 +44,8 @@ impl fmt::Display for Failure {
 pub struct Place {
     /// `mysql://user:password@host:3306/db`; empty for SQLite.
     pub url: Secret,
+    /// A file of certificates that sign the server's; TLS is on with it.
+    pub authorities: Option<PathBuf>,
     /// The SQLite file, when there is no URL.
     pub file: PathBuf,
     /// Connections at a time, for reading.

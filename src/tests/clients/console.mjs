@@ -36,6 +36,14 @@ async function openPage(language, scheme) {
   return page;
 }
 
+async function shootPhone() {
+  const phone = await openPage("en-GB", "dark");
+  await phone.setViewport({ width: 390, height: 844, isMobile: true });
+  await phone.waitForSelector("#chart rect");
+  await phone.screenshot({ path: join(options.shots, "devices-phone.png") });
+  await phone.close();
+}
+
 try {
   const page = await openPage("en-GB", "light");
   await page.waitForSelector("#rooms .none");
@@ -77,6 +85,7 @@ try {
   await page.waitForFunction(() => document.querySelectorAll("#messages tbody tr").length === 1);
   check("messages are searched by device", true);
   await page.waitForSelector("#chart svg", { timeout: 20_000 });
+  await page.waitForFunction(() => document.querySelector("#chart p").textContent.includes(": 4;"), { timeout: 20_000 });
   check("the chart shows an hour", (await page.$$("#chart rect")).length === 60);
 
   await page.click("#rooms .devices li:nth-child(1) button");
@@ -92,7 +101,7 @@ try {
   check("Chinese browsers read Chinese", (await phone.$eval("#messages-title", (title) => title.textContent)) === "消息");
   check("a phone scrolls one way", await phone.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
   await phone.waitForSelector("#chart svg");
-  if (options.shots) await phone.screenshot({ path: join(options.shots, "devices-phone.png") });
+  if (options.shots) await shootPhone();
   await phone.close();
 
   await page.bringToFront();

@@ -68,6 +68,8 @@ async def main():
         await stranger.hear()
     except websockets.exceptions.ConnectionClosed as closed:
         assert closed.code == 1000, closed
+    # Without a word, the library would wait for its own time-out.
+    await asyncio.gather(ann.socket.close(), bob.socket.close())
     print("ok   the websockets library")
 
 

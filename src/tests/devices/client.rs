@@ -24,7 +24,12 @@ impl Device {
 
     /// The same, on a path of its own.
     pub fn connect_to(address: SocketAddr, path: &str) -> Self {
-        let mut device = Self { socket: open(address, path, &[]).unwrap(), room: String::new() };
+        Self::connect_as(address, path, &[])
+    }
+
+    /// The same, with headers.
+    pub fn connect_as(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Self {
+        let mut device = Self { socket: open(address, path, headers).unwrap(), room: String::new() };
         device.expect(&json!({"type": "connection", "message": "Connected successfully"}));
         device
     }

@@ -5,6 +5,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::client::Device;
 use super::start;
+use crate::harness::eventually;
 
 #[test]
 fn devices_meet_in_a_room_and_talk() {
@@ -160,7 +161,7 @@ fn a_direct_message_waits_for_a_device_that_is_away_if_asked_to() {
         json!({"type": "message", "content": content, "target_device_id": "d2",
         "message_id": content})
     };
-    crate::harness::eventually("the departure", || {
+    eventually("the departure", || {
         ann.say(&json!({"type": "query_room"}));
         (ann.hear()["total_clients"] == 1).then_some(())
     });
@@ -211,7 +212,7 @@ fn a_reader_that_never_reads_is_let_go_and_disturbs_nobody() {
     let data = tempfile::tempdir().unwrap();
     let server = start(data.path(), &[], &[]);
     let (mut ann, _) = Device::join(server.address, "d1", None);
-    let (_sleeper, _) = Device::join(server.address, "sleeper", Some(&ann.room));
+    let (mut sleeper, _) = Device::join(server.address, "sleeper", Some(&ann.room));
     let (mut bob, _) = Device::join(server.address, "d2", Some(&ann.room));
     let content = "x".repeat(500_000);
     let cut = r#"roomhub_connections_killed_total{service="devices",reason="slow"}"#;
@@ -221,4 +222,50 @@ fn a_reader_that_never_reads_is_let_go_and_disturbs_nobody() {
     }
     assert_eq!(server.metric(cut), 1.0);
     assert!(server.rss_kib() < 150_000, "{} KiB", server.rss_kib());
+    let code = std::iter::from_fn(|| Some(sleeper.try_hear())).find_map(Result::err);
+    assert_eq!(code, Some(1008));
+}
+
+#[test]
+fn the_log_tells_who_is_there_and_never_what_is_said() {
+    let data = tempfile::tempdir().unwrap();
+    let server = start(data.path(), &[], &[("ROOMHUB_DEVICES__STATUS_INTERVAL", "100ms")]);
+    let (mut ann, _) = Device::join(server.address, "d1", None);
+    ann.say_for_sure("a secret");
+    let room = format!("Room {}: d1(test)", ann.room);
+    eventually("the status", || {
+        let told = server.log();
+        (told.contains("Server status: 1 clients connected, 1 active rooms") && told.contains(&room))
+            .then_some(())
+    });
+    assert!(server.log().contains("message forwarded"));
+    assert!(!server.log().contains("a secret"));
+}
+
+#[test]
+fn a_trusted_proxy_says_where_a_device_is_and_a_stranger_does_not() {
+    for (trusted, address) in [("127.0.0.1", "203.0.113.9"), ("192.0.2.1", "127.0.0.1")] {
+        let data = tempfile::tempdir().unwrap();
+        let server = start(data.path(), &[], &[("ROOMHUB_NETWORK__TRUSTED_PROXIES", trusted)]);
+        let mut ann = Device::connect_as(server.address, "/", &[("x-forwarded-for", "203.0.113.9")]);
+        ann.say(&json!({"device_id": "d1", "identity": "x"}));
+        ann.hear();
+        let database = super::database::Sqlite::open(data.path());
+        eventually("the connection", || {
+            (database.texts("SELECT client_ip FROM connections") == [address]).then_some(())
+        });
+    }
+}
+
+#[test]
+fn relaxed_durability_delivers_and_keeps_as_well() {
+    let data = tempfile::tempdir().unwrap();
+    let mut server = start(data.path(), &[], &[("ROOMHUB_DEVICES__DURABILITY", "relaxed")]);
+    let (mut ann, _) = Device::join(server.address, "d1", None);
+    let (mut bob, _) = Device::join(server.address, "d2", Some(&ann.room));
+    ann.say_for_sure("one");
+    assert_eq!(bob.hear()["content"], "one");
+    server.signal("TERM");
+    assert_eq!(server.wait(), 0);
+    assert_eq!(super::database::Sqlite::open(data.path()).contents(), ["one"]);
 }

@@ -49,6 +49,11 @@ impl MariaDb {
 
     /// Starts it, and waits until it answers.
     pub fn come_up(&mut self) {
+        self.come_up_with(&[]);
+    }
+
+    /// The same with more options.
+    pub fn come_up_with(&mut self, options: &[&str]) {
         let log = std::fs::File::create(self.folder.path().join("log")).unwrap();
         let child = Command::new("mariadbd")
             .args(["--no-defaults", "--user=root", "--bind-address=127.0.0.1", "--skip-log-bin"])
@@ -61,6 +66,7 @@ impl MariaDb {
             .arg(format!("--socket={}", self.socket().display()))
             .arg(format!("--pid-file={}", self.folder.path().join("pid").display()))
             .arg(format!("--port={}", self.port))
+            .args(options)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

@@ -10,7 +10,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Error, Opts, OptsBuilder, Params, Row, Value};
+use mysql_async::{Conn, Error, Opts, OptsBuilder, Params, Row, SslOpts, Value};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
@@ -64,7 +64,10 @@ impl MySql {
             return Err("no database is named; mysql://user:password@host:3306/name is expected".into());
         }
         // A socket in a file would be preferred, whatever the URL says.
-        let opts = OptsBuilder::from_opts(opts).prefer_socket(false).tcp_nodelay(true);
+        let mut opts = OptsBuilder::from_opts(opts).prefer_socket(false).tcp_nodelay(true);
+        if let Some(authorities) = &place.authorities {
+            opts = opts.ssl_opts(SslOpts::default().with_root_certs(vec![authorities.clone().into()]));
+        }
         Ok(Self {
             opts: opts.into(),
             timeout: place.timeout,
