@@ -16,7 +16,7 @@ RUN --mount=type=cache,id=roomhub-registry-${TARGETPLATFORM},target=/usr/local/c
     --mount=type=cache,id=roomhub-target-${TARGETPLATFORM},target=/build/target \
     touch src/lib.rs src/main.rs \
     && cargo build --release --locked --bin roomhub \
-    && install -D target/release/roomhub /out/roomhub
+    && install -D target/release/roomhub /out/roomhub && mkdir /out/data
 
 # The C library and libgcc of the same Debian as above, and a user: no shell and no package manager to keep patched,
 # at a fraction of debian-slim's size. The program needs no more; it brings its own certificate authorities.
@@ -29,11 +29,15 @@ LABEL org.opencontainers.image.title="roomhub" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /out/roomhub /usr/local/bin/roomhub
+# What the device rooms keep: mount a volume here.
+COPY --from=build --chown=65532:65532 /out/data /data
+ENV ROOMHUB_DEVICES__DATA_DIR=/data
+VOLUME /data
 COPY LICENSE /usr/share/doc/roomhub/LICENSE
 # nonroot, as the number by which Kubernetes can tell that it is not root.
 USER 65532:65532
 # A configuration is mounted at /etc/roomhub/config.toml, or comes as ROOMHUB_… variables.
-EXPOSE 3000
+EXPOSE 3000 8765
 # Shutting down takes up to [runtime] shutdown_grace, 10 s, which is also when Docker loses patience:
 # `docker run --stop-timeout 15`, or stop_grace_period in Compose.
 STOPSIGNAL SIGTERM
