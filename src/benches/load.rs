@@ -1,4 +1,4 @@
-//! What `roomhub music` costs under load on this machine: `cargo bench --bench load -- music`.
+//! What services cost under load on this machine: `cargo bench --bench load -- music`, or `-- watch`.
 //!
 //! Each step starts a server of its own, which has CPU 0; the listeners all live in this process, on CPU 1. What
 //! a delivery costs the server is held against the *floor*: a bare `write` of a frame, measured in the same
@@ -18,6 +18,8 @@ mod cores;
 mod floor;
 #[path = "load/member.rs"]
 mod member;
+#[path = "load/parties.rs"]
+mod parties;
 #[path = "load/report.rs"]
 mod report;
 #[path = "load/rooms.rs"]
@@ -41,8 +43,9 @@ use report::{Capacity, Report, Row};
 use rooms::{Load, Pace, Room};
 use server::Server;
 
-const USAGE: &str = "usage: cargo bench --bench load -- music [--quick]
+const USAGE: &str = "usage: cargo bench --bench load -- music [--quick] | watch
   music     measure the listening rooms: about two minutes; whatever else runs meanwhile shows
+  watch     measure the watch parties: how late their controls are, half a minute
   --quick   a rougher picture in half a minute";
 
 const EXIT_USAGE: u8 = 2;
@@ -87,6 +90,8 @@ fn main() -> ExitCode {
         ["music", "--quick"] => music(&Plan::QUICK, Cores::part(&args)),
         ["music", cores::PARTED] => music(&Plan::FULL, Cores::Apart),
         ["music", "--quick", cores::PARTED] => music(&Plan::QUICK, Cores::Apart),
+        ["watch"] => watch(Cores::part(&args)),
+        ["watch", cores::PARTED] => watch(Cores::Apart),
         [floor::WRITER, reader] => floor::write(reader),
         _ => {
             eprintln!("{USAGE}");
@@ -99,12 +104,22 @@ fn main() -> ExitCode {
 }
 
 fn music(plan: &Plan, cores: Cores) -> Result<()> {
+    let report = on_this_thread(measure(plan, cores))?;
+    print!("{report}");
+    Ok(())
+}
+
+fn watch(cores: Cores) -> Result<()> {
+    let report = on_this_thread(parties::measure(cores))?;
+    print!("{report}");
+    Ok(())
+}
+
+fn on_this_thread<T>(measurement: impl Future<Output = Result<T>>) -> Result<T> {
     // Each member is an open file here, and one more in the server, which raises its own limit.
     rlimit::increase_nofile_limit(u64::MAX).context("the limit on open files")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let report = LocalSet::new().block_on(&runtime, measure(plan, cores))?;
-    print!("{report}");
-    Ok(())
+    LocalSet::new().block_on(&runtime, measurement)
 }
 
 async fn measure(plan: &Plan, cores: Cores) -> Result<Report> {
@@ -116,7 +131,7 @@ async fn measure(plan: &Plan, cores: Cores) -> Result<Report> {
         let mut runs = Vec::new();
         for run in 1..=plan.n_runs {
             eprintln!("{load}: run {run} of {}", plan.n_runs);
-            let server = Server::start(cores)?;
+            let server = Server::start("music", cores)?;
             startups.push(server.startup);
             runs.push(load.run(server, plan.span).await.with_context(|| load.to_string())?);
         }
@@ -125,7 +140,7 @@ async fn measure(plan: &Plan, cores: Cores) -> Result<Report> {
     eprintln!("the floor again");
     let floor = (floor_before + floor::measure(cores).await?) / 2;
     eprintln!("connections");
-    let server = Server::start(cores)?;
+    let server = Server::start("music", cores)?;
     startups.push(server.startup);
     let capacity = connect(server, plan.n_counted_rooms).await.context("connections")?;
     Ok(Report { cores, span: plan.span, floor, rows, capacity, startups })

@@ -1,6 +1,6 @@
 //! One member: a Socket.IO client over WebSocket, so spare that one CPU of them can busy one CPU of server.
 //!
-//! It knows what the server sends in these rooms, text frames below 64 KiB, and no more of the protocol.
+//! It knows what the server sends in these rooms, text frames, and no more of the protocol.
 
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -26,6 +26,8 @@ const MASKED: u8 = 0x80;
 const MASK: [u8; 4] = [0; 4];
 /// In place of a length: the length is in the next two bytes.
 const LENGTH_FOLLOWS: u8 = 126;
+/// In place of a length: the length is in the next eight bytes.
+const LONG_LENGTH_FOLLOWS: u8 = 127;
 
 /// The packets by which Engine.IO sees who is still there.
 const PING: &[u8] = b"2";
@@ -37,17 +39,24 @@ pub struct Member {
     /// What has been read; before `start` also heard.
     buffer: Vec<u8>,
     start: usize,
+    /// Where the packet is that was heard last.
+    last: Range<usize>,
 }
 
 impl Member {
     /// Connects, and is admitted.
     pub async fn connect(address: SocketAddr) -> Result<Self> {
+        Self::connect_with(address, "").await
+    }
+
+    /// Connects with a key, and is admitted.
+    pub async fn connect_with(address: SocketAddr, auth: &str) -> Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        let mut member = Self { stream, buffer: Vec::new(), start: 0 };
+        let mut member = Self { stream, buffer: Vec::new(), start: 0, last: 0..0 };
         member.upgrade(address).await?;
         member.await_packet("0").await?;
-        member.send("40").await?;
+        member.send(&format!("40{auth}")).await?;
         member.await_packet("40").await?;
         Ok(member)
     }
@@ -96,6 +105,24 @@ impl Member {
         self.await_packet(&format!("42[\"{event}\"")).await
     }
 
+    /// Asks for something and waits for the answer, past all events.
+    pub async fn ask(&mut self, event: &str, payload: &Value) -> Result<Value> {
+        self.send(&format!("421{}", json!([event, payload]))).await?;
+        let mut arguments: Vec<Value> = serde_json::from_slice(self.answer(event).await?)?;
+        Ok(arguments.pop().unwrap_or_default())
+    }
+
+    /// Asks for something large, and only weighs it.
+    pub async fn ask_for_bytes(&mut self, event: &str) -> Result<usize> {
+        self.send(&format!("421{}", json!([event]))).await?;
+        Ok(self.answer(event).await?.len())
+    }
+
+    async fn answer(&mut self, event: &str) -> Result<&[u8]> {
+        self.await_packet("431").await.with_context(|| event.to_owned())?;
+        Ok(&self.buffer[self.last.clone()][b"431".len()..])
+    }
+
     async fn await_packet(&mut self, beginning: &str) -> Result<()> {
         let heard = async {
             while !self.hear().await?.starts_with(beginning.as_bytes()) {}
@@ -112,6 +139,7 @@ impl Member {
                 continue;
             };
             self.start = packet.end;
+            self.last = packet.clone();
             if &self.buffer[packet.clone()] == PING {
                 self.send(PONG).await?;
             } else {
@@ -125,6 +153,10 @@ impl Member {
         let (length, head) = match self.buffer[self.start..] {
             [] | [TEXT] | [TEXT, LENGTH_FOLLOWS] | [TEXT, LENGTH_FOLLOWS, _] => return Ok(None),
             [TEXT, LENGTH_FOLLOWS, high, low, ..] => (usize::from(u16::from_be_bytes([high, low])), 4),
+            [TEXT, LONG_LENGTH_FOLLOWS, ..] => {
+                let Some(length) = self.buffer[self.start + 2..].first_chunk() else { return Ok(None) };
+                (usize::try_from(u64::from_be_bytes(*length))?, 10)
+            }
             [TEXT, length, ..] if length < LENGTH_FOLLOWS => (usize::from(length), 2),
             [kind, ..] => bail!("a frame of kind {kind:#x} came"),
         };

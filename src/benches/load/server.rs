@@ -16,8 +16,10 @@ use crate::usage::{self, TICK};
 /// The program that is measured.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_roomhub");
 
-const ARGS: [&str; 9] =
-    ["music", "--host", "127.0.0.1", "--port", "0", "--log-format", "json", "--log-level", "info"];
+const ARGS: [&str; 8] = ["--host", "127.0.0.1", "--port", "0", "--log-format", "json", "--log-level", "info"];
+
+/// The key of servers that want one.
+pub const KEY: &str = "load";
 
 /// A server that uses no more than a tick in this time rests.
 const REST_SAMPLE: Duration = Duration::from_millis(200);
@@ -25,7 +27,7 @@ const REST_SAMPLE: Duration = Duration::from_millis(200);
 /// The longest that a server may take to come to rest.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A running `roomhub music`.
+/// A running service.
 pub struct Server {
     child: Child,
     /// Where it listens.
@@ -36,9 +38,14 @@ pub struct Server {
 
 impl Server {
     /// Starts with defaults: neither the environment nor a configuration file beside the sources counts.
-    pub fn start(cores: Cores) -> Result<Self> {
+    pub fn start(service: &str, cores: Cores) -> Result<Self> {
         let mut command = cores.server_side(PROGRAM);
-        command.args(ARGS).env_clear().envs(env::var_os("PATH").map(|path| ("PATH", path)));
+        command
+            .arg(service)
+            .args(ARGS)
+            .env_clear()
+            .env("AUTH_KEY", KEY)
+            .envs(env::var_os("PATH").map(|path| ("PATH", path)));
         command
             .current_dir(env::temp_dir())
             .stdin(Stdio::null())
