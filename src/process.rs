@@ -1,6 +1,6 @@
 //! The life of the process: load, log, start the services, wait for the word to stop, drain, exit.
 
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -188,7 +188,14 @@ fn announce(running: &[Running], clock: Clock) {
         );
     }
     let width = running.iter().map(|service| service.service.len()).max().unwrap_or(0);
-    let key = |key: &Secret| format!("  key for this run: {}", key.expose());
+    // What is no terminal keeps what it reads, and a key is nothing to be kept.
+    let key = |key: &Secret| {
+        if io::stdout().is_terminal() {
+            format!("  key for this run: {}", key.expose())
+        } else {
+            "  its key was made up for this run: set one".to_owned()
+        }
+    };
     let row = |service: &Running| {
         let key = service.key.as_ref().map(key).unwrap_or_default();
         format!("  {:<width$}  {}{key}\n", service.service, service.url())
