@@ -265,8 +265,11 @@ pub struct StallLimit {
     pub progress_bytes: usize,
 }
 
-/// Somebody who attends a connection: sees what its owner has written, and is dropped when it ends.
+/// Somebody who attends a connection: sees what its owner has written and that it reads, and is dropped when it ends.
 pub trait Attendant: Send {
+    /// The other end has said something.
+    fn read(&mut self);
+
     /// The owner's next bytes are out.
     fn wrote(&mut self, bytes: &[u8]);
 }
@@ -542,7 +545,14 @@ impl AsyncRead for Guarded {
             self.connection.writer.wake();
         }
         let this = &mut *self;
-        this.transport.poll_read(&this.connection, cx, buf)
+        let n_before = buf.filled().len();
+        ready!(this.transport.poll_read(&this.connection, cx, buf))?;
+        if let Some(attendant) = &mut this.attendant
+            && buf.filled().len() > n_before
+        {
+            attendant.read();
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -170,6 +170,7 @@ impl Engine {
     /// A poll, or a post, of a session that is known.
     async fn poll(self: Arc<Self>, mut request: Request<Body>, session: Arc<Session>) -> Response {
         request.extensions_mut().clear();
+        session.sign_of_life();
         if request.method() == Method::POST {
             return timeout(self.body_timeout, self.pass_on(request))
                 .await

@@ -74,6 +74,10 @@ impl<H: Send + Sync + 'static> Announce for Line<H> {
     fn announce(&self, client: Arc<dyn Client>) {
         Line::announce(self, client);
     }
+
+    fn sign_of_life(&self) {
+        Line::sign_of_life(self);
+    }
 }
 
 /// The end of a line that hangs on a socket.

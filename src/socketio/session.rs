@@ -39,6 +39,9 @@ pub struct Session {
 pub trait Announce: Send + Sync {
     /// Tells the hub of the member, once, and of what it said while its connect was under way.
     fn announce(&self, client: Arc<dyn Client>);
+
+    /// Tells the hub that the member is still there.
+    fn sign_of_life(&self);
 }
 
 /// Messages and their bytes, counted up.
@@ -87,6 +90,13 @@ impl Session {
     /// The member's line, while its socket lives.
     pub fn ear(&self) -> Option<Arc<dyn Announce>> {
         self.ear.lock().as_ref().and_then(Weak::upgrade)
+    }
+
+    /// The client showed that it is still there.
+    pub fn sign_of_life(&self) {
+        if let Some(ear) = self.ear() {
+            ear.sign_of_life();
+        }
     }
 
     /// Names a polling session, once its handshake was answered.
@@ -177,6 +187,10 @@ impl Witness {
 }
 
 impl Attendant for Witness {
+    fn read(&mut self) {
+        self.session.sign_of_life();
+    }
+
     fn wrote(&mut self, bytes: &[u8]) {
         let passed = self.meter.watch(bytes);
         if passed.messages > 0 {

@@ -118,8 +118,14 @@ impl<H: Hub> Speech for Conversation<H> {
                     stage
                 }
             },
-            // Answers to pings; a client that asks itself, or wants an upgrade, need not be answered.
-            "2" | "3" | "5" | "6" => stage,
+            "3" => {
+                if let Some(line) = &self.line {
+                    line.sign_of_life();
+                }
+                stage
+            }
+            // A client that asks itself, or wants an upgrade, need not be answered.
+            "2" | "5" | "6" => stage,
             _ => Stage::Over,
         }
     }

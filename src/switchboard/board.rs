@@ -257,6 +257,12 @@ impl Members {
                 };
                 Deed { effects, asker: incoming.ack.map(|id| (member, id)), arrived_at: Some(at) }
             }
+            Arrival::SignOfLife { member, line } => {
+                if self.is_current(member, line) {
+                    hub.heard(member, now);
+                }
+                return;
+            }
             Arrival::Disconnected { member, line } => {
                 if !self.is_current(member, line) {
                     return;

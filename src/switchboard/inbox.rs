@@ -20,6 +20,8 @@ pub enum Arrival<H> {
     Connected { member: MemberId, line: u64, client: Arc<dyn Client>, newcomer: Box<Newcomer> },
     /// A member sent an event.
     Event { member: MemberId, line: u64, incoming: Incoming, at: Timestamp },
+    /// A member is still there.
+    SignOfLife { member: MemberId, line: u64 },
     /// A member is gone.
     Disconnected { member: MemberId, line: u64 },
     /// Somebody outside asks about the rooms.

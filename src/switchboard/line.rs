@@ -3,6 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -19,6 +20,9 @@ use crate::time::Timestamp;
 
 /// Events that a member may send while its connect is under way; that takes microseconds.
 const MAX_EARLY_EVENTS: usize = 64;
+
+/// Signs of life are passed on at most this often: silence is counted in tens of seconds.
+const SIGN_EVERY: Duration = Duration::from_secs(5);
 
 /// Lines of this process so far: an id used anew is a new line.
 static LINES: AtomicU64 = AtomicU64::new(0);
@@ -75,6 +79,8 @@ pub struct Line<H> {
     number: u64,
     state: Mutex<State>,
     bucket: Bucket,
+    /// When a sign of life was passed on last, in microseconds since the epoch.
+    sign_at: AtomicU64,
 }
 
 /// How far a line has come.
@@ -108,6 +114,7 @@ impl<H> Line<H> {
             number: LINES.fetch_add(1, Ordering::Relaxed),
             state: Mutex::new(State::Connecting { newcomer: Box::new(newcomer), early: Vec::new() }),
             bucket: Bucket::default(),
+            sign_at: AtomicU64::new(0),
         })
     }
 
@@ -147,6 +154,16 @@ impl<H> Line<H> {
             State::Connecting { .. } => self.overflow(),
             State::Announced => self.pass_on(incoming, now),
             State::HungUp => Received::PassedOn,
+        }
+    }
+
+    /// Tells the hub that the member is still there, though it has nothing to say.
+    pub fn sign_of_life(&self) {
+        let now = self.exchange.clock.now();
+        let before = Timestamp::from_micros(self.sign_at.load(Ordering::Relaxed));
+        if now.since(before) >= SIGN_EVERY && matches!(*self.state.lock(), State::Announced) {
+            self.sign_at.store(now.as_micros(), Ordering::Relaxed);
+            self.exchange.inbox.push(Arrival::SignOfLife { member: self.member, line: self.number });
         }
     }
 

@@ -44,6 +44,9 @@ pub trait Hub: Send + Sync + 'static {
     /// the event is empty, and there is no payload if the frame is no JSON object.
     fn handle(&mut self, from: MemberId, event: &str, payload: Option<&RawValue>, now: Timestamp) -> Effects;
 
+    /// A member showed, without an event, that it is still there; told once in a while.
+    fn heard(&mut self, _member: MemberId, _now: Timestamp) {}
+
     /// A member is gone.
     fn leave(&mut self, member: MemberId, now: Timestamp) -> Effects;
 

@@ -2,7 +2,7 @@
 //!
 //! What members say stands flush left, what they are told is indented. Lines are `ann connects`, `ann connects
 //! from 10.0.0.1`, `ann connects with KEY`, `ann: event {…}`, `ann asks: event {…}` (which wants an answer),
-//! `ann goes`, or `5s pass`.
+//! `ann answers a ping`, `ann goes`, or `5s pass`.
 
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -74,6 +74,10 @@ impl<H: Hub> Stage<H> {
             [who, "connects"] => self.connect(who, address_of(who), None),
             [who, "connects", "from", address] => self.connect(who, address.parse().unwrap(), None),
             [who, "connects", "with", token] => self.connect(who, address_of(who), Some(token.into())),
+            [who, "answers", "a", "ping"] => {
+                self.hub.heard(member(who), self.now);
+                Effects::none()
+            }
             [who, "goes"] => self.hub.leave(member(who), self.now),
             _ => panic!("not in the script's language: {line}"),
         }

@@ -110,6 +110,34 @@ fn http_answers_as_the_original_does() {
 }
 
 #[test]
+fn an_owner_that_only_answers_pings_is_heard() {
+    let server = Server::of(
+        "watch",
+        &[],
+        &[
+            ("AUTH_KEY", KEY),
+            ("ROOMHUB_WATCH__PING_INTERVAL", "200ms"),
+            ("ROOMHUB_WATCH__OWNER_SILENCE", "7s"),
+            ("ROOMHUB_WATCH__STATE_SILENCE", "7s"),
+            ("ROOMHUB_WATCH__SWEEP_INTERVAL", "100ms"),
+        ],
+    );
+    let mut owner = member(&server);
+    create(&mut owner, "Hidden");
+    let made_at = heard_at(&server);
+    eventually("a sign of life", || {
+        owner.answer_ping();
+        (heard_at(&server) > made_at).then_some(())
+    });
+}
+
+/// When the owner of the only room was last heard.
+fn heard_at(server: &Server) -> u64 {
+    let overview = admin(server, "GET", "overview", &Value::Null).json();
+    overview["rooms"][0]["lastOwnerHeartbeat"].as_u64().unwrap()
+}
+
+#[test]
 fn voices_never_hold_up_a_control_and_the_oldest_are_dropped() {
     let server = Server::of(
         "watch",

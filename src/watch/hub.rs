@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::Config;
 use super::bans::Bans;
 use super::chance::{Chance, SEED_BYTES};
 use super::history::{History, Totals};
@@ -13,12 +14,12 @@ use super::names::{RoomId, RoomType};
 use super::notes::{Happening, Note};
 use super::passwords::{Passwords, TryLimit};
 use super::protocol::{Chat, ClientEvent, CreateRoom, JoinRoom, Refusal, Show, Unread};
-use super::room::{Departure, Fate, Founding, OwnerLeave, Patience, Room, Seat};
+use super::room::{Departure, Fate, Founding, Room, Seat};
+use super::rules::{Control, Rules};
 use super::told::{ChatMessage, Failure, RoomView, ServerEvent, Success};
-use super::{Config, Control};
 use crate::effect::{Close, Effects, MemberId};
 use crate::secret::Secret;
-use crate::switchboard::{self, Allowance, Bucket, Census, Newcomer};
+use crate::switchboard::{self, Bucket, Census, Newcomer};
 use crate::time::Timestamp;
 
 /// The list of rooms is written anew at most this often, however many ask.
@@ -39,25 +40,6 @@ pub struct Hub {
     list: Option<(Timestamp, Box<RawValue>)>,
     sweep_at: Timestamp,
     pub(super) n_seated: usize,
-}
-
-/// What the rules go by.
-struct Rules {
-    control: Control,
-    owner_leave: OwnerLeave,
-    patience: Patience,
-    sweep_interval: Duration,
-    max_rooms: usize,
-    max_members_per_room: usize,
-    max_name_chars: usize,
-    max_description_chars: usize,
-    max_password_chars: usize,
-    max_user_name_chars: usize,
-    max_chat_chars: usize,
-    max_state_bytes: usize,
-    chats: Allowance,
-    /// Bytes of voices in one room.
-    voices: Allowance,
 }
 
 /// A connected member, in a room or not.
@@ -82,26 +64,7 @@ impl Hub {
             history: History::new(now),
             totals: Totals::default(),
             key,
-            rules: Rules {
-                control: config.control,
-                owner_leave: config.owner_leave,
-                patience: Patience {
-                    state: config.state_silence,
-                    owner: config.owner_silence,
-                    empty: config.empty_grace,
-                },
-                sweep_interval: config.sweep_interval,
-                max_rooms: config.max_rooms,
-                max_members_per_room: config.max_members_per_room,
-                max_name_chars: config.max_name_chars,
-                max_description_chars: config.max_description_chars,
-                max_password_chars: config.max_password_chars,
-                max_user_name_chars: config.max_user_name_chars,
-                max_chat_chars: config.max_chat_chars,
-                max_state_bytes: config.max_state_bytes,
-                chats: Allowance::new(config.chats_per_second, config.chat_burst),
-                voices: Allowance::new(config.voice_bytes_per_second, config.voice_burst_bytes),
-            },
+            rules: Rules::new(config),
             chance: Chance::new(seed),
             passwords: Passwords::new(seed, limit),
             list: None,
@@ -462,10 +425,10 @@ impl switchboard::Hub for Hub {
     }
 
     fn handle(&mut self, from: MemberId, event: &str, payload: Option<&RawValue>, now: Timestamp) -> Effects {
-        let Some(member) = self.members.get(&from) else { return Effects::none() };
-        if let Some(room) = member.room.and_then(|id| self.rooms.get_mut(&id)) {
-            room.heard(from, now);
+        if !self.members.contains_key(&from) {
+            return Effects::none();
         }
+        self.heard(from, now);
         self.totals.events += 1;
         let mut effects = match ClientEvent::read(event, payload) {
             Ok(event) => self.obey(from, event, now),
@@ -475,6 +438,13 @@ impl switchboard::Hub for Hub {
         // Whoever asked for an answer gets one; the first one counts.
         effects.ack();
         effects
+    }
+
+    /// Browsers throttle the heartbeats of hidden tabs, so whatever an owner sends keeps its room alive.
+    fn heard(&mut self, member: MemberId, now: Timestamp) {
+        if let Some(room) = self.room_of(member).and_then(|id| self.rooms.get_mut(&id)) {
+            room.heard(member, now);
+        }
     }
 
     fn leave(&mut self, member: MemberId, now: Timestamp) -> Effects {

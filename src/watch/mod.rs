@@ -17,6 +17,7 @@ mod orders;
 mod passwords;
 mod protocol;
 mod room;
+mod rules;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -31,7 +32,7 @@ use crate::http::origin::AllowedOrigins;
 use crate::secret::Secret;
 use crate::time::human;
 
-pub use room::OwnerLeave;
+pub use rules::{Control, OwnerLeave};
 pub use server::start;
 
 /// The names that the original server reads from its environment.
@@ -40,16 +41,6 @@ pub const ALIASES: [Alias; 3] = [
     Alias { variable: "AUTH_KEY", key: "watch.auth_key", unit: "" },
     Alias { variable: "ALLOWED_ORIGINS", key: "watch.allowed_origins", unit: "" },
 ];
-
-/// Who may seek, pause and resume.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Control {
-    /// Any member.
-    Any,
-    /// The owner alone.
-    Owner,
-}
 
 /// `[watch]`: the watch parties.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -1,15 +1,14 @@
 //! One watch room: who sits in it, who owns it, what is on its screen, when it expires. No I/O, no clock.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::names::{OwnerToken, RoomId, RoomType};
 use super::on_screen::{OnScreen, Video};
 use super::passwords::Code;
 use super::protocol::{Show, Signal};
+use super::rules::{OwnerLeave, Patience};
 use super::told::{ChatMessage, HIDDEN, MemberView, RoomView, ServerEvent};
 use crate::effect::{Effects, MemberId};
 use crate::switchboard::{Allowance, Bucket};
@@ -29,17 +28,6 @@ pub struct Seat {
     pub heard_at: Timestamp,
 }
 
-/// How long a room bears the silence of its owner, and its own emptiness.
-#[derive(Debug, Clone, Copy)]
-pub struct Patience {
-    /// What is on the screen goes after this long without the owner.
-    pub state: Duration,
-    /// The room goes after this long without the owner.
-    pub owner: Duration,
-    /// A room that everybody was cut off from waits this long for its owner.
-    pub empty: Duration,
-}
-
 /// Whether a room stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
@@ -56,16 +44,6 @@ pub enum Departure {
     Said,
     /// Its connection broke.
     CutOff,
-}
-
-/// What becomes of a room whose owner says that it leaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OwnerLeave {
-    /// It is disbanded.
-    Disband,
-    /// It waits for its owner, as after a cut connection.
-    Keep,
 }
 
 /// What a room is made with.

@@ -765,6 +765,45 @@ fn a_silent_owner_loses_the_screen_and_then_the_room() {
 }
 
 #[test]
+fn an_owner_in_a_hidden_tab_is_not_silent() {
+    check(
+        r#"
+        ann connects with key
+        ann: room:create {"name":"Films","description":"","isPublic":true,"userName":"Ann"}
+        bob connects with key
+        bob: room:join {"roomId":"ROOM","userName":"Bob"}
+        ann: play:update {"type":"play"}
+        25s pass
+        ann answers a ping
+        25s pass
+        ann answers a ping
+        29s pass
+        1s pass
+        9s pass
+        1s pass
+        "#,
+        &expect![[r#"
+            ann connects with key
+            ann: room:create {"name":"Films","description":"","isPublic":true,"userName":"Ann"}
+            bob connects with key
+            bob: room:join {"roomId":"ROOM","userName":"Bob"}
+              ann <- room:member-joined {"id":"bob","name":"Bob","isOwner":false,"lastHeartbeat":1700000000000}
+            ann: play:update {"type":"play"}
+              bob <- play:update {"type":"play"}
+            25s pass
+            ann answers a ping
+            25s pass
+            ann answers a ping
+            29s pass
+            1s pass
+            9s pass
+              ann, bob <- state:cleared
+            1s pass
+        "#]],
+    );
+}
+
+#[test]
 fn a_shared_screen_outlasts_silence() {
     check(
         r#"

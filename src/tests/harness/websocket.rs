@@ -145,6 +145,16 @@ impl Client {
         }
     }
 
+    /// Waits for a ping and answers it; whatever comes before is lost.
+    pub fn answer_ping(&mut self) {
+        loop {
+            match self.socket.read().unwrap() {
+                Message::Text(text) if text.as_str() == "2" => return self.send_raw("3"),
+                _ => {}
+            }
+        }
+    }
+
     /// The next packet, pings answered; `None` when the connection is closed.
     pub fn read_text(&mut self) -> Option<String> {
         loop {
