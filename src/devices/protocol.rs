@@ -270,9 +270,10 @@ fn text(value: Option<&RawValue>) -> Option<String> {
 /// A value that names something: its text, or its JSON if it is none; nothing if it is empty.
 fn name(value: Option<&RawValue>) -> Option<String> {
     let value = value?.get();
-    let name: String = serde_json::from_str(value).unwrap_or_else(|_| value.to_owned());
-    let is_nothing = ["", "null", "false", "0", "[]", "{}"].contains(&name.as_str());
-    (!is_nothing).then_some(name)
+    match serde_json::from_str::<String>(value) {
+        Ok(name) => (!name.is_empty()).then_some(name),
+        Err(_) => (!["null", "false", "0", "[]", "{}"].contains(&value)).then(|| value.to_owned()),
+    }
 }
 
 impl Identification {

@@ -272,6 +272,7 @@ fn a_later_frame_that_is_wrong_is_told_and_no_more() {
         ann: says {"type":"message","content":null}
         ann: says {"type":"message","content":[1]}
         ann: says {"type":"message","content":"x","target_device_id":7}
+        ann: says {"type":"message","content":"x","target_device_id":"0"}
         ann: says {"type":"message","content":"x","message_id":7,"timestamp":null,"target_device_id":""}
         "#,
         &expect![[r#"
@@ -294,6 +295,8 @@ fn a_later_frame_that_is_wrong_is_told_and_no_more() {
               ann <-  {"type":"error","message":"Invalid content format"}
             ann: says {"type":"message","content":"x","target_device_id":7}
               ann <-  {"type":"error","message":"Target device 7 not found in room"}
+            ann: says {"type":"message","content":"x","target_device_id":"0"}
+              ann <-  {"type":"error","message":"Target device 0 not found in room"}
             ann: says {"type":"message","content":"x","message_id":7,"timestamp":null,"target_device_id":""}
               disk <- keeps {"kind":"message","from":"d1","to":null,"room":"AAAAAAAA","content":"{\"type\":\"message\",\"content\":\"x\",\"message_id\":7,\"timestamp\":null,\"target_device_id\":\"\"}","at":1700000000000000}
         "#]],

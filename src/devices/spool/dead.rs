@@ -40,6 +40,11 @@ pub fn add(folder: &Path, id: RecordId, record: Record, reason: &str, now: Times
     file.sync_data()
 }
 
+/// Bytes of all letters.
+pub fn length(folder: &Path) -> u64 {
+    fs::metadata(folder.join(FILE)).map_or(0, |metadata| metadata.len())
+}
+
 /// How many letters there are.
 pub fn count(folder: &Path) -> u64 {
     let text = fs::read(folder.join(FILE)).unwrap_or_default();

@@ -71,6 +71,8 @@ struct Shared {
     /// Records on disk that have not been drained.
     backlog: AtomicU64,
     is_failing: AtomicBool,
+    /// The length of the dead letters' file when they were counted, and their number.
+    letters: Mutex<(u64, u64)>,
     /// Segments before this one have been drained.
     drained_segment: AtomicU64,
     /// Two programs must not write to one spool.
@@ -129,6 +131,7 @@ impl Spool {
             used_bytes: AtomicU64::new(writer.used_bytes()),
             backlog: AtomicU64::new(recovered.n_records),
             is_failing: AtomicBool::new(false),
+            letters: Mutex::default(),
             drained_segment: AtomicU64::new(0),
             _lock: lock,
         });
@@ -204,9 +207,19 @@ impl Spool {
         Status {
             records: self.shared.backlog.load(Ordering::Relaxed),
             bytes: self.shared.used_bytes.load(Ordering::Relaxed),
-            dead_letters: dead::count(&self.shared.folder),
+            dead_letters: self.dead_letters(),
             takes_writes: self.has_room(0),
         }
+    }
+
+    /// Counts them anew when there are more, or fewer.
+    fn dead_letters(&self) -> u64 {
+        let length = dead::length(&self.shared.folder);
+        let mut known = self.shared.letters.lock();
+        if known.0 != length {
+            *known = (length, dead::count(&self.shared.folder));
+        }
+        known.1
     }
 
     /// Whether it is closed and everything in it has been drained.

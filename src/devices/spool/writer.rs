@@ -34,6 +34,8 @@ pub struct Writer {
     offset: u64,
     /// Allocated and empty, so that the disk cannot be full when the present one is.
     spare: Option<(u64, File)>,
+    /// Whether the disk had no room for one.
+    is_cramped: bool,
     first: u64,
 }
 
@@ -45,8 +47,16 @@ impl Writer {
         let number = recovered.next_segment;
         let file = segment::create(folder, number, limits.segment_bytes)
             .with_context(|| format!("{}: no room for the spool's first segment", folder.display()))?;
-        let mut writer =
-            Self { folder: folder.to_owned(), limits, number, file, offset: 0, spare: None, first };
+        let mut writer = Self {
+            folder: folder.to_owned(),
+            limits,
+            number,
+            file,
+            offset: 0,
+            spare: None,
+            is_cramped: false,
+            first,
+        };
         writer.make_spare();
         Ok((writer, recovered))
     }
@@ -192,8 +202,16 @@ impl Writer {
             return;
         }
         match segment::create(&self.folder, self.number + 1, self.limits.segment_bytes) {
-            Ok(file) => self.spare = Some((self.number + 1, file)),
-            Err(problem) => warn!(%problem, "no room on disk for the spool's next segment"),
+            Ok(file) => {
+                self.spare = Some((self.number + 1, file));
+                self.is_cramped = false;
+            }
+            Err(problem) => {
+                if !self.is_cramped {
+                    warn!(%problem, "no room on disk for the spool's next segment");
+                }
+                self.is_cramped = true;
+            }
         }
     }
 

@@ -208,6 +208,21 @@ async fn a_server_is_spoken_to_in_tls_and_has_to_prove_itself() {
 }
 
 #[tokio::test]
+async fn a_message_that_is_too_long_for_the_server_is_refused_alone() {
+    let server = mariadb::MariaDb::start();
+    server.run("SET GLOBAL max_allowed_packet = 1048576");
+    let store = Store::new(&place(&server.url(), PathBuf::new())).unwrap();
+    store.migrate().await.unwrap();
+    append(&store, beginning()).await;
+    let long = |number: u64, bytes: usize| message(number, "d1", None, &"x".repeat(bytes));
+    append(&store, (10..13).map(|number| long(number, 600_000)).collect()).await;
+    let refused = store.append(vec![long(20, 1_100_000)]).await.1;
+    assert!(matches!(refused, Err(Failure::Broken(_))), "{refused:?}");
+    append(&store, vec![long(21, 10)]).await;
+    assert_eq!(texts(&store, MessageQuery::default()).await.len(), 4);
+}
+
+#[tokio::test]
 async fn what_is_away_is_unavailable_and_not_broken() {
     let nowhere = Store::new(&place("mysql://a:b@127.0.0.1:1/c", PathBuf::new())).unwrap();
     assert!(matches!(nowhere.migrate().await, Err(Failure::Unavailable(_))));

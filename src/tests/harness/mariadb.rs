@@ -41,6 +41,7 @@ impl MariaDb {
             ])
             .arg("--innodb-log-file-size=16M")
             .arg(format!("--datadir={}", folder.path().join("data").display()))
+            .env("TMPDIR", folder.path())
             .output()
             .unwrap_or_else(|error| panic!("mariadb-install-db: {error}; src/tests/all.sh installs it"));
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -67,6 +68,7 @@ impl MariaDb {
             .arg(format!("--pid-file={}", self.folder.path().join("pid").display()))
             .arg(format!("--port={}", self.port))
             .args(options)
+            .env("TMPDIR", self.folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

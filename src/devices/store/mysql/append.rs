@@ -12,8 +12,8 @@ use crate::time::Timestamp;
 /// Rows in one statement; few sizes make few statements for the server to prepare.
 const SIZES: [usize; 4] = [256, 32, 4, 1];
 
-/// Statements with more than this in them are cut: servers refuse packets above 16 MiB by default.
-const MAX_BYTES: usize = 4 * 1024 * 1024;
+/// Statements with more than this in them are cut: the oldest servers refuse packets above 4 MiB by default.
+const MAX_BYTES: usize = 1024 * 1024;
 
 /// A table's insert, around its rows.
 struct Insert {

@@ -23,19 +23,21 @@ const LOCK: &str = "SELECT GET_LOCK(CONCAT('roomhub_', DATABASE()), 10)";
 /// Denied: to the database, to a command on a table, to a table's column, for want of a privilege.
 const DENIED: [u16; 4] = [1044, 1142, 1143, 1227];
 
+/// Whether there is nothing to be done.
+pub async fn is_up_to_date(conn: &mut Conn) -> Result<bool, Failure> {
+    Ok(version(conn).await? >= MIGRATIONS.len())
+}
+
 /// Brings the tables to the present version.
 ///
 /// # Errors
 /// Without the right to change tables: the statements to be run, for somebody who has it.
 pub async fn migrate(conn: &mut Conn) -> Result<(), Failure> {
-    let version = version(conn).await?;
-    if version >= MIGRATIONS.len() {
-        return Ok(());
-    }
     let locked: Option<i64> = conn.query_first(LOCK).await?;
     if locked != Some(1) {
         return Err(Failure::Unavailable("another server is migrating the tables".into()));
     }
+    let version = version(conn).await?;
     // Keys between tables are of the same kind again once all of them have been converted.
     conn.query_drop("SET SESSION foreign_key_checks = 0").await?;
     for (done, sql) in MIGRATIONS.iter().enumerate().skip(version) {

@@ -26,6 +26,9 @@ use crate::devices::names::{DeviceId, RoomId};
 const REFUSED_CLASSES: [&str; 4] = ["01", "22", "23", "45"];
 const REFUSED_CODES: [u16; 5] = [1364, 1366, 3819, 4025, 1153];
 
+/// A server that is gone without a word is noticed in some minutes, also while its tables are changed.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+
 /// A server, and the connections to it that are open.
 pub struct MySql {
     opts: Opts,
@@ -43,6 +46,10 @@ impl From<Error> for Failure {
                     || REFUSED_CLASSES.iter().any(|class| server.state.starts_with(class)) =>
             {
                 Self::Broken(format!("{} ({}): {}", server.code, server.state, server.message))
+            }
+            // The library hides what it means in an error of input and output.
+            Error::Io(problem) if problem.to_string().contains("max_allowed_packet") => {
+                Self::Broken(problem.to_string())
             }
             Error::Server(server) => {
                 Self::Unavailable(format!("{} ({}): {}", server.code, server.state, server.message))
@@ -64,7 +71,7 @@ impl MySql {
             return Err("no database is named; mysql://user:password@host:3306/name is expected".into());
         }
         // A socket in a file would be preferred, whatever the URL says.
-        let mut opts = OptsBuilder::from_opts(opts).prefer_socket(false).tcp_nodelay(true);
+        let mut opts = OptsBuilder::from_opts(opts).prefer_socket(false).tcp_keepalive(Some(KEEPALIVE));
         if let Some(authorities) = &place.authorities {
             opts = opts.ssl_opts(SslOpts::default().with_root_certs(vec![authorities.clone().into()]));
         }
@@ -91,7 +98,7 @@ impl MySql {
         };
         let outcome = self.within(append::append(&mut conn, records)).await;
         // A connection that failed is not asked again: dropping it ends what it was doing.
-        if !matches!(outcome, Err(Failure::Unavailable(_))) {
+        if outcome.is_ok() {
             *writer = Some(conn);
         }
         outcome
@@ -99,8 +106,12 @@ impl MySql {
 
     /// Brings the tables to the present version.
     pub async fn migrate(&self) -> Result<(), Failure> {
+        let mut conn = self.connect().await?;
+        if self.within(migrate::is_up_to_date(&mut conn)).await? {
+            return Ok(());
+        }
         // Tables of any size are changed in their own time.
-        migrate::migrate(&mut self.connect().await?).await
+        migrate::migrate(&mut conn).await
     }
 
     async fn within<A>(&self, work: impl Future<Output = Result<A, Failure>>) -> Result<A, Failure> {
