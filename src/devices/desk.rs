@@ -1,7 +1,9 @@
 //! Where the rules meet the spool: looks facts up, runs the rule, appends its records, and lets its effects wait.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use serde_json::value::RawValue;
 use tracing::{debug, error, info, warn};
 
@@ -22,7 +24,7 @@ pub struct Desk {
     hub: Hub,
     facts: LocalFacts,
     spool: Spool,
-    auth: Auth,
+    auth: Arc<ArcSwap<Auth>>,
     durability: Durability,
     status_interval: Duration,
     status_at: Timestamp,
@@ -30,7 +32,13 @@ pub struct Desk {
 
 impl Desk {
     /// A desk with empty rooms.
-    pub fn new(config: &Config, facts: LocalFacts, spool: Spool, auth: Auth, now: Timestamp) -> Self {
+    pub fn new(
+        config: &Config,
+        facts: LocalFacts,
+        spool: Spool,
+        auth: Arc<ArcSwap<Auth>>,
+        now: Timestamp,
+    ) -> Self {
         Self {
             hub: Hub::new(config.limits()),
             facts,
@@ -116,7 +124,7 @@ impl Desk {
 
 impl switchboard::Hub for Desk {
     fn connect(&mut self, member: MemberId, newcomer: Newcomer, now: Timestamp) -> Effects {
-        let Some(grant) = self.auth.grant(newcomer.token.as_deref(), now) else {
+        let Some(grant) = self.auth.load().grant(newcomer.token.as_deref(), now) else {
             let mut effects = Effects::none();
             effects.disconnect(member, Close::Violation);
             return effects;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::{Extension, Request, State};
 use axum::middleware::{self, Next};
@@ -14,7 +15,7 @@ use http::header::UPGRADE;
 use http::{HeaderValue, StatusCode};
 use parking_lot::Mutex;
 use ring::rand::{SecureRandom, SystemRandom};
-use tracing::info;
+use tracing::{error, info};
 
 use super::api::{self, Site};
 use super::auth::Auth;
@@ -48,7 +49,7 @@ const EVENTS_PER_SECOND: u32 = 1_000_000;
 #[derive(Clone)]
 struct Gate {
     door: Arc<Door<Desk>>,
-    auth: Arc<Auth>,
+    auth: Arc<ArcSwap<Auth>>,
     spool: Spool,
     context: Context,
 }
@@ -60,7 +61,8 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     let running = Running::new(SERVICE, &listener)?;
     let store = Store::new(&config.place()?).map_err(anyhow::Error::msg).context("[devices] database_url")?;
     let store = Arc::new(store);
-    let auth = config.auth()?;
+    let auth = Arc::new(ArcSwap::from_pointee(config.auth()?));
+    context.spawn(keep_fresh(config.clone(), Arc::clone(&auth), context.clone()));
     let spool = open_spool(config, context)?;
     let directory = || open_directory(&config.data_dir);
     let status = DatabaseStatus { kind: store.kind(), is_up: false, problem: None };
@@ -88,7 +90,7 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     let door = Door::new(&switchboard, pings, &origins, network);
     let orders = switchboard.exchange().orders();
     let facts = LocalFacts::new(directory()?, spool.clone());
-    let desk = Desk::new(config, facts, spool.clone(), auth.clone(), context.clock.now());
+    let desk = Desk::new(config, facts, spool.clone(), Arc::clone(&auth), context.clock.now());
     let questions = switchboard.run(desk);
 
     let site = Site {
@@ -103,7 +105,7 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     let pages: Router = api::routes(site);
     let none_foreign = AllowedOrigins::new(&[]);
     let pages = routes::surround(pages, &none_foreign, premises.metrics_token.clone(), context);
-    let gate = Gate { door, auth: Arc::new(auth), spool, context: context.clone() };
+    let gate = Gate { door, auth, spool, context: context.clone() };
     listener.serve(pages.layer(middleware::from_fn_with_state(gate, pass)), context);
     Ok(running)
 }
@@ -118,7 +120,7 @@ async fn pass(
     let is_websocket = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"websocket");
     if request.headers().get(UPGRADE).is_some_and(is_websocket) {
         let token = routes::token(&request);
-        if gate.auth.grant(token.as_deref(), gate.context.clock.now()).is_none() {
+        if gate.auth.load().grant(token.as_deref(), gate.context.clock.now()).is_none() {
             return routes::error(StatusCode::UNAUTHORIZED, "a key or token is needed");
         }
         return gate.door.open(&connection, request);
@@ -161,6 +163,20 @@ fn open_spool(config: &Config, context: &Context) -> Result<Spool> {
 fn open_directory(data_dir: &Path) -> Result<Directory> {
     let path = data_dir.join("directory.db");
     Directory::open(&path).with_context(|| format!("{}: cannot be opened", path.display()))
+}
+
+/// Reads the tokens again whenever SIGHUP asks for it.
+async fn keep_fresh(config: Config, auth: Arc<ArcSwap<Auth>>, context: Context) {
+    let mut reloads = context.reloads();
+    loop {
+        tokio::select! {
+            _ = reloads.changed() => match config.auth() {
+                Ok(fresh) => auth.store(Arc::new(fresh)),
+                Err(error) => error!(error = format!("{error:#}"), "the tokens were not read again"),
+            },
+            () = context.stopping() => return,
+        }
+    }
 }
 
 /// Writes the time to a file as long as the program runs.

@@ -135,10 +135,27 @@ fn a_certificate_that_is_missing_is_one_clear_line_and_1() {
 
 #[test]
 fn all_services_start_together_and_say_where_they_are() {
+    let data = tempfile::tempdir().unwrap();
     let mut command = roomhub(&["all", "--host", "127.0.0.1", "--log-format", "json"]);
     command.env("ROOMHUB_MUSIC__PORT", "0");
+    command.env("ROOMHUB_DEVICES__PORT", "0").env("ROOMHUB_DEVICES__DATA_DIR", data.path());
     let server = Server::spawn(command);
     assert_eq!(http::get(server.address, "/livez").status, 200);
+}
+
+#[test]
+fn the_password_of_a_database_is_never_shown() {
+    let url = [("DATABASE_URL", "mysql://hub:hunter2@localhost/rooms")];
+    let output = run(&["devices", "--print-config"], &url);
+    let (stdout, stderr) = told(&output);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert!(stdout.contains("environment DATABASE_URL") && !stdout.contains("hunter2"), "{stdout}");
+    let output =
+        run(&["devices", "--print-config"], &[("DATABASE_URL", "postgres://hub:hunter2@localhost/rooms")]);
+    let (stdout, stderr) = told(&output);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr.contains("mysql://user:password@host:3306/name is expected"), "{stderr}");
+    assert!(!stderr.contains("hunter2") && !stdout.contains("hunter2"), "{stdout}{stderr}");
 }
 
 #[test]
@@ -149,7 +166,7 @@ fn completions_and_help_name_every_command() {
         assert!(told(&output).0.contains("print-config"), "{shell}");
     }
     let (help, _) = told(&run(&["--help"], &[]));
-    for command in ["music", "all", "check", "completions", "health"] {
+    for command in ["music", "devices", "all", "check", "completions", "health"] {
         assert!(help.contains(command), "{command} is not in\n{help}");
     }
     assert_eq!(run(&["musik"], &[]).status.code(), Some(2));

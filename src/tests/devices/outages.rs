@@ -19,9 +19,13 @@ const PROMPT: Duration = Duration::from_millis(500);
 
 /// What the messages in a database say.
 pub fn contents(database: &MariaDb) -> Vec<String> {
-    let told = database
-        .run("SELECT JSON_UNQUOTE(JSON_EXTRACT(message_content, '$.content')) FROM messages ORDER BY id");
-    told.lines().map(str::to_owned).collect()
+    let sql = "SELECT JSON_UNQUOTE(JSON_EXTRACT(message_content, '$.content')) FROM messages ORDER BY id";
+    match database.try_run(sql) {
+        Ok(told) => told.lines().map(str::to_owned).collect(),
+        // The server has not made its tables yet.
+        Err(problem) if problem.contains("doesn't exist") => Vec::new(),
+        Err(problem) => panic!("{sql}: {problem}"),
+    }
 }
 
 fn check_promptness(traffic: &Traffic, what: &str) {

@@ -205,6 +205,12 @@ fn a_token_is_good_for_its_own_device_alone() {
     other.expect(&json!({"type": "error", "message": "Not authorized for this device_id"}));
     other.expect_close(1008);
     assert!(!server.log().contains("secret-1"));
+    // Who has lost its token, and who has got one, counts from the next SIGHUP on.
+    std::fs::write(&tokens, "d3 secret-3\n").unwrap();
+    server.signal("HUP");
+    let open = |key: &str| crate::harness::websocket::open(server.address, &format!("/?auth={key}"), &[]);
+    eventually("the new token", || open("secret-3").is_ok().then_some(()));
+    assert!(open("secret-1").is_err());
 }
 
 #[test]

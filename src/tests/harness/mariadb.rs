@@ -98,7 +98,8 @@ impl MariaDb {
         self.try_run(sql).unwrap_or_else(|problem| panic!("{sql}: {problem}"))
     }
 
-    fn try_run(&self, sql: &str) -> Result<String, String> {
+    /// The same, or what the server says against it.
+    pub fn try_run(&self, sql: &str) -> Result<String, String> {
         let output = Command::new("mariadb")
             .args([
                 "--no-defaults",
