@@ -88,7 +88,7 @@ fn a_database_that_is_absent_at_the_start_gets_everything_when_it_comes() {
     let traffic = Traffic::start(server.address);
     traffic.flow(300);
     check_promptness(&traffic, "absent");
-    assert!(server.log().contains("the database is away"));
+    eventually("the error", || server.log().contains("the database is away").then_some(()));
     database.come_up();
     traffic.flow(100);
     traffic.settle(|| contents(&database));
