@@ -57,10 +57,18 @@ for (const transports of [["websocket", "polling"], ["polling"], ["polling", "we
   assert.deepEqual(await owner.next("screen:viewer-ready"), { userId: guest.socket.id });
   owner.socket.emit("screen:offer", { targetUserId: guest.socket.id, offer: { type: "offer", sdp: "x" } });
   assert.deepEqual(await guest.next("screen:offer"), { userId: owner.socket.id, offer: { type: "offer", sdp: "x" } });
+  guest.socket.emit("screen:answer", { targetUserId: owner.socket.id, answer: { type: "answer", sdp: "y" } });
+  assert.deepEqual((await owner.next("screen:answer")).answer, { type: "answer", sdp: "y" });
+  owner.socket.emit("screen:ice", { targetUserId: guest.socket.id, candidate: { candidate: "c" } });
+  assert.deepEqual((await guest.next("screen:ice")).candidate, { candidate: "c" });
   owner.socket.emit("screen:stop");
   await owner.next("screen:stop");
   await guest.next("screen:stop");
 
+  guest.socket.emit("voice:offer", { targetUserId: owner.socket.id, offer: { sdp: "o" } });
+  assert.deepEqual(await owner.next("voice:offer"), { userId: guest.socket.id, offer: { sdp: "o" } });
+  owner.socket.emit("voice:answer", { targetUserId: guest.socket.id, answer: { sdp: "a" } });
+  assert.deepEqual(await guest.next("voice:answer"), { userId: owner.socket.id, answer: { sdp: "a" } });
   guest.socket.emit("voice:ice", { targetUserId: owner.socket.id, candidate: { candidate: "c" } });
   assert.deepEqual(await owner.next("voice:ice"), { userId: guest.socket.id, candidate: { candidate: "c" } });
   guest.socket.emit("voice:audio-chunk", { roomId, audioData: [1, -2, 3] });
@@ -99,6 +107,16 @@ for (const transports of [["websocket", "polling"], ["polling"], ["polling", "we
   assert.ok((await guest.next("room:owner-changed")).ownerToken);
   guest.socket.emit("room:leave");
   assert.deepEqual(await again.next("room:deleted"), { reason: "owner_left" });
+
+  const songs = await guest.ask("room:create", { name: "Songs", isPublic: false, userName: "Bob", roomType: "music" });
+  assert.equal(songs.room.roomType, "music");
+  assert.equal((await again.ask("room:join", { roomId: songs.room.id, userName: "Ann" })).success, true);
+  await guest.next("room:member-joined");
+  for (const event of ["change", "update", "queue", "play", "pause", "seek"]) {
+    const song = { type: "music", song: { id: 1 }, currentTime: 2, isPlaying: true, playMode: "loop" };
+    guest.socket.emit(`music:${event}`, song);
+    assert.deepEqual(await again.next(`music:${event}`), song);
+  }
 
   again.socket.disconnect();
   guest.socket.disconnect();
