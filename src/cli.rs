@@ -23,6 +23,8 @@ pub enum Command {
     Music(Serve),
     /// Watch parties for MoonTVPlus (port 3001)
     Watch(ServeWatch),
+    /// WebRTC signalling, with a page to try calls with (port 5000)
+    Signal(Serve),
     /// Rooms of devices that never lose a message, with a console page (port 8765)
     Devices(Devices),
     /// Every service, each on its own port, in one process

@@ -14,6 +14,7 @@ pub mod runtime;
 pub mod secret;
 pub mod service;
 pub mod settings;
+pub mod signal;
 pub mod socketio;
 pub mod switchboard;
 pub mod time;

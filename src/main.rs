@@ -15,6 +15,7 @@ fn main() -> ExitCode {
             Some(task) => process::spool(&command.request(), task),
             None => process::serve(&command.request()),
         },
+        Command::Signal(command) => process::serve(&command.request(Service::Signal)),
         Command::All(command) => process::serve(&command.request()),
         Command::Check(command) => process::check(command.config.as_deref()),
         Command::Health(command) => process::health(&command.services, command.config.as_deref()),

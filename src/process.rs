@@ -21,7 +21,7 @@ use crate::runtime::{self, Clock, Context, limits};
 use crate::secret::Secret;
 use crate::service::{Keys, Premises, Running};
 use crate::settings::{self, Service, Settings};
-use crate::{devices, error_reports, metrics, music, watch};
+use crate::{devices, error_reports, metrics, music, signal, watch};
 
 /// Exit code for a command line or a configuration that is wrong.
 const EXIT_USAGE: u8 = 2;
@@ -66,6 +66,7 @@ pub fn health(services: &[Service], file: Option<&Path>) -> ExitCode {
         let port = match service {
             Service::Music => settings.music.port,
             Service::Watch => settings.watch.port,
+            Service::Signal => settings.signal.port,
             Service::Devices => settings.devices.port,
         };
         ask_health(port, settings.tls.is_on()).with_context(|| format!("{} on port {port}", service.name()))
@@ -135,6 +136,7 @@ async fn run(settings: &Settings, request: &Request, clock: Clock, log_level: Lo
     let start = |service: &Service| match service {
         Service::Music => music::start(&settings.music, &premises),
         Service::Watch => watch::start(&settings.watch, &premises),
+        Service::Signal => signal::start(&settings.signal, &premises),
         Service::Devices => devices::start(&settings.devices, &premises),
     };
     let running: Vec<Running> = request.services.iter().map(start).collect::<Result<_>>()?;

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{self, Alias, Findings, Layers, Loaded, Mistake, Validate};
 use crate::http::tls;
-use crate::{devices, error_reports, http, logging, metrics, music, runtime, socketio, switchboard, watch};
+use crate::{
+    devices, error_reports, http, logging, metrics, music, runtime, signal, socketio, switchboard, watch,
+};
 
 /// The services, each with its section of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,19 +18,22 @@ pub enum Service {
     Music,
     /// Watch parties.
     Watch,
+    /// WebRTC signalling.
+    Signal,
     /// Device rooms.
     Devices,
 }
 
 impl Service {
     /// Every service there is.
-    pub const ALL: [Self; 3] = [Self::Music, Self::Watch, Self::Devices];
+    pub const ALL: [Self; 4] = [Self::Music, Self::Watch, Self::Signal, Self::Devices];
 
     /// Its section, command and name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Music => "music",
             Self::Watch => "watch",
+            Self::Signal => "signal",
             Self::Devices => "devices",
         }
     }
@@ -38,6 +43,7 @@ impl Service {
         match self {
             Self::Music => "music.host",
             Self::Watch => "watch.host",
+            Self::Signal => "signal.host",
             Self::Devices => "devices.host",
         }
     }
@@ -47,6 +53,7 @@ impl Service {
         match self {
             Self::Music => "music.port",
             Self::Watch => "watch.port",
+            Self::Signal => "signal.port",
             Self::Devices => "devices.port",
         }
     }
@@ -56,6 +63,7 @@ impl Service {
         match self {
             Self::Music => &music::ALIASES,
             Self::Watch => &watch::ALIASES,
+            Self::Signal => &signal::ALIASES,
             Self::Devices => &devices::ALIASES,
         }
     }
@@ -92,6 +100,8 @@ pub struct Settings {
     pub music: music::Config,
     /// Watch parties.
     pub watch: watch::Config,
+    /// WebRTC signalling.
+    pub signal: signal::Config,
     /// Device rooms.
     pub devices: devices::Config,
 }
@@ -107,6 +117,7 @@ impl Validate for Settings {
         self.socketio.validate(findings);
         self.music.validate(findings);
         self.watch.validate(findings);
+        self.signal.validate(findings);
         self.devices.validate(findings);
     }
 }

@@ -13,3 +13,8 @@ fn the_admin_page_shows_rooms_and_acts_on_them() {
     let server = Server::of("watch", &[], &[("AUTH_KEY", "open sesame")]);
     run_client("node", "admin.mjs", &server, &["open sesame"]);
 }
+
+#[test]
+fn two_tabs_call_each_other_through_the_signalling_page() {
+    run_client("node", "two-tabs.mjs", &Server::of("signal", &[], &[]), &[]);
+}

@@ -40,6 +40,11 @@ fn the_moontv_client_outlives_a_restart_of_its_server() {
 }
 
 #[test]
+fn the_signalling_clients_library_in_both_versions() {
+    run_client("node", "signalling.mjs", &Server::of("signal", &[], &[]), &[]);
+}
+
+#[test]
 fn python_socketio_in_the_snake_dialect() {
     run_client("/usr/bin/python3", "snake.py", &Server::start(), &[]);
 }

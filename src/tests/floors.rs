@@ -15,7 +15,7 @@ const FLOORS: [&[&str]; 10] = [
     &["websocket"],
     &["socketio"],
     &["service"],
-    &["music", "watch", "devices"],
+    &["music", "watch", "signal", "devices"],
 ];
 
 /// Everything above the services.

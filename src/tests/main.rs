@@ -16,6 +16,7 @@ mod lifecycle;
 mod limits;
 mod rude;
 mod sessions;
+mod signal;
 mod slow;
 mod tls;
 mod watch;

@@ -120,6 +120,27 @@ const WATCH: Manners = Manners {
     ],
 };
 
+const SIGNAL: Manners = Manners {
+    events: &["join", "leave", "message", "offer", "answer", "candidate", "joined", "chat", "__proto__", ""],
+    values: &[
+        "null",
+        "0",
+        "1e999",
+        "\"\"",
+        "{}",
+        "[]",
+        "\"{\\\"type\\\":\\\"join\\\"}\"",
+        "{\"userId\":\"rude\",\"roomId\":\"r\"}",
+        "{\"userId\":7,\"roomId\":-7,\"resume\":true}",
+        "{\"userId\":\"rude\",\"roomId\":\"r\",\"resume\":{}}",
+        "{\"type\":\"join\",\"userId\":\"\",\"roomId\":\"r\"}",
+        "{\"type\":\"join\",\"userId\":\"rude\",\"roomId\":\"q\"}",
+        "{\"roomId\":\"r\",\"to\":[]}",
+        "{\"roomId\":\"r\",\"to\":\"rude\",\"from\":{}}",
+        "{\"roomId\":1.5}",
+    ],
+};
+
 fn packet(manners: &Manners) -> impl Strategy<Value = Message> + use<> {
     let event = proptest::sample::select(manners.events.to_vec());
     let value = proptest::sample::select(manners.values.to_vec());
@@ -192,4 +213,23 @@ fn after_ten_thousand_rude_packets_a_watch_party_goes_on() {
     eventually("only good members", || {
         (server.metric(r#"roomhub_members{service="watch"}"#) == 2.0).then_some(())
     });
+}
+
+#[test]
+fn after_ten_thousand_rude_packets_signalling_goes_on() {
+    let server = Server::of("signal", &[], &[]);
+    let connect = || websocket::Client::connect_silently(server.address);
+    let mut ann = connect();
+    ann.expect("connected");
+    ann.emit("join", &json!({"userId": "ann", "roomId": "good"}));
+    ann.expect("joined");
+    be_rude(&server, &SIGNAL, connect);
+    eventually("only good members", || {
+        (server.metric(r#"roomhub_members{service="signal"}"#) == 1.0).then_some(())
+    });
+    let mut bob = connect();
+    bob.expect("connected");
+    bob.emit("join", &json!({"userId": "bob", "roomId": "good"}));
+    assert_eq!(bob.expect("joined")["users"], json!(["ann", "bob"]));
+    assert_eq!(ann.expect("user-joined")["userId"], "bob");
 }

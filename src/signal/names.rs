@@ -1,0 +1,80 @@
+//! Ids of users and rooms: texts or whole numbers, echoed as they were given.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The longest id, in characters.
+const MAX_CHARS: usize = 128;
+
+/// The id of a user or a room; a number and its decimal digits are the same id.
+#[derive(Debug, Clone)]
+pub struct Id {
+    text: Arc<str>,
+    spelling: Spelling,
+}
+
+/// How an id was given.
+#[derive(Debug, Clone, Copy)]
+enum Spelling {
+    Text,
+    Number(i64),
+}
+
+impl Id {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl PartialEq for Id {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Id {}
+
+impl Hash for Id {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Serialize for Id {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.spelling {
+            Spelling::Text => serializer.serialize_str(&self.text),
+            Spelling::Number(number) => serializer.serialize_i64(number),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Given {
+            Number(i64),
+            Text(String),
+        }
+        match Given::deserialize(deserializer)? {
+            Given::Number(number) => {
+                Ok(Self { text: number.to_string().into(), spelling: Spelling::Number(number) })
+            }
+            Given::Text(text) if (1..=MAX_CHARS).contains(&text.chars().count()) => {
+                Ok(Self { text: text.into(), spelling: Spelling::Text })
+            }
+            Given::Text(_) => Err(serde::de::Error::custom("an id of 1 to 128 characters is expected")),
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The wire: what clients say, what they are told, and each name, text and code once.
+//!
+//! Server payloads carry their event's name as `type`, so that a plain WebSocket understands them too.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Map, Value};
+
+use super::names::Id;
+use super::turn::IceServer;
+use crate::effect::{Frame, MemberId};
+
+/// The event under which everything may travel.
+pub const MESSAGE: &str = "message";
+
+/// An event of a client.
+#[derive(Debug)]
+pub enum ClientEvent {
+    /// Joins a room.
+    Join(Seating),
+    /// Leaves a room.
+    Leave(Seating),
+    /// Says something to a room, or to one in it.
+    Relay(Relay),
+}
+
+/// Who joins or leaves which room.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Seating {
+    pub user_id: Id,
+    pub room_id: Id,
+    /// Of a join: `true` for a place that is kept for a while after the connection breaks, or the word by which
+    /// such a place is taken again.
+    #[serde(default)]
+    pub resume: Option<Resume>,
+}
+
+/// What a join says of its place.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Resume {
+    /// Whether it should be kept.
+    Wanted(bool),
+    /// The word of a place that was kept.
+    Word(String),
+}
+
+/// What is passed on, as it came.
+#[derive(Debug)]
+pub struct Relay {
+    /// The event's name.
+    pub event: String,
+    /// The room that it names.
+    pub room: Id,
+    /// The one user that it is for.
+    pub to: Option<Id>,
+    /// Itself.
+    pub payload: Box<RawValue>,
+}
+
+/// Only the fields of a payload that matter to the server.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Addressed {
+    room_id: Id,
+    #[serde(default, alias = "target", alias = "targetUserId")]
+    to: Option<Id>,
+}
+
+/// The type of a `message`.
+#[derive(Deserialize)]
+struct Typed {
+    #[serde(rename = "type", default)]
+    kind: Option<String>,
+}
+
+impl ClientEvent {
+    /// Reads an event with its payload; gives also the name under which its answers go.
+    ///
+    /// A `message` that holds a `join` or `leave` is one, and is answered as `message`.
+    ///
+    /// # Errors
+    /// The refusal to tell the sender, if it is one of the events that are understood; else silence.
+    pub fn read(
+        event: &str,
+        payload: Option<&RawValue>,
+    ) -> Result<(Self, Option<&'static str>), Option<Refusal>> {
+        let text = payload.map_or("", RawValue::get);
+        let invalid = Some(Refusal::InvalidRequest);
+        match event {
+            "join" => Ok((Self::Join(read(text).ok_or(invalid)?), None)),
+            "leave" => Ok((Self::Leave(read(text).ok_or(invalid)?), None)),
+            MESSAGE => {
+                // The whole of it may come as the text of a JSON object.
+                let inner: Option<String> = serde_json::from_str(text).ok();
+                let text = inner.as_deref().unwrap_or(text);
+                let kind = read::<Typed>(text).ok_or(invalid)?.kind;
+                match kind.as_deref() {
+                    Some("join") => Ok((Self::Join(read(text).ok_or(invalid)?), Some(MESSAGE))),
+                    Some("leave") => Ok((Self::Leave(read(text).ok_or(invalid)?), Some(MESSAGE))),
+                    _ => Self::relay(event, text, payload).map(|relay| (relay, None)).ok_or(invalid),
+                }
+            }
+            "offer" | "answer" | "candidate" => {
+                Self::relay(event, text, payload).map(|relay| (relay, None)).ok_or(invalid)
+            }
+            // A plain WebSocket's frame that is no object, or has no type.
+            "" => Err(invalid),
+            _ => Self::relay(event, text, payload).map(|relay| (relay, None)).ok_or(None),
+        }
+    }
+
+    fn relay(event: &str, text: &str, payload: Option<&RawValue>) -> Option<Self> {
+        let Addressed { room_id, to } = read(text)?;
+        Some(Self::Relay(Relay { event: event.to_owned(), room: room_id, to, payload: payload?.to_owned() }))
+    }
+}
+
+/// Reads an object; a struct's fields in an array are none.
+fn read<T: for<'de> Deserialize<'de>>(text: &str) -> Option<T> {
+    if text.starts_with('{') { serde_json::from_str(text).ok() } else { None }
+}
+
+impl Relay {
+    /// The frame for those that it reaches: itself, but for what they need to know of it.
+    ///
+    /// `from` is set when it is for one user alone. Events with a name of their own say it as `type`, for those on
+    /// a plain WebSocket.
+    pub fn frame(&self, from: Option<&Id>) -> Frame {
+        let is_named = self.event != MESSAGE;
+        let fields: Option<Map<String, Value>> = serde_json::from_str(self.payload.get()).ok();
+        let (Some(mut fields), true) = (fields, is_named || from.is_some()) else {
+            return Frame::new(self.event.clone(), &self.payload);
+        };
+        if is_named && !fields.contains_key("type") {
+            fields.insert("type".into(), self.event.clone().into());
+        }
+        if let Some(from) = from {
+            fields.insert("from".into(), serde_json::to_value(from).unwrap_or_default());
+        }
+        let payload = to_raw_value(&fields).expect("what was JSON is JSON");
+        Frame::new(self.event.clone(), &payload)
+    }
+}
+
+/// Why a request is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// Ids are missing, or are none.
+    InvalidRequest,
+    /// The sender is not in the room.
+    NotInRoom,
+    /// The room has no place left.
+    RoomFull,
+    /// Somebody else has that id.
+    UserIdTaken,
+    /// Somebody else took the id over.
+    Replaced,
+    /// Too many events.
+    RateLimited,
+    /// The key is missing or wrong.
+    Unauthorized,
+    /// The server has no place for more rooms.
+    TooManyRooms,
+}
+
+impl Refusal {
+    /// What people read.
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "userId and roomId are required",
+            Self::NotInRoom => "not in room",
+            Self::RoomFull => "room is full",
+            Self::UserIdTaken => "user id is taken",
+            Self::Replaced => "replaced by a new connection",
+            Self::RateLimited => "rate limit exceeded",
+            Self::Unauthorized => "unauthorized",
+            Self::TooManyRooms => "too many rooms",
+        }
+    }
+
+    /// What programs read, and the name in the metrics.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::NotInRoom => "not_in_room",
+            Self::RoomFull => "room_full",
+            Self::UserIdTaken => "user_id_taken",
+            Self::Replaced => "replaced",
+            Self::RateLimited => "rate_limited",
+            Self::Unauthorized => "unauthorized",
+            Self::TooManyRooms => "too_many_rooms",
+        }
+    }
+}
+
+/// What members are told.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum ServerEvent<'a> {
+    /// A connection is open.
+    Connected { sid: MemberId },
+    /// To who has joined.
+    Joined {
+        user_id: &'a Id,
+        room_id: &'a Id,
+        users: Vec<&'a Id>,
+        ice_servers: &'a [IceServer],
+        #[serde(skip_serializing_if = "Option::is_none")]
+        resume: Option<&'a str>,
+    },
+    /// To the others.
+    UserJoined { user_id: &'a Id, room_id: &'a Id },
+    /// To who has left.
+    Leaved { user_id: &'a Id, room_id: &'a Id },
+    /// To the others.
+    UserLeft { user_id: &'a Id, room_id: &'a Id },
+    /// A request was refused.
+    Error { message: &'static str, code: &'static str },
+}
+
+impl From<Refusal> for ServerEvent<'_> {
+    fn from(refusal: Refusal) -> Self {
+        Self::Error { message: refusal.message(), code: refusal.code() }
+    }
+}
+
+impl ServerEvent<'_> {
+    /// The frame, under its own name or the one that is wanted.
+    pub fn frame(&self, name: Option<&'static str>) -> Frame {
+        Frame::new(name.unwrap_or(self.name()), self)
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Connected { .. } => "connected",
+            Self::Joined { .. } => "joined",
+            Self::UserJoined { .. } => "user-joined",
+            Self::Leaved { .. } => "leaved",
+            Self::UserLeft { .. } => "user-left",
+            Self::Error { .. } => "error",
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! One room: who is in it, in the order of joining, and who is away for a moment. No I/O, no clock.
+
+use subtle::ConstantTimeEq;
+
+use super::names::Id;
+use crate::effect::MemberId;
+use crate::time::Timestamp;
+
+/// A user of a room.
+#[derive(Debug)]
+pub struct User {
+    /// As it calls itself.
+    pub id: Id,
+    /// Where it is.
+    place: Place,
+    /// The word by which it takes its place again.
+    word: Option<String>,
+}
+
+/// Where a user is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// On a connection.
+    Here(MemberId),
+    /// Cut off, and expected back until then.
+    Away(Timestamp),
+}
+
+/// A room; it is there as long as somebody is.
+#[derive(Debug, Default)]
+pub struct Room {
+    users: Vec<User>,
+}
+
+/// Who holds an id in a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// Nobody.
+    Nobody,
+    /// A user that is cut off.
+    Away,
+    /// A connection.
+    Member(MemberId),
+}
+
+impl Room {
+    /// How many are in it, those that are away included.
+    pub fn n_users(&self) -> usize {
+        self.users.len()
+    }
+
+    /// The ids of all in it, in the order of joining.
+    pub fn users(&self) -> Vec<&Id> {
+        self.users.iter().map(|user| &user.id).collect()
+    }
+
+    /// Who holds an id.
+    pub fn holder(&self, id: &Id) -> Holder {
+        match self.users.iter().find(|user| user.id == *id).map(|user| user.place) {
+            None => Holder::Nobody,
+            Some(Place::Away(_)) => Holder::Away,
+            Some(Place::Here(member)) => Holder::Member(member),
+        }
+    }
+
+    /// Whether that is the word of a user that is away.
+    pub fn is_word_of(&self, id: &Id, word: &str) -> bool {
+        self.users.iter().any(|user| {
+            let known = user.word.as_deref().unwrap_or_default();
+            user.id == *id
+                && matches!(user.place, Place::Away(_))
+                && bool::from(known.as_bytes().ct_eq(word.as_bytes()))
+        })
+    }
+
+    /// The first id of a member here, by which the others know it.
+    pub fn id_of(&self, member: MemberId) -> Option<&Id> {
+        self.users.iter().find(|user| user.place == Place::Here(member)).map(|user| &user.id)
+    }
+
+    /// The connection of a user that is here.
+    pub fn member_of(&self, id: &Id) -> Option<MemberId> {
+        match self.holder(id) {
+            Holder::Member(member) => Some(member),
+            Holder::Nobody | Holder::Away => None,
+        }
+    }
+
+    /// Every connection here but one, each once.
+    pub fn others(&self, than: MemberId) -> Vec<MemberId> {
+        let mut others = Vec::with_capacity(self.users.len());
+        for user in &self.users {
+            if let Place::Here(member) = user.place
+                && member != than
+                && !others.contains(&member)
+            {
+                others.push(member);
+            }
+        }
+        others
+    }
+
+    /// Seats a user, in the place that its id has already, if it has one.
+    pub fn seat(&mut self, id: &Id, member: MemberId, word: Option<String>) {
+        let place = Place::Here(member);
+        match self.users.iter_mut().find(|user| user.id == *id) {
+            Some(user) => *user = User { id: id.clone(), place, word },
+            None => self.users.push(User { id: id.clone(), place, word }),
+        }
+    }
+
+    /// Lets a user go; false if it was not there.
+    pub fn remove(&mut self, id: &Id) -> bool {
+        let before = self.users.len();
+        self.users.retain(|user| user.id != *id);
+        self.users.len() < before
+    }
+
+    /// A connection broke: who asked for it is expected back, the others of it go. Gives those.
+    pub fn cut_off(&mut self, member: MemberId, until: Timestamp) -> Vec<Id> {
+        let mut gone = Vec::new();
+        self.users.retain_mut(|user| {
+            if user.place != Place::Here(member) {
+                return true;
+            }
+            if user.word.is_some() {
+                user.place = Place::Away(until);
+                return true;
+            }
+            gone.push(user.id.clone());
+            false
+        });
+        gone
+    }
+
+    /// Whether a user is away and has had its time.
+    pub fn is_overdue(&self, id: &Id, now: Timestamp) -> bool {
+        self.users
+            .iter()
+            .any(|user| user.id == *id && matches!(user.place, Place::Away(until) if until <= now))
+    }
+}

@@ -1,0 +1,120 @@
+//! Signalling on the network: the page, `/ice`, and the hub behind Socket.IO and plain WebSockets.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use axum::extract::{Path, Query, Request, State};
+use axum::response::Response;
+use axum::routing::get;
+use axum::{Extension, Router};
+use http::{HeaderMap, StatusCode};
+use ring::rand::{SecureRandom, SystemRandom};
+use rust_embed::Embed;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::Config;
+use super::hub::{Hub, SEED_BYTES};
+use super::protocol::Refusal;
+use crate::config;
+use crate::http::guard::Connection;
+use crate::http::listener::Listener;
+use crate::http::origin::AllowedOrigins;
+use crate::http::{assets, routes};
+use crate::runtime::Clock;
+use crate::secret::Secret;
+use crate::service::{Premises, Running};
+use crate::socketio;
+use crate::switchboard::{Pings, Questions, Switchboard};
+use crate::websocket::Door;
+
+/// The service's name in logs and metrics.
+const SERVICE: &str = "signal";
+
+/// The page and everything that it loads.
+#[derive(Embed)]
+#[folder = "assets/signal/"]
+struct Assets;
+
+/// What the routes share.
+struct Site {
+    questions: Questions<Hub>,
+    door: Arc<Door<Hub>>,
+    clock: Clock,
+    key: Secret,
+}
+
+/// Opens the port and serves until the process stops.
+pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
+    let (context, network) = (premises.context, premises.opening.network);
+    let key = config::secret("signal.auth_key_file", &config.auth_key, &config.auth_key_file)?;
+    let turn_secret =
+        config::secret("signal.turn_secret_file", &config.turn_secret, &config.turn_secret_file)?;
+    let listener = Listener::open(SERVICE, &config.host, config.port, &premises.opening, context)?;
+    let running = Running::new(SERVICE, &listener)?;
+    let origins = AllowedOrigins::new(&config.cors_origin);
+    let pings = Pings { interval: config.ping_interval, timeout: config.ping_timeout };
+    let mut switchboard = Switchboard::new(SERVICE, premises.members, context);
+    let endpoint = socketio::endpoint(&mut switchboard, pings, &origins, premises.socketio, network);
+    let door = Door::new(&switchboard, pings, &origins, network);
+    let mut seed = [0; SEED_BYTES];
+    SystemRandom::new().fill(&mut seed).expect("the system has random numbers");
+    let questions = switchboard.run(Hub::new(config, key.clone(), turn_secret, &seed));
+    let site = Arc::new(Site { questions, door, clock: context.clock, key });
+    let pages = Router::new()
+        .route("/", get(front))
+        .route("/health", get(health))
+        .route("/ice", get(ice))
+        .route("/ws", get(websocket))
+        .route("/assets/{*path}", get(asset))
+        .with_state(site);
+    let pages = routes::surround(pages, &origins, premises.metrics_token.clone(), context);
+    listener.serve(endpoint.merge(pages), context);
+    Ok(running)
+}
+
+async fn front(headers: HeaderMap) -> Response {
+    assets::page::<Assets>("index.html", &headers).unwrap_or_else(not_found)
+}
+
+async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
+    assets::file::<Assets>(&path, &headers).unwrap_or_else(not_found)
+}
+
+async fn health(State(site): State<Arc<Site>>) -> Response {
+    let health = json!({ "status": "ok", "timestamp": site.clock.now().to_string() });
+    routes::json_text(health.to_string())
+}
+
+/// Whom credentials are for.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct IceQuery {
+    user_id: Option<String>,
+}
+
+async fn ice(State(site): State<Arc<Site>>, Query(query): Query<IceQuery>, request: Request) -> Response {
+    let is_open = !site.key.is_set() || routes::token(&request).is_some_and(|key| site.key.is(&key));
+    if !is_open {
+        return routes::error(StatusCode::UNAUTHORIZED, Refusal::Unauthorized.message());
+    }
+    let Some(user) = query.user_id.filter(|user| !user.is_empty()) else {
+        return routes::error(StatusCode::BAD_REQUEST, "userId is required");
+    };
+    match site.questions.ask(move |hub, now| hub.ice().of(&user, now)).await {
+        Some(servers) => routes::json_text(json!({ "iceServers": servers }).to_string()),
+        None => routes::error(StatusCode::SERVICE_UNAVAILABLE, "stopping"),
+    }
+}
+
+async fn websocket(
+    State(site): State<Arc<Site>>,
+    Extension(connection): Extension<Arc<Connection>>,
+    request: Request,
+) -> Response {
+    site.door.open(&connection, request)
+}
+
+fn not_found() -> Response {
+    routes::error(StatusCode::NOT_FOUND, "not found")
+}
