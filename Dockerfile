@@ -2,8 +2,9 @@
 
 # Every platform is built by itself, natively or emulated, so no cross toolchain is needed:
 #   docker buildx build --platform linux/amd64,linux/arm64 --tag roomhub .
-# `slim` brings a C compiler, which ring needs; nothing else is taken from the system.
+# `slim` brings a C compiler, which ring needs; LAME is built by make.
 FROM rust:1-slim-trixie AS build
+RUN apt-get update && apt-get install -y --no-install-recommends make && rm -rf /var/lib/apt/lists/*
 ARG TARGETPLATFORM
 WORKDIR /build
 COPY Cargo.toml Cargo.lock ./

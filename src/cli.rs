@@ -27,6 +27,8 @@ pub enum Command {
     Signal(Serve),
     /// Rooms of devices that never lose a message, with a console page (port 8765)
     Devices(Devices),
+    /// Folders of audio as radio stations for every player (port 9999)
+    Radio(ServeRadio),
     /// Every service, each on its own port, in one process
     All(ServeAll),
     /// Check a configuration file and say everything that is wrong with it
@@ -114,6 +116,31 @@ pub enum SpoolTask {
     Inspect,
     /// Put its dead letters back.
     Retry,
+}
+
+/// What radio stations take.
+#[derive(Debug, Args)]
+pub struct ServeRadio {
+    #[command(flatten)]
+    serve: Serve,
+    /// Folder of audio [default: /app/audio if it is there, else the built-in sample]
+    #[arg(long, value_name = "FOLDER")]
+    audio_dir: Option<String>,
+    /// Routes with stations, like /,/humor [default: all that have a folder]
+    #[arg(long, value_name = "ROUTES")]
+    stream_routes: Option<String>,
+    /// Folders of routes, like {"humor":"~/audio/humor"}
+    #[arg(long, value_name = "JSON")]
+    directory_routes: Option<String>,
+    /// radio: the same for everybody; individual: an order for each listener
+    #[arg(long, value_name = "MODE")]
+    stream_mode: Option<String>,
+    /// Bytes of encoded sound that a station keeps
+    #[arg(long, value_name = "BYTES")]
+    buffer_size: Option<String>,
+    /// Tracks that are read ahead
+    #[arg(long, value_name = "N")]
+    max_preload_tracks: Option<String>,
 }
 
 /// What all services together take.
@@ -217,6 +244,20 @@ impl Devices {
         if let Some(DevicesCommand::Spool { config, .. }) = self.command {
             request.config = config;
         }
+        request
+    }
+}
+
+impl ServeRadio {
+    /// Radio stations.
+    pub fn request(self) -> Request {
+        let mut request = self.serve.request(Service::Radio);
+        request.set("radio.audio_dir", self.audio_dir, "--audio-dir");
+        request.set("radio.stream_routes", self.stream_routes, "--stream-routes");
+        request.set("radio.directory_routes", self.directory_routes, "--directory-routes");
+        request.set("radio.stream_mode", self.stream_mode, "--stream-mode");
+        request.set("radio.buffer_size", self.buffer_size, "--buffer-size");
+        request.set("radio.max_preload_tracks", self.max_preload_tracks, "--max-preload-tracks");
         request
     }
 }

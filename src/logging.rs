@@ -73,16 +73,37 @@ impl LogLevel {
     }
 
     fn apply(&self, level: &str) {
-        let Ok(filter) = EnvFilter::from_str(level) else { return };
+        let Ok(filter) = filter(level) else { return };
         if self.handle.reload(filter).is_ok() {
             info!(level, "log level changed");
         }
     }
 }
 
+/// Libraries that remark upon every file they read.
+const LIBRARIES: [&str; 7] = [
+    "symphonia_core",
+    "symphonia_metadata",
+    "symphonia_format_isomp4",
+    "symphonia_format_ogg",
+    "symphonia_format_riff",
+    "symphonia_bundle_mp3",
+    "symphonia_bundle_flac",
+];
+
+/// A level, or directives; what a decoder of files remarks upon is nobody's business unless asked for.
+fn filter(level: &str) -> Result<EnvFilter> {
+    let quiet = if level.contains("symphonia") {
+        String::new()
+    } else {
+        LIBRARIES.map(|name| format!("{name}=off,")).concat()
+    };
+    Ok(EnvFilter::from_str(&format!("{quiet}{level}"))?)
+}
+
 /// Starts the log; `to_journal` when the journal reads our standard error.
 pub fn start(config: &Config, to_journal: bool) -> Result<LogLevel> {
-    let filter = EnvFilter::from_str(&config.level).context("[log] level")?;
+    let filter = filter(&config.level).context("[log] level")?;
     let (filter, handle) = reload::Layer::new(filter);
     let layer = match config.format {
         Format::Json => tracing_subscriber::fmt::layer()

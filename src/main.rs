@@ -16,6 +16,7 @@ fn main() -> ExitCode {
             None => process::serve(&command.request()),
         },
         Command::Signal(command) => process::serve(&command.request(Service::Signal)),
+        Command::Radio(command) => process::serve(&command.request()),
         Command::All(command) => process::serve(&command.request()),
         Command::Check(command) => process::check(command.config.as_deref()),
         Command::Health(command) => process::health(&command.services, command.config.as_deref()),

@@ -21,7 +21,7 @@ use crate::runtime::{self, Clock, Context, limits};
 use crate::secret::Secret;
 use crate::service::{Keys, Premises, Running};
 use crate::settings::{self, Service, Settings};
-use crate::{devices, error_reports, metrics, music, signal, watch};
+use crate::{devices, error_reports, metrics, music, radio, signal, watch};
 
 /// Exit code for a command line or a configuration that is wrong.
 const EXIT_USAGE: u8 = 2;
@@ -68,6 +68,7 @@ pub fn health(services: &[Service], file: Option<&Path>) -> ExitCode {
             Service::Watch => settings.watch.port,
             Service::Signal => settings.signal.port,
             Service::Devices => settings.devices.port,
+            Service::Radio => settings.radio.port,
         };
         ask_health(port, settings.tls.is_on()).with_context(|| format!("{} on port {port}", service.name()))
     };
@@ -138,6 +139,7 @@ async fn run(settings: &Settings, request: &Request, clock: Clock, log_level: Lo
         Service::Watch => watch::start(&settings.watch, &premises),
         Service::Signal => signal::start(&settings.signal, &premises),
         Service::Devices => devices::start(&settings.devices, &premises),
+        Service::Radio => radio::start(&settings.radio, &premises),
     };
     let running: Vec<Running> = request.services.iter().map(start).collect::<Result<_>>()?;
     announce(&running, clock);

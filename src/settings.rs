@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::config::{self, Alias, Findings, Layers, Loaded, Mistake, Validate};
 use crate::http::tls;
 use crate::{
-    devices, error_reports, http, logging, metrics, music, runtime, signal, socketio, switchboard, watch,
+    devices, error_reports, http, logging, metrics, music, radio, runtime, signal, socketio, switchboard,
+    watch,
 };
 
 /// The services, each with its section of the same name.
@@ -22,11 +23,13 @@ pub enum Service {
     Signal,
     /// Device rooms.
     Devices,
+    /// Radio stations.
+    Radio,
 }
 
 impl Service {
     /// Every service there is.
-    pub const ALL: [Self; 4] = [Self::Music, Self::Watch, Self::Signal, Self::Devices];
+    pub const ALL: [Self; 5] = [Self::Music, Self::Watch, Self::Signal, Self::Devices, Self::Radio];
 
     /// Its section, command and name.
     pub fn name(self) -> &'static str {
@@ -35,6 +38,7 @@ impl Service {
             Self::Watch => "watch",
             Self::Signal => "signal",
             Self::Devices => "devices",
+            Self::Radio => "radio",
         }
     }
 
@@ -45,6 +49,7 @@ impl Service {
             Self::Watch => "watch.host",
             Self::Signal => "signal.host",
             Self::Devices => "devices.host",
+            Self::Radio => "radio.host",
         }
     }
 
@@ -55,6 +60,7 @@ impl Service {
             Self::Watch => "watch.port",
             Self::Signal => "signal.port",
             Self::Devices => "devices.port",
+            Self::Radio => "radio.port",
         }
     }
 
@@ -65,6 +71,7 @@ impl Service {
             Self::Watch => &watch::ALIASES,
             Self::Signal => &signal::ALIASES,
             Self::Devices => &devices::ALIASES,
+            Self::Radio => &radio::ALIASES,
         }
     }
 }
@@ -104,6 +111,8 @@ pub struct Settings {
     pub signal: signal::Config,
     /// Device rooms.
     pub devices: devices::Config,
+    /// Radio stations.
+    pub radio: radio::Config,
 }
 
 impl Validate for Settings {
@@ -119,6 +128,7 @@ impl Validate for Settings {
         self.watch.validate(findings);
         self.signal.validate(findings);
         self.devices.validate(findings);
+        self.radio.validate(findings);
     }
 }
 
@@ -141,7 +151,7 @@ pub fn load(
     let is_alone = services.len() == 1;
     let of_services = services.iter().flat_map(|service| service.aliases());
     // With several services in one process, `PORT` names none of them.
-    let aliases = of_services.filter(|alias| is_alone || alias.variable != "PORT");
+    let aliases = of_services.filter(|alias| is_alone || !["HOST", "PORT"].contains(&alias.variable));
     config::load(&Layers {
         file,
         environment: environment.collect(),

@@ -218,7 +218,7 @@ fn allowed(message: &str) -> String {
 fn shown(key: &str, value: &Value) -> String {
     let name = key.rsplit('.').next().unwrap_or(key);
     let is_secret =
-        ["token", "secret", "dsn", "auth_key", "password", "database_url", "jwt_secret"].contains(&name);
+        ["token", "secret", "dsn", "key", "password", "database_url"].iter().any(|word| name.ends_with(word));
     match value {
         Value::String(text) if is_secret && !text.is_empty() => format!("\"{}\"", crate::secret::MASK),
         _ => value.to_string(),

@@ -326,6 +326,11 @@ impl Guarded {
         self.unread = Bytes::copy_from_slice(bytes);
     }
 
+    /// Judges blocked writes by another limit from here on.
+    pub fn limit_stalls(&mut self, limit: StallLimit) {
+        self.limit = limit;
+    }
+
     /// Lets somebody attend the connection until it ends, whoever owns it by then.
     pub fn attend(&mut self, attendant: Box<dyn Attendant>) {
         self.attendant = Some(attendant);

@@ -24,6 +24,7 @@ use tower::ServiceExt;
 use tracing::{debug, warn};
 
 use super::guard::{Connection, Guarded, StallLimit, Transport};
+use super::head::{self, Head};
 use super::limits::{ConnectionLimits, Permit};
 use super::{Config, tls};
 use crate::runtime::Context;
@@ -45,6 +46,13 @@ const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
 /// Connections of this process so far.
 static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
 
+/// What a TLS handshake on a plain port is told.
+const PLAIN_PORT: &[u8] = b"HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\n\r\n\
+    this port speaks plain HTTP: use http://, or set tls.cert and tls.key\n";
+
+/// Takes over connections whose first request is its business; gives back the others.
+pub type Doorman = Arc<dyn Fn(&Head, Guarded) -> Option<Guarded> + Send + Sync>;
+
 /// A service's open port.
 pub struct Listener {
     service: &'static str,
@@ -52,6 +60,7 @@ pub struct Listener {
     acceptor: Option<TlsAcceptor>,
     config: Config,
     limits: Arc<ConnectionLimits>,
+    doorman: Option<Doorman>,
 }
 
 /// What is needed to open a port, beside the service's own host and port.
@@ -88,6 +97,7 @@ impl Listener {
             acceptor: tls::acceptor(opening.tls, context)?,
             config: opening.network.clone(),
             limits: ConnectionLimits::new(opening.network, gauge),
+            doorman: None,
         })
     }
 
@@ -99,6 +109,11 @@ impl Listener {
     /// Whether it speaks TLS.
     pub fn is_tls(&self) -> bool {
         self.acceptor.is_some()
+    }
+
+    /// Shows the head of every connection's request to a doorman first. Each connection then serves one request.
+    pub fn guarded_by(self, doorman: Doorman) -> Self {
+        Self { doorman: Some(doorman), ..self }
     }
 
     /// Serves `router` until the process stops.
@@ -174,10 +189,15 @@ impl Listener {
             timeout: self.config.stall_timeout,
             progress_bytes: self.config.stall_progress_bytes,
         };
-        let io = Guarded::new(transport, Arc::clone(&connection), limit, permit, context.token());
+        let mut io = Guarded::new(transport, Arc::clone(&connection), limit, permit, context.token());
+        if let Some(doorman) = &self.doorman {
+            let Some(given_back) = self.ask(doorman, io, &context).await else { return };
+            io = given_back;
+        }
         let service = service_fn(move |request| answer(request, Arc::clone(&connection), router.clone()));
         let http = http1::Builder::new()
             .timer(TokioTimer::new())
+            .keep_alive(self.doorman.is_none())
             .header_read_timeout(self.config.header_timeout)
             .serve_connection(TokioIo::new(io), service)
             .with_upgrades();
@@ -191,6 +211,29 @@ impl Listener {
         };
         if let Err(error) = ended {
             debug!(%error, "connection ended");
+        }
+    }
+}
+
+impl Listener {
+    /// Reads the head of a request and shows it to the doorman; a connection that comes back is for the router.
+    async fn ask(&self, doorman: &Doorman, mut io: Guarded, context: &Context) -> Option<Guarded> {
+        let opening = tokio::select! {
+            opening = timeout(self.config.header_timeout, head::read(&mut io)) => opening.ok()?.ok()?,
+            () = context.stopping() => return None,
+        };
+        match opening {
+            head::Opening::Tls => {
+                // Whoever does not listen is not waited for.
+                let _ = timeout(REFUSAL_TIMEOUT, io.write_all(PLAIN_PORT)).await;
+                None
+            }
+            head::Opening::Head(head, bytes, end) => {
+                io.unread(&bytes[end..]);
+                let mut io = doorman(&head, io)?;
+                io.unread(&bytes);
+                Some(io)
+            }
         }
     }
 }

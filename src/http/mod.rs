@@ -3,6 +3,7 @@
 pub mod address;
 pub mod assets;
 pub mod guard;
+pub mod head;
 pub mod limits;
 pub mod listener;
 pub mod origin;

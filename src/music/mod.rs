@@ -12,7 +12,6 @@ mod names;
 mod properties;
 mod protocol;
 mod room;
-mod sample;
 mod server;
 #[cfg(test)]
 mod tests;

@@ -13,14 +13,15 @@ use rust_embed::Embed;
 use serde::Serialize;
 use serde_json::json;
 
+use super::Config;
 use super::hub::Hub;
 use super::names::RoomId;
 use super::protocol::{Refusal, RoomReport};
-use super::{Config, sample};
 use crate::http::listener::Listener;
 use crate::http::origin::AllowedOrigins;
 use crate::http::{assets, routes};
 use crate::runtime::Clock;
+use crate::sample;
 use crate::service::{Premises, Running};
 use crate::socketio;
 use crate::switchboard::{Pings, Questions, Switchboard};

@@ -17,6 +17,9 @@ command -v cc >/dev/null || install gcc libc6-dev
 command -v node >/dev/null || install nodejs
 command -v npm >/dev/null || install npm
 command -v kill >/dev/null || install procps
+command -v make >/dev/null || install make
+command -v ffmpeg >/dev/null || install ffmpeg
+command -v mp3val >/dev/null || install mp3val
 [ -x /usr/bin/chromium ] || install chromium
 /usr/bin/python3 -c 'import socketio, requests, websocket, websockets' 2>/dev/null ||
     install python3 python3-socketio python3-requests python3-websocket python3-websockets

@@ -137,8 +137,10 @@ fn a_certificate_that_is_missing_is_one_clear_line_and_1() {
 fn all_services_start_together_and_say_where_they_are() {
     let data = tempfile::tempdir().unwrap();
     let mut command = roomhub(&["all", "--host", "127.0.0.1", "--log-format", "json"]);
-    command.env("ROOMHUB_MUSIC__PORT", "0");
-    command.env("ROOMHUB_DEVICES__PORT", "0").env("ROOMHUB_DEVICES__DATA_DIR", data.path());
+    for service in ["MUSIC", "WATCH", "SIGNAL", "DEVICES", "RADIO"] {
+        command.env(format!("ROOMHUB_{service}__PORT"), "0");
+    }
+    command.env("ROOMHUB_DEVICES__DATA_DIR", data.path());
     let server = Server::spawn(command);
     assert_eq!(http::get(server.address, "/livez").status, 200);
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// From the lowest floor to the highest. Modules of one floor do not know each other, but for the pairs below.
 const FLOORS: [&[&str]; 10] = [
-    &["effect", "time", "secret"],
+    &["effect", "time", "secret", "sample"],
     &["config"],
     &["runtime", "logging", "error_reports"],
     &["metrics"],
@@ -15,7 +15,7 @@ const FLOORS: [&[&str]; 10] = [
     &["websocket"],
     &["socketio"],
     &["service"],
-    &["music", "watch", "signal", "devices"],
+    &["music", "watch", "signal", "devices", "radio"],
 ];
 
 /// Everything above the services.

@@ -14,6 +14,7 @@ mod harness;
 mod http;
 mod lifecycle;
 mod limits;
+mod radio;
 mod rude;
 mod sessions;
 mod signal;

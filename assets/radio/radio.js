@@ -1,0 +1,191 @@
+// The player: what plays comes as events, what is shown is what the ear hears.
+
+const WORDS = {
+  en: {
+    live: "on the air", lost: "reconnecting…", listeners: n => `${n} listening`, past: "Played before", play: "Play", stop: "Stop",
+    volume: "Volume", admin: "For whoever has the admin key", key: "Admin key ", previous: "Previous", next: "Next",
+    shuffle: "Shuffle", done: "done", silent: "nothing yet",
+  },
+  zh: {
+    live: "直播中", lost: "正在重新连接…", listeners: n => `${n} 人在听`, past: "播放记录", play: "播放", stop: "停止",
+    volume: "音量", admin: "管理员", key: "管理密钥 ", previous: "上一首", next: "下一首", shuffle: "随机", done: "完成",
+    silent: "暂无内容",
+  },
+};
+const language = navigator.language.startsWith("zh") ? "zh" : "en";
+const words = WORDS[language];
+document.documentElement.lang = language;
+
+const $ = id => document.getElementById(id);
+const audio = new Audio();
+audio.preload = "none";
+let streams = [];
+let selected = decodeURIComponent(location.hash.slice(1)) || "/";
+let skew = 0;
+let burst = 5;
+let analyser = null;
+let shown = "";
+
+$("past-title").textContent = words.past;
+$("volume-label").textContent = words.volume;
+$("admin-title").textContent = words.admin;
+$("key-label").textContent = words.key;
+for (const id of ["previous", "next", "shuffle"]) $(id).textContent = words[id];
+$("volume").value = audio.volume = Number(localStorage.getItem("volume") ?? 0.8);
+$("volume").addEventListener("input", () => localStorage.setItem("volume", audio.volume = Number($("volume").value)));
+
+const isPlaying = () => audio.src !== "" && !audio.paused;
+const clock = seconds => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+
+/// Sound that the browser holds and has not played: the ear is so far behind the station.
+function behind() {
+  if (!isPlaying() || audio.buffered.length === 0) return burst;
+  return Math.max(0, audio.buffered.end(audio.buffered.length - 1) - audio.currentTime);
+}
+
+/// The track that is heard: of the last two, the one whose time has come.
+function heard(stream) {
+  const now = Date.now() / 1000 + skew - behind();
+  const past = [...stream.past].reverse();
+  return past.find(track => track.started_at <= now) ?? past.at(-1) ?? { title: stream.title, artist: stream.artist, started_at: now };
+}
+
+function play() {
+  audio.src = `${selected}${selected.includes("?") ? "&" : "?"}t=${Date.now()}`;
+  audio.play().catch(() => {});
+  listenIn();
+}
+
+function stop() {
+  audio.pause();
+  audio.removeAttribute("src");
+  audio.load();
+}
+
+function listenIn() {
+  if (analyser) return;
+  const context = new AudioContext();
+  analyser = context.createAnalyser();
+  analyser.fftSize = 256;
+  context.createMediaElementSource(audio).connect(analyser).connect(context.destination);
+  const bins = new Uint8Array(analyser.frequencyBinCount);
+  const canvas = $("spectrum");
+  const draw = () => {
+    analyser.getByteFrequencyData(bins);
+    const pen = canvas.getContext("2d");
+    pen.clearRect(0, 0, canvas.width, canvas.height);
+    pen.fillStyle = getComputedStyle(document.body).getPropertyValue("--accent");
+    const width = canvas.width / 64;
+    for (let n = 0; n < 64; n += 1) {
+      const height = (bins[n] / 255) * canvas.height;
+      pen.fillRect(n * width, canvas.height - height, width - 2, height);
+    }
+    requestAnimationFrame(draw);
+  };
+  draw();
+}
+
+function element(tag, kind, text) {
+  const made = document.createElement(tag);
+  if (kind) made.className = kind;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+function card(stream) {
+  const button = element("button", "station");
+  button.type = "button";
+  button.addEventListener("click", () => {
+    selected = stream.route;
+    location.hash = selected;
+    play();
+    show();
+  });
+  const route = element("span", "route");
+  route.append(element("span", "", stream.route), element("span", "count"));
+  const bar = element("span", "bar");
+  bar.append(element("i"));
+  const times = element("span", "times");
+  times.append(element("span", "elapsed"), element("span", "length"));
+  button.append(route, element("span", "title"), element("span", "artist"), bar, times);
+  return button;
+}
+
+function show() {
+  const cards = $("stations");
+  const routes = streams.map(stream => stream.route).join("\n");
+  if (cards.dataset.routes !== routes) {
+    cards.replaceChildren(...streams.map(card));
+    cards.dataset.routes = routes;
+  }
+  streams.forEach((stream, place) => {
+    const button = cards.children[place];
+    const track = heard(stream);
+    const elapsed = Math.max(0, Date.now() / 1000 + skew - behind() - track.started_at);
+    const length = track.duration_seconds;
+    button.setAttribute("aria-pressed", String(stream.route === selected));
+    button.querySelector(".count").textContent = words.listeners(stream.listeners);
+    button.querySelector(".title").textContent = track.title || words.silent;
+    button.querySelector(".artist").textContent = track.artist ?? "";
+    button.querySelector(".elapsed").textContent = clock(elapsed);
+    button.querySelector(".length").textContent = length ? clock(length) : "";
+    button.querySelector(".bar i").style.width = length ? `${Math.min(100, (elapsed / length) * 100)}%` : "0";
+  });
+  const stream = streams.find(known => known.route === selected) ?? streams[0];
+  if (!stream) return;
+  const track = heard(stream);
+  $("title").textContent = track.title || words.silent;
+  $("artist").textContent = track.artist ?? "";
+  $("play").textContent = isPlaying() ? "■" : "▶";
+  $("play").setAttribute("aria-label", isPlaying() ? words.stop : words.play);
+  const name = [track.artist, track.title].filter(Boolean).join(" - ");
+  if (name !== shown) {
+    shown = name;
+    document.title = name ? `${name} · roomhub radio` : "roomhub radio";
+    if ("mediaSession" in navigator) navigator.mediaSession.metadata = new MediaMetadata({ title: track.title, artist: track.artist });
+  }
+  const past = stream.past.filter(known => known.started_at < track.started_at).reverse().slice(0, 20);
+  const rows = past.map(known => `${known.started_at}`).join();
+  if ($("history").dataset.rows !== rows) {
+    $("history").dataset.rows = rows;
+    $("history").replaceChildren(...past.map(known => {
+      const row = element("li");
+      row.append(
+        element("time", "", new Date(known.started_at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })),
+        element("span", "", [known.artist, known.title].filter(Boolean).join(" - ")),
+      );
+      return row;
+    }));
+  }
+  $("past").hidden = past.length === 0;
+}
+
+const events = new EventSource("/events");
+events.onopen = () => { $("state").textContent = words.live; };
+events.onerror = () => { $("state").textContent = words.lost; };
+events.onmessage = async message => {
+  const news = JSON.parse(message.data);
+  skew = news.now - Date.now() / 1000;
+  burst = news.burst_seconds;
+  streams = await Promise.all(news.streams.map(async stream => {
+    const answer = await fetch(`/history?route=${encodeURIComponent(stream.route)}`);
+    return { ...stream, past: (await answer.json()).history ?? [] };
+  }));
+  show();
+};
+setInterval(show, 250);
+
+$("play").addEventListener("click", () => { isPlaying() ? stop() : play(); show(); });
+// A station that was restarted is taken up again.
+audio.addEventListener("ended", () => setTimeout(play, 1000));
+audio.addEventListener("error", () => audio.src && setTimeout(play, 2000));
+
+async function order(path) {
+  const headers = { Authorization: `Bearer ${$("key").value}` };
+  const answer = await fetch(`/${path}${selected}`, { method: "POST", headers });
+  const told = await answer.json();
+  $("answer").textContent = answer.ok ? words.done : told.message;
+}
+$("previous").addEventListener("click", () => order("prev-track"));
+$("next").addEventListener("click", () => order("next-track"));
+$("shuffle").addEventListener("click", () => order("shuffle-playlist"));

@@ -1,0 +1,210 @@
+//! Who listens: requests for sound are taken over before any HTTP library, and cost a socket, a place and a task.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
+use ipnet::IpNet;
+use parking_lot::Mutex;
+use tokio::io::AsyncReadExt;
+use tokio::time::{Duration, timeout};
+
+use super::format::Format;
+use super::protocol::{FULL, station_of, stream_head};
+use super::ring::Flavour;
+use super::server::Stations;
+use super::station::{Handle, Newcomer, Order};
+use crate::http::address::{client, subscriber};
+use crate::http::assets;
+use crate::http::guard::{Guarded, StallLimit};
+use crate::http::head::Head;
+
+/// A blocked listener must take something at all within the configured time.
+const PROGRESS_BYTES: usize = 1;
+
+/// Time for a refusal, or a head alone, to get out.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How many listen, by station and by address.
+#[derive(Debug, Default)]
+pub struct Places {
+    held: Mutex<Held>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    total: usize,
+    by_station: HashMap<Arc<str>, usize>,
+    by_address: HashMap<IpAddr, usize>,
+}
+
+/// The most that may listen.
+#[derive(Debug, Clone, Copy)]
+pub struct Most {
+    /// In all.
+    pub total: usize,
+    /// On one station.
+    pub per_station: usize,
+    /// From one address.
+    pub per_address: usize,
+}
+
+impl Places {
+    /// How many listen to a station.
+    pub fn of(&self, station: &str) -> usize {
+        self.held.lock().by_station.get(station).copied().unwrap_or(0)
+    }
+}
+
+/// A place, until dropped.
+pub struct Place {
+    places: Arc<Places>,
+    station: Arc<str>,
+    address: Option<IpAddr>,
+}
+
+impl Places {
+    /// Takes a place; an address that is exempt is `None`.
+    pub fn take(self: &Arc<Self>, station: &Arc<str>, address: Option<IpAddr>, most: Most) -> Option<Place> {
+        let mut held = self.held.lock();
+        let of_station = held.by_station.get(station).copied().unwrap_or(0);
+        let of_address = address.and_then(|address| held.by_address.get(&address).copied()).unwrap_or(0);
+        if held.total >= most.total || of_station >= most.per_station || of_address >= most.per_address {
+            return None;
+        }
+        held.total += 1;
+        *held.by_station.entry(Arc::clone(station)).or_default() += 1;
+        if let Some(address) = address {
+            *held.by_address.entry(address).or_default() += 1;
+        }
+        drop(held);
+        Some(Place { places: Arc::clone(self), station: Arc::clone(station), address })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut held = self.places.held.lock();
+        held.total -= 1;
+        if let Some(of_station) = held.by_station.get_mut(&self.station) {
+            *of_station -= 1;
+        }
+        let Some(address) = self.address else { return };
+        if let Some(of_address) = held.by_address.get_mut(&address) {
+            *of_address -= 1;
+            if *of_address == 0 {
+                held.by_address.remove(&address);
+            }
+        }
+    }
+}
+
+/// Takes a connection over if its request is for sound; gives others back.
+pub fn admit(stations: &Arc<Stations>, head: &Head, io: Guarded) -> Option<Guarded> {
+    let is_get = head.method.eq_ignore_ascii_case("GET");
+    let Some(station) = stations.find(&station_of(&head.path)) else { return Some(io) };
+    if !is_get && !head.method.eq_ignore_ascii_case("HEAD") {
+        return Some(io);
+    }
+    let is_titled = head.header("icy-metadata").is_some_and(|wanted| wanted.trim() == "1");
+    let accepted = head
+        .header("accept")
+        .and_then(|accept| HeaderValue::from_str(accept).ok())
+        .unwrap_or(HeaderValue::from_static("*/*"));
+    let headers = HeaderMap::from_iter([(http::header::ACCEPT, accepted)]);
+    if &*station.route == "/"
+        && !is_titled
+        && station_of(&head.path) == head.path
+        && assets::prefers_html(&headers)
+    {
+        return Some(io);
+    }
+    let flavour = if is_titled { Flavour::Titled } else { Flavour::Plain };
+    let address = counted(head, &io, &stations.trusted);
+    let place = is_get.then(|| stations.places.take(&station.route, address, stations.most));
+    let context = stations.context.clone();
+    let stations = Arc::clone(stations);
+    context.spawn(async move {
+        match place {
+            None => {
+                let format = station.on_air.lock().format.unwrap_or(Format::USUAL);
+                say(io, stream_head(&stations.config, &station.route, format, flavour)).await;
+            }
+            Some(None) => {
+                metrics::counter!("roomhub_radio_refused_total").increment(1);
+                say(io, Bytes::from_static(FULL.as_bytes())).await;
+            }
+            Some(Some(place)) => listen(stations, station, flavour, io, place).await,
+        }
+    });
+    None
+}
+
+/// The address that a listener counts for.
+fn counted(head: &Head, io: &Guarded, trusted: &[IpNet]) -> Option<IpAddr> {
+    let forwarded = head.header("x-forwarded-for").and_then(|hops| HeaderValue::from_str(hops).ok());
+    let headers: HeaderMap =
+        forwarded.map(|hops| (http::HeaderName::from_static("x-forwarded-for"), hops)).into_iter().collect();
+    let address = client(io.connection().peer.ip(), &headers, trusted);
+    let is_exempt = address.is_loopback() || trusted.iter().any(|network| network.contains(&address));
+    (!is_exempt).then(|| subscriber(address))
+}
+
+/// Stays until the listener goes, is cut, or the process stops.
+async fn listen(stations: Arc<Stations>, station: Handle, flavour: Flavour, mut io: Guarded, _place: Place) {
+    io.limit_stalls(StallLimit { timeout: stations.config.stall_timeout, progress_bytes: PROGRESS_BYTES });
+    let connection = Arc::clone(io.connection());
+    let own = stations.own(&station);
+    let station = own.clone().unwrap_or(station);
+    let format = station.on_air.lock().format.unwrap_or(Format::USUAL);
+    connection.send(&stream_head(&stations.config, &station.route, format, flavour));
+    let presence = Arc::new(());
+    let newcomer = Newcomer { connection, presence: Arc::downgrade(&presence), flavour };
+    if station.orders.send(Order::Join(newcomer)).await.is_err() {
+        return;
+    }
+    let context = stations.context.clone();
+    drop((stations, station));
+    let mut heard = [0; 64];
+    tokio::select! {
+        () = context.stopping() => {}
+        () = async { while io.read(&mut heard).await.is_ok_and(|n| n > 0) {} } => {}
+    }
+    drop((presence, own));
+}
+
+/// Says something and waits until it is out.
+async fn say(mut io: Guarded, text: Bytes) {
+    io.connection().send(&text);
+    let mut heard = [0; 64];
+    let sent = async {
+        while io.connection().queued_bytes() > 0 && io.read(&mut heard).await.is_ok_and(|n| n > 0) {}
+    };
+    // Whoever does not listen is not waited for.
+    let _ = timeout(FAREWELL, sent).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_given_back() {
+        let places = Arc::new(Places::default());
+        let most = Most { total: 3, per_station: 2, per_address: 1 };
+        let (a, b): (Arc<str>, Arc<str>) = ("/a".into(), "/b".into());
+        let address = |text: &str| Some(text.parse().unwrap());
+        let first = places.take(&a, address("203.0.113.1"), most);
+        assert!(first.is_some());
+        assert!(places.take(&a, address("203.0.113.1"), most).is_none());
+        let second = places.take(&a, None, most);
+        assert!(places.take(&a, None, most).is_none());
+        let third = places.take(&b, None, most);
+        assert!(places.take(&b, None, most).is_none());
+        drop((first, second, third));
+        assert_eq!(places.held.lock().total, 0);
+        assert!(places.held.lock().by_address.is_empty());
+    }
+}

@@ -1,0 +1,210 @@
+//! `roomhub radio`: folders of audio as radio stations that every player takes.
+//!
+//! `GET /` and `GET /<route>` are endless MP3, the same for all who listen at the same time, with titles for those
+//! who send `Icy-MetaData: 1`. MP3 files of the station's format pass through by frame, everything else is decoded
+//! and encoded as it streams. `/streams`, `/now-playing`, `/history` and `/events` tell what plays; `/web` is the
+//! page. Sound flows through the files in this order: `library`, `shelf` and `playlist`, `feed` (with `mp3`, or
+//! `decode`, `resample`, `loudness` and `encode`), `pace`, `ring`, `station`, `listening`.
+
+mod decode;
+mod encode;
+mod feed;
+mod format;
+mod library;
+mod listening;
+mod loudness;
+mod mp3;
+mod pace;
+mod playlist;
+mod protocol;
+mod resample;
+mod ring;
+mod routes;
+mod server;
+mod shelf;
+mod station;
+mod track;
+mod watching;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use crate::config::{self, Alias, Findings};
+use crate::secret::Secret;
+use crate::time::human;
+
+pub use server::start;
+
+/// The names that the original server reads from its environment.
+pub const ALIASES: [Alias; 8] = [
+    Alias { variable: "AUDIO_DIR", key: "radio.audio_dir", unit: "" },
+    Alias { variable: "HOST", key: "radio.host", unit: "" },
+    Alias { variable: "PORT", key: "radio.port", unit: "" },
+    Alias { variable: "AUDIO_STREAM_ROUTES", key: "radio.stream_routes", unit: "" },
+    Alias { variable: "DIRECTORY_ROUTES", key: "radio.directory_routes", unit: "" },
+    Alias { variable: "STREAM_MODE", key: "radio.stream_mode", unit: "" },
+    Alias { variable: "BUFFER_SIZE", key: "radio.buffer_size", unit: "" },
+    Alias { variable: "MAX_PRELOAD_TRACKS", key: "radio.max_preload_tracks", unit: "" },
+];
+
+/// Who hears what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StreamMode {
+    /// Everybody on a route hears the same thing at the same time.
+    Radio,
+    /// Every listener has an order and a start of its own.
+    Individual,
+}
+
+/// `[radio]`: the stations.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The address to listen on.
+    pub host: String,
+    /// The port to listen on.
+    pub port: u16,
+    /// The folder of `/`; empty is `/app/audio` if it is there, else the built-in sample.
+    pub audio_dir: String,
+    /// Routes with stations; empty are all that have a folder.
+    pub stream_routes: Vec<String>,
+    /// Folders of routes, as a JSON object; `~` is the home folder.
+    pub directory_routes: String,
+    /// Who hears what.
+    pub stream_mode: StreamMode,
+    /// Bytes of encoded sound that a station keeps for listeners who are behind.
+    pub buffer_size: usize,
+    /// Tracks that are read ahead of the air.
+    pub max_preload_tracks: usize,
+    /// Whether tracks are brought to -16 LUFS.
+    pub normalize: bool,
+    /// Kilobits a second of what is encoded here.
+    pub bitrate_kbps: u32,
+    /// Sound that a new listener gets at once.
+    pub burst_seconds: f64,
+    /// Listeners in all, of one station, and from one address.
+    pub max_listeners: usize,
+    /// Listeners of one station.
+    pub max_listeners_per_station: usize,
+    /// Listeners from one address; loopback and trusted proxies are exempt.
+    pub max_listeners_per_address: usize,
+    /// A listener that takes nothing for this long is cut.
+    #[serde(with = "human")]
+    pub stall_timeout: Duration,
+    /// Folders are looked through this often, for file systems that tell of no changes.
+    #[serde(with = "human")]
+    pub rescan_interval: Duration,
+    /// Where the loudness of files is kept between starts; empty keeps it nowhere.
+    pub loudness_file: String,
+    /// What players show as the station's name.
+    pub name: String,
+    /// What they show below it.
+    pub description: String,
+    /// And its genre.
+    pub genre: String,
+    /// Whoever brings it may skip and shuffle; empty lets nobody.
+    pub admin_key: Secret,
+    /// A file that holds the key, instead of `admin_key`.
+    pub admin_key_file: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            host: "0.0.0.0".into(),
+            port: 9999,
+            audio_dir: String::new(),
+            stream_routes: Vec::new(),
+            directory_routes: String::new(),
+            stream_mode: StreamMode::Radio,
+            buffer_size: 2_097_152,
+            max_preload_tracks: 2,
+            normalize: true,
+            bitrate_kbps: 192,
+            burst_seconds: 5.0,
+            max_listeners: 10_000,
+            max_listeners_per_station: 10_000,
+            max_listeners_per_address: 1_000,
+            stall_timeout: Duration::from_mins(1),
+            rescan_interval: Duration::from_mins(1),
+            loudness_file: String::new(),
+            name: "roomhub radio".into(),
+            description: "Folders of audio as radio".into(),
+            genre: "various".into(),
+            admin_key: Secret::default(),
+            admin_key_file: String::new(),
+        }
+    }
+}
+
+impl Config {
+    /// Checks what the types do not.
+    pub fn validate(&self, findings: &mut Findings) {
+        findings.at_least_one("radio.max_preload_tracks", self.max_preload_tracks);
+        findings.at_least_one("radio.max_listeners", self.max_listeners);
+        findings.at_least_one("radio.max_listeners_per_station", self.max_listeners_per_station);
+        findings.at_least_one("radio.max_listeners_per_address", self.max_listeners_per_address);
+        findings.not_zero("radio.stall_timeout", self.stall_timeout);
+        findings.not_zero("radio.rescan_interval", self.rescan_interval);
+        if self.buffer_size < 512 * 1024 {
+            findings.add("radio.buffer_size", "at least 524288 bytes are expected: the burst must fit");
+        }
+        if !(0.0..=30.0).contains(&self.burst_seconds) {
+            findings.add("radio.burst_seconds", "0 to 30 seconds are expected");
+        }
+        if !encode::BITRATES.iter().any(|(kbps, _)| *kbps == self.bitrate_kbps) {
+            let allowed: Vec<String> = encode::BITRATES.iter().map(|(kbps, _)| kbps.to_string()).collect();
+            findings.add("radio.bitrate_kbps", format!("one of {} is expected", allowed.join(", ")));
+        }
+        if let Err(problem) = self.directories() {
+            findings.add("radio.directory_routes", problem);
+        }
+        for route in self.stream_routes.iter().filter(|route| !protocol::is_route(&protocol::route(route))) {
+            findings.add(
+                "radio.stream_routes",
+                format!("{route:?}: a path like \"/humor\" that no page has is expected"),
+            );
+        }
+        if self.admin_key.is_set() && !self.admin_key_file.is_empty() {
+            findings.add("radio.admin_key_file", "either admin_key or admin_key_file is expected");
+        }
+    }
+
+    /// The folders of routes.
+    fn directories(&self) -> Result<BTreeMap<String, PathBuf>, String> {
+        if self.directory_routes.trim().is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let folders: BTreeMap<String, String> =
+            serde_json::from_str(&self.directory_routes).map_err(|error| {
+                format!("a JSON object like {{\"humor\":\"~/audio/humor\"}} is expected: {error}")
+            })?;
+        let mut directories = BTreeMap::new();
+        for (route, folder) in folders {
+            let route = protocol::route(&route);
+            if !protocol::is_route(&route) {
+                return Err(format!("{route:?}: a path like \"/humor\" that no page has is expected"));
+            }
+            directories.insert(route, home(&folder));
+        }
+        Ok(directories)
+    }
+
+    /// The admin key, from wherever it is.
+    fn key(&self) -> Result<Secret> {
+        config::secret("radio.admin_key_file", &self.admin_key, &self.admin_key_file)
+    }
+}
+
+/// A path with `~` for the home folder.
+fn home(path: &str) -> PathBuf {
+    match (path.strip_prefix("~/"), std::env::home_dir()) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => path.into(),
+    }
+}

@@ -1,0 +1,274 @@
+//! MPEG audio frames, layer III: found in a file, measured to the sample, made louder or softer in place.
+
+use std::io::{self, Read};
+
+use super::format::Format;
+
+/// A reader gives a file up that shows no frame in this many bytes: pictures in tags were skipped before.
+const MAX_JUNK_BYTES: usize = 1024 * 1024;
+
+/// Bytes read from a file at a time.
+const READ_BYTES: usize = 16 * 1024;
+
+const BITRATES_V1: [u32; 15] = [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320];
+const BITRATES_V2: [u32; 15] = [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160];
+const RATES_V1: [u32; 3] = [44_100, 48_000, 32_000];
+
+/// What the four bytes at a frame's start say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header {
+    /// Sample rate and channels.
+    pub format: Format,
+    /// Kilobits a second.
+    pub bitrate_kbps: u32,
+    /// The frame's length, with these four bytes.
+    pub n_bytes: usize,
+    /// Samples of one channel that it holds.
+    pub n_samples: u32,
+    is_mpeg1: bool,
+    has_crc: bool,
+}
+
+impl Header {
+    /// Reads a header of layer III with a bitrate; free format is not on the air anywhere.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let &[first, second, third, fourth, ..] = bytes else { return None };
+        if first != 0xff || second & 0xe0 != 0xe0 || second & 0x06 != 0x02 || fourth & 0x03 == 0x02 {
+            return None;
+        }
+        let (is_mpeg1, divisor) = match second >> 3 & 0x03 {
+            3 => (true, 1),
+            2 => (false, 2),
+            0 => (false, 4),
+            _ => return None,
+        };
+        let bitrates = if is_mpeg1 { &BITRATES_V1 } else { &BITRATES_V2 };
+        let bitrate_kbps = *bitrates.get(usize::from(third >> 4)).filter(|kbps| **kbps > 0)?;
+        let rate = RATES_V1.get(usize::from(third >> 2 & 0x03))? / divisor;
+        let n_samples = if is_mpeg1 { 1152 } else { 576 };
+        let padding = u32::from(third >> 1 & 0x01);
+        Some(Self {
+            format: Format { rate, channels: if fourth >> 6 == 3 { 1 } else { 2 } },
+            bitrate_kbps,
+            n_bytes: (n_samples / 8 * bitrate_kbps * 1000 / rate + padding) as usize,
+            n_samples,
+            is_mpeg1,
+            has_crc: second & 0x01 == 0,
+        })
+    }
+
+    /// Whether two frames can belong to one stream.
+    fn is_like(&self, other: &Self) -> bool {
+        self.format == other.format && self.is_mpeg1 == other.is_mpeg1
+    }
+
+    /// Where the side information begins.
+    fn side_start(&self) -> usize {
+        if self.has_crc { 6 } else { 4 }
+    }
+
+    /// How long the side information is.
+    fn side_bytes(&self) -> usize {
+        match (self.is_mpeg1, self.format.channels) {
+            (true, 1) => 17,
+            (true, _) => 32,
+            (false, 1) => 9,
+            (false, _) => 17,
+        }
+    }
+}
+
+/// One whole frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// Its header, read.
+    pub header: Header,
+    /// All of it.
+    pub bytes: Vec<u8>,
+}
+
+impl Frame {
+    /// Whether it describes the file (Xing, Info, VBRI) and holds no sound.
+    fn is_description(&self) -> bool {
+        let xing = self.header.side_start() + self.header.side_bytes();
+        let at = |start: usize| self.bytes.get(start..start + 4).unwrap_or_default();
+        [b"Xing", b"Info"].iter().any(|word| at(xing) == *word) || at(36) == b"VBRI"
+    }
+
+    /// Makes it louder by `steps` of 1.5 dB: adds to the `global_gain` of each granule and channel.
+    pub fn add_gain(&mut self, steps: i32) {
+        if steps == 0 {
+            return;
+        }
+        let Header { is_mpeg1, format, .. } = self.header;
+        let channels = usize::from(format.channels);
+        let side = self.header.side_start() * 8;
+        // main_data_begin, private bits and, in MPEG-1, which scale factors are shared.
+        let (granules, first, granule_bits) = match (is_mpeg1, channels) {
+            (true, 1) => (2, 9 + 5 + 4, 59),
+            (true, _) => (2, 9 + 3 + 8, 59),
+            (false, 1) => (1, 8 + 1, 63),
+            (false, _) => (1, 8 + 2, 63),
+        };
+        if self.bytes.len() < self.header.side_start() + self.header.side_bytes() {
+            return;
+        }
+        for part in 0..granules * channels {
+            // part2_3_length (12 bits) and big_values (9) come before it.
+            let at = side + first + part * granule_bits + 21;
+            let gain = i32::from(bits8(&self.bytes, at));
+            // No gain at all is silence, and stays it.
+            if gain > 0 {
+                set_bits8(&mut self.bytes, at, (gain + steps).clamp(1, 255) as u8);
+            }
+        }
+        if self.header.has_crc {
+            let end = 6 + self.header.side_bytes();
+            let covered = self.bytes[2..4].iter().chain(&self.bytes[6..end]);
+            let crc = covered.fold(0xffff, |crc, byte| crc16(crc, *byte));
+            self.bytes[4..6].copy_from_slice(&crc.to_be_bytes());
+        }
+    }
+}
+
+/// CRC-16 with the polynomial of ISO 11172-3.
+fn crc16(mut crc: u16, byte: u8) -> u16 {
+    crc ^= u16::from(byte) << 8;
+    for _ in 0..8 {
+        crc = if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ 0x8005 };
+    }
+    crc
+}
+
+fn bits8(bytes: &[u8], at: usize) -> u8 {
+    let pair = u16::from_be_bytes([bytes[at / 8], bytes.get(at / 8 + 1).copied().unwrap_or(0)]);
+    (pair >> (8 - at % 8)) as u8
+}
+
+fn set_bits8(bytes: &mut [u8], at: usize, value: u8) {
+    let (place, shift) = (at / 8, 8 - at % 8);
+    let pair = u16::from_be_bytes([bytes[place], bytes.get(place + 1).copied().unwrap_or(0)]);
+    let [high, low] = (pair & !(0xff << shift) | u16::from(value) << shift).to_be_bytes();
+    bytes[place] = high;
+    if let Some(next) = bytes.get_mut(place + 1) {
+        *next = low;
+    }
+}
+
+/// Reads frames, and nothing but frames with sound: tags, descriptions, junk and a cut-off end are left out.
+pub struct FrameReader<R> {
+    source: R,
+    buffer: Vec<u8>,
+    start: usize,
+    is_ended: bool,
+    stream: Option<Header>,
+}
+
+impl<R: Read> FrameReader<R> {
+    /// Reads from a file's, or a stream's, beginning.
+    pub fn new(source: R) -> Self {
+        Self { source, buffer: Vec::new(), start: 0, is_ended: false, stream: None }
+    }
+
+    /// The next frame; `None` at the end.
+    pub fn next_frame(&mut self) -> io::Result<Option<Frame>> {
+        let mut skipped = 0;
+        loop {
+            self.fill(10)?;
+            if self.held().len() < 4 {
+                return Ok(None);
+            }
+            if let Some(tag) = id3v2_bytes(self.held()) {
+                self.skip(tag)?;
+                continue;
+            }
+            if let Some(header) = self.header_here()? {
+                let frame = Frame { header, bytes: self.held()[..header.n_bytes].to_vec() };
+                self.start += header.n_bytes;
+                let is_first = self.stream.replace(header).is_none();
+                if is_first && frame.is_description() {
+                    continue;
+                }
+                return Ok(Some(frame));
+            }
+            self.start += 1;
+            skipped += 1;
+            if skipped > MAX_JUNK_BYTES {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "no audio frame in a mebibyte"));
+            }
+        }
+    }
+
+    /// A whole frame that begins here, if the next one follows it or it continues the stream to the end.
+    fn header_here(&mut self) -> io::Result<Option<Header>> {
+        let Some(header) = Header::parse(self.held()) else { return Ok(None) };
+        if self.stream.is_some_and(|stream| !stream.is_like(&header)) {
+            return Ok(None);
+        }
+        // Room for the header of an ID3v2 tag, which may stand between two frames of a stream.
+        self.fill(header.n_bytes + 10)?;
+        if self.held().len() < header.n_bytes {
+            return Ok(None);
+        }
+        let rest = &self.held()[header.n_bytes..];
+        let is_followed = Header::parse(rest).is_some_and(|next| next.is_like(&header));
+        let is_last = rest.len() < 4 || rest.starts_with(b"TAG") || rest.starts_with(b"APETAGEX");
+        let is_sure = is_followed || is_last || id3v2_bytes(rest).is_some();
+        Ok((is_sure && (is_followed || self.stream.is_some())).then_some(header))
+    }
+
+    fn held(&self) -> &[u8] {
+        &self.buffer[self.start..]
+    }
+
+    /// Holds at least `n_bytes`, unless the source ends before.
+    fn fill(&mut self, n_bytes: usize) -> io::Result<()> {
+        if self.held().len() >= n_bytes || self.is_ended {
+            return Ok(());
+        }
+        self.buffer.drain(..self.start);
+        self.start = 0;
+        while self.buffer.len() < n_bytes && !self.is_ended {
+            let held = self.buffer.len();
+            self.buffer.resize(held + READ_BYTES, 0);
+            let n = match self.source.read(&mut self.buffer[held..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+                Err(error) => {
+                    self.buffer.truncate(held);
+                    return Err(error);
+                }
+                Ok(n) => {
+                    self.is_ended = n == 0;
+                    n
+                }
+            };
+            self.buffer.truncate(held + n);
+        }
+        Ok(())
+    }
+
+    /// Passes over a tag, however large, in pieces.
+    fn skip(&mut self, mut n_bytes: usize) -> io::Result<()> {
+        while n_bytes > 0 {
+            self.fill(1)?;
+            let n = n_bytes.min(self.held().len());
+            if n == 0 {
+                return Ok(());
+            }
+            self.start += n;
+            n_bytes -= n;
+        }
+        Ok(())
+    }
+}
+
+/// The length of an `ID3v2` tag that begins here.
+fn id3v2_bytes(bytes: &[u8]) -> Option<usize> {
+    let &[b'I', b'D', b'3', major, _, flags, a, b, c, d, ..] = bytes else { return None };
+    if major == 0xff || [a, b, c, d].iter().any(|byte| byte & 0x80 != 0) {
+        return None;
+    }
+    let body = [a, b, c, d].iter().fold(0, |size, byte| size << 7 | usize::from(*byte));
+    let footer = if flags & 0x10 == 0 { 0 } else { 10 };
+    Some(10 + body + footer)
+}

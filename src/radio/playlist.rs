@@ -1,0 +1,146 @@
+//! What plays next: a shuffle bag. Nothing twice before all have played, and no new bag begins as the old one ended.
+//! Chance comes in as numbers: the same seed gives the same order.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Tracks that can be gone back to.
+const KEPT_BEHIND: usize = 100;
+
+/// The order of one station, or of one listener.
+#[derive(Debug, Clone)]
+pub struct Playlist {
+    tracks: BTreeSet<PathBuf>,
+    /// Still to come in this bag; the last is the next.
+    bag: Vec<PathBuf>,
+    behind: Vec<PathBuf>,
+    current: Option<PathBuf>,
+    chance: u64,
+}
+
+impl Playlist {
+    /// Nothing yet, to be shuffled by `seed`.
+    pub fn new(seed: u64) -> Self {
+        Self { tracks: BTreeSet::new(), bag: Vec::new(), behind: Vec::new(), current: None, chance: seed | 1 }
+    }
+
+    /// Takes the library as it is now: what is new comes at any time, what is gone comes no more.
+    pub fn rescan(&mut self, tracks: BTreeSet<PathBuf>) {
+        self.bag.retain(|track| tracks.contains(track));
+        for track in tracks.difference(&self.tracks) {
+            let place = Self::below(&mut self.chance, self.bag.len() + 1);
+            self.bag.insert(place, track.clone());
+        }
+        self.tracks = tracks;
+    }
+
+    /// Goes on to the next track; `None` when there are none.
+    pub fn next_track(&mut self) -> Option<PathBuf> {
+        self.peek()?;
+        let next = self.bag.pop()?;
+        if let Some(last) = self.current.replace(next.clone()) {
+            self.behind.push(last);
+            if self.behind.len() > KEPT_BEHIND {
+                self.behind.remove(0);
+            }
+        }
+        Some(next)
+    }
+
+    /// The track to come.
+    pub fn peek(&mut self) -> Option<&Path> {
+        if self.bag.is_empty() {
+            self.shuffle();
+        }
+        self.bag.last().map(PathBuf::as_path)
+    }
+
+    /// Lets the track before this one come next, and this one after it.
+    pub fn go_back(&mut self) {
+        let Some(previous) = self.behind.pop() else { return };
+        self.bag.extend(self.current.take());
+        self.bag.push(previous);
+    }
+
+    /// Fills the bag with every track in a new order.
+    pub fn shuffle(&mut self) {
+        self.bag = self.tracks.iter().cloned().collect();
+        for last in (1..self.bag.len()).rev() {
+            let other = Self::below(&mut self.chance, last + 1);
+            self.bag.swap(last, other);
+        }
+        if self.bag.len() > 1 && self.bag.last() == self.current.as_ref() {
+            let end = self.bag.len() - 1;
+            let other = Self::below(&mut self.chance, end);
+            self.bag.swap(end, other);
+        }
+    }
+
+    /// Every track.
+    pub fn tracks(&self) -> &BTreeSet<PathBuf> {
+        &self.tracks
+    }
+
+    /// How many tracks there are.
+    pub fn n_tracks(&self) -> usize {
+        self.tracks.len()
+    }
+
+    /// A number below `limit`: xorshift, which is chance enough for an order.
+    fn below(chance: &mut u64, limit: usize) -> usize {
+        *chance ^= *chance << 13;
+        *chance ^= *chance >> 7;
+        *chance ^= *chance << 17;
+        (*chance % limit as u64) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tracks(names: &[&str]) -> BTreeSet<PathBuf> {
+        names.iter().map(PathBuf::from).collect()
+    }
+
+    #[test]
+    fn nothing_plays_twice_before_all_have_and_no_track_follows_itself() {
+        for seed in 0..200 {
+            let mut playlist = Playlist::new(seed);
+            playlist.rescan(tracks(&["a", "b", "c", "d"]));
+            let order: Vec<_> = (0..40).map(|_| playlist.next_track().unwrap()).collect();
+            for bag in order.chunks(4) {
+                assert_eq!(bag.iter().collect::<BTreeSet<_>>().len(), 4, "{bag:?}");
+            }
+            assert!(order.windows(2).all(|pair| pair[0] != pair[1]), "{order:?}");
+        }
+    }
+
+    #[test]
+    fn a_rescan_keeps_the_bag() {
+        let mut playlist = Playlist::new(7);
+        playlist.rescan(tracks(&["a", "b", "c"]));
+        let first = playlist.next_track().unwrap();
+        playlist.rescan(tracks(&["a", "b", "c", "d"]));
+        let rest: BTreeSet<_> = (0..3).map(|_| playlist.next_track().unwrap()).collect();
+        assert!(!rest.contains(&first), "{first:?} came again");
+        playlist.rescan(BTreeSet::new());
+        assert_eq!(playlist.next_track(), None);
+    }
+
+    #[test]
+    fn going_back_plays_the_last_track_and_then_this_one() {
+        let mut playlist = Playlist::new(7);
+        playlist.rescan(tracks(&["a", "b", "c"]));
+        let (first, second) = (playlist.next_track().unwrap(), playlist.next_track().unwrap());
+        playlist.go_back();
+        assert_eq!((playlist.next_track(), playlist.next_track()), (Some(first), Some(second)));
+    }
+
+    #[test]
+    fn a_single_track_plays_on() {
+        let mut playlist = Playlist::new(7);
+        playlist.rescan(tracks(&["a"]));
+        assert_eq!(playlist.next_track(), playlist.next_track());
+    }
+}

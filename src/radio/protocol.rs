@@ -1,0 +1,167 @@
+//! The wire: routes, heads of streams, and what is told of stations in JSON.
+
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::Config;
+use super::format::Format;
+use super::ring::{Flavour, META_INTERVAL};
+
+/// First segments of paths that are no stations.
+const RESERVED: [&str; 20] = [
+    "web",
+    "streams",
+    "now-playing",
+    "events",
+    "history",
+    "reload-playlist",
+    "next-track",
+    "prev-track",
+    "shuffle-playlist",
+    "status-json.xsl",
+    "healthz",
+    "readyz",
+    "livez",
+    "metrics",
+    "assets",
+    "admin",
+    "stream",
+    "direct-stream",
+    "favicon.ico",
+    "robots.txt",
+];
+
+/// Other names of `/`.
+const ALIASES: [&str; 2] = ["/stream", "/direct-stream"];
+
+/// A route as it is kept: one slash in front, none behind.
+pub fn route(text: &str) -> String {
+    format!("/{}", text.trim().trim_matches('/'))
+}
+
+/// Whether a station can be there.
+pub fn is_route(route: &str) -> bool {
+    let first = route.trim_start_matches('/').split('/').next().unwrap_or_default();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./~".contains(c);
+    route.chars().all(is_plain) && !RESERVED.contains(&first)
+}
+
+/// The station's route that a request's path means.
+pub fn station_of(path: &str) -> String {
+    let path = route(path);
+    if ALIASES.contains(&path.as_str()) { "/".into() } else { path }
+}
+
+/// The head of a stream's answer: an end that is the connection's, as players and relays expect it.
+pub fn stream_head(config: &Config, route: &str, format: Format, flavour: Flavour) -> Bytes {
+    let line = |text: &str| text.replace(['\r', '\n'], " ");
+    let mut head = String::from("HTTP/1.0 200 OK\r\nContent-Type: audio/mpeg\r\nConnection: close\r\n");
+    let name = if route == "/" { line(&config.name) } else { format!("{} {route}", line(&config.name)) };
+    let _ = write!(
+        head,
+        "Server: roomhub/{}\r\nicy-name: {name}\r\nicy-description: {}\r\nicy-genre: {}\r\nicy-pub: 0\r\nicy-br: {}\r\n\
+         ice-audio-info: samplerate={};channels={};bitrate={}\r\n",
+        env!("CARGO_PKG_VERSION"),
+        line(&config.description),
+        line(&config.genre),
+        config.bitrate_kbps,
+        format.rate,
+        format.channels,
+        config.bitrate_kbps,
+    );
+    if flavour == Flavour::Titled {
+        let _ = write!(head, "icy-metaint: {META_INTERVAL}\r\n");
+    }
+    head.push_str(
+        "Cache-Control: no-cache, no-store, must-revalidate\r\nPragma: no-cache\r\nExpires: 0\r\n\
+         X-Content-Type-Options: nosniff\r\nAccess-Control-Allow-Origin: *\r\n\
+         Access-Control-Allow-Headers: Icy-MetaData, Range\r\n\
+         Access-Control-Expose-Headers: icy-name, icy-description, icy-genre, icy-br, icy-metaint, ice-audio-info\r\n\
+         Cross-Origin-Resource-Policy: cross-origin\r\n\r\n",
+    );
+    head.into()
+}
+
+/// What a listener is told for whom there is no room.
+pub const FULL: &str = "HTTP/1.0 503 Service Unavailable\r\nRetry-After: 30\r\nContent-Type: application/json\r\n\
+    Access-Control-Allow-Origin: *\r\nConnection: close\r\n\r\n{\"status\":\"error\",\"message\":\"too many listeners\"}";
+
+/// A station in `GET /streams`.
+#[derive(Debug, Serialize)]
+pub struct StreamReport {
+    /// Its path.
+    pub route: String,
+    /// Its whole address, as the request named this host.
+    pub url: String,
+    /// The name of the file on the air.
+    pub current_track: String,
+    /// Who listens.
+    pub listeners: usize,
+    /// From the tags.
+    pub title: String,
+    /// From the tags.
+    pub artist: String,
+    /// Since the track began.
+    pub elapsed_seconds: f64,
+    /// How long the track is; `null` if nobody knows.
+    pub duration_seconds: Option<f64>,
+    /// Of the frame that left last.
+    pub bitrate_kbps: u32,
+    /// Files that were skipped, with the reasons.
+    pub skipped: Vec<(String, String)>,
+    /// How many files there are.
+    pub tracks: usize,
+}
+
+/// `GET /now-playing`.
+#[derive(Debug, Serialize)]
+pub struct NowPlaying {
+    /// `success`.
+    pub status: &'static str,
+    /// The station.
+    pub route: String,
+    /// The name of the file.
+    pub track: String,
+    /// From the tags.
+    pub title: String,
+    /// From the tags.
+    pub artist: String,
+    /// When it began at the head of the stream, in seconds since the epoch.
+    pub started_at: f64,
+    /// Since then.
+    pub elapsed_seconds: f64,
+    /// How long it is; `null` if nobody knows.
+    pub duration_seconds: Option<f64>,
+    /// What a new listener is behind that head.
+    pub burst_seconds: f64,
+    /// The name of the file to come.
+    pub next: String,
+    /// Who listens.
+    pub listeners: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn routes_are_paths_that_no_page_has() {
+        assert_eq!(
+            (route("humor").as_str(), route("/").as_str(), route(" /a/b/ ").as_str()),
+            ("/humor", "/", "/a/b")
+        );
+        assert!(is_route("/") && is_route("/humor") && is_route("/a/b"));
+        assert!(!is_route("/web") && !is_route("/streams/x") && !is_route("/a b"));
+        assert_eq!(station_of("/direct-stream"), "/");
+    }
+
+    #[test]
+    fn a_name_cannot_add_headers() {
+        let config = Config { name: "x\r\nSet-Cookie: a=b".into(), ..Config::default() };
+        let head = stream_head(&config, "/", Format::USUAL, Flavour::Titled);
+        let head = std::str::from_utf8(&head).unwrap();
+        assert!(!head.contains("\r\nSet-Cookie") && head.contains("\r\nicy-metaint: 16000\r\n"));
+    }
+}

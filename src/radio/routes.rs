@@ -1,0 +1,312 @@
+//! Everything but the sound: what plays in JSON and as events, playlist files, orders, and the page.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST};
+use http::{HeaderMap, StatusCode};
+use rust_embed::Embed;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::protocol::{NowPlaying, StreamReport, station_of};
+use super::server::Stations;
+use super::station::{Handle, Order};
+use crate::http::origin::AllowedOrigins;
+use crate::http::{assets, routes};
+use crate::secret::Secret;
+
+/// Events go out no more often than this: a crowd that comes is one event.
+const EVENT_PAUSE: Duration = Duration::from_millis(250);
+
+/// The page and everything that it loads.
+#[derive(Embed)]
+#[folder = "assets/radio/"]
+struct Assets;
+
+/// Which station is meant.
+#[derive(Debug, Deserialize)]
+struct Which {
+    route: Option<String>,
+}
+
+impl Which {
+    fn route(&self) -> String {
+        station_of(self.route.as_deref().unwrap_or("/"))
+    }
+}
+
+/// The routes of every request that is not for sound.
+pub fn router(stations: &Arc<Stations>, metrics_token: Secret) -> Router {
+    let pages = Router::new()
+        .route("/", get(page))
+        .route("/web", get(page))
+        .route("/assets/{*path}", get(asset))
+        .route("/streams", get(streams))
+        .route("/now-playing", get(now_playing))
+        .route("/history", get(history))
+        .route("/events", get(events))
+        .route("/reload-playlist", get(reload).post(reload))
+        .route("/next-track", post(next))
+        .route("/next-track/{*route}", post(next))
+        .route("/next-track/", post(next))
+        .route("/prev-track", post(previous))
+        .route("/prev-track/", post(previous))
+        .route("/prev-track/{*route}", post(previous))
+        .route("/shuffle-playlist", post(shuffle))
+        .route("/shuffle-playlist/", post(shuffle))
+        .route("/shuffle-playlist/{*route}", post(shuffle))
+        .route("/status-json.xsl", get(icecast))
+        .route("/healthz", get(|| async { "ok" }))
+        .route("/{*path}", any(playlist_file))
+        .with_state(Arc::clone(stations));
+    let anyone = AllowedOrigins::new(&["*".to_owned()]);
+    let router = routes::surround(pages, &anyone, metrics_token, &stations.context);
+    let ready = Router::new().route("/readyz", get(readiness)).with_state(Arc::clone(stations));
+    Router::new().fallback_service(router).merge(ready)
+}
+
+async fn readiness(State(stations): State<Arc<Stations>>) -> Response {
+    if stations.context.is_stopping() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping").into_response();
+    }
+    if !stations.are_on_air() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "a station is not on the air yet").into_response();
+    }
+    "ready".into_response()
+}
+
+async fn page(headers: HeaderMap) -> Response {
+    assets::page::<Assets>("index.html", &headers).unwrap_or_else(not_found)
+}
+
+async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
+    assets::file::<Assets>(&path, &headers).unwrap_or_else(not_found)
+}
+
+async fn streams(State(stations): State<Arc<Stations>>, headers: HeaderMap) -> Response {
+    let streams = reports(&stations, &origin(&headers));
+    json_of(
+        &json!({"status": "success", "message": format!("{} streams", streams.len()), "streams": streams}),
+    )
+}
+
+async fn now_playing(State(stations): State<Arc<Stations>>, Query(which): Query<Which>) -> Response {
+    let Some(station) = stations.find(&which.route()) else { return unknown_route() };
+    let now = stations.context.clock.now();
+    let on_air = station.on_air.lock().clone();
+    let track = on_air.track.map(|(_, track)| track);
+    let of_track =
+        |word: fn(&super::track::Track) -> &str| track.as_deref().map(word).unwrap_or_default().to_owned();
+    json_of(&NowPlaying {
+        status: "success",
+        route: station.route.to_string(),
+        track: of_track(|track| &track.file),
+        title: of_track(|track| &track.title),
+        artist: of_track(|track| &track.artist),
+        started_at: on_air.started_at.as_millis_f64() / 1000.0,
+        elapsed_seconds: track.as_ref().map_or(0.0, |_| now.since(on_air.started_at).as_secs_f64()),
+        duration_seconds: track.and_then(|track| track.duration_seconds),
+        burst_seconds: stations.config.burst_seconds,
+        next: station.shelf.next_file(),
+        listeners: stations.places.of(&station.route),
+    })
+}
+
+async fn history(State(stations): State<Arc<Stations>>, Query(which): Query<Which>) -> Response {
+    let Some(station) = stations.find(&which.route()) else { return unknown_route() };
+    let history = station.on_air.lock().history.clone();
+    json_of(&json!({"status": "success", "route": *station.route, "history": history}))
+}
+
+/// What changes, as it changes: the whole of it each time, so that nobody has to put parts together.
+async fn events(State(stations): State<Arc<Stations>>, headers: HeaderMap) -> Response {
+    let mut changes = stations.changes.subscribe();
+    changes.mark_changed();
+    let origin = origin(&headers);
+    let stream = futures_util::stream::unfold((stations, changes), move |(stations, mut changes)| {
+        let origin = origin.clone();
+        async move {
+            let stop = stations.context.clone();
+            tokio::select! {
+                () = stop.stopping() => return None,
+                news = changes.changed() => news.ok()?,
+            }
+            let event = json!({
+                "now": stations.context.clock.now().as_millis_f64() / 1000.0,
+                "burst_seconds": stations.config.burst_seconds,
+                "streams": reports(&stations, &origin),
+            });
+            let text = format!("data: {event}\n\n");
+            tokio::time::sleep(EVENT_PAUSE).await;
+            Some((Ok::<_, Infallible>(text), (stations, changes)))
+        }
+    });
+    let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")];
+    (headers, Body::from_stream(stream)).into_response()
+}
+
+async fn reload(State(stations): State<Arc<Stations>>, Query(which): Query<Which>) -> Response {
+    let route = which.route.as_deref().map(station_of);
+    if route.as_ref().is_some_and(|route| !stations.all.contains_key(route)) {
+        return unknown_route();
+    }
+    for (_, rescan) in
+        stations.rescans.iter().filter(|(known, _)| route.as_ref().is_none_or(|route| route == *known))
+    {
+        // A library that is watched no longer has nothing to look through.
+        let _ = rescan.send(());
+    }
+    json_of(&json!({"status": "success", "message": "the playlist is read again"}))
+}
+
+async fn next(
+    State(stations): State<Arc<Stations>>,
+    route: Option<Path<String>>,
+    headers: HeaderMap,
+) -> Response {
+    command(&stations, route, &headers, |_| Some(Order::Next)).await
+}
+
+async fn previous(
+    State(stations): State<Arc<Stations>>,
+    route: Option<Path<String>>,
+    headers: HeaderMap,
+) -> Response {
+    command(&stations, route, &headers, |_| Some(Order::Previous)).await
+}
+
+async fn shuffle(
+    State(stations): State<Arc<Stations>>,
+    route: Option<Path<String>>,
+    headers: HeaderMap,
+) -> Response {
+    let order = |station: &Handle| {
+        station.shelf.playlist.lock().shuffle();
+        None
+    };
+    command(&stations, route, &headers, order).await
+}
+
+async fn command(
+    stations: &Arc<Stations>,
+    route: Option<Path<String>>,
+    headers: &HeaderMap,
+    order: fn(&Handle) -> Option<Order>,
+) -> Response {
+    if !routes::bearer(headers).is_some_and(|key| stations.admin_key.is(key)) {
+        return failure(StatusCode::UNAUTHORIZED, "the admin key is expected as a bearer token");
+    }
+    let route = station_of(&route.map(|Path(route)| route).unwrap_or_default());
+    let Some(station) = stations.find(&route) else { return unknown_route() };
+    if let Some(order) = order(&station)
+        && station.orders.send(order).await.is_err()
+    {
+        return failure(StatusCode::SERVICE_UNAVAILABLE, "the station has ended");
+    }
+    json_of(&json!({"status": "success", "message": "done", "route": route}))
+}
+
+/// Listener statistics as Icecast gives them.
+async fn icecast(State(stations): State<Arc<Stations>>, headers: HeaderMap) -> Response {
+    let origin = origin(&headers);
+    let source = |station: &Handle| {
+        let on_air = station.on_air.lock().clone();
+        json!({
+            "server_name": stations.config.name,
+            "server_description": stations.config.description,
+            "genre": stations.config.genre,
+            "server_type": "audio/mpeg",
+            "bitrate": on_air.bitrate_kbps,
+            "samplerate": on_air.format.map_or(0, |format| format.rate),
+            "channels": on_air.format.map_or(0, |format| format.channels),
+            "listeners": stations.places.of(&station.route),
+            "listener_peak": on_air.peak_listeners,
+            "title": on_air.track.map(|(_, track)| track.display()).unwrap_or_default(),
+            "listenurl": format!("{origin}{}", station.route),
+        })
+    };
+    let sources: Vec<_> = stations.all.values().map(source).collect();
+    json_of(&json!({"icestats": {
+        "server_id": format!("roomhub {}", env!("CARGO_PKG_VERSION")),
+        "host": origin,
+        "source": sources,
+    }}))
+}
+
+/// `/<route>.m3u` and `/<route>.pls`.
+async fn playlist_file(
+    State(stations): State<Arc<Stations>>,
+    Path(path): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let Some((route, kind)) = path.rsplit_once('.') else { return not_found() };
+    let route =
+        if route == "index" && !stations.all.contains_key("/index") { "/".into() } else { station_of(route) };
+    let Some(station) = stations.find(&route) else { return not_found() };
+    let url = format!("{}{}", origin(&headers), station.route);
+    let name = stations.config.name.replace(['\r', '\n'], " ");
+    let (media_type, text) = match kind {
+        "m3u" => ("audio/x-mpegurl", format!("#EXTM3U\n#EXTINF:-1,{name}\n{url}\n")),
+        "pls" => {
+            let text =
+                format!("[playlist]\nNumberOfEntries=1\nFile1={url}\nTitle1={name}\nLength1=-1\nVersion=2\n");
+            ("audio/x-scpls", text)
+        }
+        _ => return not_found(),
+    };
+    ([(CONTENT_TYPE, media_type)], text).into_response()
+}
+
+fn reports(stations: &Stations, origin: &str) -> Vec<StreamReport> {
+    let now = stations.context.clock.now();
+    let report = |station: &Handle| {
+        let on_air = station.on_air.lock().clone();
+        let track = on_air.track.map(|(_, track)| track);
+        let track = track.as_deref().cloned().unwrap_or_default();
+        let is_on_air = !track.file.is_empty();
+        StreamReport {
+            route: station.route.to_string(),
+            url: format!("{origin}{}", station.route),
+            current_track: track.file,
+            listeners: stations.places.of(&station.route),
+            title: track.title,
+            artist: track.artist,
+            elapsed_seconds: if is_on_air { now.since(on_air.started_at).as_secs_f64() } else { 0.0 },
+            duration_seconds: track.duration_seconds,
+            bitrate_kbps: on_air.bitrate_kbps,
+            skipped: station.shelf.skipped.lock().iter().cloned().collect(),
+            tracks: station.shelf.playlist.lock().n_tracks(),
+        }
+    };
+    stations.all.values().map(report).collect()
+}
+
+/// This service as the request names it.
+fn origin(headers: &HeaderMap) -> String {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+    let scheme = headers.get("x-forwarded-proto").and_then(|scheme| scheme.to_str().ok()).unwrap_or("http");
+    format!("{}://{host}", if scheme == "https" { "https" } else { "http" })
+}
+
+fn json_of(answer: &impl Serialize) -> Response {
+    routes::json_text(serde_json::to_string(answer).expect("an answer has string keys"))
+}
+
+fn failure(status: StatusCode, message: &str) -> Response {
+    (status, axum::Json(json!({"status": "error", "message": message}))).into_response()
+}
+
+fn unknown_route() -> Response {
+    failure(StatusCode::NOT_FOUND, "there is no such stream")
+}
+
+fn not_found() -> Response {
+    failure(StatusCode::NOT_FOUND, "not found")
+}

@@ -1,0 +1,212 @@
+//! The stations on the network: opens the port, starts every station, and wires listeners and routes to them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use ipnet::IpNet;
+use parking_lot::Mutex;
+use ring::rand::{SecureRandom, SystemRandom};
+use tokio::sync::{mpsc as tasks, watch};
+use tracing::warn;
+
+use super::feed::{self, Levels, Making, Plays};
+use super::listening::{self, Most, Places};
+use super::shelf::{Measured, Shelf};
+use super::station::{Handle, OnAir, Station};
+use super::{Config, StreamMode, protocol, routes, watching};
+use crate::http::head::Head;
+use crate::http::listener::Listener;
+use crate::runtime::Context;
+use crate::secret::Secret;
+use crate::service::{Premises, Running};
+
+/// The service's name in logs and metrics.
+const SERVICE: &str = "radio";
+
+/// Where the container image expects the audio.
+const USUAL_DIR: &str = "/app/audio";
+
+/// Orders that may wait for a station: a burst of listeners, who wait in line beyond it.
+const MAX_ORDERS: usize = 1024;
+
+/// Every station there is.
+pub struct Stations {
+    /// By route.
+    pub all: BTreeMap<String, Handle>,
+    /// The service's section.
+    pub config: Config,
+    /// The process.
+    pub context: Context,
+    /// Proxies that speak for others.
+    pub trusted: Vec<IpNet>,
+    /// Who listens.
+    pub places: Arc<Places>,
+    /// The most that may.
+    pub most: Most,
+    /// Whoever has it may skip.
+    pub admin_key: Secret,
+    /// Counts up with every change.
+    pub changes: Arc<watch::Sender<u64>>,
+    /// Makes folders be looked through again.
+    pub rescans: BTreeMap<String, mpsc::Sender<()>>,
+    makings: BTreeMap<String, Making>,
+    measured: Arc<Measured>,
+}
+
+/// What a route plays.
+enum Plan {
+    Folder(PathBuf),
+    Sample,
+}
+
+/// Opens the port and serves until the process stops.
+pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
+    let context = premises.context;
+    let listener = Listener::open(SERVICE, &config.host, config.port, &premises.opening, context)?;
+    let running = Running::new(SERVICE, &listener)?;
+    let stations = Arc::new(open(config, premises)?);
+    let router = routes::router(&stations, premises.metrics_token.clone());
+    let doors = Arc::clone(&stations);
+    let doorman = Arc::new(move |head: &Head, io| listening::admit(&doors, head, io));
+    listener.guarded_by(doorman).serve(router, context);
+    Ok(running)
+}
+
+fn open(config: &Config, premises: &Premises<'_>) -> Result<Stations> {
+    let context = premises.context;
+    let mut stations = Stations {
+        all: BTreeMap::new(),
+        config: config.clone(),
+        context: context.clone(),
+        trusted: premises.opening.network.trusted_networks(),
+        places: Arc::default(),
+        most: Most {
+            total: config.max_listeners,
+            per_station: config.max_listeners_per_station,
+            per_address: config.max_listeners_per_address,
+        },
+        admin_key: config.key()?,
+        changes: Arc::new(watch::channel(0).0),
+        rescans: BTreeMap::new(),
+        makings: BTreeMap::new(),
+        measured: Measured::read(Path::new(&config.loudness_file)),
+    };
+    for (route, plan) in plans(config) {
+        stations.add(&route, plan)?;
+    }
+    Ok(stations)
+}
+
+/// What each route plays; routes without a folder of their own play the default one.
+fn plans(config: &Config) -> Vec<(String, Plan)> {
+    let directories = config.directories().unwrap_or_default();
+    let default = match config.audio_dir.as_str() {
+        "" if Path::new(USUAL_DIR).is_dir() => Some(USUAL_DIR.into()),
+        "" => None,
+        folder => Some(super::home(folder)),
+    };
+    if default.is_none() && !directories.contains_key("/") {
+        warn!(
+            "no folder of audio is named: the built-in sample plays; pass --audio-dir FOLDER to play your own"
+        );
+    }
+    let named: BTreeSet<String> = config.stream_routes.iter().map(|route| protocol::route(route)).collect();
+    let routes =
+        if named.is_empty() { directories.keys().cloned().chain(["/".to_owned()]).collect() } else { named };
+    let plan = |route: String| {
+        let folder = directories.get(&route).cloned().or_else(|| default.clone());
+        if let Some(folder) = folder.as_ref().filter(|folder| !folder.is_dir()) {
+            warn!(route, folder = %folder.display(), "the folder is missing: the station starts when files appear in it");
+        }
+        (route, folder.map_or(Plan::Sample, Plan::Folder))
+    };
+    routes.into_iter().map(plan).collect()
+}
+
+impl Stations {
+    /// The station of a route.
+    pub fn find(&self, route: &str) -> Option<Handle> {
+        self.all.get(route).cloned()
+    }
+
+    /// Whether every station that has files is on the air.
+    pub fn are_on_air(&self) -> bool {
+        let is_individual = self.config.stream_mode == StreamMode::Individual;
+        is_individual || self.all.values().all(|station| station.on_air.lock().track.is_some())
+    }
+
+    /// A station for one listener alone, where each has its own.
+    pub fn own(&self, station: &Handle) -> Option<Handle> {
+        if self.config.stream_mode == StreamMode::Radio {
+            return None;
+        }
+        let making = self.makings.get(&*station.route)?.clone();
+        match self.begin(&station.route, making, station.shelf.copy(seed())) {
+            Ok(own) => Some(own),
+            Err(error) => {
+                warn!(%error, "a listener gets no station of its own");
+                None
+            }
+        }
+    }
+
+    fn add(&mut self, route: &str, plan: Plan) -> Result<()> {
+        let tracks = Shelf::new(seed());
+        let making = Making {
+            route: route.to_owned(),
+            bitrate_kbps: self.config.bitrate_kbps,
+            levels: if self.config.normalize { Levels::Equal } else { Levels::AsRecorded },
+            tracks_ahead: self.config.max_preload_tracks,
+            plays: if matches!(plan, Plan::Sample) { Plays::Sample } else { Plays::Shelf },
+            format: None,
+        };
+        if let Plan::Folder(folder) = plan {
+            let (rescan, clock) = (self.config.rescan_interval, self.context.clock);
+            self.rescans
+                .insert(route.to_owned(), watching::start(folder, Arc::clone(&tracks), rescan, clock)?);
+        }
+        let handle = match self.config.stream_mode {
+            StreamMode::Radio => self.begin(route, making.clone(), tracks)?,
+            StreamMode::Individual => self.handle(route, tracks).0,
+        };
+        self.makings.insert(route.to_owned(), making);
+        self.all.insert(route.to_owned(), handle);
+        Ok(())
+    }
+
+    /// Starts a station's thread and task.
+    fn begin(&self, route: &str, making: Making, tracks: Arc<Shelf>) -> Result<Handle> {
+        let clock = self.context.clock;
+        let items = feed::start(making, Arc::clone(&tracks), Arc::clone(&self.measured), clock)
+            .with_context(|| format!("radio: station {route}"))?;
+        let (handle, orders) = self.handle(route, tracks);
+        let burst = Duration::from_secs_f64(self.config.burst_seconds);
+        let of_station = handle.without_orders();
+        let station = Station::new(of_station, items, orders, &self.context, burst, self.config.buffer_size);
+        self.context.spawn(station.run());
+        Ok(handle)
+    }
+
+    fn handle(&self, route: &str, tracks: Arc<Shelf>) -> (Handle, tasks::Receiver<super::station::Order>) {
+        let (orders, taken) = tasks::channel(MAX_ORDERS);
+        let handle = Handle {
+            route: route.into(),
+            shelf: tracks,
+            on_air: Arc::new(Mutex::new(OnAir::default())),
+            orders,
+            changes: Arc::clone(&self.changes),
+        };
+        (handle, taken)
+    }
+}
+
+/// Chance for an order.
+fn seed() -> u64 {
+    let mut bytes = [0; 8];
+    SystemRandom::new().fill(&mut bytes).expect("the system has randomness");
+    u64::from_ne_bytes(bytes)
+}

@@ -1,0 +1,162 @@
+//! What a station plays from, shared by those who fill it, the thread that reads it, and those who ask.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+
+use super::library::Look;
+use super::playlist::Playlist;
+use super::track::Track;
+
+/// Skipped files that are remembered.
+const KEPT_REASONS: usize = 100;
+
+/// One station's tracks.
+#[derive(Debug)]
+pub struct Shelf {
+    /// The order.
+    pub playlist: Mutex<Playlist>,
+    /// What stood in the folder when it was last looked at.
+    pub looks: Mutex<BTreeMap<PathBuf, Look>>,
+    /// Tracks that are being read ahead, by serial.
+    pub upcoming: Mutex<VecDeque<(u64, Arc<Track>)>>,
+    /// Files that could not be played, with the reasons.
+    pub skipped: Mutex<VecDeque<(String, String)>>,
+    /// The serial of the track being read.
+    serial: AtomicU64,
+    /// Tracks up to this serial are not to be read on.
+    abandoned: AtomicU64,
+}
+
+impl Shelf {
+    /// An empty one, to be shuffled by `seed`.
+    pub fn new(seed: u64) -> Arc<Self> {
+        Arc::new(Self {
+            playlist: Mutex::new(Playlist::new(seed)),
+            looks: Mutex::default(),
+            upcoming: Mutex::default(),
+            skipped: Mutex::default(),
+            serial: AtomicU64::new(0),
+            abandoned: AtomicU64::new(0),
+        })
+    }
+
+    /// Another one with the same tracks, in another order.
+    pub fn copy(&self, seed: u64) -> Arc<Self> {
+        let copy = Self::new(seed);
+        copy.looks.lock().clone_from(&self.looks.lock());
+        copy.playlist.lock().rescan(self.playlist.lock().tracks().clone());
+        copy
+    }
+
+    /// Begins to read a track: its serial.
+    pub fn begin(&self, track: &Arc<Track>) -> u64 {
+        let serial = self.serial.fetch_add(1, Ordering::AcqRel) + 1;
+        self.upcoming.lock().push_back((serial, Arc::clone(track)));
+        serial
+    }
+
+    /// The track of that serial is on the air.
+    pub fn on_air(&self, serial: u64) {
+        self.upcoming.lock().retain(|(known, _)| *known > serial);
+    }
+
+    /// Whether a track need not be read on.
+    pub fn is_abandoned(&self, serial: u64) -> bool {
+        self.abandoned.load(Ordering::Acquire) >= serial
+    }
+
+    /// Leaves the track on the air for the next one: all up to the serial that comes back are over.
+    pub fn skip(&self, on_air: u64) -> u64 {
+        self.abandoned.fetch_max(on_air, Ordering::AcqRel);
+        on_air
+    }
+
+    /// Goes back to the track before the one on the air: all up to the serial that comes back are over.
+    pub fn go_back(&self, on_air: u64) -> u64 {
+        let mut playlist = self.playlist.lock();
+        let newest = self.serial.load(Ordering::Acquire);
+        self.abandoned.fetch_max(newest, Ordering::AcqRel);
+        for _ in on_air..=newest {
+            playlist.go_back();
+        }
+        newest
+    }
+
+    /// Remembers why a file was skipped.
+    pub fn skipped(&self, path: &Path, reason: &str) {
+        let mut skipped = self.skipped.lock();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        skipped.retain(|(known, _)| *known != name);
+        skipped.push_back((name, reason.to_owned()));
+        if skipped.len() > KEPT_REASONS {
+            skipped.pop_front();
+        }
+    }
+
+    /// The name of the file that comes after the one on the air.
+    pub fn next_file(&self) -> String {
+        let upcoming = self.upcoming.lock().front().map(|(_, track)| track.file.clone());
+        let peek = || {
+            let mut playlist = self.playlist.lock();
+            let path = playlist.peek()?.file_name()?.to_string_lossy().into_owned();
+            Some(path)
+        };
+        upcoming.or_else(peek).unwrap_or_default()
+    }
+}
+
+/// How loud files are, kept between starts.
+#[derive(Debug, Default)]
+pub struct Measured {
+    file: PathBuf,
+    known: Mutex<BTreeMap<String, Loudness>>,
+}
+
+/// One file's loudness, as long as it looks the same.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Loudness {
+    n_bytes: u64,
+    modified_micros: u64,
+    /// In LUFS; `None` of silence.
+    pub lufs: Option<f64>,
+}
+
+impl Measured {
+    /// Reads what was measured before; a file that cannot be read is begun anew.
+    pub fn read(file: &Path) -> Arc<Self> {
+        let known = fs::read(file).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        Arc::new(Self { file: file.to_owned(), known: Mutex::new(known.unwrap_or_default()) })
+    }
+
+    /// What is known of a file that looks like this.
+    pub fn of(&self, path: &Path, look: Look) -> Option<Loudness> {
+        let known = self.known.lock();
+        let loudness = known.get(&*path.to_string_lossy())?.clone();
+        let is_same =
+            (loudness.n_bytes, loudness.modified_micros) == (look.n_bytes, look.modified_at.as_micros());
+        is_same.then_some(loudness)
+    }
+
+    /// Remembers it, here and on disk if there is a place.
+    pub fn keep(&self, path: &Path, look: Look, lufs: Option<f64>) {
+        let modified_micros = look.modified_at.as_micros();
+        let loudness = Loudness { n_bytes: look.n_bytes, modified_micros, lufs };
+        let mut known = self.known.lock();
+        known.insert(path.to_string_lossy().into_owned(), loudness);
+        if self.file.as_os_str().is_empty() {
+            return;
+        }
+        let Ok(text) = serde_json::to_vec(&*known) else { return };
+        let draft = self.file.with_extension("tmp");
+        let written = fs::write(&draft, text).and_then(|()| fs::rename(&draft, &self.file));
+        if let Err(error) = written {
+            tracing::debug!(file = %self.file.display(), %error, "loudness is not kept between starts");
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! One station: takes frames from its feed, lets them go at their time, and hands them to everybody who listens.
+//!
+//! One task owns the ring and all listeners, so a chunk is written once and sent to each by one system call.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use serde::Serialize;
+use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tracing::{debug, info};
+
+use super::feed::Item;
+use super::format::Format;
+use super::pace::Pacer;
+use super::ring::{Flavour, Ring, title_block};
+use super::shelf::Shelf;
+use super::track::Track;
+use crate::http::guard::{Connection, Cut};
+use crate::runtime::Context;
+use crate::time::Timestamp;
+
+/// Sound that leaves at a time.
+const CHUNK_SECONDS: f64 = 0.1;
+
+/// With more listeners than this, each is served every second, third… time, up to the fifth.
+const SERVED_AT_ONCE: usize = 2_000;
+
+/// The most rarely that a listener is served, in chunks.
+const MAX_STRIDE: usize = 5;
+
+/// Sent to one listener at a time when it catches up.
+const CATCH_UP_BYTES: usize = 256 * 1024;
+
+/// A listener that is moved to the live edge twice within this time is closed.
+const MOVED_AGAIN: Duration = Duration::from_mins(1);
+
+/// Tracks in the history.
+const KEPT_HISTORY: usize = 100;
+
+/// What is on the air, for those who ask.
+#[derive(Debug, Clone, Default)]
+pub struct OnAir {
+    /// The track at the head of the stream; `None` before the first.
+    pub track: Option<(u64, Arc<Track>)>,
+    /// When its first sound left.
+    pub started_at: Timestamp,
+    /// The bitrate of its last frame.
+    pub bitrate_kbps: u32,
+    /// The station's format.
+    pub format: Option<Format>,
+    /// Who listens.
+    pub n_listeners: usize,
+    /// The most that ever did.
+    pub peak_listeners: usize,
+    /// What has played, the latest last.
+    pub history: VecDeque<Played>,
+}
+
+/// A track that has begun, and when.
+#[derive(Debug, Clone, Serialize)]
+pub struct Played {
+    /// What it was.
+    #[serde(flatten)]
+    pub track: Arc<Track>,
+    /// When its first sound left, in seconds since the epoch.
+    pub started_at: f64,
+}
+
+/// Somebody who wants to listen.
+pub struct Newcomer {
+    /// The way to it; its head has been sent.
+    pub connection: Arc<Connection>,
+    /// Gone when the listener is.
+    pub presence: Weak<()>,
+    /// With titles or without.
+    pub flavour: Flavour,
+}
+
+/// What a station is asked to do.
+pub enum Order {
+    /// Let somebody listen.
+    Join(Newcomer),
+    /// Go on to the next track.
+    Next,
+    /// Go back to the last track.
+    Previous,
+}
+
+/// The station as others see it.
+#[derive(Clone)]
+pub struct Handle {
+    /// Its route, with the slash.
+    pub route: Arc<str>,
+    /// What it plays from.
+    pub shelf: Arc<Shelf>,
+    /// What is on the air.
+    pub on_air: Arc<Mutex<OnAir>>,
+    /// Takes orders.
+    pub orders: Sender<Order>,
+    /// Counts up whenever what is on the air, or who listens, changes.
+    pub changes: Arc<watch::Sender<u64>>,
+}
+
+/// What a station itself shares with those who see it.
+pub struct Desk {
+    route: Arc<str>,
+    shelf: Arc<Shelf>,
+    on_air: Arc<Mutex<OnAir>>,
+    changes: Arc<watch::Sender<u64>>,
+}
+
+impl Handle {
+    /// The station's side: it must not hold the way to itself open, or it would never end.
+    pub fn without_orders(&self) -> Desk {
+        Desk {
+            route: Arc::clone(&self.route),
+            shelf: Arc::clone(&self.shelf),
+            on_air: Arc::clone(&self.on_air),
+            changes: Arc::clone(&self.changes),
+        }
+    }
+}
+
+struct Listener {
+    newcomer: Newcomer,
+    /// The chunk that it gets next.
+    next: u64,
+    /// Bytes of sound since its last title.
+    phase: u16,
+    moved_at: Option<Timestamp>,
+}
+
+/// The station itself.
+pub struct Station {
+    desk: Desk,
+    items: Receiver<Item>,
+    orders: Receiver<Order>,
+    context: Context,
+    burst: Duration,
+    ring: Ring,
+    listeners: Vec<Listener>,
+    pacer: Option<Pacer>,
+    /// Frames of tracks up to this serial are dropped.
+    over: u64,
+    /// Chunks so far.
+    n_chunks: usize,
+    title: bytes::Bytes,
+}
+
+/// Frames that leave together.
+#[derive(Default)]
+struct Batch {
+    bytes: Vec<u8>,
+    n_samples: u32,
+    rate: u32,
+    bitrate_kbps: u32,
+}
+
+impl Batch {
+    fn seconds(&self) -> f64 {
+        f64::from(self.n_samples) / f64::from(self.rate.max(1))
+    }
+}
+
+impl Station {
+    /// A station that has not begun.
+    pub fn new(
+        desk: Desk,
+        items: Receiver<Item>,
+        orders: Receiver<Order>,
+        context: &Context,
+        burst: Duration,
+        ring_bytes: usize,
+    ) -> Self {
+        Self {
+            desk,
+            items,
+            orders,
+            context: context.clone(),
+            burst,
+            ring: Ring::new(ring_bytes),
+            listeners: Vec::new(),
+            pacer: None,
+            over: 0,
+            n_chunks: 0,
+            title: title_block(""),
+        }
+    }
+
+    /// Broadcasts until the process stops, or nobody can order anything any more.
+    pub async fn run(mut self) {
+        let context = self.context.clone();
+        let mut batch = Batch::default();
+        loop {
+            tokio::select! {
+                biased;
+                () = context.stopping() => return,
+                order = self.orders.recv() => match order {
+                    Some(order) => self.obey(order),
+                    None => return,
+                },
+                item = self.items.recv() => match item {
+                    Some(Item::Track(serial, track)) => {
+                        if !self.release(&mut batch, &context).await {
+                            return;
+                        }
+                        if serial > self.over {
+                            self.announce(serial, track);
+                        }
+                    }
+                    Some(Item::Frame(serial, frame)) if serial > self.over => {
+                        batch.bytes.extend_from_slice(&frame.bytes);
+                        batch.n_samples += frame.header.n_samples;
+                        batch.rate = frame.header.format.rate;
+                        batch.bitrate_kbps = frame.header.bitrate_kbps;
+                        self.desk.on_air.lock().format.get_or_insert(frame.header.format);
+                        if batch.seconds() >= CHUNK_SECONDS && !self.release(&mut batch, &context).await {
+                            return;
+                        }
+                    }
+                    Some(Item::Frame(..)) => {}
+                    None => return,
+                },
+            }
+        }
+    }
+
+    /// Waits until the batch's time has come, obeys meanwhile, and sends it; false when the station is to end.
+    async fn release(&mut self, batch: &mut Batch, context: &Context) -> bool {
+        if batch.n_samples == 0 {
+            return true;
+        }
+        let now = context.clock.now();
+        let burst = self.burst;
+        let rate = batch.rate;
+        // The burst is there from the start: time begins that much earlier.
+        let pacer = self.pacer.get_or_insert_with(|| Pacer::ahead(rate, burst, now));
+        let wait = pacer.release(batch.n_samples, now);
+        let mut due = std::pin::pin!(sleep(wait));
+        while !wait.is_zero() {
+            tokio::select! {
+                biased;
+                () = context.stopping() => return false,
+                () = &mut due => break,
+                order = self.orders.recv() => match order {
+                    Some(order) => self.obey(order),
+                    None => return false,
+                },
+            }
+        }
+        self.desk.on_air.lock().bitrate_kbps = batch.bitrate_kbps;
+        self.ring.push(&batch.bytes, &self.title, batch.seconds());
+        *batch = Batch::default();
+        self.pump(context.clock.now());
+        true
+    }
+
+    fn announce(&mut self, serial: u64, track: Arc<Track>) {
+        let now = self.context.clock.now();
+        info!(route = %self.desk.route, track = track.file, title = track.display(), "on the air");
+        self.desk.shelf.on_air(serial);
+        self.title = title_block(&track.display());
+        let mut on_air = self.desk.on_air.lock();
+        on_air
+            .history
+            .push_back(Played { track: Arc::clone(&track), started_at: now.as_millis_f64() / 1000.0 });
+        if on_air.history.len() > KEPT_HISTORY {
+            on_air.history.pop_front();
+        }
+        on_air.track = Some((serial, track));
+        on_air.started_at = now;
+        drop(on_air);
+        self.desk.changes.send_modify(|n| *n += 1);
+    }
+
+    fn obey(&mut self, order: Order) {
+        let serial = self.desk.on_air.lock().track.as_ref().map_or(0, |(serial, _)| *serial);
+        match order {
+            Order::Join(newcomer) => self.join(newcomer),
+            Order::Next => self.over = self.desk.shelf.skip(serial),
+            Order::Previous => self.over = self.desk.shelf.go_back(serial),
+        }
+    }
+
+    fn join(&mut self, newcomer: Newcomer) {
+        let next = self.ring.start(self.burst.as_secs_f64(), newcomer.flavour);
+        let opening = self.ring.opening(next, newcomer.flavour);
+        if !opening.is_empty() {
+            newcomer.connection.send(&opening);
+        }
+        let mut listener = Listener { newcomer, next, phase: 0, moved_at: None };
+        let now = self.context.clock.now();
+        serve(&mut self.ring, &mut listener, self.burst, now);
+        self.listeners.push(listener);
+        self.count();
+    }
+
+    /// Sends to everybody whose turn it is, and forgets who is gone.
+    fn pump(&mut self, now: Timestamp) {
+        let stride = (self.listeners.len() / SERVED_AT_ONCE + 1).min(MAX_STRIDE);
+        self.n_chunks += 1;
+        let turn = self.n_chunks;
+        let before = self.listeners.len();
+        let (ring, burst) = (&mut self.ring, self.burst);
+        let mut place = 0;
+        self.listeners.retain_mut(|listener| {
+            place += 1;
+            if !(place + turn).is_multiple_of(stride) {
+                return true;
+            }
+            listener.newcomer.presence.strong_count() > 0 && serve(ring, listener, burst, now)
+        });
+        if self.listeners.len() != before {
+            self.count();
+        }
+    }
+
+    fn count(&self) {
+        let n_listeners = self.listeners.len();
+        let mut on_air = self.desk.on_air.lock();
+        on_air.n_listeners = n_listeners;
+        on_air.peak_listeners = on_air.peak_listeners.max(n_listeners);
+        drop(on_air);
+        let route = self.desk.route.to_string();
+        metrics::gauge!("roomhub_radio_listeners", "route" => route).set(n_listeners as f64);
+        self.desk.changes.send_modify(|n| *n += 1);
+    }
+}
+
+/// Sends one listener what it has not been sent; false when it is closed for falling behind again.
+fn serve(ring: &mut Ring, listener: &mut Listener, burst: Duration, now: Timestamp) -> bool {
+    let connection = &listener.newcomer.connection;
+    // It has not taken the last piece yet: the rest stays where it is, in the ring.
+    if connection.queued_bytes() > 0 {
+        return true;
+    }
+    if ring.is_lost(listener.next) {
+        if listener.moved_at.is_some_and(|moved_at| now.since(moved_at) < MOVED_AGAIN) {
+            connection.cut(Cut::Slow);
+            return false;
+        }
+        debug!(connection = connection.id, "a listener fell behind and is moved to the live edge");
+        listener.moved_at = Some(now);
+        let next = ring.start(burst.as_secs_f64(), Flavour::Plain);
+        if listener.newcomer.flavour == Flavour::Titled {
+            connection.send(&ring.bridge(usize::from(listener.phase), next));
+        }
+        listener.next = next;
+    }
+    if listener.next < ring.head() {
+        let (piece, next) = ring.since(listener.next, listener.newcomer.flavour, CATCH_UP_BYTES);
+        connection.send(&piece);
+        listener.next = next;
+        listener.phase = ring.phase_at(next) as u16;
+    }
+    true
+}

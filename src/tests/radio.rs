@@ -1,0 +1,253 @@
+//! The stations as players meet them: real files made by ffmpeg, real sockets, judged by ffmpeg and mp3val.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::harness::process::{Server, roomhub};
+use crate::harness::{eventually, http};
+
+/// Files of every kind, with the arguments that make ffmpeg write them.
+const FILES: [(&str, &str); 8] = [
+    ("a.mp3", "-ac 2 -ar 44100 -b:a 128k -metadata title=Eins -metadata artist=Ann"),
+    ("Песня 歌🎵.mp3", "-ac 2 -ar 44100 -q:a 4"),
+    ("mono.mp3", "-ac 1 -ar 48000 -b:a 96k -id3v2_version 3 -metadata title=Zwei"),
+    ("low.mp3", "-ac 2 -ar 22050 -b:a 64k"),
+    ("c.wav", "-ac 1 -ar 48000"),
+    ("d.flac", "-ac 2 -ar 96000"),
+    ("e.ogg", "-ac 2 -ar 44100 -c:a libvorbis -metadata title=Drei"),
+    ("f.m4a", "-ac 2 -ar 32000 -c:a aac -metadata title=Vier"),
+];
+
+fn make(folder: &Path, name: &str, source: &str, seconds: u32, args: &str) {
+    let draft = folder.join(format!(".{name}"));
+    let made = Command::new("ffmpeg")
+        .args(["-v", "error", "-y", "-f", "lavfi", "-i", source, "-t", &seconds.to_string()])
+        .args(args.split(' '))
+        .arg(&draft)
+        .status()
+        .unwrap();
+    assert!(made.success(), "{name}");
+    fs::rename(draft, folder.join(name)).unwrap();
+}
+
+fn station(flags: &[&str], environment: &[(&str, &str)]) -> Server {
+    let mut args = vec!["radio", "--host", "127.0.0.1", "--port", "0", "--log-format", "json"];
+    args.extend(flags);
+    let mut command = roomhub(&args);
+    command.envs(environment.iter().copied());
+    Server::spawn(command)
+}
+
+fn on_air(server: &Server) {
+    eventually("a station on the air", || (http::get(server.address, "/readyz").status == 200).then_some(()));
+}
+
+/// Listens for so long: the head, and the sound.
+fn listen(address: SocketAddr, path: &str, headers: &str, time: Duration) -> (String, Vec<u8>) {
+    let mut stream = http::connect(address);
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\n{headers}\r\n").unwrap();
+    let started = Instant::now();
+    let mut bytes = Vec::new();
+    let mut piece = [0; 8192];
+    while started.elapsed() < time {
+        let n = stream.read(&mut piece).unwrap();
+        assert!(n > 0, "the stream ended");
+        bytes.extend(&piece[..n]);
+    }
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+    let sound = bytes.split_off(end);
+    (String::from_utf8(bytes).unwrap(), sound)
+}
+
+/// What ffprobe says of a recording: each rate and channel count, once.
+fn formats(file: &Path) -> String {
+    let output = Command::new("ffprobe")
+        .args(["-v", "error", "-show_entries", "stream=sample_rate,channels", "-of", "csv=p=0"])
+        .arg(file)
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+#[test]
+fn two_listeners_that_start_apart_hear_the_same_bytes_at_the_pace_of_the_clock() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, args) in FILES {
+        make(folder.path(), name, "sine=440", 2, args);
+    }
+    fs::write(
+        folder.path().join("random.mp3"),
+        (0..50_000_u32).map(|n| ((n * n) >> 7) as u8).collect::<Vec<_>>(),
+    )
+    .unwrap();
+    let server = station(&["--audio-dir", folder.path().to_str().unwrap()], &[]);
+    on_air(&server);
+    let time = Duration::from_secs(15);
+    let address = server.address;
+    let late = thread::spawn(move || {
+        thread::park_timeout(Duration::from_secs(1));
+        listen(address, "/", "", time).1
+    });
+    let (head, early) = listen(address, "/", "", time);
+    let late = late.join().unwrap();
+    assert!(
+        head.starts_with("HTTP/1.0 200 OK\r\n") && head.contains("Content-Type: audio/mpeg\r\n"),
+        "{head}"
+    );
+    let start =
+        early.windows(1000).position(|bytes| *bytes == late[..1000]).expect("the late one's first sound");
+    let n = (early.len() - start).min(late.len());
+    assert!(n > 100_000, "{n} bytes overlap");
+    assert!(early[start..start + n] == late[..n]);
+
+    let file = folder.path().join(".recorded.mp3");
+    fs::write(&file, &early).unwrap();
+    assert_eq!(formats(&file), "44100,2");
+    let judged = Command::new("mp3val").arg(&file).output().unwrap();
+    let judged = String::from_utf8_lossy(&judged.stdout).into_owned();
+    let complaints: Vec<_> = judged
+        .lines()
+        .filter(|line| line.starts_with("WARNING") && !line.contains("No supported tags"))
+        .collect();
+    assert!(complaints.is_empty(), "{judged}");
+    let n_frames: f64 =
+        judged.split(" MPEG frames").next().unwrap().rsplit(' ').next().unwrap().parse().unwrap();
+    let seconds = n_frames * 1152.0 / 44_100.0;
+    assert!((seconds - 20.0).abs() < 0.25, "{seconds} s in 15 s and a burst of 5");
+}
+
+#[test]
+fn titles_stand_in_their_places_and_name_what_the_history_names() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, args) in [FILES[0], FILES[6]] {
+        make(folder.path(), name, "sine=440", 2, args);
+    }
+    let server = station(&["--audio-dir", folder.path().to_str().unwrap()], &[]);
+    on_air(&server);
+    let (head, stream) = listen(server.address, "/stream", "Icy-MetaData: 1\r\n", Duration::from_secs(6));
+    assert!(head.contains("icy-metaint: 16000\r\n"), "{head}");
+    let mut titles = Vec::new();
+    let mut rest = &stream[..];
+    while rest.len() > 16_000 {
+        let n = usize::from(rest[16_000]) * 16;
+        let Some(block) = rest.get(16_001..16_001 + n) else { break };
+        titles.push(String::from_utf8(block.to_vec()).unwrap().trim_end_matches('\0').to_owned());
+        rest = &rest[16_001 + n..];
+    }
+    assert!(titles.len() > 5, "{titles:?}");
+    titles.sort();
+    titles.dedup();
+    assert_eq!(titles, ["StreamTitle='Ann - Eins';", "StreamTitle='Drei';"]);
+    let history = http::get(server.address, "/history").json();
+    let names: Vec<_> = history["history"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|played| played["title"].as_str().unwrap())
+        .collect();
+    assert!(names.len() >= 3 && names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
+}
+
+#[test]
+fn a_folder_filled_later_goes_on_the_air_and_a_command_needs_the_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = station(
+        &["--audio-dir", folder.path().to_str().unwrap(), "--stream-routes", "/,/news"],
+        &[("ROOMHUB_RADIO__ADMIN_KEY", "open-sesame")],
+    );
+    assert_eq!(http::get(server.address, "/readyz").status, 503);
+    assert_eq!(http::get(server.address, "/livez").status, 200);
+    for (name, args) in [FILES[0], FILES[4]] {
+        make(folder.path(), name, "sine=440", 20, args);
+    }
+    on_air(&server);
+    let track =
+        || http::get(server.address, "/now-playing?route=news").json()["track"].as_str().unwrap().to_owned();
+    let first = track();
+    assert_eq!(http::request(server.address, "POST", "/next-track/news", &[], "").status, 401);
+    let key = [("Authorization", "Bearer open-sesame")];
+    assert_eq!(http::request(server.address, "POST", "/next-track/news", &key, "").status, 200);
+    eventually("another track", || (track() != first).then_some(()));
+    assert_eq!(http::request(server.address, "POST", "/prev-track/news", &key, "").status, 200);
+    eventually("the track before", || (track() == first).then_some(()));
+    assert_eq!(http::request(server.address, "POST", "/shuffle-playlist/news", &key, "").status, 200);
+    assert_eq!(http::request(server.address, "POST", "/next-track/none", &key, "").status, 404);
+    assert_eq!(http::get(server.address, "/now-playing?route=none").status, 404);
+}
+
+#[test]
+fn players_relays_and_browsers_get_what_they_ask_for() {
+    let server = station(&[], &[]);
+    on_air(&server);
+    let streams = http::get(server.address, "/streams").json();
+    assert_eq!((&streams["status"], &streams["streams"][0]["route"]), (&"success".into(), &"/".into()));
+    let page = http::get_with(server.address, "/", &[("Accept", "text/html,*/*;q=0.8")]);
+    assert!(page.body.contains("radio.js"), "{page:?}");
+    assert!(http::get(server.address, "/web").body.contains("radio.js"));
+    let head = http::request(server.address, "HEAD", "/direct-stream", &[], "");
+    assert_eq!((head.status, head.header("content-type"), head.body.as_str()), (200, "audio/mpeg", ""));
+    let (head, _) = listen(server.address, "/", "Range: bytes=0-1\r\n", Duration::from_millis(300));
+    assert!(head.starts_with("HTTP/1.0 200"), "{head}");
+    assert!(http::get(server.address, "/index.m3u").body.ends_with("http://test/\n"));
+    assert!(http::get(server.address, "/index.pls").body.contains("File1=http://test/"));
+    assert_eq!(
+        http::get(server.address, "/status-json.xsl").json()["icestats"]["source"][0]["server_type"],
+        "audio/mpeg"
+    );
+    assert_eq!(http::get(server.address, "/nothing").json()["status"], "error");
+    assert_eq!(http::request(server.address, "POST", "/streams", &[], "").status, 405);
+    let mut stream = http::connect(server.address);
+    stream.write_all(b"\x16\x03\x01\x02\x00\x01\x00").unwrap();
+    let mut answer = [0; 400];
+    let n = stream.read(&mut answer).unwrap();
+    assert!(String::from_utf8_lossy(&answer[..n]).contains("400 Bad Request"));
+}
+
+#[test]
+fn listeners_that_vanish_leave_no_trace() {
+    let server = station(&[], &[]);
+    on_air(&server);
+    for _ in 0..5 {
+        let crowd: Vec<_> = (0..200)
+            .map(|_| {
+                let mut stream = http::connect(server.address);
+                stream.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+                stream
+            })
+            .collect();
+        eventually("a crowd", || {
+            (http::get(server.address, "/now-playing").json()["listeners"].as_u64() >= Some(200))
+                .then_some(())
+        });
+        drop(crowd);
+    }
+    eventually("an empty hall", || {
+        (http::get(server.address, "/now-playing").json()["listeners"] == 0).then_some(())
+    });
+}
+
+#[test]
+fn each_listener_has_an_order_of_its_own_where_that_is_asked_for() {
+    let server = station(&["--stream-mode", "individual"], &[]);
+    let (_, sound) = listen(server.address, "/", "", Duration::from_secs(2));
+    assert!((100_000..220_000).contains(&sound.len()), "{} bytes", sound.len());
+    assert_eq!(sound[0], 0xff);
+}
+
+#[test]
+fn wrong_options_are_told_by_name() {
+    let output = roomhub(&["radio", "--stream-mode", "both", "--directory-routes", "{"]).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        told.contains(
+            "flag --stream-mode: radio.stream_mode = \"both\": `radio` or `individual` is expected"
+        ),
+        "{told}"
+    );
+}
