@@ -106,5 +106,7 @@ fn describe() {
     describe_gauge!("roomhub_devices_database_up", "Whether the last exchange with the database went well");
     describe_counter!("roomhub_devices_drained_total", "Records of devices that went into the database");
     describe_counter!("roomhub_devices_dead_letters_total", "Records of devices that were set aside");
+    describe_gauge!("roomhub_radio_listeners", "Listeners, by route of their station");
+    describe_counter!("roomhub_radio_refused_total", "Listeners for whom there was no place");
     describe_counter!("roomhub_panics_total", "Tasks that panicked and were ended");
 }
