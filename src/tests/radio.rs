@@ -197,8 +197,10 @@ fn players_relays_and_browsers_get_what_they_ask_for() {
     assert_eq!((head.status, head.header("content-type"), head.body.as_str()), (200, "audio/mpeg", ""));
     let (head, _) = listen(server.address, "/", "Range: bytes=0-1\r\n", Duration::from_millis(300));
     assert!(head.starts_with("HTTP/1.0 200"), "{head}");
-    assert!(http::get(server.address, "/index.m3u").body.ends_with("http://test/\n"));
-    assert!(http::get(server.address, "/index.pls").body.contains("File1=http://test/"));
+    assert!(http::get(server.address, "/index.m3u").body.ends_with(&format!("http://{}/\n", server.address)));
+    assert!(
+        http::get(server.address, "/index.pls").body.contains(&format!("File1=http://{}/", server.address))
+    );
     assert_eq!(
         http::get(server.address, "/status-json.xsl").json()["icestats"]["source"][0]["server_type"],
         "audio/mpeg"
