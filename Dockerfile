@@ -38,7 +38,7 @@ COPY LICENSE /usr/share/doc/roomhub/LICENSE
 # nonroot, as the number by which Kubernetes can tell that it is not root.
 USER 65532:65532
 # A configuration is mounted at /etc/roomhub/config.toml, or comes as ROOMHUB_… variables.
-EXPOSE 3000 3001 5000 8765
+EXPOSE 3000 3001 5000 8765 9999
 # Shutting down takes up to [runtime] shutdown_grace, 10 s, which is also when Docker loses patience:
 # `docker run --stop-timeout 15`, or stop_grace_period in Compose.
 STOPSIGNAL SIGTERM
