@@ -30,9 +30,9 @@ LABEL org.opencontainers.image.title="roomhub" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /out/roomhub /usr/local/bin/roomhub
-# What the device rooms keep: mount a volume here.
+# What rooms and device rooms keep, and what the stations know of their tracks: mount a volume here.
 COPY --from=build --chown=65532:65532 /out/data /data
-ENV ROOMHUB_DEVICES__DATA_DIR=/data
+ENV ROOMHUB_ROOMS__DATA_DIR=/data ROOMHUB_DEVICES__DATA_DIR=/data ROOMHUB_RADIO__DATA_DIR=/data
 VOLUME /data
 COPY LICENSE /usr/share/doc/roomhub/LICENSE
 # nonroot, as the number by which Kubernetes can tell that it is not root.
@@ -42,8 +42,8 @@ EXPOSE 3000 3001 5000 8765 9999
 # Shutting down takes up to [runtime] shutdown_grace, 10 s, which is also when Docker loses patience:
 # `docker run --stop-timeout 15`, or stop_grace_period in Compose.
 STOPSIGNAL SIGTERM
-# Asks every service at its configured port. For one service alone, name it: ["/usr/local/bin/roomhub", "health", "music"].
+# Asks every service at its configured port. For one service alone, name it: ["/usr/local/bin/roomhub", "probe", "health", "music"].
 HEALTHCHECK --interval=10s --timeout=4s --start-period=5s --retries=3 \
-    CMD ["/usr/local/bin/roomhub", "health"]
+    CMD ["/usr/local/bin/roomhub", "probe", "health"]
 ENTRYPOINT ["/usr/local/bin/roomhub"]
 CMD ["all"]

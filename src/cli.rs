@@ -1,11 +1,14 @@
 //! The command line: one command a service, all of them together, and the two that serve nobody.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::probe::{Kind, Transport};
 use crate::settings::{Flag, Service};
+use crate::{devices, music, radio, signal, watch};
 
 /// Runs the rooms people share: one binary, one command a service.
 #[derive(Debug, Parser)]
@@ -38,8 +41,9 @@ pub enum Command {
         /// The shell to complete for
         shell: Shell,
     },
-    /// Ask the services on this machine whether they are well, for container health checks
-    Health(Health),
+    /// Ask a server whether it is well: a client that plays a service's scenarios, or that you type to
+    #[command(subcommand)]
+    Probe(Probe),
 }
 
 /// What every service takes.
@@ -161,6 +165,66 @@ pub struct Check {
     pub config: Option<PathBuf>,
 }
 
+/// What to probe.
+#[derive(Debug, Subcommand)]
+pub enum Probe {
+    /// Listening rooms: type `create ROOM`, `join ROOM`, `play`, `seek SECONDS`; or have scenarios played
+    Music(ProbeService),
+    /// Watch parties: type `create NAME`, `join ROOM`, `say TEXT`; or have scenarios played
+    Watch(ProbeService),
+    /// WebRTC signalling: type `join USER ROOM`, `leave`, `say TEXT`; or have scenarios played
+    Signal(ProbeService),
+    /// Device rooms: type `join DEVICE`, `say TEXT`, `who`; or have scenarios played
+    Devices(ProbeService),
+    /// Internet radio, any Icecast too: ask what plays; or have pace, frames and titles checked
+    Radio(ProbeService),
+    /// Ask the services on this machine whether they are alive, for container health checks
+    Health(Health),
+}
+
+/// How to probe a server.
+#[derive(Debug, Args)]
+pub struct ProbeService {
+    /// The server [default: the service's usual port on this machine]
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// Play the scenarios, print a line for each check, and exit with 1 if one fails
+    #[arg(long)]
+    pub auto: bool,
+    /// Users of the first scenario's room
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(2..=1000))]
+    pub users: u16,
+    /// Room that the scenarios play in, or a station's route [default: a room that nobody else uses; test-room for signal; / for radio]
+    #[arg(long, visible_alias = "route", value_name = "ROOM")]
+    pub room: Option<String>,
+    /// How Socket.IO reaches the server
+    #[arg(long, value_enum, default_value = "both")]
+    pub transport: Transport,
+    /// File that holds the key, if the server wants one; or the variable `AUTH_KEY`
+    #[arg(long, value_name = "FILE")]
+    pub auth_key_file: Option<PathBuf>,
+    /// PEM file of the authority that signs the server's certificate [default: those that everybody knows]
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// The longest that an answer may take, like 5s
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
+    pub timeout: Duration,
+}
+
+impl Probe {
+    /// Which service, how, and at which port it usually is; nothing for what asks no service.
+    pub fn service(&self) -> Option<(Kind, &ProbeService, u16)> {
+        match self {
+            Self::Music(command) => Some((Kind::Music, command, music::Config::default().port)),
+            Self::Watch(command) => Some((Kind::Watch, command, watch::Config::default().port)),
+            Self::Signal(command) => Some((Kind::Signal, command, signal::Config::default().port)),
+            Self::Devices(command) => Some((Kind::Devices, command, devices::Config::default().port)),
+            Self::Radio(command) => Some((Kind::Radio, command, radio::Config::default().port)),
+            Self::Health(_) => None,
+        }
+    }
+}
+
 /// Whom to ask.
 #[derive(Debug, Args)]
 pub struct Health {
@@ -191,6 +255,10 @@ struct Common {
     /// text or json
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
+    /// Redis that this node shares rooms through with others, like `redis://host:6379`; with a password, better in
+    /// `ROOMHUB_CLUSTER__URL`
+    #[arg(long, value_name = "URL")]
+    redis: Option<String>,
     /// Print the effective values and where each came from, and exit
     #[arg(long)]
     print_config: bool,
@@ -279,6 +347,7 @@ impl Common {
             Request { services, config: self.config, flags: Vec::new(), print_config: self.print_config };
         request.set("log.level", self.log_level, "--log-level");
         request.set("log.format", self.log_format, "--log-format");
+        request.set("cluster.url", self.redis, "--redis");
         request
     }
 }

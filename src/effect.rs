@@ -1,8 +1,10 @@
 //! What a rule asks the world to do: words between the pure rooms and whoever owns the sockets.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use serde_json::value::{RawValue, to_raw_value};
@@ -126,8 +128,29 @@ pub enum Effect {
     Refused(&'static str),
     /// Write a line in the service's event log, if it keeps one.
     Note(Box<RawValue>),
+    /// Write something down, once it is known to hold; the hub that asked for it does so itself.
+    Keep(Draft),
+    /// It has been written down, under that number.
+    Kept(u64),
     /// Do nothing of what follows, nor of anything later, before the write of that number is on disk.
     AwaitWrite(u64),
+}
+
+/// What a hub wants to write down; what it is concerns nobody else.
+#[derive(Clone)]
+pub struct Draft(Arc<dyn Any + Send + Sync>);
+
+impl Draft {
+    /// What the hub has put in.
+    pub fn open<T: Any + Clone + Send + Sync>(self) -> Option<T> {
+        self.0.downcast().ok().map(Arc::unwrap_or_clone)
+    }
+}
+
+impl fmt::Debug for Draft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Draft")
+    }
 }
 
 /// Why the server lets a member go.
@@ -214,6 +237,21 @@ impl Effects {
     pub fn note(&mut self, line: &impl Serialize) {
         let line = to_raw_value(line).expect("notes have string keys and finite numbers");
         self.0.push(Effect::Note(line));
+    }
+
+    /// Has the hub write something down, once it is known to hold.
+    pub fn keep(&mut self, draft: impl Any + Send + Sync) {
+        self.0.push(Effect::Keep(Draft(Arc::new(draft))));
+    }
+
+    /// Notes that something has been written down under that number.
+    pub fn kept(&mut self, number: u64) {
+        self.0.push(Effect::Kept(number));
+    }
+
+    /// Does one more thing.
+    pub fn push(&mut self, effect: Effect) {
+        self.0.push(effect);
     }
 
     /// Does all that follows once the write of that number is on disk.

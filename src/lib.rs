@@ -1,6 +1,7 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
 pub mod cli;
+pub mod cluster;
 pub mod config;
 pub mod devices;
 pub mod effect;
@@ -9,6 +10,7 @@ pub mod http;
 pub mod logging;
 pub mod metrics;
 pub mod music;
+pub mod probe;
 pub mod process;
 pub mod radio;
 pub mod runtime;

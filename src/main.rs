@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use roomhub::cli::{Cli, Command};
+use roomhub::cli::{Cli, Command, Probe};
 use roomhub::process;
 use roomhub::settings::Service;
 
@@ -19,7 +19,13 @@ fn main() -> ExitCode {
         Command::Radio(command) => process::serve(&command.request()),
         Command::All(command) => process::serve(&command.request()),
         Command::Check(command) => process::check(command.config.as_deref()),
-        Command::Health(command) => process::health(&command.services, command.config.as_deref()),
+        Command::Probe(Probe::Health(command)) => {
+            process::health(&command.services, command.config.as_deref())
+        }
+        Command::Probe(probe) => match probe.service() {
+            Some((kind, command, port)) => process::probe(kind, command, port),
+            None => ExitCode::SUCCESS,
+        },
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "roomhub", &mut std::io::stdout());
             ExitCode::SUCCESS

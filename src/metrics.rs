@@ -15,7 +15,7 @@ use crate::secret::Secret;
 /// Samples of a histogram are folded into its buckets this often.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// Upper bounds of the emit latency's buckets, in seconds: from a lone frame to a room in trouble.
+/// Upper bounds of every latency's buckets, in seconds: from a lone frame to a room in trouble.
 const EMIT_BUCKETS: [f64; 11] =
     [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.25, 1.0];
 
@@ -47,8 +47,8 @@ impl Config {
 
 /// Starts counting, once for the process.
 pub fn start(context: &Context) -> Result<()> {
-    let builder = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Full("roomhub_emit_latency_seconds".into()), &EMIT_BUCKETS)?;
+    let builder =
+        PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &EMIT_BUCKETS)?;
     let recorder = builder.build_recorder();
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder).context("metrics are started once")?;
@@ -85,7 +85,7 @@ fn describe() {
         "roomhub_connections_killed_total",
         "Connections cut by the server, by service and reason"
     );
-    describe_gauge!("roomhub_rooms", "Rooms that exist, by service");
+    describe_gauge!("roomhub_rooms", "Rooms that members of this process sit in, by service");
     describe_gauge!("roomhub_members", "Connected members, by service");
     describe_gauge!("roomhub_seated_members", "Members that sit in a room, by service");
     describe_counter!("roomhub_events_in_total", "Events from members, by service");
@@ -107,6 +107,21 @@ fn describe() {
     describe_counter!("roomhub_devices_drained_total", "Records of devices that went into the database");
     describe_counter!("roomhub_devices_dead_letters_total", "Records of devices that were set aside");
     describe_gauge!("roomhub_radio_listeners", "Listeners, by route of their station");
+    describe_gauge!("roomhub_radio_sources", "Whether a live programme is on, by route");
     describe_counter!("roomhub_radio_refused_total", "Listeners for whom there was no place");
+    describe_gauge!("roomhub_cluster_together", "Whether Redis answers, by service");
+    describe_counter!("roomhub_cluster_steps_total", "Steps of the rules that Redis took, by service");
+    describe_counter!(
+        "roomhub_cluster_reruns_total",
+        "Events run again because a room had changed, by service"
+    );
+    describe_counter!("roomhub_cluster_letters_total", "Letters to other nodes, by service");
+    describe_counter!("roomhub_cluster_letters_lost_total", "Gaps in the letters to this node, by service");
+    describe_counter!("roomhub_cluster_sweeps_total", "Looks at the timers of all rooms, by service");
+    describe_histogram!(
+        "roomhub_cluster_step_seconds",
+        Unit::Seconds,
+        "From asking Redis for steps to its answer, by service"
+    );
     describe_counter!("roomhub_panics_total", "Tasks that panicked and were ended");
 }

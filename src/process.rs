@@ -11,17 +11,19 @@ use anyhow::{Context as _, Result};
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
-use crate::cli::{Request, SpoolTask};
+use crate::cli::{ProbeService, Request, SpoolTask};
+use crate::cluster::Cluster;
 use crate::config::{Loaded, Mistake};
 use crate::http::listener::Opening;
 use crate::logging::{self, LogLevel};
+use crate::probe::{Kind, Scenarios, Target};
 use crate::runtime::signals::{self, Signals};
 use crate::runtime::systemd::{self, ActivatedSockets};
 use crate::runtime::{self, Clock, Context, limits};
 use crate::secret::Secret;
 use crate::service::{Keys, Premises, Running};
 use crate::settings::{self, Service, Settings};
-use crate::{devices, error_reports, metrics, music, radio, signal, watch};
+use crate::{devices, error_reports, metrics, music, probe, radio, signal, watch};
 
 /// Exit code for a command line or a configuration that is wrong.
 const EXIT_USAGE: u8 = 2;
@@ -78,6 +80,39 @@ pub fn health(services: &[Service], file: Option<&Path>) -> ExitCode {
     }
 }
 
+/// Tries a server: by the scenarios of its service, or with whoever sits at the keyboard.
+pub fn probe(kind: Kind, command: &ProbeService, usual_port: u16) -> ExitCode {
+    let key = match &command.auth_key_file {
+        #[allow(clippy::disallowed_methods, reason = "a probe has no configuration: its key comes from here")]
+        None => Ok(std::env::var("AUTH_KEY").unwrap_or_default()),
+        Some(file) => {
+            std::fs::read_to_string(file).with_context(|| format!("--auth-key-file {}", file.display()))
+        }
+    };
+    let key = match key {
+        Ok(key) => key.trim().to_owned(),
+        Err(failure) => return fail(&failure),
+    };
+    let target = Target {
+        url: command.url.clone().unwrap_or_else(|| format!("http://localhost:{usual_port}")),
+        key,
+        ca_file: command.ca_file.clone(),
+        patience: command.timeout,
+    };
+    if !command.auto {
+        return match probe::talk(kind, &target, BufReader::new(io::stdin()), io::stdout()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => fail(&failure),
+        };
+    }
+    let scenarios = Scenarios {
+        users: command.users.into(),
+        room: command.room.clone().unwrap_or_default(),
+        transport: command.transport,
+    };
+    if probe::play(kind, &target, &scenarios, io::stdout()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
 /// Looks into the spool of the device rooms, or puts back what the database refused.
 pub fn spool(request: &Request, task: SpoolTask) -> ExitCode {
     let settings = match load(request) {
@@ -126,10 +161,13 @@ async fn run(settings: &Settings, request: &Request, clock: Clock, log_level: Lo
     let context = Context::new(clock, &settings.runtime);
     metrics::start(&context)?;
     let activated = ActivatedSockets::from_environment();
+    let cluster = Cluster::join(&settings.cluster).await?;
     let premises = Premises {
         context: &context,
+        cluster: cluster.as_ref(),
         opening: Opening { network: &settings.network, tls: &settings.tls, activated: &activated },
         members: &settings.members,
+        rooms: &settings.rooms,
         socketio: &settings.socketio,
         metrics_token: settings.metrics.token()?,
         keys: if request.services.len() > 1 { Keys::MakeUp } else { Keys::Require },

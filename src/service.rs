@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 
 use anyhow::Result;
 
+use crate::cluster::Cluster;
 use crate::http::listener::{Listener, Opening};
 use crate::runtime::Context;
 use crate::secret::Secret;
+use crate::switchboard::{Home, random_seed};
 use crate::{socketio, switchboard};
 
 /// What every service is started with, beside its own section.
@@ -17,12 +19,29 @@ pub struct Premises<'a> {
     pub opening: Opening<'a>,
     /// Limits of members.
     pub members: &'a switchboard::Config,
+    /// The other nodes, if there are any.
+    pub cluster: Option<&'a Cluster>,
+    /// Whether rooms survive a restart.
+    pub rooms: &'a switchboard::chest::Config,
     /// What Socket.IO limits besides.
     pub socketio: &'a socketio::Config,
     /// Who else may read the metrics.
     pub metrics_token: Secret,
     /// What to do about keys that are required and not set.
     pub keys: Keys,
+}
+
+impl Premises<'_> {
+    /// Where rooms live that survive a restart.
+    pub fn lasting_home(&self, service: &'static str) -> Home {
+        Home::open(service, self.cluster, self.rooms, self.context)
+    }
+
+    /// Where rooms live that end with their last connection.
+    pub fn passing_home(&self, service: &'static str) -> Home {
+        let alone = || Home::Memory(random_seed());
+        self.cluster.map_or_else(alone, |cluster| Home::Cluster(Box::new(cluster.link(service))))
+    }
 }
 
 /// What to do about a key that is required and not set.

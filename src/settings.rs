@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::config::{self, Alias, Findings, Layers, Loaded, Mistake, Validate};
 use crate::http::tls;
 use crate::{
-    devices, error_reports, http, logging, metrics, music, radio, runtime, signal, socketio, switchboard,
-    watch,
+    cluster, devices, error_reports, http, logging, metrics, music, radio, runtime, signal, socketio,
+    switchboard, watch,
 };
 
 /// The services, each with its section of the same name.
@@ -101,6 +101,10 @@ pub struct Settings {
     pub metrics: metrics::Config,
     /// Limits of every member.
     pub members: switchboard::Config,
+    /// Whether rooms are shared with other nodes.
+    pub cluster: cluster::Config,
+    /// Whether rooms survive a restart.
+    pub rooms: switchboard::chest::Config,
     /// What Socket.IO services limit besides.
     pub socketio: socketio::Config,
     /// Listening rooms.
@@ -123,6 +127,8 @@ impl Validate for Settings {
         self.tls.validate(findings);
         self.metrics.validate(findings);
         self.members.validate(findings);
+        self.cluster.validate(findings);
+        self.rooms.validate(findings);
         self.socketio.validate(findings);
         self.music.validate(findings);
         self.watch.validate(findings);

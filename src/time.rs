@@ -39,6 +39,11 @@ impl Timestamp {
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
+
+    /// So long before.
+    pub fn earlier(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(span.as_micros() as u64))
+    }
 }
 
 impl std::ops::Add<Duration> for Timestamp {

@@ -2,12 +2,12 @@
 
 const WORDS = {
   en: {
-    live: "on the air", lost: "reconnecting…", listeners: n => `${n} listening`, past: "Played before", play: "Play", stop: "Stop",
+    air: "on the air", live: "live", relay: "relayed", lost: "reconnecting…", listeners: n => `${n} listening`, scanning: n => `looking for tracks: ${n} so far`, past: "Played before", play: "Play", stop: "Stop",
     volume: "Volume", admin: "For whoever has the admin key", key: "Admin key ", previous: "Previous", next: "Next",
     shuffle: "Shuffle", done: "done", silent: "nothing yet",
   },
   zh: {
-    live: "直播中", lost: "正在重新连接…", listeners: n => `${n} 人在听`, past: "播放记录", play: "播放", stop: "停止",
+    air: "播出中", live: "现场直播", relay: "转播", lost: "正在重新连接…", listeners: n => `${n} 人在听`, scanning: n => `正在查找曲目：已找到 ${n} 首`, past: "播放记录", play: "播放", stop: "停止",
     volume: "音量", admin: "管理员", key: "管理密钥 ", previous: "上一首", next: "下一首", shuffle: "随机", done: "完成",
     silent: "暂无内容",
   },
@@ -25,6 +25,7 @@ let skew = 0;
 let burst = 5;
 let analyser = null;
 let shown = "";
+let joinedAt = 0;
 
 $("past-title").textContent = words.past;
 $("volume-label").textContent = words.volume;
@@ -37,21 +38,22 @@ $("volume").addEventListener("input", () => localStorage.setItem("volume", audio
 const isPlaying = () => audio.src !== "" && !audio.paused;
 const clock = seconds => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
 
-/// Sound that the browser holds and has not played: the ear is so far behind the station.
-function behind() {
-  if (!isPlaying() || audio.buffered.length === 0) return burst;
-  return Math.max(0, audio.buffered.end(audio.buffered.length - 1) - audio.currentTime);
+/// The station's time of what is heard. A listener begins the burst behind the head; what a browser has played since is
+/// known to the millisecond, what it holds is not.
+function heardAt() {
+  return (isPlaying() ? joinedAt + audio.currentTime : Date.now() / 1000) + skew - burst;
 }
 
 /// The track that is heard: of the last two, the one whose time has come.
 function heard(stream) {
-  const now = Date.now() / 1000 + skew - behind();
+  const now = heardAt();
   const past = [...stream.past].reverse();
   return past.find(track => track.started_at <= now) ?? past.at(-1) ?? { title: stream.title, artist: stream.artist, started_at: now };
 }
 
 function play() {
   audio.src = `${selected}${selected.includes("?") ? "&" : "?"}t=${Date.now()}`;
+  joinedAt = Date.now() / 1000;
   audio.play().catch(() => {});
   listenIn();
 }
@@ -66,7 +68,7 @@ function listenIn() {
   if (analyser) return;
   const context = new AudioContext();
   analyser = context.createAnalyser();
-  analyser.fftSize = 256;
+  analyser.fftSize = 1024;
   context.createMediaElementSource(audio).connect(analyser).connect(context.destination);
   const bins = new Uint8Array(analyser.frequencyBinCount);
   const canvas = $("spectrum");
@@ -77,13 +79,25 @@ function listenIn() {
     pen.fillStyle = getComputedStyle(document.body).getPropertyValue("--accent");
     const width = canvas.width / 64;
     for (let n = 0; n < 64; n += 1) {
-      const height = (bins[n] / 255) * canvas.height;
+      const height = (bins[n * 4] / 255) * canvas.height;
       pen.fillRect(n * width, canvas.height - height, width - 2, height);
     }
     requestAnimationFrame(draw);
   };
   draw();
 }
+
+/// For whoever wants to know what is heard: seconds played, and the loudest pitch in hertz.
+window.roomhubRadio = {
+  played: () => audio.currentTime,
+  pitch() {
+    if (!analyser || !isPlaying()) return 0;
+    const bins = new Float32Array(analyser.frequencyBinCount);
+    analyser.getFloatFrequencyData(bins);
+    const loudest = bins.reduce((best, level, n) => (level > bins[best] ? n : best), 0);
+    return bins[loudest] > -90 ? (loudest * analyser.context.sampleRate) / analyser.fftSize : 0;
+  },
+};
 
 function element(tag, kind, text) {
   const made = document.createElement(tag);
@@ -102,12 +116,12 @@ function card(stream) {
     show();
   });
   const route = element("span", "route");
-  route.append(element("span", "", stream.route), element("span", "count"));
+  route.append(element("span", "", stream.route), element("span", "badge"), element("span", "count"));
   const bar = element("span", "bar");
   bar.append(element("i"));
   const times = element("span", "times");
   times.append(element("span", "elapsed"), element("span", "length"));
-  button.append(route, element("span", "title"), element("span", "artist"), bar, times);
+  button.append(route, element("span", "title"), element("span", "artist"), element("span", "scan"), bar, times);
   return button;
 }
 
@@ -121,12 +135,16 @@ function show() {
   streams.forEach((stream, place) => {
     const button = cards.children[place];
     const track = heard(stream);
-    const elapsed = Math.max(0, Date.now() / 1000 + skew - behind() - track.started_at);
+    const elapsed = Math.max(0, heardAt() - track.started_at);
     const length = track.duration_seconds;
     button.setAttribute("aria-pressed", String(stream.route === selected));
+    const badge = button.querySelector(".badge");
+    badge.hidden = stream.source === "folder";
+    badge.textContent = words[stream.source] ?? "";
     button.querySelector(".count").textContent = words.listeners(stream.listeners);
     button.querySelector(".title").textContent = track.title || words.silent;
     button.querySelector(".artist").textContent = track.artist ?? "";
+    button.querySelector(".scan").textContent = stream.scan.is_running ? words.scanning(stream.scan.files) : "";
     button.querySelector(".elapsed").textContent = clock(elapsed);
     button.querySelector(".length").textContent = length ? clock(length) : "";
     button.querySelector(".bar i").style.width = length ? `${Math.min(100, (elapsed / length) * 100)}%` : "0";
@@ -161,7 +179,7 @@ function show() {
 }
 
 const events = new EventSource("/events");
-events.onopen = () => { $("state").textContent = words.live; };
+events.onopen = () => { $("state").textContent = words.air; };
 events.onerror = () => { $("state").textContent = words.lost; };
 events.onmessage = async message => {
   const news = JSON.parse(message.data);

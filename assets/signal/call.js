@@ -4,6 +4,12 @@
 
 const CHANNEL = "chat";
 
+/** A call without a path after this long looks for one anew; the polite side gives the other one time to. */
+const PATH_PATIENCE_MS = 4_000;
+
+/** The first candidate comes within milliseconds, if any does. */
+const GATHERING_PATIENCE_MS = 500;
+
 export class Call extends EventTarget {
   #peer;
   #send;
@@ -11,6 +17,11 @@ export class Call extends EventTarget {
   #isOffering = false;
   #isIgnoring = false;
   #channel = null;
+  #timer = 0;
+  #heard = Promise.resolve();
+
+  /** For whoever shows it. */
+  timer = 0;
 
   constructor(ownId, otherId, iceServers, send) {
     super();
@@ -26,6 +37,8 @@ export class Call extends EventTarget {
     for (const event of ["connectionstatechange", "iceconnectionstatechange", "icegatheringstatechange"]) {
       peer.addEventListener(event, () => this.#tell("change"));
     }
+    peer.addEventListener("signalingstatechange", () => peer.signalingState === "stable" && this.#awaitPath());
+    peer.addEventListener("connectionstatechange", () => peer.connectionState === "failed" && this.#awaitPath());
     peer.addEventListener("track", ({ streams, track }) => this.#tell("stream", streams[0] ?? new MediaStream([track])));
     peer.addEventListener("datachannel", ({ channel }) => this.#use(channel));
   }
@@ -51,8 +64,14 @@ export class Call extends EventTarget {
     for (const track of stream.getTracks()) this.#peer.addTrack(track, stream);
   }
 
-  /** What the other side has sent by way of the server. */
-  async hear({ type, description, candidate }) {
+  /** What the other side has sent by way of the server, one after the other. */
+  hear(message) {
+    const heard = this.#heard.then(() => this.#take(message));
+    this.#heard = heard.catch(() => {});
+    return heard;
+  }
+
+  async #take({ type, description, candidate }) {
     if (type === "candidate") {
       try {
         await this.#peer.addIceCandidate(candidate);
@@ -64,6 +83,7 @@ export class Call extends EventTarget {
     const isCollision = type === "offer" && (this.#isOffering || this.#peer.signalingState !== "stable");
     this.#isIgnoring = !this.#isPolite && isCollision;
     if (this.#isIgnoring) return;
+    if (isCollision) await this.#gathering();
     await this.#peer.setRemoteDescription(description);
     if (type === "offer") {
       await this.#peer.setLocalDescription();
@@ -86,8 +106,27 @@ export class Call extends EventTarget {
   }
 
   close() {
+    clearTimeout(this.#timer);
     this.#peer.close();
     this.#tell("change");
+  }
+
+  /** Until the own offer has begun to gather: one that is taken back before has Chromium gather nothing ever after. */
+  #gathering() {
+    return new Promise((resolve) => {
+      if (this.#peer.iceGatheringState === "complete") resolve();
+      this.#peer.addEventListener("icecandidate", resolve, { once: true });
+      setTimeout(resolve, GATHERING_PATIENCE_MS);
+    });
+  }
+
+  /** Looks for a path again if there is none in time. */
+  #awaitPath() {
+    clearTimeout(this.#timer);
+    const patience = this.#isPolite ? 2 * PATH_PATIENCE_MS : PATH_PATIENCE_MS;
+    this.#timer = setTimeout(() => {
+      if (["new", "connecting", "failed"].includes(this.#peer.connectionState)) this.#peer.restartIce();
+    }, patience);
   }
 
   async #offer() {

@@ -5,6 +5,12 @@ import { Signalling } from "/assets/signalling.js";
 import { language, texts } from "/assets/texts.js";
 
 const MAX_LOG_LINES = 500;
+
+const PATH_SHOWN_EVERY_MS = 1_000;
+
+/** Errors that a key or token would mend. */
+const KEY_WANTED = ["unauthorized", "token_required", "invalid_token", "token_expired"];
+
 const at = (id) => document.getElementById(id);
 const signalling = new Signalling();
 const calls = new Map();
@@ -20,6 +26,7 @@ showUsers();
 
 at("seat").addEventListener("submit", (event) => {
   event.preventDefault();
+  at("key").removeAttribute("aria-invalid");
   signalling.join(at("user").value, at("room").value, at("key").value);
 });
 at("leave").addEventListener("click", () => signalling.leave());
@@ -39,6 +46,10 @@ signalling.addEventListener("heard", ({ detail }) => {
 
 function hear(message) {
   const { type, userId } = message;
+  if (type === "error" && KEY_WANTED.includes(message.code)) {
+    at("key").setAttribute("aria-invalid", "true");
+    at("key").focus();
+  }
   if (type === "joined") {
     users = message.users;
     iceServers = message.iceServers;
@@ -117,8 +128,8 @@ function peerCard(call) {
   const input = element("input", { ariaLabel: texts.message, maxLength: 2000 }, []);
   const form = element("form", { hidden: true }, [input, element("button", {}, [texts.send])]);
   const card = element("article", { className: "peer" }, [
-    element("h3", {}, [String(call.otherId)]), element("dl", {}, rows), video, form,
-    button(texts.hangUp, () => hangUp(call.otherId)),
+    element("header", {}, [element("h3", {}, [String(call.otherId)]), button(texts.hangUp, () => hangUp(call.otherId))]),
+    element("dl", {}, rows), video, form,
   ]);
   card.dataset.user = call.otherId;
   form.addEventListener("submit", (event) => {
@@ -127,14 +138,18 @@ function peerCard(call) {
     log("sent", { type: "data channel", text: input.value });
     input.value = "";
   });
-  call.addEventListener("change", async () => {
+  const show = async () => {
     const { connection, ice, channel } = call.states;
     values.connectionState.textContent = connection;
     values.ice.textContent = ice;
     values.channel.textContent = channel;
     form.hidden = channel !== "open";
     values.pair.textContent = await call.path();
-  });
+    // Of a path that is chosen, or changes, no event tells.
+    clearTimeout(call.timer);
+    if (connection !== "closed") call.timer = setTimeout(show, PATH_SHOWN_EVERY_MS);
+  };
+  call.addEventListener("change", show);
   call.addEventListener("said", ({ detail }) => log("heard", { type: "data channel", from: call.otherId, text: detail }));
   call.addEventListener("stream", ({ detail }) => {
     video.srcObject = detail;

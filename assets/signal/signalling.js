@@ -31,7 +31,8 @@ export class Signalling extends EventTarget {
     if (this.#socket?.readyState !== WebSocket.OPEN) return;
     const whole = { roomId: this.#seat?.roomId, ...message };
     this.#socket.send(JSON.stringify(whole));
-    this.#tell("sent", whole);
+    // The log may be copied and shown to others.
+    this.#tell("sent", "token" in whole ? { ...whole, token: "…" } : whole);
   }
 
   #open() {
@@ -53,7 +54,8 @@ export class Signalling extends EventTarget {
   }
 
   #sendJoin() {
-    this.send({ type: "join", ...this.#seat, resume: this.#resume });
+    const token = this.#key ? { token: this.#key } : {};
+    this.send({ type: "join", ...this.#seat, resume: this.#resume, ...token });
   }
 
   #hear(message) {

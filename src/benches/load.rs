@@ -1,4 +1,5 @@
-//! What services cost under load on this machine: `cargo bench --bench load -- music`, or `-- watch`.
+//! What services cost under load on this machine: `cargo bench --bench load -- music`, `watch`, `signal` or
+//! `cluster`.
 //!
 //! Each step starts a server of its own, which has CPU 0; the listeners all live in this process, on CPU 1. What
 //! a delivery costs the server is held against the *floor*: a bare `write` of a frame, measured in the same
@@ -18,6 +19,8 @@ mod cores;
 mod floor;
 #[path = "load/member.rs"]
 mod member;
+#[path = "load/nodes.rs"]
+mod nodes;
 #[path = "load/parties.rs"]
 mod parties;
 #[path = "load/report.rs"]
@@ -39,22 +42,31 @@ use anyhow::{Context as _, Result};
 use tokio::task::LocalSet;
 
 use cores::Cores;
-use report::{Capacity, Report, Row};
-use rooms::{Load, Pace, Room};
+use nodes::Nodes;
+use report::{Capacity, ClusterReport, Report, Row};
+use rooms::{Load, Pace, Room, Talk};
 use server::Server;
 
-const USAGE: &str = "usage: cargo bench --bench load -- music [--quick] | watch
+const USAGE: &str = "usage: cargo bench --bench load -- music [--quick] | watch | signal | cluster
   music     measure the listening rooms: about two minutes; whatever else runs meanwhile shows
   watch     measure the watch parties: how late their controls are, half a minute
+  signal    measure calls of two: half a minute
+  cluster   measure listening rooms on one to three nodes with a Redis, half a minute
   --quick   a rougher picture in half a minute";
 
 const EXIT_USAGE: u8 = 2;
 
 /// What rooms do in production, at its three corners: one huge room, as fast as it goes, many small rooms.
 const LOADS: [Load; 3] = [
-    Load { n_rooms: 1, n_listeners: 1000, pace: Pace::PerSecond(10) },
-    Load { n_rooms: 20, n_listeners: 50, pace: Pace::ClosedLoop },
-    Load { n_rooms: 100, n_listeners: 9, pace: Pace::PerSecond(10) },
+    Load { talk: Talk::Tracks, n_rooms: 1, n_listeners: 1000, pace: Pace::PerSecond(10) },
+    Load { talk: Talk::Tracks, n_rooms: 20, n_listeners: 50, pace: Pace::ClosedLoop },
+    Load { talk: Talk::Tracks, n_rooms: 100, n_listeners: 9, pace: Pace::PerSecond(10) },
+];
+
+/// Calls of two, as fast as they go and as they are made: what one says, one hears.
+const CALLS: [Load; 2] = [
+    Load { talk: Talk::Calls, n_rooms: 200, n_listeners: 1, pace: Pace::ClosedLoop },
+    Load { talk: Talk::Calls, n_rooms: 200, n_listeners: 1, pace: Pace::PerSecond(20) },
 ];
 
 /// Listeners of each room whose connections are counted; its host is the tenth.
@@ -69,7 +81,7 @@ struct Plan {
     span: Duration,
     /// Runs of each load; the median counts.
     n_runs: usize,
-    /// Rooms of ten to connect.
+    /// Rooms of ten to connect; none, if connections are not to be measured.
     n_counted_rooms: usize,
 }
 
@@ -90,8 +102,12 @@ fn main() -> ExitCode {
         ["music", "--quick"] => music(&Plan::QUICK, Cores::part(&args)),
         ["music", cores::PARTED] => music(&Plan::FULL, Cores::Apart),
         ["music", "--quick", cores::PARTED] => music(&Plan::QUICK, Cores::Apart),
+        ["signal"] => signal(Cores::part(&args)),
+        ["signal", cores::PARTED] => signal(Cores::Apart),
         ["watch"] => watch(Cores::part(&args)),
         ["watch", cores::PARTED] => watch(Cores::Apart),
+        ["cluster"] => cluster(Cores::part(&args)),
+        ["cluster", cores::PARTED] => cluster(Cores::Apart),
         [floor::WRITER, reader] => floor::write(reader),
         _ => {
             eprintln!("{USAGE}");
@@ -104,7 +120,13 @@ fn main() -> ExitCode {
 }
 
 fn music(plan: &Plan, cores: Cores) -> Result<()> {
-    let report = on_this_thread(measure(plan, cores))?;
+    let report = on_this_thread(measure(&LOADS, plan, cores))?;
+    print!("{report}");
+    Ok(())
+}
+
+fn signal(cores: Cores) -> Result<()> {
+    let report = on_this_thread(measure(&CALLS, &Plan { n_counted_rooms: 0, ..Plan::FULL }, cores))?;
     print!("{report}");
     Ok(())
 }
@@ -115,6 +137,12 @@ fn watch(cores: Cores) -> Result<()> {
     Ok(())
 }
 
+fn cluster(cores: Cores) -> Result<()> {
+    let rows = on_this_thread(nodes::measure(Plan::FULL.span, cores))?;
+    print!("{}", ClusterReport(rows));
+    Ok(())
+}
+
 fn on_this_thread<T>(measurement: impl Future<Output = Result<T>>) -> Result<T> {
     // Each member is an open file here, and one more in the server, which raises its own limit.
     rlimit::increase_nofile_limit(u64::MAX).context("the limit on open files")?;
@@ -122,27 +150,31 @@ fn on_this_thread<T>(measurement: impl Future<Output = Result<T>>) -> Result<T> 
     LocalSet::new().block_on(&runtime, measurement)
 }
 
-async fn measure(plan: &Plan, cores: Cores) -> Result<Report> {
+async fn measure(loads: &'static [Load], plan: &Plan, cores: Cores) -> Result<Report> {
     let mut startups = Vec::new();
     let mut rows = Vec::new();
     eprintln!("the floor");
     let floor_before = floor::measure(cores).await?;
-    for load in &LOADS {
+    for load in loads {
         let mut runs = Vec::new();
         for run in 1..=plan.n_runs {
             eprintln!("{load}: run {run} of {}", plan.n_runs);
-            let server = Server::start("music", cores)?;
-            startups.push(server.startup);
-            runs.push(load.run(server, plan.span).await.with_context(|| load.to_string())?);
+            let nodes = Nodes::alone(load.talk.service(), cores)?;
+            startups.extend(nodes.servers.iter().map(|server| server.startup));
+            let (figures, _) = load.run(nodes, plan.span).await.with_context(|| load.to_string())?;
+            runs.push(figures);
         }
         rows.push(Row { load, runs });
     }
     eprintln!("the floor again");
     let floor = (floor_before + floor::measure(cores).await?) / 2;
-    eprintln!("connections");
-    let server = Server::start("music", cores)?;
-    startups.push(server.startup);
-    let capacity = connect(server, plan.n_counted_rooms).await.context("connections")?;
+    let mut capacity = None;
+    if plan.n_counted_rooms > 0 {
+        eprintln!("connections");
+        let server = Server::start("music", cores, &[])?;
+        startups.push(server.startup);
+        capacity = Some(connect(server, plan.n_counted_rooms).await.context("connections")?);
+    }
     Ok(Report { cores, span: plan.span, floor, rows, capacity, startups })
 }
 
@@ -151,7 +183,7 @@ async fn connect(server: Server, n_rooms: usize) -> Result<Capacity> {
     server.rest().await?;
     let kib_before = server.resident_kib()?;
     let started_at = Instant::now();
-    let rooms = Room::open_all(server.address, n_rooms, LISTENERS_OF_COUNTED_ROOM).await?;
+    let rooms = Room::open_all(&[server.address], Talk::Tracks, n_rooms, LISTENERS_OF_COUNTED_ROOM).await?;
     let took = started_at.elapsed();
     tokio::time::sleep(REST_BEFORE_MEMORY).await;
     let kib_after = server.resident_kib()?;

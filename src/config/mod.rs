@@ -216,9 +216,9 @@ fn allowed(message: &str) -> String {
 
 /// A value as it may be shown: secrets are masked whatever is wrong with them.
 fn shown(key: &str, value: &Value) -> String {
-    let name = key.rsplit('.').next().unwrap_or(key);
-    let is_secret =
-        ["token", "secret", "dsn", "key", "password", "database_url"].iter().any(|word| name.ends_with(word));
+    let is_secret = ["token", "secret", "dsn", "key", "password", "database_url", "cluster.url"]
+        .iter()
+        .any(|word| key.ends_with(word));
     match value {
         Value::String(text) if is_secret && !text.is_empty() => format!("\"{}\"", crate::secret::MASK),
         _ => value.to_string(),

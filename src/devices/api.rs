@@ -24,8 +24,9 @@ use super::names::{DeviceId, RoomId};
 use super::protocol::{ClientFrame, MessageType, Refusal};
 use super::spool::Spool;
 use super::store::{Failure, MessageQuery, Store};
+use crate::effect::Effects;
 use crate::http::address::is_local;
-use crate::http::guard::Connection;
+use crate::http::connection::Connection;
 use crate::http::{assets, routes};
 use crate::runtime::Clock;
 use crate::secret::Secret;
@@ -148,7 +149,9 @@ async fn rooms(State(site): State<Arc<Site>>) -> Response {
 
 async fn room(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response {
     let Some(id) = RoomId::new(&id) else { return no_such_room(&id) };
-    match site.questions.ask(move |desk, _| desk.has_room(id).then(|| desk.hub().report(id))).await {
+    let found = move |desk: &mut Desk, _| (desk.has_room(id).then(|| desk.hub().report(id)), Effects::none());
+    // An order, for what another node knows is looked up.
+    match site.orders.give(found).await {
         Some(Some(report)) => json(&report),
         Some(None) => no_such_room(id.as_str()),
         None => stopping(),
@@ -166,8 +169,8 @@ async fn device(State(site): State<Arc<Site>>, Path(id): Path<String>, Query(pag
     let Some(id) = DeviceId::new(&id) else { return no_such_device() };
     let asked = id.clone();
     let live =
-        site.questions.ask(move |desk, _| (desk.last_room(&asked), desk.hub().connections(&asked))).await;
-    let Some((last_room, connected)) = live else { return stopping() };
+        move |desk: &mut Desk, _| ((desk.last_room(&asked), desk.hub().connections(&asked)), Effects::none());
+    let Some((last_room, connected)) = site.orders.give(live).await else { return stopping() };
     if last_room.is_none() {
         return no_such_device();
     }
@@ -341,11 +344,11 @@ fn send_now(
     room: RoomId,
     whole: &RawValue,
     now: Timestamp,
-) -> (Result<(), Refusal>, crate::effect::Effects) {
+) -> (Result<(), Refusal>, Effects) {
     match ClientFrame::read("message", Some(whole)) {
         Ok(ClientFrame::Message(said)) => desk.send_as(from, room, &said, now),
-        Ok(ClientFrame::QueryRoom) => (Ok(()), crate::effect::Effects::none()),
-        Err(refusal) => (Err(refusal), crate::effect::Effects::none()),
+        Ok(ClientFrame::QueryRoom) => (Ok(()), Effects::none()),
+        Err(refusal) => (Err(refusal), Effects::none()),
     }
 }
 

@@ -1,4 +1,5 @@
-//! Where the rules meet the spool: looks facts up, runs the rule, appends its records, and lets its effects wait.
+//! Where the rules meet the spool: looks facts up, runs the rule, and once it is known to hold, appends its records and
+//! lets its effects wait.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,21 +9,26 @@ use serde_json::value::RawValue;
 use tracing::{debug, error, info, warn};
 
 use super::auth::Auth;
+use super::commons::Commons;
 use super::directory::LocalFacts;
-use super::hub::{Hub, Outcome};
+use super::facts::{Facts, Storage};
+use super::hub::{self, Hub, Outcome};
 use super::names::{DeviceId, RoomId};
 use super::protocol::{MessageType, Refusal, Said};
-use super::record::Record;
+use super::record::{Record, RecordId};
+use super::room::Room;
 use super::spool::Spool;
 use super::{Config, Durability};
-use crate::effect::{Close, Effects, MemberId};
-use crate::switchboard::{self, Census, Newcomer};
+use crate::effect::{Close, Effect, Effects, MemberId};
+use crate::switchboard::{self, Census, Ledger, Newcomer, Shared};
 use crate::time::Timestamp;
 
 /// The rooms, and all that they rest on.
 pub struct Desk {
     hub: Hub,
     facts: LocalFacts,
+    /// What other nodes know too, if there are any.
+    commons: Option<Commons>,
     spool: Spool,
     auth: Arc<ArcSwap<Auth>>,
     durability: Durability,
@@ -30,11 +36,19 @@ pub struct Desk {
     status_at: Timestamp,
 }
 
+/// What is to be written down: in the spool, or in the log.
+#[derive(Clone)]
+enum Entry {
+    Record(Record),
+    Refusal(Refusal),
+}
+
 impl Desk {
-    /// A desk with empty rooms.
+    /// A desk with empty rooms; with `commons` if there are other nodes.
     pub fn new(
         config: &Config,
         facts: LocalFacts,
+        commons: Option<Commons>,
         spool: Spool,
         auth: Arc<ArcSwap<Auth>>,
         now: Timestamp,
@@ -42,6 +56,7 @@ impl Desk {
         Self {
             hub: Hub::new(config.limits()),
             facts,
+            commons,
             spool,
             auth,
             durability: config.durability,
@@ -57,14 +72,12 @@ impl Desk {
 
     /// Where a device was last.
     pub fn last_room(&self, device: &DeviceId) -> Option<RoomId> {
-        use super::facts::Facts;
-        self.facts.last_room(device)
+        self.split().1.last_room(device)
     }
 
     /// Whether there is such a room.
     pub fn has_room(&self, room: RoomId) -> bool {
-        use super::facts::Facts;
-        self.facts.has_room(room)
+        self.split().1.has_room(room)
     }
 
     /// Sends a message in a device's name.
@@ -75,8 +88,9 @@ impl Desk {
         said: &Said<'_>,
         now: Timestamp,
     ) -> (Result<(), Refusal>, Effects) {
-        match self.hub.send_as(from, room, said, &self.facts, now) {
-            Ok(outcome) => (Ok(()), self.settle(outcome)),
+        let (hub, facts) = self.split_mut();
+        match hub.send_as(from, room, said, &facts, now) {
+            Ok(outcome) => (Ok(()), self.draft(outcome)),
             Err(refusal) => (Err(refusal), Effects::none()),
         }
     }
@@ -84,41 +98,99 @@ impl Desk {
     /// Lets go of every connection of a device; gives their number.
     pub fn kick(&mut self, device: &DeviceId) -> (usize, Effects) {
         let (n, outcome) = self.hub.kick(device);
-        (n, self.settle(outcome))
+        (n, self.draft(outcome))
     }
 
-    /// Keeps what is to be kept; what is to be done then waits for the disk.
-    fn settle(&mut self, outcome: Outcome) -> Effects {
-        for refusal in &outcome.refusals {
-            log_refusal(refusal);
+    fn split(&self) -> (&Hub, AllFacts<'_>) {
+        (&self.hub, AllFacts { local: &self.facts, commons: self.commons.as_ref() })
+    }
+
+    fn split_mut(&mut self) -> (&mut Hub, AllFacts<'_>) {
+        (&mut self.hub, AllFacts { local: &self.facts, commons: self.commons.as_ref() })
+    }
+
+    /// What the rules want, with what is to be written down first.
+    fn draft(&mut self, outcome: Outcome) -> Effects {
+        let mut effects = Effects::none();
+        for refusal in outcome.refusals {
+            effects.keep(Entry::Refusal(refusal));
         }
-        let mut last = None;
         for record in outcome.records {
-            log_record(&record);
-            let known = record.concerns_directory().then(|| record.clone());
-            let ticket = self.spool.append(record);
-            if let Some(record) = known {
-                self.facts.note(ticket, record);
+            if let Some(commons) = &mut self.commons {
+                commons.note(&record);
             }
-            last = Some(ticket);
+            effects.keep(Entry::Record(record));
         }
-        match (last, self.durability) {
-            (Some(ticket), Durability::Group) => {
-                let mut effects = Effects::none();
-                effects.await_write(ticket);
-                effects.append(outcome.effects);
-                effects
-            }
-            (Some(_), Durability::Relaxed) | (None, _) => outcome.effects,
+        effects.append(outcome.effects);
+        effects
+    }
+
+    /// Appends a record; it is on disk once the write of that number is.
+    fn append(&mut self, mut record: Record) -> u64 {
+        log_record(&record);
+        if let (Record::Message(message), Some(_)) = (&mut record, &self.commons) {
+            // Whichever node the device returns to has it from the commons.
+            message.waiting = None;
         }
+        let known = record.concerns_directory().then(|| record.clone());
+        let ticket = self.spool.append(record);
+        if let Some(record) = known {
+            self.facts.note(ticket, record);
+        }
+        ticket
     }
 
     fn tell_status(&self) {
         let (clients, rooms) = (self.hub.n_seated(), self.hub.n_rooms());
         info!("Server status: {clients} clients connected, {rooms} active rooms");
-        for (id, room) in self.hub.rooms() {
+        for (id, room) in self.hub.all_rooms() {
             info!("Room {id}: {room}");
         }
+    }
+}
+
+/// What this machine knows, and what all nodes do.
+struct AllFacts<'a> {
+    local: &'a LocalFacts,
+    commons: Option<&'a Commons>,
+}
+
+impl Facts for AllFacts<'_> {
+    fn has_room(&self, room: RoomId) -> bool {
+        self.local.has_room(room) || self.commons.is_some_and(|commons| commons.has_room(room))
+    }
+
+    fn last_room(&self, device: &DeviceId) -> Option<RoomId> {
+        // It may have been elsewhere since it was here.
+        let last = self.commons.and_then(|commons| commons.last_room(device));
+        last.or_else(|| self.local.last_room(device))
+    }
+
+    fn was_said(&self, device: &DeviceId, message_id: &str) -> bool {
+        match self.commons {
+            // What is written down here may have been revoked.
+            Some(commons) => commons.was_said(device, message_id),
+            None => self.local.was_said(device, message_id),
+        }
+    }
+
+    fn waiting(&self, device: &DeviceId, room: RoomId) -> Vec<Box<str>> {
+        match self.commons {
+            Some(commons) => commons.waiting(device, room),
+            None => self.local.waiting(device, room),
+        }
+    }
+
+    fn storage(&self, bytes: usize) -> Storage {
+        self.local.storage(bytes)
+    }
+
+    fn new_room(&self) -> RoomId {
+        self.local.new_room()
+    }
+
+    fn new_connection(&self) -> RecordId {
+        self.local.new_connection()
     }
 }
 
@@ -130,18 +202,19 @@ impl switchboard::Hub for Desk {
             return effects;
         };
         let outcome = self.hub.connect(member, newcomer.address, grant, now);
-        self.settle(outcome)
+        self.draft(outcome)
     }
 
     fn handle(&mut self, from: MemberId, event: &str, payload: Option<&RawValue>, now: Timestamp) -> Effects {
         debug!(member = %from, payload = payload.map(RawValue::get), "frame");
-        let outcome = self.hub.handle(from, event, payload, &self.facts, now);
-        self.settle(outcome)
+        let (hub, facts) = self.split_mut();
+        let outcome = hub.handle(from, event, payload, &facts, now);
+        self.draft(outcome)
     }
 
     fn leave(&mut self, member: MemberId, now: Timestamp) -> Effects {
         let outcome = self.hub.leave(member, now);
-        self.settle(outcome)
+        self.draft(outcome)
     }
 
     fn next_timeout(&self) -> Option<Timestamp> {
@@ -154,16 +227,116 @@ impl switchboard::Hub for Desk {
             self.tell_status();
         }
         let outcome = self.hub.handle_timeout(now);
-        self.settle(outcome)
+        self.draft(outcome)
+    }
+
+    fn settle(&mut self, effects: Effects) -> Effects {
+        if !effects.iter().any(|effect| matches!(effect, Effect::Keep(_))) {
+            return effects;
+        }
+        let (mut kept, mut rest) = (Effects::none(), Effects::none());
+        let mut last = None;
+        for effect in effects {
+            let Effect::Keep(draft) = effect else {
+                rest.push(effect);
+                continue;
+            };
+            match draft.open() {
+                Some(Entry::Refusal(refusal)) => log_refusal(&refusal),
+                Some(Entry::Record(record)) => {
+                    let ticket = self.append(record);
+                    kept.kept(ticket);
+                    last = Some(ticket);
+                }
+                None => {}
+            }
+        }
+        if let (Some(ticket), Durability::Group) = (last, self.durability) {
+            kept.await_write(ticket);
+        }
+        kept.append(rest);
+        kept
     }
 
     fn census(&self) -> Census {
-        Census { n_rooms: self.hub.n_rooms(), n_seated: self.hub.n_seated() }
+        self.hub.census()
     }
 
     fn stop(&mut self, now: Timestamp) -> Effects {
         let outcome = self.hub.stop(now);
-        self.settle(outcome)
+        self.draft(outcome)
+    }
+}
+
+impl Shared for Desk {
+    type RoomId = RoomId;
+    type Room = Room;
+    type Member = hub::Member;
+
+    fn room_id(text: &str) -> Option<RoomId> {
+        RoomId::new(text)
+    }
+
+    fn rooms(&mut self) -> &mut Ledger<RoomId, Room> {
+        self.hub.rooms()
+    }
+
+    fn members(&mut self) -> &mut Ledger<MemberId, hub::Member> {
+        self.hub.members()
+    }
+
+    fn occupants(room: &Room) -> Vec<MemberId> {
+        room.others(None)
+    }
+
+    fn lose(&mut self, member: MemberId, room: &RoomId, now: Timestamp) -> Effects {
+        let outcome = self.hub.vacate(member, *room, now);
+        self.hub.silence(member);
+        self.draft(outcome)
+    }
+
+    fn unseat(&mut self, member: MemberId, _room: &RoomId) {
+        self.hub.silence(member);
+    }
+
+    fn due(&self, _now: Timestamp) -> Vec<RoomId> {
+        Vec::new()
+    }
+
+    fn sweep(&mut self, _room: &RoomId, _now: Timestamp) -> Effects {
+        Effects::none()
+    }
+
+    fn upkeep(&mut self, now: Timestamp) -> Effects {
+        switchboard::Hub::handle_timeout(self, now)
+    }
+
+    fn facts(&mut self) -> Option<&mut Ledger<String, String>> {
+        self.commons.as_mut().map(|commons| &mut commons.ledger)
+    }
+
+    fn lifetime(fact: &str) -> Option<Duration> {
+        Commons::lifetime(fact)
+    }
+
+    fn merge(fact: &str, theirs: &str, ours: &str) -> String {
+        Commons::merge(fact, theirs, ours)
+    }
+
+    fn propose(&mut self) {
+        self.spool.propose();
+    }
+
+    fn revoke(&mut self, effects: &Effects, now: Timestamp) {
+        let kept = |effect: &Effect| if let Effect::Kept(ticket) = effect { Some(*ticket) } else { None };
+        let tickets: Vec<u64> = effects.iter().filter_map(kept).collect();
+        if !tickets.is_empty() {
+            self.spool.revoke(&tickets, now);
+        }
+    }
+
+    fn confirm(&mut self) {
+        self.spool.confirm();
     }
 }
 
@@ -185,7 +358,10 @@ fn log_record(record: &Record) {
             let kind = MessageType::of(message.to.as_ref()).name();
             info!(from = %message.from, room = %message.room, kind, "message forwarded");
         }
-        Record::DeviceSeen { .. } | Record::RoomQuery { .. } | Record::Collected { .. } => {}
+        Record::DeviceSeen { .. }
+        | Record::RoomQuery { .. }
+        | Record::Collected { .. }
+        | Record::Revoked { .. } => {}
     }
 }
 
@@ -200,5 +376,46 @@ fn log_refusal(refusal: &Refusal) {
         | Refusal::MissingFields
         | Refusal::InvalidContent => error!("bad frame: {refusal}"),
         Refusal::IdentificationTimeout | Refusal::NotThisDevice => info!("{refusal}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::devices::directory::Directory;
+    use crate::devices::spool::{self, Limits};
+    use crate::effect::Effect;
+    use crate::runtime::{self, Clock, Context};
+    use crate::switchboard::Hub as _;
+    use crate::switchboard::stage::{START, member};
+
+    fn desk(durability: Durability, folder: &Path) -> Desk {
+        let config = Config { durability, ..Config::default() };
+        let directory = || Directory::open(&folder.join("directory.db")).unwrap();
+        let context = Context::new(Clock::start(), &runtime::Config::default());
+        let limits = Limits { max_bytes: 64 << 20, segment_bytes: 1 << 20 };
+        let lock = spool::lock(folder).unwrap();
+        let (spool, _) = Spool::open(folder, [7; 8], limits, directory(), lock, context.token()).unwrap();
+        let facts = LocalFacts::new(directory(), spool.clone());
+        let auth = Arc::new(ArcSwap::from_pointee(config.auth().unwrap()));
+        Desk::new(&config, facts, None, spool, auth, START)
+    }
+
+    #[test]
+    fn others_are_told_after_the_disk_unless_durability_is_relaxed() {
+        for (durability, waits) in [(Durability::Group, true), (Durability::Relaxed, false)] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut desk = desk(durability, folder.path());
+            let newcomer = Newcomer { address: [10, 0, 0, 1].into(), token: None };
+            desk.connect(member("ann"), newcomer, START);
+            let named = RawValue::from_string(r#"{"device_id":"d1","identity":"x"}"#.into()).unwrap();
+            let effects = desk.handle(member("ann"), "", Some(&named), START);
+            let effects = desk.settle(effects);
+            let told = effects.iter().position(|effect| matches!(effect, Effect::Emit { .. })).unwrap();
+            let awaited = effects.iter().position(|effect| matches!(effect, Effect::AwaitWrite(_)));
+            assert_eq!(awaited.is_some_and(|awaited| awaited < told), waits, "{durability:?}: {effects:?}");
+        }
     }
 }

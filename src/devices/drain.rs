@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde::Serialize;
+use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::directory::Directory;
@@ -30,6 +31,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Without news from the spool, letters that were put back are looked for this often.
 const IDLE: Duration = Duration::from_secs(1);
 
+/// With other nodes, what they have told the database is learned this often.
+const LEARN_EVERY: Duration = Duration::from_mins(1);
+
 /// Rows read at once when the directory learns what the database knows.
 const IMPORTED: usize = 10_000;
 
@@ -50,7 +54,9 @@ pub struct Drain {
     pub spool: Spool,
     /// Where to.
     pub store: Arc<Store>,
-    /// Learns what an earlier system left in the database.
+    /// Whether other nodes write to the database too.
+    pub has_company: bool,
+    /// Learns what others have left in the database.
     pub directory: Mutex<Directory>,
     /// For the console page.
     pub status: Arc<Mutex<DatabaseStatus>>,
@@ -61,25 +67,34 @@ pub struct Drain {
 /// Records, and where the spool goes on behind them.
 struct Batch {
     records: Vec<Named>,
+    /// With those that need not be kept.
+    n_read: u64,
     reader: Reader,
 }
 
 impl Drain {
     /// Runs until the process stops and the spool is empty, or the database is away by then.
     pub async fn run(self) {
-        if !self.prepare().await {
+        if !self.prepare().await || !self.learn().await {
             return;
         }
+        let mut learned_at = Instant::now();
         let mut written = self.spool.written();
         let mut reader = Reader::new(self.spool.folder(), load_cursor(self.spool.folder()));
         loop {
             if !self.retry_letters().await {
                 return;
             }
+            if self.has_company && learned_at.elapsed() >= LEARN_EVERY {
+                if !self.learn().await {
+                    return;
+                }
+                learned_at = Instant::now();
+            }
             written.borrow_and_update();
             let is_over = self.spool.is_over();
             let before = reader.position();
-            let Batch { records, reader: behind } = match self.read(reader).await {
+            let Batch { records, n_read, reader: behind } = match self.read(reader).await {
                 Ok(batch) => batch,
                 Err(problem) => {
                     error!(%problem, "the spool cannot be read; draining goes on at the next start");
@@ -95,10 +110,10 @@ impl Drain {
                 metrics::counter!("roomhub_devices_drained_total").increment(n_records);
             }
             if reader.position() != before {
-                self.spool.drained(reader.position(), n_records);
+                self.spool.drained(reader.position(), n_read);
             }
             self.count();
-            if n_records > 0 {
+            if n_read > 0 {
                 continue;
             }
             if is_over {
@@ -111,12 +126,15 @@ impl Drain {
         }
     }
 
-    /// Sets the tables up, and learns of rooms and devices that the directory does not know.
+    /// Sets the tables up.
     async fn prepare(&self) -> bool {
         let store = Arc::clone(&self.store);
-        if self.insist(|| store.migrate()).await.is_none() {
-            return false;
-        }
+        self.insist(|| store.migrate()).await.is_some()
+    }
+
+    /// Learns of rooms and devices that the directory does not know.
+    async fn learn(&self) -> bool {
+        let store = Arc::clone(&self.store);
         let mut room = String::new();
         let mut device = String::new();
         loop {
@@ -229,12 +247,17 @@ impl Drain {
 
     /// Reads the next records, away from the tasks that must not be held up.
     async fn read(&self, mut reader: Reader) -> io::Result<Batch> {
-        let end = self.spool.end();
+        let spool = self.spool.clone();
+        let end = spool.end();
         let read = tokio::task::spawn_blocking(move || {
-            let (mut records, mut bytes) = (Vec::new(), 0);
+            let (mut records, mut bytes, mut n_read) = (Vec::new(), 0, 0);
             while records.len() < BATCH_RECORDS && bytes < BATCH_BYTES {
                 let Some((id, payload)) = reader.next(end)? else { break };
                 bytes += payload.len();
+                n_read += 1;
+                if spool.was_revoked(id) {
+                    continue;
+                }
                 match Record::from_bytes(&payload) {
                     Ok(record) => records.push((id, record)),
                     Err(problem) => {
@@ -242,7 +265,7 @@ impl Drain {
                     }
                 }
             }
-            Ok(Batch { records, reader })
+            Ok(Batch { records, n_read, reader })
         });
         read.await.map_err(io::Error::other)?
     }

@@ -1,6 +1,6 @@
 //! All device rooms, and who sits where. Pure: time and facts come in, records and frames go out.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use super::protocol::{
 use super::record::{Message, Record};
 use super::room::{ClientReport, Room, RoomReport, Seat};
 use crate::effect::{Close, Effects, Frame, MemberId};
+use crate::switchboard::{Census, Ledger};
 use crate::time::Timestamp;
 
 /// What comes of something: first the records are kept, then the effects performed.
@@ -38,12 +39,11 @@ pub enum Grant {
 
 /// Every room with somebody in it, and every connection.
 pub struct Hub {
-    rooms: HashMap<RoomId, Room>,
-    members: HashMap<MemberId, Member>,
+    rooms: Ledger<RoomId, Room>,
+    members: Ledger<MemberId, Member>,
     /// Connections that have not said who they are, in the order of their deadlines.
     nameless: VecDeque<(Timestamp, MemberId)>,
     limits: Limits,
-    n_seated: usize,
 }
 
 /// What the rules go by.
@@ -55,7 +55,9 @@ pub struct Limits {
     pub offline_queue: usize,
 }
 
-struct Member {
+/// A connection, in a room or not.
+#[derive(Debug, Clone)]
+pub struct Member {
     address: IpAddr,
     grant: Grant,
     room: Option<RoomId>,
@@ -64,13 +66,7 @@ struct Member {
 impl Hub {
     /// No rooms, nobody connected.
     pub fn new(limits: Limits) -> Self {
-        Self {
-            rooms: HashMap::new(),
-            members: HashMap::new(),
-            nameless: VecDeque::new(),
-            limits,
-            n_seated: 0,
-        }
+        Self { rooms: Ledger::default(), members: Ledger::default(), nameless: VecDeque::new(), limits }
     }
 
     /// Greets a connection.
@@ -111,16 +107,28 @@ impl Hub {
     /// A connection has ended.
     pub fn leave(&mut self, member: MemberId, now: Timestamp) -> Outcome {
         let mut outcome = Outcome::default();
-        let Some(id) = self.members.remove(&member).and_then(|member| member.room) else { return outcome };
+        if let Some(room) = self.members.remove(&member).and_then(|member| member.room) {
+            outcome.append(self.vacate(member, room, now));
+        }
+        outcome
+    }
+
+    /// A connection's seat is free, wherever the connection was.
+    pub fn vacate(&mut self, member: MemberId, id: RoomId, now: Timestamp) -> Outcome {
+        let mut outcome = Outcome::default();
         let Some(room) = self.rooms.get_mut(&id) else { return outcome };
         if let Some(seat) = room.leave(member) {
-            self.n_seated -= 1;
             outcome.records.push(Record::Disconnected { connection: seat.connection, at: now });
         }
         if room.is_empty() {
             self.rooms.remove(&id);
         }
         outcome
+    }
+
+    /// A connection is heard no more, and has no seat; it is on its way out.
+    pub fn silence(&mut self, member: MemberId) {
+        self.members.remove(&member);
     }
 
     /// The service stops: every connection ends now.
@@ -171,7 +179,10 @@ impl Hub {
     /// Lets go of every connection of a device; gives their number.
     pub fn kick(&self, device: &DeviceId) -> (usize, Outcome) {
         let mut outcome = Outcome::default();
-        let members: Vec<MemberId> = self.rooms.values().flat_map(|room| room.of_device(device)).collect();
+        let has_it = |(_, room): &(&RoomId, &Room)| !room.of_device(device).is_empty();
+        let rooms: Vec<RoomId> = self.rooms.all().filter(has_it).map(|(id, _)| *id).collect();
+        let in_room = |id| self.rooms.get(&id).map(|room| room.of_device(device)).unwrap_or_default();
+        let members: Vec<MemberId> = rooms.into_iter().flat_map(in_room).collect();
         for member in &members {
             outcome.effects.disconnect(*member, Close::Violation);
         }
@@ -179,18 +190,28 @@ impl Hub {
     }
 
     /// Rooms with somebody in them.
-    pub fn rooms(&self) -> impl Iterator<Item = (&RoomId, &Room)> {
-        self.rooms.iter()
+    pub fn rooms(&mut self) -> &mut Ledger<RoomId, Room> {
+        &mut self.rooms
+    }
+
+    /// Connections.
+    pub fn members(&mut self) -> &mut Ledger<MemberId, Member> {
+        &mut self.members
+    }
+
+    /// All rooms with somebody in them.
+    pub fn all_rooms(&self) -> impl Iterator<Item = (&RoomId, &Room)> {
+        self.rooms.all()
     }
 
     /// What HTTP tells of a room.
     pub fn report(&self, room: RoomId) -> RoomReport {
-        self.rooms.get(&room).map_or_else(|| Room::new(room).report(), Room::report)
+        self.rooms.peek(&room).map_or_else(|| Room::new(room).report(), Room::report)
     }
 
     /// What HTTP tells of all rooms with somebody in them.
     pub fn reports(&self) -> Vec<RoomReport> {
-        let mut rooms: Vec<_> = self.rooms.iter().collect();
+        let mut rooms: Vec<_> = self.rooms.all().collect();
         rooms.sort_unstable_by_key(|(id, _)| **id);
         rooms.into_iter().map(|(_, room)| room.report()).collect()
     }
@@ -201,22 +222,27 @@ impl Hub {
             let seats = room.seats().iter().filter(|seat| seat.device == *device);
             seats.map(|seat| seat.report(*id)).collect()
         };
-        self.rooms.iter().flat_map(of_room).collect()
+        self.rooms.all().flat_map(of_room).collect()
     }
 
     /// Connections, in a room or not.
     pub fn n_members(&self) -> usize {
-        self.members.len()
+        self.members.count()
+    }
+
+    /// How much of it is here.
+    pub fn census(&self) -> Census {
+        Census::of(self.members.values().filter_map(|member| member.room))
     }
 
     /// Connections in rooms.
     pub fn n_seated(&self) -> usize {
-        self.n_seated
+        self.rooms.values().map(|room| room.seats().len()).sum()
     }
 
     /// Rooms with somebody in them.
     pub fn n_rooms(&self) -> usize {
-        self.rooms.len()
+        self.rooms.count()
     }
 
     fn identify(
@@ -227,7 +253,8 @@ impl Hub {
         now: Timestamp,
     ) -> Result<Outcome, Refusal> {
         let Identification { device, identity, room } = named;
-        let Some(member) = self.members.get_mut(&from) else { return Ok(Outcome::default()) };
+        let Some(member) = self.members.get(&from) else { return Ok(Outcome::default()) };
+        let address = member.address;
         if matches!(&member.grant, Grant::Device(own) if *own != device) {
             return Err(Refusal::NotThisDevice);
         }
@@ -245,8 +272,9 @@ impl Hub {
                 None => (facts.new_room(), RoomStatus::CreatedNew),
             },
         };
-        member.room = Some(id);
-        let address = member.address;
+        if let Some(member) = self.members.get_mut(&from) {
+            member.room = Some(id);
+        }
         let connection = facts.new_connection();
         let waiting = if self.limits.offline_queue > 0 { facts.waiting(&device, id) } else { Vec::new() };
         if status == RoomStatus::CreatedNew {
@@ -273,8 +301,12 @@ impl Hub {
             }
         }
         let seat = Seat { member: from, connection, device, identity, address, joined_at: now };
-        self.rooms.entry(id).or_insert_with(|| Room::new(id)).sit(seat);
-        self.n_seated += 1;
+        match self.rooms.get_mut(&id) {
+            Some(room) => room.sit(seat),
+            None => {
+                self.rooms.insert(id, Room::of(id, seat));
+            }
+        }
         Ok(outcome)
     }
 

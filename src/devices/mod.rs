@@ -7,6 +7,7 @@
 
 mod api;
 mod auth;
+mod commons;
 mod desk;
 mod directory;
 mod drain;

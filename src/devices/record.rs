@@ -3,10 +3,13 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use ring::digest;
 use serde::{Deserialize, Serialize};
 
 use super::names::{DeviceId, RoomId};
 use crate::time::Timestamp;
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// The name of a record, or of a connection: 128 bits that no other has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
@@ -73,6 +76,8 @@ pub enum Record {
     RoomQuery { device: DeviceId, room: RoomId, at: Timestamp },
     /// A device has been given what waited for it in a room.
     Collected { device: DeviceId, room: RoomId, at: Timestamp },
+    /// Those records, a moment before, do not hold: another node was faster, and nobody has been told of them.
+    Revoked { records: Vec<RecordId>, at: Timestamp },
 }
 
 /// A message, to one device or to all in the room.
@@ -106,7 +111,8 @@ impl Record {
             | Self::Connected { at, .. }
             | Self::Disconnected { at, .. }
             | Self::RoomQuery { at, .. }
-            | Self::Collected { at, .. } => *at,
+            | Self::Collected { at, .. }
+            | Self::Revoked { at, .. } => *at,
             Self::Message(message) => message.at,
         }
     }
@@ -115,13 +121,24 @@ impl Record {
     pub fn concerns_directory(&self) -> bool {
         match self {
             Self::Message(message) => message.message_id.is_some() || message.waiting.is_some(),
-            Self::RoomQuery { .. } => false,
+            Self::RoomQuery { .. } | Self::Revoked { .. } => false,
             Self::RoomCreated { .. }
             | Self::DeviceSeen { .. }
             | Self::Connected { .. }
             | Self::Disconnected { .. }
             | Self::Collected { .. } => true,
         }
+    }
+
+    /// The name of a message that its sender has named: the same on every node, so that one that is sent again to
+    /// another node after a crash is stored once. Senders may use a name again on another day.
+    pub fn own_id(&self) -> Option<RecordId> {
+        let Self::Message(Message { from, message_id: Some(message_id), at, .. }) = self else { return None };
+        let name = format!("{} {from} {message_id} {}", from.as_str().len(), at.as_millis() / DAY_MS);
+        let digest = digest::digest(&digest::SHA256, name.as_bytes());
+        let mut bytes = [0; RecordId::BYTES];
+        bytes.copy_from_slice(&digest.as_ref()[..RecordId::BYTES]);
+        Some(RecordId(bytes))
     }
 
     /// As the spool keeps it.

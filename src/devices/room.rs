@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::names::{DeviceId, RoomId};
 use super::protocol::{PublicClient, ServerEvent};
@@ -11,7 +11,7 @@ use crate::effect::MemberId;
 use crate::time::Timestamp;
 
 /// A connection in its seat; a device may have several.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Seat {
     /// The connection.
     pub member: MemberId,
@@ -28,7 +28,7 @@ pub struct Seat {
 }
 
 /// A room with at least one connection in it.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Room {
     id: RoomId,
     /// In the order of joining.
@@ -54,9 +54,14 @@ pub struct ClientReport {
 }
 
 impl Room {
-    /// An empty room, for somebody to sit down in.
+    /// A room that nobody is in.
     pub fn new(id: RoomId) -> Self {
         Self { id, seats: Vec::new() }
+    }
+
+    /// A room with one connection in it.
+    pub fn of(id: RoomId, seat: Seat) -> Self {
+        Self { id, seats: vec![seat] }
     }
 
     /// Takes a connection in.

@@ -19,6 +19,7 @@ use tracing::{error, info};
 
 use super::api::{self, Site};
 use super::auth::Auth;
+use super::commons::Commons;
 use super::desk::Desk;
 use super::directory::{Directory, LocalFacts};
 use super::drain::{DatabaseStatus, Drain};
@@ -26,7 +27,7 @@ use super::record::Record;
 use super::spool::{Limits, Recovered, Spool};
 use super::store::Store;
 use super::{Config, spool};
-use crate::http::guard::Connection;
+use crate::http::connection::Connection;
 use crate::http::listener::Listener;
 use crate::http::origin::AllowedOrigins;
 use crate::http::routes;
@@ -70,6 +71,7 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     let drain = Drain {
         spool: spool.clone(),
         store: Arc::clone(&store),
+        has_company: premises.cluster.is_some(),
         directory: Mutex::new(directory()?),
         status: Arc::clone(&status),
         context: context.clone(),
@@ -90,8 +92,9 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     let door = Door::new(&switchboard, pings, &origins, network);
     let orders = switchboard.exchange().orders();
     let facts = LocalFacts::new(directory()?, spool.clone());
-    let desk = Desk::new(config, facts, spool.clone(), Arc::clone(&auth), context.clock.now());
-    let questions = switchboard.run(desk);
+    let commons = premises.cluster.map(|_| Commons::default());
+    let desk = Desk::new(config, facts, commons, spool.clone(), Arc::clone(&auth), context.clock.now());
+    let questions = switchboard.run_at(premises.passing_home(SERVICE), desk);
 
     let site = Site {
         questions,

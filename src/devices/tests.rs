@@ -48,7 +48,10 @@ impl Notebook {
             Record::Collected { device, room, .. } => {
                 self.waiting.remove(&(device.clone(), *room));
             }
-            Record::Connected { .. } | Record::Disconnected { .. } | Record::RoomQuery { .. } => {}
+            Record::Connected { .. }
+            | Record::Disconnected { .. }
+            | Record::RoomQuery { .. }
+            | Record::Revoked { .. } => {}
         }
     }
 }
@@ -126,7 +129,7 @@ impl switchboard::Hub for Rules {
         self.settle(outcome)
     }
     fn census(&self) -> Census {
-        Census { n_rooms: self.hub.n_rooms(), n_seated: self.hub.n_seated() }
+        self.hub.census()
     }
 }
 
@@ -418,10 +421,10 @@ proptest! {
                 prop_assert_eq!(&Record::from_bytes(&record.to_bytes()).unwrap(), record);
             }
             rules.settle(outcome);
-            let seated: usize = rules.hub.rooms().map(|(_, room)| room.seats().len()).sum();
-            prop_assert_eq!(seated, rules.hub.n_seated());
+            let seated: usize = rules.hub.all_rooms().map(|(_, room)| room.seats().len()).sum();
+            prop_assert_eq!(seated, rules.hub.census().n_seated);
             prop_assert_eq!(began - ended, seated);
-            prop_assert!(rules.hub.rooms().all(|(_, room)| !room.is_empty()));
+            prop_assert!(rules.hub.all_rooms().all(|(_, room)| !room.is_empty()));
         }
     }
 }

@@ -23,7 +23,8 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 use tracing::{debug, warn};
 
-use super::guard::{Connection, Guarded, StallLimit, Transport};
+use super::connection::Connection;
+use super::guard::{Guarded, StallLimit, Transport};
 use super::head::{self, Head};
 use super::limits::{ConnectionLimits, Permit};
 use super::{Config, tls};

@@ -2,8 +2,10 @@
 
 pub mod address;
 pub mod assets;
+pub mod connection;
 pub mod guard;
 pub mod head;
+pub mod jwt;
 pub mod limits;
 pub mod listener;
 pub mod origin;

@@ -1,5 +1,6 @@
 //! What stands around every service's own routes: probes, metrics, headers, errors in JSON.
 
+use std::iter::once;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -14,6 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::json;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate as _};
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -21,7 +23,7 @@ use tower_http::trace::TraceLayer;
 use tracing::debug_span;
 
 use super::address::is_local;
-use super::guard::Connection;
+use super::connection::Connection;
 use super::origin::AllowedOrigins;
 use crate::metrics;
 use crate::runtime::Context;
@@ -45,6 +47,8 @@ pub fn surround(
     context: &Context,
 ) -> Router {
     let probes = Probes { context: context.clone(), metrics_token: Arc::new(metrics_token) };
+    // Sound is as small as it gets.
+    let is_worth_it = DefaultPredicate::new().and(NotForContentType::const_new("audio/mpeg"));
     let fixed = |name: HeaderName, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
@@ -56,7 +60,7 @@ pub fn surround(
         .merge(routes)
         .fallback(|| async { error(StatusCode::NOT_FOUND, "not found") })
         .method_not_allowed_fallback(|| async { error(StatusCode::METHOD_NOT_ALLOWED, "method not allowed") })
-        .layer(CompressionLayer::new())
+        .layer(CompressionLayer::new().compress_when(is_worth_it))
         .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
         .layer(origins.cors())
         .layer(fixed(X_CONTENT_TYPE_OPTIONS, "nosniff"))
@@ -86,7 +90,9 @@ async fn readiness(State(probes): State<Probes>) -> Response {
     if probes.context.is_stopping() {
         return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "5")], "stopping").into_response();
     }
-    "ready".into_response()
+    let remarks = probes.context.remarks();
+    let remarks = remarks.iter().map(|(service, remark)| format!("{service}: {remark}"));
+    once("ready".to_owned()).chain(remarks).collect::<Vec<_>>().join("\n").into_response()
 }
 
 async fn figures(

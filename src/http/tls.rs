@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use arc_swap::ArcSwap;
-use notify::{RecursiveMode, Watcher};
-use rustls::ServerConfig;
+use notify::event::{AccessKind, AccessMode};
+use notify::{EventKind, RecursiveMode, Watcher};
 use rustls::crypto::ring;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,30 @@ use tracing::{error, info, warn};
 
 use crate::config::Findings;
 use crate::runtime::Context;
+
+/// What trusts other servers: those that public authorities have signed, or an authority in a PEM file.
+///
+/// # Errors
+/// The file cannot be read, or holds no certificate.
+pub fn client(authority: Option<&Path>) -> Result<Arc<ClientConfig>> {
+    let mut roots = RootCertStore::empty();
+    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    if let Some(file) = authority {
+        let certificates = CertificateDer::pem_file_iter(file)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .with_context(|| format!("{}: no certificates", file.display()))?;
+        roots.add_parsable_certificates(certificates);
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .context("TLS versions")?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
+/// Somebody has written to a file and closed it.
+const WRITTEN: AccessKind = AccessKind::Close(AccessMode::Write);
 
 /// `[tls]`: without a certificate, listeners speak plain HTTP.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -110,9 +135,13 @@ fn keep_fresh(config: Config, current: Arc<Current>, context: &Context) {
 
 /// Watches the folders, for certificates are replaced by renaming.
 fn watch(config: &Config, notices: mpsc::Sender<()>) -> Option<notify::RecommendedWatcher> {
-    let notice = move |_: notify::Result<notify::Event>| {
-        // A full channel already holds the notice.
-        let _ = notices.try_send(());
+    let notice = move |event: notify::Result<notify::Event>| {
+        // Files that are only read, by this program too, are what they were.
+        let is_news = |kind: EventKind| !kind.is_access() || kind == EventKind::Access(WRITTEN);
+        if event.map_or(true, |event| is_news(event.kind)) {
+            // A full channel already holds the notice.
+            let _ = notices.try_send(());
+        }
     };
     let watch = || -> notify::Result<_> {
         let mut watcher = notify::recommended_watcher(notice)?;

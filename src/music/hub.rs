@@ -1,6 +1,5 @@
 //! All listening rooms, and who sits where. Pure: time comes in with each event, frames go out as effects.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -12,16 +11,15 @@ use super::names::{Dialect, RoomId, Track};
 use super::protocol::{ClientEvent, Refusal, RoomReport, ServerEvent};
 use super::room::{DriftLimit, Occupancy, Room, Seat};
 use crate::effect::{Effects, MemberId};
-use crate::switchboard::{self, Census, Newcomer};
+use crate::switchboard::{self, Census, Ledger, Newcomer, Shared};
 use crate::time::{Seconds, Timestamp};
 
 /// Every room and every connected member.
 pub struct Hub {
-    rooms: HashMap<RoomId, Room>,
-    members: HashMap<MemberId, Member>,
+    rooms: Ledger<RoomId, Room>,
+    members: Ledger<MemberId, Member>,
     limits: Limits,
     sweep_at: Timestamp,
-    n_seated: usize,
 }
 
 /// What the rules go by.
@@ -31,10 +29,12 @@ struct Limits {
     sweep_interval: Duration,
     drift: DriftLimit,
     host_comeback: Duration,
+    room_comeback: Duration,
 }
 
 /// A connected member, in a room or not.
-struct Member {
+#[derive(Clone)]
+pub struct Member {
     address: IpAddr,
     /// Fixed by the first event that tells.
     dialect: Option<Dialect>,
@@ -53,8 +53,8 @@ impl Hub {
     /// No rooms yet.
     pub fn new(config: &Config, now: Timestamp) -> Self {
         Self {
-            rooms: HashMap::new(),
-            members: HashMap::new(),
+            rooms: Ledger::default(),
+            members: Ledger::default(),
             limits: Limits {
                 rooms: config.max_rooms,
                 members_per_room: config.max_users_per_room,
@@ -64,41 +64,41 @@ impl Hub {
                     interval: config.drift_correction_interval,
                 },
                 host_comeback: config.host_comeback,
+                room_comeback: config.room_comeback,
             },
             sweep_at: now + config.room_cleanup_interval,
-            n_seated: 0,
         }
     }
 
     /// How many rooms there are.
     pub fn n_rooms(&self) -> usize {
-        self.rooms.len()
+        self.rooms.values().filter(|room| room.n_members() > 0).count()
     }
 
     /// How many members sit in rooms.
     pub fn n_seated(&self) -> usize {
-        self.n_seated
+        self.rooms.values().map(Room::n_members).sum()
     }
 
     /// What HTTP tells of a room.
     pub fn report(&self, id: &RoomId, now: Timestamp) -> Option<RoomReport> {
-        self.rooms.get(id).map(|room| room.report(now))
+        self.rooms.peek(id).filter(|room| room.n_members() > 0).map(|room| room.report(now))
     }
 
     /// What HTTP tells of all rooms.
     pub fn reports(&self, now: Timestamp) -> Vec<RoomReport> {
-        self.rooms.values().map(|room| room.report(now)).collect()
+        self.rooms.values().filter(|room| room.n_members() > 0).map(|room| room.report(now)).collect()
     }
 
     /// The room of that name.
     #[cfg(test)]
     pub fn room(&self, id: &RoomId) -> Option<&Room> {
-        self.rooms.get(id)
+        self.rooms.peek(id)
     }
 
     /// Where a member sits.
     pub fn room_of(&self, member: MemberId) -> Option<&RoomId> {
-        self.members.get(&member)?.room.as_ref()
+        self.members.peek(&member)?.room.as_ref()
     }
 
     fn obey(&mut self, from: MemberId, event: ClientEvent, now: Timestamp) -> Effects {
@@ -160,7 +160,8 @@ impl Hub {
             if room.host() == from {
                 return room.confirm_host(now);
             }
-            if !room.expects_host_from(member.address, self.limits.host_comeback, now) {
+            if room.n_members() > 0 && !room.expects_host_from(member.address, self.limits.host_comeback, now)
+            {
                 return self.refuse(from, Refusal::RoomExists);
             }
             let is_member = member.room.as_ref() == Some(&id);
@@ -174,7 +175,7 @@ impl Hub {
             }
             return effects;
         }
-        if self.rooms.len() >= self.limits.rooms {
+        if self.rooms.count() >= self.limits.rooms {
             return self.refuse(from, Refusal::TooManyRooms);
         }
         let mut effects = self.leave_other(from, &id, now);
@@ -258,9 +259,8 @@ impl Hub {
     }
 
     fn take_seat(&mut self, member: MemberId, room: &RoomId) {
-        let Some(member) = self.members.get_mut(&member) else { return };
-        if member.room.replace(room.clone()).is_none() {
-            self.n_seated += 1;
+        if let Some(member) = self.members.get_mut(&member) {
+            member.room = Some(room.clone());
         }
     }
 
@@ -277,7 +277,6 @@ impl Hub {
         let Some(id) = self.members.get_mut(&member).and_then(|member| member.room.take()) else {
             return Effects::none();
         };
-        self.n_seated -= 1;
         let Some(room) = self.rooms.get_mut(&id) else { return Effects::none() };
         let (effects, occupancy) = room.leave(member, now);
         if occupancy == Occupancy::Empty {
@@ -332,13 +331,69 @@ impl switchboard::Hub for Hub {
 
     fn handle_timeout(&mut self, now: Timestamp) -> Effects {
         if now >= self.sweep_at {
-            self.rooms.retain(|_, room| room.n_members() > 0);
             self.sweep_at = now + self.limits.sweep_interval;
+            for room in self.due(now) {
+                self.sweep(&room, now);
+            }
         }
         Effects::none()
     }
 
     fn census(&self) -> Census {
-        Census { n_rooms: self.rooms.len(), n_seated: self.n_seated }
+        Census::of(self.members.values().filter_map(|member| member.room.as_ref()))
+    }
+}
+
+impl Shared for Hub {
+    type RoomId = RoomId;
+    type Room = Room;
+    type Member = Member;
+
+    fn room_id(text: &str) -> Option<RoomId> {
+        RoomId::new(text)
+    }
+
+    fn rooms(&mut self) -> &mut Ledger<RoomId, Room> {
+        &mut self.rooms
+    }
+
+    fn members(&mut self) -> &mut Ledger<MemberId, Member> {
+        &mut self.members
+    }
+
+    fn occupants(room: &Room) -> Vec<MemberId> {
+        // Whoever is lost last is remembered as the host.
+        let others = room.members().filter(|member| *member != room.host());
+        std::iter::once(room.host()).filter(|_| room.n_members() > 0).chain(others).collect()
+    }
+
+    fn lose(&mut self, member: MemberId, room: &RoomId, now: Timestamp) -> Effects {
+        self.unseat(member, room);
+        self.rooms.get_mut(room).map_or_else(Effects::none, |room| room.lose(member, now))
+    }
+
+    fn unseat(&mut self, member: MemberId, room: &RoomId) {
+        if self.room_of(member) == Some(room)
+            && let Some(member) = self.members.get_mut(&member)
+        {
+            member.room = None;
+        }
+    }
+
+    fn due(&self, now: Timestamp) -> Vec<RoomId> {
+        let comeback = self.limits.room_comeback;
+        self.rooms
+            .all()
+            .filter(|(_, room)| room.is_abandoned(comeback, now))
+            .map(|(id, _)| id.clone())
+            .collect()
+    }
+
+    fn sweep(&mut self, room: &RoomId, now: Timestamp) -> Effects {
+        let comeback = self.limits.room_comeback;
+        if self.rooms.get(room).is_some_and(|room| room.is_abandoned(comeback, now)) {
+            self.rooms.remove(room);
+        }
+        Effects::none()
     }
 }

@@ -60,6 +60,9 @@ pub struct Config {
     /// A host that comes back to its room within this time is its host again.
     #[serde(with = "human")]
     pub host_comeback: Duration,
+    /// A room whose members a restart has cut off waits this long for the first of them.
+    #[serde(with = "human")]
+    pub room_comeback: Duration,
     /// How often a client is asked whether it is still there.
     #[serde(with = "human")]
     pub ping_interval: Duration,
@@ -80,6 +83,7 @@ impl Default for Config {
             drift_correction_secs: 3.0,
             drift_correction_interval: Duration::from_secs(10),
             host_comeback: Duration::from_secs(30),
+            room_comeback: Duration::from_mins(2),
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(20),
         }

@@ -70,7 +70,7 @@ impl Playhead {
     }
 }
 
-/// A room with at least one member.
+/// A room with at least one member, but for the time after its server has gone.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Room {
     id: RoomId,
@@ -82,6 +82,8 @@ pub struct Room {
     track: Option<Track>,
     playlist: Option<Box<RawValue>>,
     playhead: Playhead,
+    /// Since when it waits for its members, whose connections ended with their server.
+    vacant_since: Option<Timestamp>,
 }
 
 /// Whether anybody is left.
@@ -113,6 +115,7 @@ impl Room {
             track,
             playlist: None,
             playhead: Playhead { is_playing: true, position, at: now },
+            vacant_since: None,
         };
         let effects = room.confirm_host(now);
         (room, effects)
@@ -129,7 +132,6 @@ impl Room {
     }
 
     /// Everybody in it, in the order of joining.
-    #[cfg(test)]
     pub fn members(&self) -> impl Iterator<Item = MemberId> + '_ {
         self.seats.iter().map(|seat| seat.id)
     }
@@ -144,6 +146,10 @@ impl Room {
         let mut effects = Effects::none();
         let (id, dialect) = (newcomer.id, newcomer.dialect);
         self.seat(newcomer);
+        let inherits = self.vacant_since.take().is_some();
+        if inherits {
+            self.host = id;
+        }
         let playback = self.playback(now);
         let joined = ServerEvent::RoomJoined {
             room: &self.id,
@@ -152,6 +158,9 @@ impl Room {
             playlist: self.playlist.as_deref(),
         };
         effects.tell(id, joined.frame(dialect));
+        if inherits {
+            effects.tell(id, ServerEvent::BecomeHost { room: &self.id }.frame(dialect));
+        }
         self.tell_count(&mut effects);
         if playback.track.is_some() {
             effects.tell(id, ServerEvent::SyncState { playback: &playback }.frame(dialect));
@@ -191,6 +200,7 @@ impl Room {
         self.seat(host);
         self.host = id;
         self.former_host = None;
+        self.vacant_since = None;
         let mut effects = self.confirm_host(now);
         if let Some(track) = track.filter(|track| self.track.as_ref() != Some(track)) {
             effects.append(self.change_track(id, track, now));
@@ -225,6 +235,27 @@ impl Room {
             self.tell_members(&mut effects);
         }
         (effects, Occupancy::Occupied)
+    }
+
+    /// Lets a member go whose server has gone; if it was the last, the room waits for all of them.
+    pub fn lose(&mut self, member: MemberId, now: Timestamp) -> Effects {
+        let last = self.seats.first().filter(|seat| self.seats.len() == 1 && seat.id == member);
+        if let Some(last) = last {
+            let (address, was_host) = (last.address, last.id == self.host);
+            self.seats.clear();
+            self.vacant_since = Some(now);
+            if was_host {
+                self.former_host = Some(FormerHost { address, left_at: now });
+            }
+            return Effects::none();
+        }
+        self.leave(member, now).0
+    }
+
+    /// Whether nobody came back to it for so long.
+    pub fn is_abandoned(&self, comeback: Duration, now: Timestamp) -> bool {
+        let since = self.vacant_since.unwrap_or(now);
+        self.seats.is_empty() && now.since(since) >= comeback
     }
 
     /// Notes that a member is a page, and what it is called.

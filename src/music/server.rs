@@ -54,7 +54,8 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     let pings = Pings { interval: config.ping_interval, timeout: config.ping_timeout };
     let mut switchboard = Switchboard::new(SERVICE, premises.members, context);
     let endpoint = socketio::endpoint(&mut switchboard, pings, &origins, premises.socketio, network);
-    let questions = switchboard.run(Hub::new(config, context.clock.now()));
+    let home = premises.lasting_home(SERVICE);
+    let questions = switchboard.run_at(home, Hub::new(config, context.clock.now()));
     let site = Arc::new(Site { questions, clock: context.clock, rooms: Mutex::default() });
     let pages = Router::new()
         .route("/", get(front))

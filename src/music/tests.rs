@@ -6,6 +6,7 @@ use expect_test::{Expect, expect};
 
 use super::Config;
 use super::hub::Hub;
+use super::names::RoomId;
 use crate::effect::Effect;
 use crate::switchboard::Hub as _;
 use crate::switchboard::stage::{START, Stage, member};
@@ -937,4 +938,61 @@ fn the_sweep_comes_round_at_its_interval() {
     assert_eq!(stage.hub.next_timeout(), Some(START + Duration::from_secs(7)));
     stage.play("7s pass");
     assert_eq!(stage.hub.next_timeout(), Some(START + Duration::from_secs(14)));
+}
+
+#[test]
+fn a_restarted_room_plays_on_for_whoever_comes_first_and_its_host_takes_it_over_again() {
+    let config = Config::default();
+    let mut before = Stage::new(Hub::new(&config, START));
+    before.play(
+        r#"
+        ann connects from 10.0.0.1
+        bob connects
+        ann: create_room {"room_id":"AB12","track":{"name":"Song"},"current_time":10}
+        bob: join_room {"room_id":"AB12"}
+        "#,
+    );
+    let transcript = before.restart(Hub::new(&config, START)).play(
+        r#"
+        5s pass
+        bob2 connects
+        bob2: join_room {"room_id":"AB12"}
+        ann2 connects from 10.0.0.1
+        ann2: create_room {"room_id":"AB12","track":{"name":"Song"},"current_time":0}
+        "#,
+    );
+    expect![[r#"
+        5s pass
+        bob2 connects
+          bob2 <- connected {"message":"连接成功"}
+        bob2: join_room {"room_id":"AB12"}
+          bob2 <- room_joined {"room_id":"AB12","user_count":1,"current_track":{"name":"Song"},"is_playing":true,"current_time":15}
+          bob2 <- become_host {"room_id":"AB12"}
+          bob2 <- room_users {"count":1}
+          bob2 <- sync_state {"current_track":{"name":"Song"},"is_playing":true,"current_time":15}
+        ann2 connects from 10.0.0.1
+          ann2 <- connected {"message":"连接成功"}
+        ann2: create_room {"room_id":"AB12","track":{"name":"Song"},"current_time":0}
+          ann2 <- room_created {"room_id":"AB12","user_count":2}
+          bob2, ann2 <- room_users {"count":2}
+    "#]].assert_eq(&transcript);
+}
+
+#[test]
+fn a_restarted_room_is_nobodys_until_somebody_comes_and_goes_in_the_end() {
+    let config = Config::default();
+    let mut before = Stage::new(Hub::new(&config, START));
+    before.play(
+        r#"
+        ann connects
+        ann: create_room {"room_id":"AB12"}
+        "#,
+    );
+    let mut after = before.restart(Hub::new(&config, START));
+    let room = RoomId::new("AB12").unwrap();
+    assert!(after.hub.room(&room).is_some() && after.hub.report(&room, after.now).is_none());
+    after.play("119s pass");
+    assert!(after.hub.room(&room).is_some());
+    after.play("61s pass");
+    assert!(after.hub.room(&room).is_none());
 }

@@ -12,6 +12,9 @@ use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::core::meta::MetadataOptions;
 
+use super::format::Format;
+use super::mp3::{Frame, FrameReader};
+
 /// Samples of one channel in a block of a WAV.
 const WAV_BLOCK: usize = 4096;
 
@@ -37,9 +40,36 @@ pub enum Decoder {
     /// WAV, by hound.
     Wav(hound::WavReader<BufReader<File>>),
     /// MP3, by nanomp3.
-    Mp3(Box<nanomp3::Reader<BufReader<File>>>),
+    Mp3(FrameReader<BufReader<File>>, Mp3),
     /// Everything else, by symphonia.
     Other(Box<Other>),
+}
+
+/// Makes sound of MP3 frames that follow each other.
+pub struct Mp3 {
+    decoder: Box<nanomp3::Decoder>,
+    samples: Vec<f32>,
+}
+
+impl Mp3 {
+    /// Nothing has been heard yet.
+    pub fn new() -> Self {
+        Self {
+            decoder: Box::new(nanomp3::Decoder::new()),
+            samples: vec![0.0; nanomp3::MAX_SAMPLES_PER_FRAME],
+        }
+    }
+
+    /// A frame's sound; one that cannot be decoded is silence of the same length.
+    pub fn decode(&mut self, frame: &Frame) -> Block {
+        let Format { rate, channels } = frame.header.format;
+        let channels = usize::from(channels);
+        let n = frame.header.n_samples as usize * channels;
+        if self.decoder.decode(&frame.bytes, &mut self.samples).1.is_err() {
+            self.samples[..n].fill(0.0);
+        }
+        Block { rate, channels, samples: self.samples[..n].to_vec() }
+    }
 }
 
 /// What symphonia reads.
@@ -61,11 +91,7 @@ impl Decoder {
                 Err(hound::Error::Unsupported) => Other::open(File::open(path)?, extension).map(Self::Other),
                 Err(error) => bail!("no WAV: {error}"),
             },
-            "mp3" => {
-                let options = nanomp3::Options::default().skip_scan(true);
-                let reader = nanomp3::Reader::with_options(BufReader::new(file), options)?;
-                Ok(Self::Mp3(Box::new(reader)))
-            }
+            "mp3" => Ok(Self::Mp3(FrameReader::new(BufReader::new(file)), Mp3::new())),
             extension => Other::open(file, extension).map(Self::Other),
         }
     }
@@ -74,12 +100,7 @@ impl Decoder {
     pub fn next_block(&mut self) -> Result<Option<Block>> {
         let block = match self {
             Self::Wav(reader) => wav_block(reader)?,
-            Self::Mp3(reader) => {
-                let rate = reader.sample_rate();
-                let channels = reader.channels().map_or(0, |channels| usize::from(channels.num()));
-                let samples = reader.read_frame()?.map(<[f32]>::to_vec);
-                samples.map(|samples| Block { rate, channels, samples })
-            }
+            Self::Mp3(reader, decoder) => reader.next_frame()?.map(|frame| decoder.decode(&frame)),
             Self::Other(other) => other.next_block()?,
         };
         let Some(block) = block else { return Ok(None) };

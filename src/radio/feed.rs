@@ -17,25 +17,30 @@ use tracing::{info, warn};
 use super::decode::{Block, Decoder};
 use super::encode::Encoder;
 use super::format::Format;
+use super::index::{Facts, Index, Loudness};
+use super::library::Look;
 use super::loudness;
 use super::mp3::{Frame, FrameReader};
 use super::resample::Converter;
-use super::shelf::{Measured, Shelf};
-use super::track::Track;
+use super::shelf::Shelf;
+use super::track::{Track, frame_format, is_mp3};
 use crate::runtime::Clock;
 use crate::sample;
 
 /// Frames that are read ahead for each track that may be: 15 seconds.
 const FRAMES_AHEAD: usize = 600;
 
+/// A track that is alone in its folder is read again when no more frames than these are left: 5 seconds.
+const LONE_FRAMES_AHEAD: usize = 200;
+
 /// Files whose format is looked at to find that of most.
 const SURVEYED: usize = 50;
 
 /// The survey takes no longer, however slow the disk.
-const SURVEY_TIME: Duration = Duration::from_millis(300);
+const SURVEY_TIME: Duration = Duration::from_millis(200);
 
 /// The first track is measured for so long, or as much of it as this allows.
-const FIRST_MEASURE: Duration = Duration::from_millis(500);
+const FIRST_MEASURE: Duration = Duration::from_millis(400);
 
 /// Later ones have the time that is read ahead.
 const LATER_MEASURE: Duration = Duration::from_secs(10);
@@ -65,8 +70,6 @@ pub struct Making {
     pub tracks_ahead: usize,
     /// What plays.
     pub plays: Plays,
-    /// The format, if it is settled already.
-    pub format: Option<Format>,
 }
 
 /// Whether tracks are brought to one loudness.
@@ -90,7 +93,7 @@ pub enum Plays {
 struct Feed {
     making: Making,
     shelf: Arc<Shelf>,
-    measured: Arc<Measured>,
+    index: Arc<Index>,
     clock: Clock,
     out: Sender<Item>,
     is_first: bool,
@@ -100,15 +103,10 @@ struct Feed {
 struct Gone;
 
 /// Starts the thread; it ends when nobody takes what it makes.
-pub fn start(
-    making: Making,
-    shelf: Arc<Shelf>,
-    measured: Arc<Measured>,
-    clock: Clock,
-) -> Result<Receiver<Item>> {
+pub fn start(making: Making, shelf: Arc<Shelf>, index: Arc<Index>, clock: Clock) -> Result<Receiver<Item>> {
     let (out, taken) = channel(making.tracks_ahead.max(1) * FRAMES_AHEAD);
     let name = format!("radio {}", making.route);
-    let feed = Feed { making, shelf, measured, clock, out, is_first: true };
+    let feed = Feed { making, shelf, index, clock, out, is_first: true };
     thread::Builder::new().name(name).spawn(move || feed.run()).context("a thread for a station")?;
     Ok(taken)
 }
@@ -117,8 +115,12 @@ impl Feed {
     fn run(mut self) {
         let mut n_failed = 0;
         while !self.out.is_closed() {
+            if self.is_early_for_a_lone_track() {
+                thread::park_timeout(EMPTY_PAUSE);
+                continue;
+            }
             let next = match self.making.plays {
-                Plays::Sample => Some("roomhub-sample.wav".into()),
+                Plays::Sample => Some(Path::new("roomhub-sample.wav").into()),
                 Plays::Shelf => self.shelf.playlist.lock().next_track(),
             };
             let is_hopeless = n_failed > 0 && n_failed >= self.shelf.playlist.lock().n_tracks();
@@ -143,51 +145,66 @@ impl Feed {
         }
     }
 
-    /// The station's format: settled when it first has files, and kept.
-    fn format(&mut self) -> Format {
-        if let Some(format) = self.making.format {
-            return format;
+    /// Whether there is one track alone, which is not over for some time: others may come before it plays again.
+    fn is_early_for_a_lone_track(&self) -> bool {
+        let n_ahead = self.out.max_capacity() - self.out.capacity();
+        self.making.plays == Plays::Shelf
+            && n_ahead > LONE_FRAMES_AHEAD
+            && self.shelf.playlist.lock().n_tracks() == 1
+    }
+
+    /// The station's format: settled when it first has files, by what is known of them then, and kept.
+    fn format(&self) -> Format {
+        if let Some(format) = self.shelf.format.get() {
+            return *format;
         }
-        let until = self.clock.uptime() + SURVEY_TIME;
-        let paths: Vec<_> = self.shelf.looks.lock().keys().take(SURVEYED).cloned().collect();
-        let is_mp3 = |path: &&std::path::PathBuf| {
-            path.extension().is_some_and(|known| known.eq_ignore_ascii_case("mp3"))
-        };
-        let formats = paths.iter().filter(is_mp3).take_while(|_| self.clock.uptime() < until);
-        let format = Format::of_most(
-            formats.filter_map(|path| first_frame(path).ok()).map(|frame| frame.header.format),
-        );
-        let format = format.unwrap_or(Format::USUAL);
+        let tracks: Vec<_> =
+            self.shelf.playlist.lock().tracks().iter().filter(|path| is_mp3(path)).cloned().collect();
+        let mut formats = self.index.formats(tracks.iter());
+        if formats.len() < tracks.len().div_ceil(2) {
+            let until = self.clock.uptime() + SURVEY_TIME;
+            let apart = tracks.len().div_ceil(SURVEYED).max(1);
+            let surveyed = tracks.iter().step_by(apart).take_while(|_| self.clock.uptime() < until);
+            formats = surveyed.filter_map(|path| frame_format(path).ok()).collect();
+        }
+        let of_most = Format::of_most(formats).unwrap_or(Format::USUAL);
+        // A guest may have been faster.
+        let format = *self.shelf.format.get_or_init(|| of_most);
         info!(route = self.making.route, rate = format.rate, channels = format.channels, "format settled");
-        self.making.format = Some(format);
         format
     }
 
-    fn play(&self, path: &Path, format: Format) -> Result<Result<(), Gone>> {
+    fn play(&self, path: &Arc<Path>, format: Format) -> Result<Result<(), Gone>> {
         if self.making.plays == Plays::Sample {
             return self.play_sample(path, format);
         }
-        let is_mp3 = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("mp3"));
-        let passes = is_mp3 && first_frame(path)?.header.format == format;
-        let lufs = self.loudness(path)?;
-        let track = Arc::new(Track::read(path));
-        if passes { self.pass(path, &track, lufs) } else { self.transcode(path, &track, format, lufs) }
+        let look = Look::at(path).context("cannot be opened")?;
+        let facts = self.index.facts(path, look).unwrap_or_else(|| Facts::read(path));
+        let lufs = self.loudness(path, look, &facts)?;
+        let track = Arc::new(Track::of(path, &facts));
+        if facts.format == Some(format) {
+            self.pass(path, &track, lufs)
+        } else {
+            self.transcode(path, &track, format, lufs)
+        }
     }
 
     /// How loud it is, measured now if nobody did before.
-    fn loudness(&self, path: &Path) -> Result<Option<f64>> {
+    fn loudness(&self, path: &Arc<Path>, look: Look, facts: &Facts) -> Result<Option<f64>> {
         if self.making.levels == Levels::AsRecorded {
             return Ok(None);
         }
-        let look = self.shelf.looks.lock().get(path).copied().context("it is gone")?;
-        if let Some(known) = self.measured.of(path, look) {
-            return Ok(known.lufs);
+        match facts.loudness {
+            Some(Loudness::Silence) => return Ok(None),
+            Some(Loudness::Lufs(lufs)) => return Ok(Some(lufs)),
+            None => {}
         }
         let limit = if self.is_first { FIRST_MEASURE } else { LATER_MEASURE };
         let until = self.clock.uptime() + limit;
         let lufs = loudness::measure(path, || self.clock.uptime() < until)?;
         if self.clock.uptime() < until {
-            self.measured.keep(path, look, lufs);
+            let loudness = Some(lufs.map_or(Loudness::Silence, Loudness::Lufs));
+            self.index.learn(path, look, Facts { loudness, ..facts.clone() });
         }
         Ok(lufs)
     }
@@ -288,7 +305,53 @@ impl Feed {
     }
 }
 
-fn first_frame(path: &Path) -> Result<Frame> {
-    let mut reader = FrameReader::new(BufReader::new(File::open(path).context("cannot be opened")?));
-    reader.next_frame()?.context("no MP3 frame in it")
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    /// Frames of a second and a half of noise, by LAME.
+    fn write_mp3(path: &Path) -> usize {
+        let mut encoder = Encoder::new(Format::USUAL, 128).unwrap();
+        let sound: Vec<f32> =
+            (0..132_300_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 20) as f32 / 8192.0).collect();
+        encoder.encode(&sound).unwrap();
+        encoder.finish().unwrap();
+        let frames: Vec<Frame> = std::iter::from_fn(|| encoder.next_frame()).collect();
+        std::fs::write(path, frames.iter().flat_map(|frame| frame.bytes.clone()).collect::<Vec<_>>())
+            .unwrap();
+        frames.len()
+    }
+
+    #[test]
+    fn a_disk_that_hangs_does_not_hold_back_what_was_read_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let (good, hung) = (folder.path().join("good.mp3"), folder.path().join("hung.mp3"));
+        let n_frames = write_mp3(&good);
+        // Opening a pipe that nobody writes to waits for ever, as a file of a server that is gone does.
+        assert!(Command::new("mkfifo").arg(&hung).status().unwrap().success());
+        let shelf = Shelf::new(1);
+        shelf.playlist.lock().add([good.clone().into(), Arc::from(hung)]);
+        while shelf.playlist.lock().peek() != Some(&good) {
+            shelf.playlist.lock().shuffle();
+        }
+        let making = Making {
+            route: "/".into(),
+            bitrate_kbps: 128,
+            levels: Levels::Equal,
+            tracks_ahead: 1,
+            plays: Plays::Shelf,
+        };
+        shelf.format.set(Format::USUAL).unwrap();
+        let index = Index::new("", Vec::new(), 10);
+        let mut items = start(making, Arc::clone(&shelf), index, Clock::start()).unwrap();
+        let Some(Item::Track(_, track)) = items.blocking_recv() else { panic!("a track comes first") };
+        assert_eq!(track.file, "good.mp3");
+        for n in 0..n_frames {
+            assert!(matches!(items.blocking_recv(), Some(Item::Frame(..))), "frame {n} of {n_frames}");
+        }
+        assert!(items.try_recv().is_err());
+        assert_eq!(shelf.playlist.lock().n_tracks(), 2);
+    }
 }

@@ -1,9 +1,18 @@
-//! The files of a folder: found recursively, and counted once their size and time have stood still.
+//! The files of a folder: walked round by round, and counted once their size and time have stood still.
+//!
+//! A walk tells of each file as it finds it, so that the first can play while the last is still to be found. It
+//! holds the paths of a round and no more, and ends on any tree: folders are known by their numbers on the disk,
+//! so that links into loops are walked once.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fs::{self, FileType, Metadata};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
+
+use rustix::io::Errno;
 
 use crate::time::Timestamp;
 
@@ -16,9 +25,6 @@ const MIN_BYTES: u64 = 1024;
 /// A file that is being copied in changes at least this often.
 const STILL_FOR: Duration = Duration::from_secs(2);
 
-/// Folders within folders within folders: more are a loop of links.
-const MAX_DEPTH: usize = 32;
-
 /// What a file looked like when it was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Look {
@@ -28,61 +34,105 @@ pub struct Look {
     pub modified_at: Timestamp,
 }
 
-/// What has been seen of one folder.
-#[derive(Debug, Default)]
-pub struct Library {
-    seen: BTreeMap<PathBuf, (Look, Timestamp)>,
+impl Look {
+    /// Looks at a file.
+    pub fn at(path: &Path) -> io::Result<Self> {
+        fs::metadata(path).map(|facts| Self::of(&facts))
+    }
+
+    fn of(facts: &Metadata) -> Self {
+        let modified = facts.modified().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+        let modified_at = Timestamp::from_micros(modified.unwrap_or_default().as_micros() as u64);
+        Self { n_bytes: facts.len(), modified_at }
+    }
 }
 
-impl Library {
-    /// Takes what is in the folder now; gives the files that have stood still.
-    ///
-    /// A file whose last change is old enough counts at once.
-    pub fn take(&mut self, looks: BTreeMap<PathBuf, Look>, now: Timestamp) -> BTreeSet<PathBuf> {
-        let before = std::mem::take(&mut self.seen);
-        let mut still = BTreeSet::new();
-        for (path, look) in looks {
-            let since = match before.get(&path) {
-                Some((known, since)) if *known == look => *since,
-                Some(_) => now,
-                None => look.modified_at.min(now),
-            };
-            if now.since(since) >= STILL_FOR {
-                still.insert(path.clone());
+/// How a walk went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Walked {
+    /// Folders that were read.
+    pub n_folders: usize,
+    /// Whether all of the tree was seen; a failing disk may hide what is there.
+    pub is_whole: bool,
+    /// Whether there was more than it may take.
+    pub is_cut: bool,
+}
+
+/// Finds every audio file below a folder, at most `max_files`, in at most as many folders.
+///
+/// What cannot be read is left out.
+pub fn walk(root: &Path, max_files: usize, mut found: impl FnMut(PathBuf, Look)) -> Walked {
+    let mut walked = Walked { n_folders: 0, is_whole: true, is_cut: false };
+    let mut known = HashSet::new();
+    let mut waiting = Vec::new();
+    let mut n_files = 0;
+    if let Ok(facts) = fs::metadata(root) {
+        known.insert((facts.dev(), facts.ino()));
+        waiting.push(root.to_owned());
+    }
+    while let Some(folder) = waiting.pop() {
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) => {
+                walked.is_whole &= is_lasting(&error);
+                continue;
             }
-            self.seen.insert(path, (look, since));
+        };
+        walked.n_folders += 1;
+        for entry in entries {
+            let (path, kind) = match entry.and_then(|entry| Ok((entry.path(), entry.file_type()?))) {
+                Ok(entry) => entry,
+                Err(error) => {
+                    walked.is_whole &= is_lasting(&error);
+                    continue;
+                }
+            };
+            if is_hidden(&path) || !is_worth_a_look(&path, kind) {
+                continue;
+            }
+            let facts = match fs::metadata(&path) {
+                Ok(facts) => facts,
+                Err(error) => {
+                    walked.is_whole &= is_lasting(&error);
+                    continue;
+                }
+            };
+            if facts.is_dir() {
+                if known.len() == max_files {
+                    walked.is_cut = true;
+                } else if known.insert((facts.dev(), facts.ino())) {
+                    waiting.push(path);
+                }
+            } else if facts.is_file() && facts.len() >= MIN_BYTES && is_audio(&path) {
+                if n_files == max_files {
+                    return Walked { is_cut: true, ..walked };
+                }
+                n_files += 1;
+                found(path, Look::of(&facts));
+            }
         }
-        still
     }
-
-    /// Whether a file has been seen that does not count yet.
-    pub fn is_waiting(&self, counted: &BTreeSet<PathBuf>) -> bool {
-        self.seen.len() > counted.len()
-    }
+    walked
 }
 
-/// Every audio file below a folder; what cannot be read is left out.
-pub fn scan(folder: &Path) -> BTreeMap<PathBuf, Look> {
-    let mut found = BTreeMap::new();
-    scan_into(folder, 0, &mut found);
-    found
+/// Whether an error says something of the tree, and not of the disk's present state.
+fn is_lasting(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::NotFound
+            | ErrorKind::PermissionDenied
+            | ErrorKind::NotADirectory
+            | ErrorKind::InvalidFilename
+    ) || error.raw_os_error() == Some(Errno::LOOP.raw_os_error())
 }
 
-fn scan_into(folder: &Path, depth: usize, found: &mut BTreeMap<PathBuf, Look>) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
-        if path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".")) {
-            continue;
-        }
-        let Ok(facts) = fs::metadata(&path) else { continue };
-        if facts.is_dir() && depth < MAX_DEPTH {
-            scan_into(&path, depth + 1, found);
-        } else if facts.is_file() && facts.len() >= MIN_BYTES && is_audio(&path) {
-            let modified = facts.modified().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
-            let modified_at = Timestamp::from_micros(modified.unwrap_or_default().as_micros() as u64);
-            found.insert(path, Look { n_bytes: facts.len(), modified_at });
-        }
-    }
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+}
+
+/// Folders, links that may lead to some, and what is named like audio.
+fn is_worth_a_look(path: &Path, kind: FileType) -> bool {
+    kind.is_dir() || kind.is_symlink() || is_audio(path)
 }
 
 fn is_audio(path: &Path) -> bool {
@@ -90,43 +140,151 @@ fn is_audio(path: &Path) -> bool {
     EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension))
 }
 
+/// What has been seen of one folder.
+#[derive(Debug, Default)]
+pub struct Library {
+    seen: BTreeMap<Arc<Path>, Seen>,
+    round: u64,
+}
+
+#[derive(Debug)]
+struct Seen {
+    look: Look,
+    since: Timestamp,
+    round: u64,
+}
+
+impl Library {
+    /// Takes a file of this round; gives it back if it has stood still.
+    ///
+    /// A file whose last change is old enough counts at once.
+    pub fn see(&mut self, path: PathBuf, look: Look, now: Timestamp) -> Option<Arc<Path>> {
+        let known = self.seen.get_key_value(&*path).map(|(path, seen)| (Arc::clone(path), seen));
+        let since = match &known {
+            Some((_, seen)) if seen.look == look => seen.since,
+            Some(_) => now,
+            None => look.modified_at.min(now),
+        };
+        let path = known.map_or_else(|| path.into(), |(path, _)| path);
+        self.seen.insert(Arc::clone(&path), Seen { look, since, round: self.round });
+        (now.since(since) >= STILL_FOR).then_some(path)
+    }
+
+    /// Ends a round: forgets what was not seen in it, unless the walk could not see everything.
+    pub fn end_round(&mut self, walked: Walked) {
+        if walked.is_whole {
+            self.seen.retain(|_, seen| seen.round == self.round);
+        }
+        self.round += 1;
+    }
+
+    /// The files that have stood still, with their looks.
+    pub fn still(&self, now: Timestamp) -> impl Iterator<Item = (&Arc<Path>, Look)> {
+        self.seen
+            .iter()
+            .filter(move |(_, seen)| now.since(seen.since) >= STILL_FOR)
+            .map(|(path, seen)| (path, seen.look))
+    }
+
+    /// The paths of the files that have stood still.
+    pub fn counted(&self, now: Timestamp) -> BTreeSet<Arc<Path>> {
+        self.still(now).map(|(path, _)| Arc::clone(path)).collect()
+    }
+
+    /// How many files were seen.
+    pub fn n_seen(&self) -> usize {
+        self.seen.len()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::symlink;
 
     use super::*;
+
+    const WHOLE: Walked = Walked { n_folders: 1, is_whole: true, is_cut: false };
 
     fn at(second: u64) -> Timestamp {
         Timestamp::from_millis(1_700_000_000_000 + second * 1000)
     }
 
-    fn looks(n_bytes: u64, modified: u64) -> BTreeMap<PathBuf, Look> {
-        BTreeMap::from([(PathBuf::from("a.mp3"), Look { n_bytes, modified_at: at(modified) })])
+    fn counts(library: &mut Library, n_bytes: u64, modified: u64, now: u64) -> bool {
+        let counted =
+            library.see("a.mp3".into(), Look { n_bytes, modified_at: at(modified) }, at(now)).is_some();
+        library.end_round(WHOLE);
+        counted
     }
 
     #[test]
     fn a_file_counts_once_it_has_stood_still() {
         let mut library = Library::default();
-        assert_eq!(library.take(looks(5000, 10), at(10)).len(), 0);
-        assert_eq!(library.take(looks(9000, 11), at(11)).len(), 0);
-        assert_eq!(library.take(looks(9000, 11), at(14)).len(), 1);
+        assert!(!counts(&mut library, 5000, 10, 10));
+        assert!(!counts(&mut library, 9000, 11, 11));
+        assert!(counts(&mut library, 9000, 11, 14));
         // Copied with its old time kept: only its size tells that it grows.
-        assert_eq!(library.take(looks(9500, 1), at(15)).len(), 0);
-        assert_eq!(library.take(looks(9500, 1), at(17)).len(), 1);
+        assert!(!counts(&mut library, 9500, 1, 15));
+        assert!(counts(&mut library, 9500, 1, 17));
+    }
+
+    #[test]
+    fn what_is_gone_is_forgotten_unless_the_disk_failed() {
+        let mut library = Library::default();
+        assert!(counts(&mut library, 5000, 1, 10));
+        library.end_round(Walked { is_whole: false, ..WHOLE });
+        assert_eq!(library.n_seen(), 1);
+        library.end_round(WHOLE);
+        assert_eq!(library.n_seen(), 0);
+    }
+
+    fn fill(folder: &Path, names: &[(&str, usize)]) {
+        for (name, n_bytes) in names {
+            let path = folder.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, vec![0; *n_bytes]).unwrap();
+        }
+    }
+
+    fn names(root: &Path, max_files: usize) -> (Vec<PathBuf>, Walked) {
+        let mut found = Vec::new();
+        let walked = walk(root, max_files, |path, _| found.push(path));
+        found.sort();
+        (found, walked)
     }
 
     #[test]
     fn hidden_tiny_and_foreign_files_are_no_music() {
         let folder = tempfile::tempdir().unwrap();
-        fs::create_dir(folder.path().join("Ж")).unwrap();
-        for (name, n_bytes) in
-            [("a.MP3", 2000), (".b.mp3", 2000), ("c.mp3", 100), ("d.txt", 2000), ("Ж/歌🎵.flac", 2000)]
-        {
-            fs::write(folder.path().join(name), vec![0; n_bytes]).unwrap();
-        }
+        let files =
+            [("a.MP3", 2000), (".b.mp3", 2000), ("c.mp3", 100), ("d.txt", 2000), ("Ж/歌🎵.flac", 2000)];
+        fill(folder.path(), &files);
         let invalid = std::ffi::OsStr::from_bytes(b"\xff\xfe.wav");
         fs::write(folder.path().join(invalid), vec![0; 2000]).unwrap();
-        let found: Vec<_> = scan(folder.path()).into_keys().collect();
-        assert_eq!(found.len(), 3, "{found:?}");
+        assert_eq!(names(folder.path(), 100).0.len(), 3);
+    }
+
+    #[test]
+    fn links_in_loops_are_walked_once() {
+        let folder = tempfile::tempdir().unwrap();
+        fill(folder.path(), &[("one/a.mp3", 2000), ("two/b.mp3", 2000)]);
+        for (link, target) in
+            [("one/up", ".."), ("one/down", "../two"), ("two/up", ".."), ("two/down", "../one")]
+        {
+            symlink(target, folder.path().join(link)).unwrap();
+        }
+        symlink("self", folder.path().join("self")).unwrap();
+        let (found, walked) = names(folder.path(), 100);
+        assert_eq!((found.len(), walked.n_folders, walked.is_whole), (2, 3, true), "{found:?}");
+    }
+
+    #[test]
+    fn a_walk_takes_no_more_than_it_may() {
+        let folder = tempfile::tempdir().unwrap();
+        fill(folder.path(), &[("a.mp3", 2000), ("b.mp3", 2000), ("c/d.mp3", 2000)]);
+        let (found, walked) = names(folder.path(), 2);
+        assert_eq!((found.len(), walked.is_cut), (2, true));
+        assert!(!names(folder.path(), 3).1.is_cut);
+        assert_eq!(names(&folder.path().join("none"), 3).1.n_folders, 0);
     }
 }

@@ -24,6 +24,10 @@ use crate::http::head::Head;
 /// A blocked listener must take something at all within the configured time.
 const PROGRESS_BYTES: usize = 1;
 
+/// What the kernel holds for a listener: six seconds at the highest bitrate. More would be spent on those that have
+/// stopped.
+const SEND_BUFFER_BYTES: usize = 256 * 1024;
+
 /// Time for a refusal, or a head alone, to get out.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -129,8 +133,7 @@ pub fn admit(stations: &Arc<Stations>, head: &Head, io: Guarded) -> Option<Guard
     context.spawn(async move {
         match place {
             None => {
-                let format = station.on_air.lock().format.unwrap_or(Format::USUAL);
-                say(io, stream_head(&stations.config, &station.route, format, flavour)).await;
+                say(io, head_of(&stations, &station, flavour)).await;
             }
             Some(None) => {
                 metrics::counter!("roomhub_radio_refused_total").increment(1);
@@ -156,10 +159,10 @@ fn counted(head: &Head, io: &Guarded, trusted: &[IpNet]) -> Option<IpAddr> {
 async fn listen(stations: Arc<Stations>, station: Handle, flavour: Flavour, mut io: Guarded, _place: Place) {
     io.limit_stalls(StallLimit { timeout: stations.config.stall_timeout, progress_bytes: PROGRESS_BYTES });
     let connection = Arc::clone(io.connection());
+    connection.limit_send_buffer(SEND_BUFFER_BYTES);
     let own = stations.own(&station);
     let station = own.clone().unwrap_or(station);
-    let format = station.on_air.lock().format.unwrap_or(Format::USUAL);
-    connection.send(&stream_head(&stations.config, &station.route, format, flavour));
+    connection.send(&head_of(&stations, &station, flavour));
     let presence = Arc::new(());
     let newcomer = Newcomer { connection, presence: Arc::downgrade(&presence), flavour };
     if station.orders.send(Order::Join(newcomer)).await.is_err() {
@@ -175,8 +178,20 @@ async fn listen(stations: Arc<Stations>, station: Handle, flavour: Flavour, mut 
     drop((presence, own));
 }
 
+fn head_of(stations: &Stations, station: &Handle, flavour: Flavour) -> Bytes {
+    let on_air = station.on_air.lock();
+    let mut path = stations.step(&station.route);
+    if !on_air.path.is_empty() {
+        path = format!("{path}, {}", on_air.path);
+    }
+    let format = on_air.format.unwrap_or(Format::USUAL);
+    // What is sent at the moment; before anything is, what is encoded here.
+    let kbps = if on_air.bitrate_kbps > 0 { on_air.bitrate_kbps } else { stations.config.bitrate_kbps };
+    stream_head(&stations.config, &station.route, format, kbps, flavour, &path)
+}
+
 /// Says something and waits until it is out.
-async fn say(mut io: Guarded, text: Bytes) {
+pub async fn say(mut io: Guarded, text: Bytes) {
     io.connection().send(&text);
     let mut heard = [0; 64];
     let sent = async {

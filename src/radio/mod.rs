@@ -3,23 +3,32 @@
 //! `GET /` and `GET /<route>` are endless MP3, the same for all who listen at the same time, with titles for those
 //! who send `Icy-MetaData: 1`. MP3 files of the station's format pass through by frame, everything else is decoded
 //! and encoded as it streams. `/streams`, `/now-playing`, `/history` and `/events` tell what plays; `/web` is the
-//! page. Sound flows through the files in this order: `library`, `shelf` and `playlist`, `feed` (with `mp3`, or
+//! page. Live programmes come by `PUT` and `SOURCE`, as to Icecast; other
+//! servers' stations are relayed. Sound flows through the files in this order: `library`, `shelf` and `playlist`, `feed` (with `mp3`, or
 //! `decode`, `resample`, `loudness` and `encode`), `pace`, `ring`, `station`, `listening`.
 
+mod body;
 mod decode;
 mod encode;
 mod feed;
 mod format;
+mod guest;
+mod hls;
+mod icy;
+mod index;
 mod library;
 mod listening;
+mod live;
 mod loudness;
 mod mp3;
 mod pace;
 mod playlist;
 mod protocol;
+mod relay;
 mod resample;
 mod ring;
 mod routes;
+mod segments;
 mod server;
 mod shelf;
 mod station;
@@ -31,6 +40,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
+use http::Uri;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{self, Alias, Findings};
@@ -75,6 +85,15 @@ pub struct Config {
     pub stream_routes: Vec<String>,
     /// Folders of routes, as a JSON object; `~` is the home folder.
     pub directory_routes: String,
+    /// Whether stations are cut into segments too, for listeners behind caches.
+    pub hls: bool,
+    /// Stations of other servers that routes relay, as a JSON object.
+    pub relays: String,
+    /// A PEM file of authorities that are trusted besides the public ones.
+    pub relay_ca: String,
+    /// A relay that fails is tried again after pauses that grow up to this.
+    #[serde(with = "human")]
+    pub relay_max_pause: Duration,
     /// Who hears what.
     pub stream_mode: StreamMode,
     /// Bytes of encoded sound that a station keeps for listeners who are behind.
@@ -93,14 +112,18 @@ pub struct Config {
     pub max_listeners_per_station: usize,
     /// Listeners from one address; loopback and trusted proxies are exempt.
     pub max_listeners_per_address: usize,
+    /// Listeners in all where each has an order of its own, and so a decoder and a thread.
+    pub max_individual_listeners: usize,
     /// A listener that takes nothing for this long is cut.
     #[serde(with = "human")]
     pub stall_timeout: Duration,
     /// Folders are looked through this often, for file systems that tell of no changes.
     #[serde(with = "human")]
     pub rescan_interval: Duration,
-    /// Where the loudness of files is kept between starts; empty keeps it nowhere.
-    pub loudness_file: String,
+    /// Files of one folder; more are left out.
+    pub max_tracks: usize,
+    /// Where what is known of files is kept between starts; empty keeps it nowhere.
+    pub data_dir: String,
     /// What players show as the station's name.
     pub name: String,
     /// What they show below it.
@@ -111,6 +134,13 @@ pub struct Config {
     pub admin_key: Secret,
     /// A file that holds the key, instead of `admin_key`.
     pub admin_key_file: String,
+    /// Whoever brings it may broadcast live; empty lets nobody.
+    pub source_password: Secret,
+    /// A file that holds the password, instead of `source_password`.
+    pub source_password_file: String,
+    /// A live source that says nothing for this long is cut, and the folder plays again.
+    #[serde(with = "human")]
+    pub source_timeout: Duration,
 }
 
 impl Default for Config {
@@ -121,6 +151,10 @@ impl Default for Config {
             audio_dir: String::new(),
             stream_routes: Vec::new(),
             directory_routes: String::new(),
+            hls: true,
+            relays: String::new(),
+            relay_ca: String::new(),
+            relay_max_pause: Duration::from_mins(1),
             stream_mode: StreamMode::Radio,
             buffer_size: 2_097_152,
             max_preload_tracks: 2,
@@ -130,14 +164,19 @@ impl Default for Config {
             max_listeners: 10_000,
             max_listeners_per_station: 10_000,
             max_listeners_per_address: 1_000,
+            max_individual_listeners: 200,
             stall_timeout: Duration::from_mins(1),
             rescan_interval: Duration::from_mins(1),
-            loudness_file: String::new(),
+            max_tracks: 200_000,
+            data_dir: "./data".into(),
             name: "roomhub radio".into(),
             description: "Folders of audio as radio".into(),
             genre: "various".into(),
             admin_key: Secret::default(),
             admin_key_file: String::new(),
+            source_password: Secret::default(),
+            source_password_file: String::new(),
+            source_timeout: Duration::from_secs(10),
         }
     }
 }
@@ -149,6 +188,8 @@ impl Config {
         findings.at_least_one("radio.max_listeners", self.max_listeners);
         findings.at_least_one("radio.max_listeners_per_station", self.max_listeners_per_station);
         findings.at_least_one("radio.max_listeners_per_address", self.max_listeners_per_address);
+        findings.at_least_one("radio.max_individual_listeners", self.max_individual_listeners);
+        findings.at_least_one("radio.max_tracks", self.max_tracks);
         findings.not_zero("radio.stall_timeout", self.stall_timeout);
         findings.not_zero("radio.rescan_interval", self.rescan_interval);
         if self.buffer_size < 512 * 1024 {
@@ -164,6 +205,17 @@ impl Config {
         if let Err(problem) = self.directories() {
             findings.add("radio.directory_routes", problem);
         }
+        match self.relayed() {
+            Err(problem) => findings.add("radio.relays", problem),
+            Ok(relayed) if !relayed.is_empty() && self.stream_mode == StreamMode::Individual => {
+                findings.add(
+                    "radio.relays",
+                    "stations to relay are the same for all: stream_mode = \"radio\" is expected",
+                );
+            }
+            Ok(_) => {}
+        }
+        findings.not_zero("radio.relay_max_pause", self.relay_max_pause);
         for route in self.stream_routes.iter().filter(|route| !protocol::is_route(&protocol::route(route))) {
             findings.add(
                 "radio.stream_routes",
@@ -173,32 +225,54 @@ impl Config {
         if self.admin_key.is_set() && !self.admin_key_file.is_empty() {
             findings.add("radio.admin_key_file", "either admin_key or admin_key_file is expected");
         }
+        if self.source_password.is_set() && !self.source_password_file.is_empty() {
+            findings.add(
+                "radio.source_password_file",
+                "either source_password or source_password_file is expected",
+            );
+        }
+        findings.not_zero("radio.source_timeout", self.source_timeout);
     }
 
     /// The folders of routes.
     fn directories(&self) -> Result<BTreeMap<String, PathBuf>, String> {
-        if self.directory_routes.trim().is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        let folders: BTreeMap<String, String> =
-            serde_json::from_str(&self.directory_routes).map_err(|error| {
-                format!("a JSON object like {{\"humor\":\"~/audio/humor\"}} is expected: {error}")
-            })?;
-        let mut directories = BTreeMap::new();
-        for (route, folder) in folders {
-            let route = protocol::route(&route);
-            if !protocol::is_route(&route) {
-                return Err(format!("{route:?}: a path like \"/humor\" that no page has is expected"));
-            }
-            directories.insert(route, home(&folder));
-        }
-        Ok(directories)
+        let folders = by_route(&self.directory_routes, "{\"humor\":\"~/audio/humor\"}")?;
+        Ok(folders.into_iter().map(|(route, folder)| (route, home(&folder))).collect())
+    }
+
+    /// The stations that routes relay.
+    fn relayed(&self) -> Result<BTreeMap<String, Uri>, String> {
+        let urls = by_route(&self.relays, "{\"news\":\"http://other:9999/news\"}")?;
+        urls.into_iter().map(|(route, url)| Ok((route, relay::address(&url)?))).collect()
     }
 
     /// The admin key, from wherever it is.
     fn key(&self) -> Result<Secret> {
         config::secret("radio.admin_key_file", &self.admin_key, &self.admin_key_file)
     }
+
+    /// The source password, from wherever it is.
+    fn source_word(&self) -> Result<Secret> {
+        config::secret("radio.source_password_file", &self.source_password, &self.source_password_file)
+    }
+}
+
+/// What a JSON object says of routes.
+fn by_route(text: &str, example: &str) -> Result<BTreeMap<String, String>, String> {
+    if text.trim().is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let said: BTreeMap<String, String> = serde_json::from_str(text)
+        .map_err(|error| format!("a JSON object like {example} is expected: {error}"))?;
+    let mut routes = BTreeMap::new();
+    for (route, word) in said {
+        let route = protocol::route(&route);
+        if !protocol::is_route(&route) {
+            return Err(format!("{route:?}: a path like \"/humor\" that no page has is expected"));
+        }
+        routes.insert(route, word);
+    }
+    Ok(routes)
 }
 
 /// A path with `~` for the home folder.

@@ -7,6 +7,9 @@ use super::format::Format;
 /// A reader gives a file up that shows no frame in this many bytes: pictures in tags were skipped before.
 const MAX_JUNK_BYTES: usize = 1024 * 1024;
 
+/// The furthest that a frame's sound begins before its own data: what nine bits can say.
+const MAX_RESERVOIR_BYTES: usize = 511;
+
 /// Bytes read from a file at a time.
 const READ_BYTES: usize = 16 * 1024;
 
@@ -95,6 +98,39 @@ impl Frame {
         [b"Xing", b"Info"].iter().any(|word| at(xing) == *word) || at(36) == b"VBRI"
     }
 
+    /// How far before its own sound data its sound begins, in frames before it: the bit reservoir.
+    fn main_data_begin(&self) -> usize {
+        let side = &self.bytes[self.header.side_start()..];
+        match (self.header.is_mpeg1, side) {
+            (true, [first, second, ..]) => usize::from(*first) << 1 | usize::from(*second >> 7),
+            (false, [first, ..]) => usize::from(*first),
+            _ => 0,
+        }
+    }
+
+    /// Bytes of sound data that it brings, for itself and for frames after it.
+    fn main_data_bytes(&self) -> usize {
+        self.header.n_bytes.saturating_sub(self.header.side_start() + self.header.side_bytes())
+    }
+
+    /// Makes it silent. Its sound data stays where it is, for later frames that begin in it.
+    fn silence(&mut self) {
+        let start = self.header.side_start();
+        let end = (start + self.header.side_bytes()).min(self.bytes.len());
+        self.bytes[start..end].fill(0);
+        self.sign();
+    }
+
+    /// Puts its CRC right, if it has one.
+    fn sign(&mut self) {
+        if self.header.has_crc {
+            let end = 6 + self.header.side_bytes();
+            let covered = self.bytes[2..4].iter().chain(&self.bytes[6..end]);
+            let crc = covered.fold(0xffff, |crc, byte| crc16(crc, *byte));
+            self.bytes[4..6].copy_from_slice(&crc.to_be_bytes());
+        }
+    }
+
     /// Makes it louder by `steps` of 1.5 dB: adds to the `global_gain` of each granule and channel.
     pub fn add_gain(&mut self, steps: i32) {
         if steps == 0 {
@@ -122,12 +158,7 @@ impl Frame {
                 set_bits8(&mut self.bytes, at, (gain + steps).clamp(1, 255) as u8);
             }
         }
-        if self.header.has_crc {
-            let end = 6 + self.header.side_bytes();
-            let covered = self.bytes[2..4].iter().chain(&self.bytes[6..end]);
-            let crc = covered.fold(0xffff, |crc, byte| crc16(crc, *byte));
-            self.bytes[4..6].copy_from_slice(&crc.to_be_bytes());
-        }
+        self.sign();
     }
 }
 
@@ -156,18 +187,28 @@ fn set_bits8(bytes: &mut [u8], at: usize, value: u8) {
 }
 
 /// Reads frames, and nothing but frames with sound: tags, descriptions, junk and a cut-off end are left out.
+///
+/// A frame whose sound begins in frames that are not there is silent: behind another track, players would take that
+/// track's data for its own.
 pub struct FrameReader<R> {
     source: R,
     buffer: Vec<u8>,
     start: usize,
     is_ended: bool,
     stream: Option<Header>,
+    /// Bytes of sound data in frames without a gap before the next one.
+    reservoir: usize,
 }
 
 impl<R: Read> FrameReader<R> {
     /// Reads from a file's, or a stream's, beginning.
     pub fn new(source: R) -> Self {
-        Self { source, buffer: Vec::new(), start: 0, is_ended: false, stream: None }
+        Self { source, buffer: Vec::new(), start: 0, is_ended: false, stream: None, reservoir: 0 }
+    }
+
+    /// Where the bytes come from.
+    pub fn source_mut(&mut self) -> &mut R {
+        &mut self.source
     }
 
     /// The next frame; `None` at the end.
@@ -183,16 +224,21 @@ impl<R: Read> FrameReader<R> {
                 continue;
             }
             if let Some(header) = self.header_here()? {
-                let frame = Frame { header, bytes: self.held()[..header.n_bytes].to_vec() };
+                let mut frame = Frame { header, bytes: self.held()[..header.n_bytes].to_vec() };
                 self.start += header.n_bytes;
                 let is_first = self.stream.replace(header).is_none();
                 if is_first && frame.is_description() {
                     continue;
                 }
+                if frame.main_data_begin() > self.reservoir {
+                    frame.silence();
+                }
+                self.reservoir = (self.reservoir + frame.main_data_bytes()).min(MAX_RESERVOIR_BYTES);
                 return Ok(Some(frame));
             }
             self.start += 1;
             skipped += 1;
+            self.reservoir = 0;
             if skipped > MAX_JUNK_BYTES {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "no audio frame in a mebibyte"));
             }
@@ -271,4 +317,101 @@ fn id3v2_bytes(bytes: &[u8]) -> Option<usize> {
     let body = [a, b, c, d].iter().fold(0, |size, byte| size << 7 | usize::from(*byte));
     let footer = if flags & 0x10 == 0 { 0 } else { 10 };
     Some(10 + body + footer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A frame of MPEG-1, 128 kbit/s, 44.1 kHz, whose sound begins so many bytes before its own data.
+    fn frame(mode: u8, has_crc: bool, main_data_begin: u16) -> Vec<u8> {
+        let mut bytes = vec![0xff, if has_crc { 0xfa } else { 0xfb }, 0x90, mode << 6];
+        let side = if has_crc { 6 } else { 4 };
+        bytes.resize(417, 0x5a);
+        bytes[side] = (main_data_begin >> 1) as u8;
+        bytes[side + 1] = ((main_data_begin & 1) << 7) as u8 | 0x0a;
+        bytes
+    }
+
+    fn read(bytes: Vec<u8>) -> Vec<Frame> {
+        let mut reader = FrameReader::new(std::io::Cursor::new(bytes));
+        std::iter::from_fn(|| reader.next_frame().unwrap()).collect()
+    }
+
+    fn is_silent(frame: &Frame) -> bool {
+        let start = frame.header.side_start();
+        frame.bytes[start..start + frame.header.side_bytes()].iter().all(|byte| *byte == 0)
+    }
+
+    #[test]
+    fn a_frame_whose_beginning_is_not_there_is_silent_and_later_ones_find_what_they_need() {
+        // Each brings 381 bytes.
+        let begins = [300, 400, 511, 0];
+        let frames = read(begins.iter().flat_map(|begin| frame(0, false, *begin)).collect());
+        assert_eq!(frames.iter().map(is_silent).collect::<Vec<_>>(), [true, true, false, false]);
+        assert!(frames.iter().all(|frame| frame.bytes[36..] == [0x5a; 381]), "the data stays");
+    }
+
+    #[test]
+    fn after_a_gap_nothing_is_there() {
+        let mut bytes = [frame(0, false, 0), frame(0, false, 100)].concat();
+        bytes.extend([0x11; 50]);
+        bytes.extend([frame(0, false, 100), frame(0, false, 100)].concat());
+        let silent: Vec<bool> = read(bytes).iter().map(is_silent).collect();
+        // What stands right before the junk is not known for a frame.
+        assert_eq!(silent, [false, true, false]);
+    }
+
+    /// The gain of each granule and channel, counted in bits from the side information's start.
+    fn gains(frame: &Frame) -> Vec<u8> {
+        let side = frame.header.side_start() * 8;
+        let starts: &[usize] = match (frame.header.is_mpeg1, frame.header.format.channels) {
+            (true, 1) => &[18 + 21, 18 + 59 + 21],
+            (true, _) => &[20 + 21, 20 + 59 + 21, 20 + 118 + 21, 20 + 177 + 21],
+            (false, 1) => &[9 + 21],
+            (false, _) => &[10 + 21, 10 + 63 + 21],
+        };
+        let bit = |at: usize| frame.bytes[at / 8] >> (7 - at % 8) & 1;
+        let gain = |start: &usize| (0..8).fold(0, |gain, n| gain << 1 | bit(side + start + n));
+        starts.iter().map(gain).collect()
+    }
+
+    #[test]
+    fn gain_is_added_to_every_granule_and_channel_and_to_nothing_else() {
+        // MPEG-1 and MPEG-2, stereo and mono, with and without a CRC.
+        for (second, third) in [(0xfb, 0x90), (0xfa, 0x90), (0xf3, 0x80), (0xf2, 0x80)] {
+            for mode in [0, 3] {
+                let header = [0xff, second, third, mode << 6];
+                let header = Header::parse(&header).unwrap();
+                let bytes = (0..header.n_bytes).map(|n| (n * 37 % 251) as u8).collect();
+                let mut frame = Frame { header, bytes };
+                frame.bytes[..4].copy_from_slice(&[0xff, second, third, mode << 6]);
+                let before = frame.clone();
+                frame.add_gain(3);
+                let expected: Vec<u8> = gains(&before)
+                    .iter()
+                    .map(|gain| if *gain == 0 { 0 } else { gain.saturating_add(3) })
+                    .collect();
+                assert_eq!(gains(&frame), expected, "{second:x} {mode}");
+                frame.add_gain(-3);
+                let crc = if header.has_crc { 4..6 } else { 4..4 };
+                frame.bytes[crc.clone()].copy_from_slice(&before.bytes[crc]);
+                if gains(&before).iter().all(|gain| (1..=252).contains(gain)) {
+                    assert_eq!(frame, before, "{second:x} {mode}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_checked_frame_checks_after_a_change() {
+        // The remainder of what is covered with its CRC behind it is 0.
+        for mode in [0, 3] {
+            let mut frame = read([frame(mode, true, 0), frame(mode, true, 0)].concat()).remove(0);
+            frame.add_gain(-4);
+            let end = 6 + frame.header.side_bytes();
+            let checked = frame.bytes[2..4].iter().chain(&frame.bytes[6..end]).chain(&frame.bytes[4..6]);
+            assert_eq!(checked.fold(0xffff, |crc, byte| crc16(crc, *byte)), 0);
+        }
+    }
 }

@@ -24,17 +24,12 @@ impl Pacer {
 
     /// Begins with the first `burst` of sound due already.
     pub fn ahead(rate: u32, burst: Duration, now: Timestamp) -> Self {
-        let burst_micros = burst.as_micros() as u64;
-        Self {
-            burst,
-            ..Self::new(rate, Timestamp::from_micros(now.as_micros().saturating_sub(burst_micros)))
-        }
+        Self { burst, ..Self::new(rate, now.earlier(burst)) }
     }
 
     /// Lets `n_samples` more leave once their time has come: how long to wait for that.
     pub fn release(&mut self, n_samples: u32, now: Timestamp) -> Duration {
-        let due = self.due();
-        if now.since(due) > SUSPENDED + self.burst {
+        if self.was_suspended(now) {
             self.started_at = now;
             self.n_samples = 0;
         }
@@ -43,8 +38,13 @@ impl Pacer {
         wait
     }
 
+    /// Whether so much time has passed without sound that none of it is made up for.
+    pub fn was_suspended(&self, now: Timestamp) -> bool {
+        now.since(self.due()) > SUSPENDED + self.burst
+    }
+
     /// When the next sample is due.
-    fn due(&self) -> Timestamp {
+    pub fn due(&self) -> Timestamp {
         let micros = u128::from(self.n_samples) * 1_000_000 / u128::from(self.rate);
         self.started_at + Duration::from_micros(micros as u64)
     }

@@ -2,7 +2,8 @@
 //! Chance comes in as numbers: the same seed gives the same order.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 /// Tracks that can be gone back to.
 const KEPT_BEHIND: usize = 100;
@@ -10,11 +11,11 @@ const KEPT_BEHIND: usize = 100;
 /// The order of one station, or of one listener.
 #[derive(Debug, Clone)]
 pub struct Playlist {
-    tracks: BTreeSet<PathBuf>,
+    tracks: BTreeSet<Arc<Path>>,
     /// Still to come in this bag; the last is the next.
-    bag: Vec<PathBuf>,
-    behind: Vec<PathBuf>,
-    current: Option<PathBuf>,
+    bag: Vec<Arc<Path>>,
+    behind: Vec<Arc<Path>>,
+    current: Option<Arc<Path>>,
     chance: u64,
 }
 
@@ -25,17 +26,28 @@ impl Playlist {
     }
 
     /// Takes the library as it is now: what is new comes at any time, what is gone comes no more.
-    pub fn rescan(&mut self, tracks: BTreeSet<PathBuf>) {
+    pub fn rescan(&mut self, tracks: BTreeSet<Arc<Path>>) {
+        if tracks == self.tracks {
+            return;
+        }
         self.bag.retain(|track| tracks.contains(track));
         for track in tracks.difference(&self.tracks) {
-            let place = Self::below(&mut self.chance, self.bag.len() + 1);
-            self.bag.insert(place, track.clone());
+            Self::drop_in(&mut self.chance, &mut self.bag, track);
         }
         self.tracks = tracks;
     }
 
+    /// Takes tracks that were found while others are still to be.
+    pub fn add(&mut self, tracks: impl IntoIterator<Item = Arc<Path>>) {
+        for track in tracks {
+            if self.tracks.insert(Arc::clone(&track)) {
+                Self::drop_in(&mut self.chance, &mut self.bag, &track);
+            }
+        }
+    }
+
     /// Goes on to the next track; `None` when there are none.
-    pub fn next_track(&mut self) -> Option<PathBuf> {
+    pub fn next_track(&mut self) -> Option<Arc<Path>> {
         self.peek()?;
         let next = self.bag.pop()?;
         if let Some(last) = self.current.replace(next.clone()) {
@@ -52,7 +64,7 @@ impl Playlist {
         if self.bag.is_empty() {
             self.shuffle();
         }
-        self.bag.last().map(PathBuf::as_path)
+        self.bag.last().map(AsRef::as_ref)
     }
 
     /// Lets the track before this one come next, and this one after it.
@@ -77,13 +89,21 @@ impl Playlist {
     }
 
     /// Every track.
-    pub fn tracks(&self) -> &BTreeSet<PathBuf> {
+    pub fn tracks(&self) -> &BTreeSet<Arc<Path>> {
         &self.tracks
     }
 
     /// How many tracks there are.
     pub fn n_tracks(&self) -> usize {
         self.tracks.len()
+    }
+
+    /// Puts a track anywhere in a bag; the one that lay there goes to the top, so that no others have to move.
+    fn drop_in(chance: &mut u64, bag: &mut Vec<Arc<Path>>, track: &Arc<Path>) {
+        let place = Self::below(chance, bag.len() + 1);
+        bag.push(Arc::clone(track));
+        let top = bag.len() - 1;
+        bag.swap(place, top);
     }
 
     /// A number below `limit`: xorshift, which is chance enough for an order.
@@ -99,8 +119,8 @@ impl Playlist {
 mod tests {
     use super::*;
 
-    fn tracks(names: &[&str]) -> BTreeSet<PathBuf> {
-        names.iter().map(PathBuf::from).collect()
+    fn tracks(names: &[&str]) -> BTreeSet<Arc<Path>> {
+        names.iter().map(|name| Path::new(name).into()).collect()
     }
 
     #[test]
@@ -126,6 +146,17 @@ mod tests {
         assert!(!rest.contains(&first), "{first:?} came again");
         playlist.rescan(BTreeSet::new());
         assert_eq!(playlist.next_track(), None);
+    }
+
+    #[test]
+    fn what_is_found_bit_by_bit_plays_once_a_bag() {
+        let mut playlist = Playlist::new(7);
+        playlist.add(tracks(&["a", "b"]));
+        let first = playlist.next_track().unwrap();
+        playlist.add(tracks(&["b", "c", "d"]));
+        playlist.rescan(tracks(&["a", "b", "c", "d"]));
+        let rest: BTreeSet<_> = (0..3).map(|_| playlist.next_track().unwrap()).collect();
+        assert!(rest.len() == 3 && !rest.contains(&first), "{first:?}, {rest:?}");
     }
 
     #[test]

@@ -7,7 +7,10 @@ use serde::Serialize;
 
 use super::Config;
 use super::format::Format;
+use super::guest::Origin;
+use super::relay::PATH_HEADER;
 use super::ring::{Flavour, META_INTERVAL};
+use super::shelf::Scan;
 
 /// First segments of paths that are no stations.
 const RESERVED: [&str; 20] = [
@@ -55,7 +58,16 @@ pub fn station_of(path: &str) -> String {
 }
 
 /// The head of a stream's answer: an end that is the connection's, as players and relays expect it.
-pub fn stream_head(config: &Config, route: &str, format: Format, flavour: Flavour) -> Bytes {
+///
+/// `path` names this station, and those through which its sound came, for relays to find loops by.
+pub fn stream_head(
+    config: &Config,
+    route: &str,
+    format: Format,
+    bitrate_kbps: u32,
+    flavour: Flavour,
+    path: &str,
+) -> Bytes {
     let line = |text: &str| text.replace(['\r', '\n'], " ");
     let mut head = String::from("HTTP/1.0 200 OK\r\nContent-Type: audio/mpeg\r\nConnection: close\r\n");
     let name = if route == "/" { line(&config.name) } else { format!("{} {route}", line(&config.name)) };
@@ -66,11 +78,12 @@ pub fn stream_head(config: &Config, route: &str, format: Format, flavour: Flavou
         env!("CARGO_PKG_VERSION"),
         line(&config.description),
         line(&config.genre),
-        config.bitrate_kbps,
+        bitrate_kbps,
         format.rate,
         format.channels,
-        config.bitrate_kbps,
+        bitrate_kbps,
     );
+    let _ = write!(head, "{PATH_HEADER}: {path}\r\n");
     if flavour == Flavour::Titled {
         let _ = write!(head, "icy-metaint: {META_INTERVAL}\r\n");
     }
@@ -109,10 +122,14 @@ pub struct StreamReport {
     pub duration_seconds: Option<f64>,
     /// Of the frame that left last.
     pub bitrate_kbps: u32,
+    /// Where the sound comes from: the `folder`, somebody `live`, a `relay`.
+    pub source: Origin,
     /// Files that were skipped, with the reasons.
     pub skipped: Vec<(String, String)>,
     /// How many files there are.
     pub tracks: usize,
+    /// How far the folder has been looked through.
+    pub scan: Scan,
 }
 
 /// `GET /now-playing`.
@@ -140,6 +157,8 @@ pub struct NowPlaying {
     pub next: String,
     /// Who listens.
     pub listeners: usize,
+    /// Where the sound comes from.
+    pub source: Origin,
 }
 
 #[cfg(test)]
@@ -160,7 +179,7 @@ mod tests {
     #[test]
     fn a_name_cannot_add_headers() {
         let config = Config { name: "x\r\nSet-Cookie: a=b".into(), ..Config::default() };
-        let head = stream_head(&config, "/", Format::USUAL, Flavour::Titled);
+        let head = stream_head(&config, "/", Format::USUAL, 192, Flavour::Titled, "");
         let head = std::str::from_utf8(&head).unwrap();
         assert!(!head.contains("\r\nSet-Cookie") && head.contains("\r\nicy-metaint: 16000\r\n"));
     }

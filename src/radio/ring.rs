@@ -53,18 +53,19 @@ impl Ring {
         Self { chunks: VecDeque::new(), oldest: 0, n_bytes: 0, max_bytes, phase: 0, merged: [None, None] }
     }
 
-    /// Adds whole frames, under a title.
-    pub fn push(&mut self, sound: &[u8], title: &Bytes, seconds: f64) {
+    /// Adds whole frames, under a title; gives them back as they lie here.
+    pub fn push(&mut self, sound: &[u8], title: &Bytes, seconds: f64) -> Bytes {
         let phase = self.phase;
         let (plain, titled) = (Bytes::copy_from_slice(sound), self.weave(sound, title));
         self.n_bytes += plain.len();
-        self.chunks.push_back(Chunk { plain, titled, phase, seconds });
+        self.chunks.push_back(Chunk { plain: plain.clone(), titled, phase, seconds });
         self.merged = [None, None];
         while self.n_bytes > self.max_bytes && self.chunks.len() > 1 {
             let gone = self.chunks.pop_front().map_or(0, |chunk| chunk.plain.len());
             self.n_bytes -= gone;
             self.oldest += 1;
         }
+        plain
     }
 
     /// The number that the next chunk will have.

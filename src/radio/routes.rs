@@ -4,20 +4,25 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST};
-use http::{HeaderMap, StatusCode};
+use axum::{Extension, Router};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, USER_AGENT, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use rust_embed::Embed;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::guest::Origin;
+use super::hls::{self, Wanted};
+use super::live;
 use super::protocol::{NowPlaying, StreamReport, station_of};
 use super::server::Stations;
 use super::station::{Handle, Order};
+use crate::http::address::client;
+use crate::http::connection::Connection;
 use crate::http::origin::AllowedOrigins;
 use crate::http::{assets, routes};
 use crate::secret::Secret;
@@ -63,6 +68,7 @@ pub fn router(stations: &Arc<Stations>, metrics_token: Secret) -> Router {
         .route("/shuffle-playlist/", post(shuffle))
         .route("/shuffle-playlist/{*route}", post(shuffle))
         .route("/status-json.xsl", get(icecast))
+        .route("/admin/metadata", get(metadata))
         .route("/healthz", get(|| async { "ok" }))
         .route("/{*path}", any(playlist_file))
         .with_state(Arc::clone(stations));
@@ -115,7 +121,8 @@ async fn now_playing(State(stations): State<Arc<Stations>>, Query(which): Query<
         duration_seconds: track.and_then(|track| track.duration_seconds),
         burst_seconds: stations.config.burst_seconds,
         next: station.shelf.next_file(),
-        listeners: stations.places.of(&station.route),
+        listeners: stations.listeners(&station),
+        source: on_air.origin,
     })
 }
 
@@ -160,8 +167,8 @@ async fn reload(State(stations): State<Arc<Stations>>, Query(which): Query<Which
     for (_, rescan) in
         stations.rescans.iter().filter(|(known, _)| route.as_ref().is_none_or(|route| route == *known))
     {
-        // A library that is watched no longer has nothing to look through.
-        let _ = rescan.send(());
+        // A word that waits already is as good as two.
+        let _ = rescan.try_send(());
     }
     json_of(&json!({"status": "success", "message": "the playlist is read again"}))
 }
@@ -205,12 +212,49 @@ async fn command(
     }
     let route = station_of(&route.map(|Path(route)| route).unwrap_or_default());
     let Some(station) = stations.find(&route) else { return unknown_route() };
+    if station.on_air.lock().origin != Origin::Folder {
+        return failure(StatusCode::CONFLICT, "the station does not play its folder");
+    }
     if let Some(order) = order(&station)
         && station.orders.send(order).await.is_err()
     {
         return failure(StatusCode::SERVICE_UNAVAILABLE, "the station has ended");
     }
     json_of(&json!({"status": "success", "message": "done", "route": route}))
+}
+
+/// A live source names what it plays, as it would to Icecast.
+async fn metadata(
+    State(stations): State<Arc<Stations>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    if !live::brings(authorization, &stations.source_password) {
+        let challenge = [(WWW_AUTHENTICATE, "Basic realm=\"radio\"")];
+        return (StatusCode::UNAUTHORIZED, challenge, "the source password is expected").into_response();
+    }
+    let query = query.unwrap_or_default();
+    let mount = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "mount");
+    let station = mount.and_then(|(_, mount)| stations.find(&station_of(&mount)));
+    let (station, track) = match (station, live::named(&query)) {
+        (None, _) => return told(StatusCode::NOT_FOUND, 0, "there is no such stream"),
+        (_, None) => return told(StatusCode::BAD_REQUEST, 0, "a song is expected"),
+        (Some(station), Some(track)) => (station, track),
+    };
+    if station.microphone.name(track).await {
+        told(StatusCode::OK, 1, "Metadata update successful")
+    } else {
+        told(StatusCode::BAD_REQUEST, 0, "Source does not exist")
+    }
+}
+
+/// An answer in Icecast's XML.
+fn told(status: StatusCode, code: u8, message: &str) -> Response {
+    let xml = format!(
+        "<?xml version=\"1.0\"?>\n<iceresponse><message>{message}</message><return>{code}</return></iceresponse>\n"
+    );
+    (status, [(CONTENT_TYPE, "text/xml")], xml).into_response()
 }
 
 /// Listener statistics as Icecast gives them.
@@ -226,7 +270,7 @@ async fn icecast(State(stations): State<Arc<Stations>>, headers: HeaderMap) -> R
             "bitrate": on_air.bitrate_kbps,
             "samplerate": on_air.format.map_or(0, |format| format.rate),
             "channels": on_air.format.map_or(0, |format| format.channels),
-            "listeners": stations.places.of(&station.route),
+            "listeners": stations.listeners(station),
             "listener_peak": on_air.peak_listeners,
             "title": on_air.track.map(|(_, track)| track.display()).unwrap_or_default(),
             "listenurl": format!("{origin}{}", station.route),
@@ -240,12 +284,16 @@ async fn icecast(State(stations): State<Arc<Stations>>, headers: HeaderMap) -> R
     }}))
 }
 
-/// `/<route>.m3u` and `/<route>.pls`.
+/// `/<route>.m3u`, `/<route>.pls`, `/<route>/index.m3u8` and its segments.
 async fn playlist_file(
     State(stations): State<Arc<Stations>>,
     Path(path): Path<String>,
+    Extension(connection): Extension<Arc<Connection>>,
     headers: HeaderMap,
 ) -> Response {
+    if let Some(wanted) = Wanted::of(&path).filter(|_| stations.config.hls) {
+        return segmented(&stations, &wanted, &connection, &headers).unwrap_or_else(not_found);
+    }
     let Some((route, kind)) = path.rsplit_once('.') else { return not_found() };
     let route =
         if route == "index" && !stations.all.contains_key("/index") { "/".into() } else { station_of(route) };
@@ -264,6 +312,26 @@ async fn playlist_file(
     ([(CONTENT_TYPE, media_type)], text).into_response()
 }
 
+/// A list of segments, which makes whoever fetches it a listener, or one of them.
+fn segmented(
+    stations: &Stations,
+    wanted: &Wanted<'_>,
+    connection: &Connection,
+    headers: &HeaderMap,
+) -> Option<Response> {
+    match wanted {
+        Wanted::List(route) => {
+            let station = stations.find(&station_of(route))?;
+            let address = client(connection.peer.ip(), headers, &stations.trusted);
+            let agent = headers.get(USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
+            let now = stations.context.clock.now();
+            station.audience.note(address, agent, stations.most.per_station, now);
+            Some(hls::list(&station))
+        }
+        Wanted::Segment(route, name) => hls::segment(&stations.find(&station_of(route))?, name),
+    }
+}
+
 fn reports(stations: &Stations, origin: &str) -> Vec<StreamReport> {
     let now = stations.context.clock.now();
     let report = |station: &Handle| {
@@ -275,14 +343,16 @@ fn reports(stations: &Stations, origin: &str) -> Vec<StreamReport> {
             route: station.route.to_string(),
             url: format!("{origin}{}", station.route),
             current_track: track.file,
-            listeners: stations.places.of(&station.route),
+            listeners: stations.listeners(station),
             title: track.title,
             artist: track.artist,
             elapsed_seconds: if is_on_air { now.since(on_air.started_at).as_secs_f64() } else { 0.0 },
             duration_seconds: track.duration_seconds,
             bitrate_kbps: on_air.bitrate_kbps,
+            source: on_air.origin,
             skipped: station.shelf.skipped.lock().iter().cloned().collect(),
             tracks: station.shelf.playlist.lock().n_tracks(),
+            scan: *station.shelf.scan.lock(),
         }
     };
     stations.all.values().map(report).collect()

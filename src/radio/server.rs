@@ -11,13 +11,17 @@ use ipnet::IpNet;
 use parking_lot::Mutex;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::{mpsc as tasks, watch};
+use tokio::time::timeout;
 use tracing::warn;
 
 use super::feed::{self, Levels, Making, Plays};
+use super::index::Index;
 use super::listening::{self, Most, Places};
-use super::shelf::{Measured, Shelf};
+use super::segments::Segments;
+use super::shelf::Shelf;
 use super::station::{Handle, OnAir, Station};
-use super::{Config, StreamMode, protocol, routes, watching};
+use super::watching::{self, Watch};
+use super::{Config, StreamMode, live, protocol, relay, routes};
 use crate::http::head::Head;
 use crate::http::listener::Listener;
 use crate::runtime::Context;
@@ -32,6 +36,9 @@ const USUAL_DIR: &str = "/app/audio";
 
 /// Orders that may wait for a station: a burst of listeners, who wait in line beyond it.
 const MAX_ORDERS: usize = 1024;
+
+/// The index is written whole, 20 MB of it for a large library; what was learnt since is learnt again after a crash.
+const INDEX_WRITTEN_EVERY: Duration = Duration::from_mins(10);
 
 /// Every station there is.
 pub struct Stations {
@@ -49,12 +56,16 @@ pub struct Stations {
     pub most: Most,
     /// Whoever has it may skip.
     pub admin_key: Secret,
+    /// Whoever has it may broadcast.
+    pub source_password: Secret,
     /// Counts up with every change.
     pub changes: Arc<watch::Sender<u64>>,
     /// Makes folders be looked through again.
-    pub rescans: BTreeMap<String, mpsc::Sender<()>>,
+    pub rescans: BTreeMap<String, mpsc::SyncSender<()>>,
     makings: BTreeMap<String, Making>,
-    measured: Arc<Measured>,
+    index: Arc<Index>,
+    /// This process among others.
+    node: String,
 }
 
 /// What a route plays.
@@ -63,21 +74,38 @@ enum Plan {
     Sample,
 }
 
+impl Plan {
+    fn folder(&self) -> Option<&PathBuf> {
+        match self {
+            Self::Folder(folder) => Some(folder),
+            Self::Sample => None,
+        }
+    }
+}
+
 /// Opens the port and serves until the process stops.
 pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     let context = premises.context;
     let listener = Listener::open(SERVICE, &config.host, config.port, &premises.opening, context)?;
     let running = Running::new(SERVICE, &listener)?;
     let stations = Arc::new(open(config, premises)?);
+    start_relays(&stations)?;
     let router = routes::router(&stations, premises.metrics_token.clone());
     let doors = Arc::clone(&stations);
-    let doorman = Arc::new(move |head: &Head, io| listening::admit(&doors, head, io));
+    let doorman = Arc::new(move |head: &Head, io| {
+        let io = live::admit(&doors, head, io)?;
+        listening::admit(&doors, head, io)
+    });
     listener.guarded_by(doorman).serve(router, context);
     Ok(running)
 }
 
 fn open(config: &Config, premises: &Premises<'_>) -> Result<Stations> {
     let context = premises.context;
+    let plans = plans(config);
+    let folders = plans.iter().filter_map(|(_, plan)| plan.folder().cloned()).collect();
+    let index = Index::new(&config.data_dir, folders, config.max_tracks);
+    keep_written(Arc::clone(&index), context);
     let mut stations = Stations {
         all: BTreeMap::new(),
         config: config.clone(),
@@ -85,20 +113,40 @@ fn open(config: &Config, premises: &Premises<'_>) -> Result<Stations> {
         trusted: premises.opening.network.trusted_networks(),
         places: Arc::default(),
         most: Most {
-            total: config.max_listeners,
+            total: match config.stream_mode {
+                StreamMode::Radio => config.max_listeners,
+                StreamMode::Individual => config.max_listeners.min(config.max_individual_listeners),
+            },
             per_station: config.max_listeners_per_station,
             per_address: config.max_listeners_per_address,
         },
         admin_key: config.key()?,
+        source_password: config.source_word()?,
         changes: Arc::new(watch::channel(0).0),
         rescans: BTreeMap::new(),
         makings: BTreeMap::new(),
-        measured: Measured::read(Path::new(&config.loudness_file)),
+        index,
+        node: format!("{:016x}", seed()),
     };
-    for (route, plan) in plans(config) {
+    for (route, plan) in plans {
         stations.add(&route, plan)?;
     }
     Ok(stations)
+}
+
+/// Starts a task for each station that relays another.
+fn start_relays(stations: &Arc<Stations>) -> Result<()> {
+    let relayed = stations.config.relayed().unwrap_or_default();
+    if relayed.is_empty() {
+        return Ok(());
+    }
+    let trust = relay::trust(&stations.config.relay_ca)?;
+    for (route, uri) in relayed {
+        if let Some(station) = stations.find(&route) {
+            stations.context.spawn(relay::run(Arc::clone(stations), station, uri, Arc::clone(&trust)));
+        }
+    }
+    Ok(())
 }
 
 /// What each route plays; routes without a folder of their own play the default one.
@@ -115,13 +163,11 @@ fn plans(config: &Config) -> Vec<(String, Plan)> {
         );
     }
     let named: BTreeSet<String> = config.stream_routes.iter().map(|route| protocol::route(route)).collect();
-    let routes =
-        if named.is_empty() { directories.keys().cloned().chain(["/".to_owned()]).collect() } else { named };
+    let relayed = config.relayed().unwrap_or_default();
+    let known = || directories.keys().chain(relayed.keys()).cloned().chain(["/".to_owned()]).collect();
+    let routes: BTreeSet<String> = if named.is_empty() { known() } else { named };
     let plan = |route: String| {
         let folder = directories.get(&route).cloned().or_else(|| default.clone());
-        if let Some(folder) = folder.as_ref().filter(|folder| !folder.is_dir()) {
-            warn!(route, folder = %folder.display(), "the folder is missing: the station starts when files appear in it");
-        }
         (route, folder.map_or(Plan::Sample, Plan::Folder))
     };
     routes.into_iter().map(plan).collect()
@@ -131,6 +177,16 @@ impl Stations {
     /// The station of a route.
     pub fn find(&self, route: &str) -> Option<Handle> {
         self.all.get(route).cloned()
+    }
+
+    /// How a station of this process is named to others, for whom it may be a step of a loop.
+    pub fn step(&self, route: &str) -> String {
+        format!("{}{route}", self.node)
+    }
+
+    /// How many listen to a station, over connections and by fetching segments.
+    pub fn listeners(&self, station: &Handle) -> usize {
+        self.places.of(&station.route) + station.audience.count(self.context.clock.now())
     }
 
     /// Whether every station that has files is on the air.
@@ -162,12 +218,18 @@ impl Stations {
             levels: if self.config.normalize { Levels::Equal } else { Levels::AsRecorded },
             tracks_ahead: self.config.max_preload_tracks,
             plays: if matches!(plan, Plan::Sample) { Plays::Sample } else { Plays::Shelf },
-            format: None,
         };
         if let Plan::Folder(folder) = plan {
-            let (rescan, clock) = (self.config.rescan_interval, self.context.clock);
-            self.rescans
-                .insert(route.to_owned(), watching::start(folder, Arc::clone(&tracks), rescan, clock)?);
+            let watch = Watch {
+                folder,
+                shelf: Arc::clone(&tracks),
+                index: Arc::clone(&self.index),
+                rescan: self.config.rescan_interval,
+                max_tracks: self.config.max_tracks,
+                clock: self.context.clock,
+                changes: Arc::clone(&self.changes),
+            };
+            self.rescans.insert(route.to_owned(), watching::start(watch)?);
         }
         let handle = match self.config.stream_mode {
             StreamMode::Radio => self.begin(route, making.clone(), tracks)?,
@@ -181,11 +243,17 @@ impl Stations {
     /// Starts a station's thread and task.
     fn begin(&self, route: &str, making: Making, tracks: Arc<Shelf>) -> Result<Handle> {
         let clock = self.context.clock;
-        let items = feed::start(making, Arc::clone(&tracks), Arc::clone(&self.measured), clock)
+        let items = feed::start(making, Arc::clone(&tracks), Arc::clone(&self.index), clock)
             .with_context(|| format!("radio: station {route}"))?;
         let (handle, orders) = self.handle(route, tracks);
         let burst = Duration::from_secs_f64(self.config.burst_seconds);
         let of_station = handle.without_orders();
+        // A listener's own station has nobody else to list segments for.
+        let of_station = if self.config.hls && self.config.stream_mode == StreamMode::Radio {
+            of_station.with_segments(&handle.segments)
+        } else {
+            of_station
+        };
         let station = Station::new(of_station, items, orders, &self.context, burst, self.config.buffer_size);
         self.context.spawn(station.run());
         Ok(handle)
@@ -198,10 +266,27 @@ impl Stations {
             shelf: tracks,
             on_air: Arc::new(Mutex::new(OnAir::default())),
             orders,
+            microphone: Arc::default(),
+            segments: Arc::new(Mutex::new(Segments::new(self.node[..4].to_owned()))),
+            audience: Arc::default(),
             changes: Arc::clone(&self.changes),
         };
         (handle, taken)
     }
+}
+
+/// Writes the index down now and then, and at the end.
+fn keep_written(index: Arc<Index>, context: &Context) {
+    let stop = context.clone();
+    context.spawn(async move {
+        let mut is_over = false;
+        while !is_over {
+            is_over = timeout(INDEX_WRITTEN_EVERY, stop.stopping()).await.is_ok();
+            let index = Arc::clone(&index);
+            // It is a cache: a write that panicked costs time at the next start.
+            let _ = tokio::task::spawn_blocking(move || index.write()).await;
+        }
+    });
 }
 
 /// Chance for an order.

@@ -1,28 +1,40 @@
 //! What a station plays from, shared by those who fill it, the thread that reads it, and those who ask.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::library::Look;
+use super::format::Format;
 use super::playlist::Playlist;
 use super::track::Track;
 
 /// Skipped files that are remembered.
 const KEPT_REASONS: usize = 100;
 
+/// How far a folder has been looked through.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Scan {
+    /// Whether somebody is at it.
+    pub is_running: bool,
+    /// Audio files found so far.
+    pub files: usize,
+    /// Those whose tags nobody has read yet.
+    pub unread: usize,
+}
+
 /// One station's tracks.
 #[derive(Debug)]
 pub struct Shelf {
     /// The order.
     pub playlist: Mutex<Playlist>,
-    /// What stood in the folder when it was last looked at.
-    pub looks: Mutex<BTreeMap<PathBuf, Look>>,
+    /// The station's format, once it is settled.
+    pub format: OnceLock<Format>,
+    /// How far the folder has been looked through.
+    pub scan: Mutex<Scan>,
     /// Tracks that are being read ahead, by serial.
     pub upcoming: Mutex<VecDeque<(u64, Arc<Track>)>>,
     /// Files that could not be played, with the reasons.
@@ -38,7 +50,8 @@ impl Shelf {
     pub fn new(seed: u64) -> Arc<Self> {
         Arc::new(Self {
             playlist: Mutex::new(Playlist::new(seed)),
-            looks: Mutex::default(),
+            format: OnceLock::new(),
+            scan: Mutex::default(),
             upcoming: Mutex::default(),
             skipped: Mutex::default(),
             serial: AtomicU64::new(0),
@@ -49,7 +62,6 @@ impl Shelf {
     /// Another one with the same tracks, in another order.
     pub fn copy(&self, seed: u64) -> Arc<Self> {
         let copy = Self::new(seed);
-        copy.looks.lock().clone_from(&self.looks.lock());
         copy.playlist.lock().rescan(self.playlist.lock().tracks().clone());
         copy
     }
@@ -108,55 +120,5 @@ impl Shelf {
             Some(path)
         };
         upcoming.or_else(peek).unwrap_or_default()
-    }
-}
-
-/// How loud files are, kept between starts.
-#[derive(Debug, Default)]
-pub struct Measured {
-    file: PathBuf,
-    known: Mutex<BTreeMap<String, Loudness>>,
-}
-
-/// One file's loudness, as long as it looks the same.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Loudness {
-    n_bytes: u64,
-    modified_micros: u64,
-    /// In LUFS; `None` of silence.
-    pub lufs: Option<f64>,
-}
-
-impl Measured {
-    /// Reads what was measured before; a file that cannot be read is begun anew.
-    pub fn read(file: &Path) -> Arc<Self> {
-        let known = fs::read(file).ok().and_then(|text| serde_json::from_slice(&text).ok());
-        Arc::new(Self { file: file.to_owned(), known: Mutex::new(known.unwrap_or_default()) })
-    }
-
-    /// What is known of a file that looks like this.
-    pub fn of(&self, path: &Path, look: Look) -> Option<Loudness> {
-        let known = self.known.lock();
-        let loudness = known.get(&*path.to_string_lossy())?.clone();
-        let is_same =
-            (loudness.n_bytes, loudness.modified_micros) == (look.n_bytes, look.modified_at.as_micros());
-        is_same.then_some(loudness)
-    }
-
-    /// Remembers it, here and on disk if there is a place.
-    pub fn keep(&self, path: &Path, look: Look, lufs: Option<f64>) {
-        let modified_micros = look.modified_at.as_micros();
-        let loudness = Loudness { n_bytes: look.n_bytes, modified_micros, lufs };
-        let mut known = self.known.lock();
-        known.insert(path.to_string_lossy().into_owned(), loudness);
-        if self.file.as_os_str().is_empty() {
-            return;
-        }
-        let Ok(text) = serde_json::to_vec(&*known) else { return };
-        let draft = self.file.with_extension("tmp");
-        let written = fs::write(&draft, text).and_then(|()| fs::rename(&draft, &self.file));
-        if let Err(error) = written {
-            tracing::debug!(file = %self.file.display(), %error, "loudness is not kept between starts");
-        }
     }
 }

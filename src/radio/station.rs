@@ -15,11 +15,14 @@ use tracing::{debug, info};
 
 use super::feed::Item;
 use super::format::Format;
+use super::guest::{Microphone, Origin};
+use super::hls::Audience;
 use super::pace::Pacer;
 use super::ring::{Flavour, Ring, title_block};
+use super::segments::Segments;
 use super::shelf::Shelf;
 use super::track::Track;
-use crate::http::guard::{Connection, Cut};
+use crate::http::connection::{Connection, Cut};
 use crate::runtime::Context;
 use crate::time::Timestamp;
 
@@ -52,6 +55,10 @@ pub struct OnAir {
     pub bitrate_kbps: u32,
     /// The station's format.
     pub format: Option<Format>,
+    /// Where its sound comes from.
+    pub origin: Origin,
+    /// Through which other stations it came.
+    pub path: String,
     /// Who listens.
     pub n_listeners: usize,
     /// The most that ever did.
@@ -88,6 +95,8 @@ pub enum Order {
     Next,
     /// Go back to the last track.
     Previous,
+    /// Let a guest be heard until it ends, and then the folder again.
+    Hear(Origin, Receiver<Item>),
 }
 
 /// The station as others see it.
@@ -101,6 +110,12 @@ pub struct Handle {
     pub on_air: Arc<Mutex<OnAir>>,
     /// Takes orders.
     pub orders: Sender<Order>,
+    /// Who speaks on it.
+    pub microphone: Arc<Microphone>,
+    /// Its sound in segments.
+    pub segments: Arc<Mutex<Segments>>,
+    /// Who fetches the list of them.
+    pub audience: Arc<Audience>,
     /// Counts up whenever what is on the air, or who listens, changes.
     pub changes: Arc<watch::Sender<u64>>,
 }
@@ -110,6 +125,8 @@ pub struct Desk {
     route: Arc<str>,
     shelf: Arc<Shelf>,
     on_air: Arc<Mutex<OnAir>>,
+    /// `None` where nobody asks for any.
+    segments: Option<Arc<Mutex<Segments>>>,
     changes: Arc<watch::Sender<u64>>,
 }
 
@@ -120,8 +137,16 @@ impl Handle {
             route: Arc::clone(&self.route),
             shelf: Arc::clone(&self.shelf),
             on_air: Arc::clone(&self.on_air),
+            segments: None,
             changes: Arc::clone(&self.changes),
         }
+    }
+}
+
+impl Desk {
+    /// The same, for a station that cuts its sound into segments too.
+    pub fn with_segments(self, segments: &Arc<Mutex<Segments>>) -> Self {
+        Self { segments: Some(Arc::clone(segments)), ..self }
     }
 }
 
@@ -138,6 +163,7 @@ struct Listener {
 pub struct Station {
     desk: Desk,
     items: Receiver<Item>,
+    guest: Option<Receiver<Item>>,
     orders: Receiver<Order>,
     context: Context,
     burst: Duration,
@@ -148,6 +174,8 @@ pub struct Station {
     over: u64,
     /// Chunks so far.
     n_chunks: usize,
+    /// What is on the air, in words and as a block among the sound.
+    display: String,
     title: bytes::Bytes,
 }
 
@@ -179,6 +207,7 @@ impl Station {
         Self {
             desk,
             items,
+            guest: None,
             orders,
             context: context.clone(),
             burst,
@@ -187,6 +216,7 @@ impl Station {
             pacer: None,
             over: 0,
             n_chunks: 0,
+            display: String::new(),
             title: title_block(""),
         }
     }
@@ -203,16 +233,16 @@ impl Station {
                     Some(order) => self.obey(order),
                     None => return,
                 },
-                item = self.items.recv() => match item {
+                item = next_item(&mut self.guest, &mut self.items) => match item {
                     Some(Item::Track(serial, track)) => {
                         if !self.release(&mut batch, &context).await {
                             return;
                         }
-                        if serial > self.over {
+                        if self.is_due(serial) {
                             self.announce(serial, track);
                         }
                     }
-                    Some(Item::Frame(serial, frame)) if serial > self.over => {
+                    Some(Item::Frame(serial, frame)) if self.is_due(serial) => {
                         batch.bytes.extend_from_slice(&frame.bytes);
                         batch.n_samples += frame.header.n_samples;
                         batch.rate = frame.header.format.rate;
@@ -223,10 +253,16 @@ impl Station {
                         }
                     }
                     Some(Item::Frame(..)) => {}
+                    None if self.guest.is_some() => self.end_guest(),
                     None => return,
                 },
             }
         }
+    }
+
+    /// Whether a track has not been left; a guest's never are.
+    fn is_due(&self, serial: u64) -> bool {
+        self.guest.is_some() || serial > self.over
     }
 
     /// Waits until the batch's time has come, obeys meanwhile, and sends it; false when the station is to end.
@@ -253,37 +289,68 @@ impl Station {
             }
         }
         self.desk.on_air.lock().bitrate_kbps = batch.bitrate_kbps;
-        self.ring.push(&batch.bytes, &self.title, batch.seconds());
+        let sound = self.ring.push(&batch.bytes, &self.title, batch.seconds());
+        let now = context.clock.now();
+        if let Some(segments) = &self.desk.segments {
+            segments.lock().push(sound, batch.seconds(), &self.display, now);
+        }
         *batch = Batch::default();
-        self.pump(context.clock.now());
+        self.pump(now);
         true
     }
 
     fn announce(&mut self, serial: u64, track: Arc<Track>) {
         let now = self.context.clock.now();
+        // The burst left at once, and has the time at which it would have been heard.
+        let at = match self.pacer.as_ref().filter(|pacer| !pacer.was_suspended(now)) {
+            Some(pacer) => pacer.due(),
+            None if self.pacer.is_none() => now.earlier(self.burst),
+            None => now,
+        };
         info!(route = %self.desk.route, track = track.file, title = track.display(), "on the air");
-        self.desk.shelf.on_air(serial);
-        self.title = title_block(&track.display());
+        self.display = track.display();
+        self.title = title_block(&self.display);
         let mut on_air = self.desk.on_air.lock();
+        // A guest interrupts a track and has none of the folder's.
+        let serial = if self.guest.is_some() { serial_of(&on_air) } else { serial };
+        self.desk.shelf.on_air(serial);
         on_air
             .history
-            .push_back(Played { track: Arc::clone(&track), started_at: now.as_millis_f64() / 1000.0 });
+            .push_back(Played { track: Arc::clone(&track), started_at: at.as_millis_f64() / 1000.0 });
         if on_air.history.len() > KEPT_HISTORY {
             on_air.history.pop_front();
         }
         on_air.track = Some((serial, track));
-        on_air.started_at = now;
+        on_air.started_at = at;
         drop(on_air);
         self.desk.changes.send_modify(|n| *n += 1);
     }
 
     fn obey(&mut self, order: Order) {
-        let serial = self.desk.on_air.lock().track.as_ref().map_or(0, |(serial, _)| *serial);
+        let serial = serial_of(&self.desk.on_air.lock());
         match order {
             Order::Join(newcomer) => self.join(newcomer),
-            Order::Next => self.over = self.desk.shelf.skip(serial),
-            Order::Previous => self.over = self.desk.shelf.go_back(serial),
+            Order::Next if self.guest.is_none() => self.over = self.desk.shelf.skip(serial),
+            Order::Previous if self.guest.is_none() => self.over = self.desk.shelf.go_back(serial),
+            Order::Next | Order::Previous => debug!(route = %self.desk.route, "a guest is not skipped"),
+            Order::Hear(origin, items) => {
+                self.over = self.desk.shelf.skip(serial);
+                self.guest = Some(items);
+                self.desk.on_air.lock().origin = origin;
+            }
         }
+    }
+
+    /// Turns back to the folder, whose next track begins.
+    fn end_guest(&mut self) {
+        self.guest = None;
+        let mut on_air = self.desk.on_air.lock();
+        on_air.origin = Origin::Folder;
+        on_air.track = None;
+        drop(on_air);
+        self.display.clear();
+        self.title = title_block("");
+        self.desk.changes.send_modify(|n| *n += 1);
     }
 
     fn join(&mut self, newcomer: Newcomer) {
@@ -329,6 +396,19 @@ impl Station {
         metrics::gauge!("roomhub_radio_listeners", "route" => route).set(n_listeners as f64);
         self.desk.changes.send_modify(|n| *n += 1);
     }
+}
+
+/// The guest's next item while there is one, else the folder's; `None` when that one has ended.
+async fn next_item(guest: &mut Option<Receiver<Item>>, folder: &mut Receiver<Item>) -> Option<Item> {
+    match guest {
+        Some(guest) => guest.recv().await,
+        None => folder.recv().await,
+    }
+}
+
+/// The serial of the folder's track on the air; 0 before the first.
+fn serial_of(on_air: &OnAir) -> u64 {
+    on_air.track.as_ref().map_or(0, |(serial, _)| *serial)
 }
 
 /// Sends one listener what it has not been sent; false when it is closed for falling behind again.

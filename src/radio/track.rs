@@ -1,13 +1,20 @@
 //! A file that can go on the air, and what its tags say.
 
+use std::fs::File;
+use std::io::BufReader;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use anyhow::{Context as _, Result};
 use serde::Serialize;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::core::meta::{MetadataOptions, MetadataRevision, StandardTag};
+
+use super::format::Format;
+use super::index::Facts;
+use super::mp3::FrameReader;
 
 /// Longer tags are cut: a title block has 4080 bytes for both.
 const MAX_CHARS: usize = 300;
@@ -15,9 +22,6 @@ const MAX_CHARS: usize = 300;
 /// What players are told of a track.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Track {
-    /// Where it is; empty for what comes from no file.
-    #[serde(skip)]
-    pub path: PathBuf,
     /// The name of its file.
     pub file: String,
     /// Its title; the file's name without extension where it has none.
@@ -29,17 +33,15 @@ pub struct Track {
 }
 
 impl Track {
-    /// Reads a file's tags. What cannot be read has its name for a title.
-    pub fn read(path: &Path) -> Self {
-        let tags = catch_unwind(AssertUnwindSafe(|| tags(path))).ok().flatten().unwrap_or_default();
+    /// The track of a file of which this is known. What has no title has its file's name for one.
+    pub fn of(path: &Path, facts: &Facts) -> Self {
         let name = |name: Option<&std::ffi::OsStr>| name.unwrap_or_default().to_string_lossy().into_owned();
-        let title = if tags.title.is_empty() { clean(&name(path.file_stem())) } else { tags.title };
+        let title = if facts.title.is_empty() { clean(&name(path.file_stem())) } else { facts.title.clone() };
         Self {
-            path: path.to_owned(),
             file: name(path.file_name()),
             title,
-            artist: tags.artist,
-            duration_seconds: tags.seconds,
+            artist: facts.artist.clone(),
+            duration_seconds: facts.duration_seconds,
         }
     }
 
@@ -47,6 +49,32 @@ impl Track {
     pub fn display(&self) -> String {
         if self.artist.is_empty() { self.title.clone() } else { format!("{} - {}", self.artist, self.title) }
     }
+}
+
+impl Facts {
+    /// Reads a file's head: its tags, and the format of its frames. What cannot be read is not known.
+    pub fn read(path: &Path) -> Self {
+        let tags = catch_unwind(AssertUnwindSafe(|| tags(path))).ok().flatten().unwrap_or_default();
+        Self {
+            format: if is_mp3(path) { frame_format(path).ok() } else { None },
+            title: tags.title,
+            artist: tags.artist,
+            duration_seconds: tags.seconds,
+            loudness: None,
+        }
+    }
+}
+
+/// Whether a file may pass through as it is.
+pub fn is_mp3(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("mp3"))
+}
+
+/// The format of an MP3 file's first frame.
+pub fn frame_format(path: &Path) -> Result<Format> {
+    let mut reader = FrameReader::new(BufReader::new(File::open(path).context("cannot be opened")?));
+    let frame = reader.next_frame()?.context("no MP3 frame in it")?;
+    Ok(frame.header.format)
 }
 
 #[derive(Default)]
@@ -57,7 +85,7 @@ struct Tags {
 }
 
 fn tags(path: &Path) -> Option<Tags> {
-    let file = std::fs::File::open(path).ok()?;
+    let file = File::open(path).ok()?;
     let stream = MediaSourceStream::new(Box::new(file), MediaSourceStreamOptions::default());
     let mut hint = Hint::new();
     if let Some(extension) = path.extension().and_then(|extension| extension.to_str()) {

@@ -7,11 +7,13 @@ pub mod limits;
 pub mod signals;
 pub mod systemd;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
@@ -79,6 +81,7 @@ pub struct Context {
     tasks: TaskTracker,
     stop: CancellationToken,
     reloads: Arc<watch::Sender<u64>>,
+    remarks: Arc<Mutex<BTreeMap<&'static str, &'static str>>>,
 }
 
 impl Context {
@@ -91,6 +94,7 @@ impl Context {
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             reloads: Arc::new(reloads),
+            remarks: Arc::default(),
         }
     }
 
@@ -125,6 +129,19 @@ impl Context {
     /// Asks everybody to read again what may have changed on disk.
     pub fn reload(&self) {
         self.reloads.send_modify(|n| *n += 1);
+    }
+
+    /// Notes what is not as it should be with a service that goes on all the same; `None` when it is again.
+    pub fn remark(&self, service: &'static str, remark: Option<&'static str>) {
+        match remark {
+            Some(remark) => self.remarks.lock().insert(service, remark),
+            None => self.remarks.lock().remove(service),
+        };
+    }
+
+    /// What is not as it should be, by service.
+    pub fn remarks(&self) -> BTreeMap<&'static str, &'static str> {
+        self.remarks.lock().clone()
     }
 
     /// Begins to stop: listeners close, clients are told, queues drain.

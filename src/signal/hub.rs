@@ -1,6 +1,6 @@
 //! All rooms, and who is in which. Pure: time comes in with each event, frames go out as effects.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use ring::hmac;
@@ -9,31 +9,40 @@ use serde_json::value::RawValue;
 use super::names::Id;
 use super::protocol::{ClientEvent, Refusal, Relay, Resume, Seating, ServerEvent};
 use super::room::{Holder, Room};
+use super::tokens::RoomTokens;
 use super::turn::IceServers;
 use super::{Config, DuplicateUser};
 use crate::effect::{Close, Effects, MemberId};
 use crate::secret::Secret;
-use crate::switchboard::{self, Allowance, Bucket, Census, Newcomer};
+use crate::switchboard::{self, Allowance, Bucket, Census, Ledger, Newcomer, Seed, Shared};
 use crate::time::Timestamp;
-
-/// Bytes of the key that all words of places come from.
-pub const SEED_BYTES: usize = 32;
 
 /// Bytes of such a word, which nobody can guess.
 const WORD_BYTES: usize = 16;
 
 /// Every room and every connected member.
 pub struct Hub {
-    rooms: HashMap<Id, Room>,
-    members: HashMap<MemberId, Member>,
-    /// Users that are away, in the order in which their time is up.
-    away: VecDeque<(Timestamp, Id, Id)>,
+    rooms: Ledger<Id, Room>,
+    members: Ledger<MemberId, Member>,
+    /// When the time is up of users that are away.
+    away: VecDeque<Timestamp>,
     key: Secret,
+    tokens: Option<RoomTokens>,
     ice: IceServers,
     rules: Rules,
     words: hmac::Key,
     n_words: u64,
-    n_seated: usize,
+}
+
+/// What members, TURN servers and tokens are held against.
+#[derive(Default)]
+pub struct Keys {
+    /// The key that members bring.
+    pub key: Secret,
+    /// What the TURN servers share with this one.
+    pub turn_secret: Secret,
+    /// What lets users into rooms, if tokens are asked for.
+    pub tokens: Option<RoomTokens>,
 }
 
 /// What the rules go by.
@@ -47,20 +56,24 @@ struct Rules {
 }
 
 /// A connected member.
-#[derive(Default)]
-struct Member {
+#[derive(Clone, Default)]
+pub struct Member {
     rooms: HashSet<Id>,
     events: Bucket,
+    /// What it connected with.
+    token: Option<Box<str>>,
 }
 
 impl Hub {
     /// No rooms yet; words of places come from `seed`.
-    pub fn new(config: &Config, key: Secret, turn_secret: Secret, seed: &[u8; SEED_BYTES]) -> Self {
+    pub fn new(config: &Config, keys: Keys, seed: &Seed) -> Self {
+        let Keys { key, turn_secret, tokens } = keys;
         Self {
-            rooms: HashMap::new(),
-            members: HashMap::new(),
+            rooms: Ledger::default(),
+            members: Ledger::default(),
             away: VecDeque::new(),
             key,
+            tokens,
             ice: IceServers {
                 stun_urls: config.stun_urls.clone(),
                 turn_urls: config.turn_urls.clone(),
@@ -77,7 +90,6 @@ impl Hub {
             },
             words: hmac::Key::new(hmac::HMAC_SHA256, seed),
             n_words: 0,
-            n_seated: 0,
         }
     }
 
@@ -93,13 +105,22 @@ impl Hub {
         name: Option<&'static str>,
         now: Timestamp,
     ) -> Effects {
-        let Seating { user_id, room_id, resume } = asked;
-        let is_new = !self.rooms.contains_key(room_id);
-        if is_new && self.rooms.len() >= self.rules.max_rooms {
+        let Seating { user_id, room_id, resume, .. } = asked;
+        let brought = self.members.get(&from).and_then(|member| member.token.as_deref());
+        if let Some(tokens) = &self.tokens
+            && let Err(refusal) = tokens.admit(asked, brought, now)
+        {
+            return refuse(from, refusal, name);
+        }
+        let is_new = !self.rooms.contains(room_id);
+        if is_new && self.rooms.count() >= self.rules.max_rooms {
             return refuse(from, Refusal::TooManyRooms, name);
         }
         let word = self.next_word(resume.as_ref());
-        let room = self.rooms.entry(room_id.clone()).or_default();
+        if is_new {
+            self.rooms.insert(room_id.clone(), Room::default());
+        }
+        let Some(room) = self.rooms.get_mut(room_id) else { return Effects::none() };
         let holder = room.holder(user_id);
         let returns = matches!(resume, Some(Resume::Word(known)) if room.is_word_of(user_id, known));
         let mut effects = Effects::none();
@@ -116,7 +137,6 @@ impl Hub {
             Holder::Nobody | Holder::Away | Holder::Member(_) => {}
         }
         room.seat(user_id, from, word.clone());
-        self.n_seated += usize::from(holder == Holder::Nobody);
         if let Holder::Member(other) = holder
             && room.id_of(other).is_none()
             && let Some(other) = self.members.get_mut(&other)
@@ -161,7 +181,6 @@ impl Hub {
         if !room.remove(user_id) {
             return effects;
         }
-        self.n_seated -= 1;
         effects.tell_all(room.others(by), ServerEvent::UserLeft { user_id, room_id }.frame(None));
         if let Some(member) = member
             && room.id_of(member).is_none()
@@ -194,6 +213,24 @@ impl Hub {
         effects
     }
 
+    /// A connection of a room broke: who asked for it is expected back, the others of it are gone.
+    fn cut_off(&mut self, member: MemberId, room_id: &Id, now: Timestamp) -> Effects {
+        let mut effects = Effects::none();
+        let until = now + self.rules.resume_window;
+        let Some(room) = self.rooms.get_mut(room_id) else { return effects };
+        let (left, is_expected) = room.cut_off(member, until);
+        for user_id in &left {
+            effects.tell_all(room.others(member), ServerEvent::UserLeft { user_id, room_id }.frame(None));
+        }
+        if is_expected {
+            self.away.push_back(until);
+        }
+        if room.n_users() == 0 {
+            self.rooms.remove(room_id);
+        }
+        effects
+    }
+
     /// A word for who wants its place kept.
     fn next_word(&mut self, resume: Option<&Resume>) -> Option<String> {
         match resume {
@@ -210,12 +247,12 @@ impl Hub {
 
 impl switchboard::Hub for Hub {
     fn connect(&mut self, member: MemberId, newcomer: Newcomer, _: Timestamp) -> Effects {
-        if self.key.is_set() && !newcomer.token.is_some_and(|token| self.key.is(&token)) {
+        if self.key.is_set() && !newcomer.token.as_deref().is_some_and(|token| self.key.is(token)) {
             let mut effects = refuse(member, Refusal::Unauthorized, None);
             effects.disconnect(member, Close::Violation);
             return effects;
         }
-        self.members.insert(member, Member::default());
+        self.members.insert(member, Member { token: newcomer.token, ..Member::default() });
         let mut effects = Effects::none();
         effects.tell(member, ServerEvent::Connected { sid: member }.frame(None));
         effects
@@ -241,44 +278,80 @@ impl switchboard::Hub for Hub {
     fn leave(&mut self, member: MemberId, now: Timestamp) -> Effects {
         let mut effects = Effects::none();
         let Some(gone) = self.members.remove(&member) else { return effects };
-        let until = now + self.rules.resume_window;
         let mut rooms: Vec<Id> = gone.rooms.into_iter().collect();
-        rooms.sort_by(|one, other| one.as_str().cmp(other.as_str()));
-        for room_id in rooms {
-            let Some(room) = self.rooms.get_mut(&room_id) else { continue };
-            let before: Vec<Id> = room.users().into_iter().cloned().collect();
-            let left = room.cut_off(member, until);
-            self.n_seated -= left.len();
-            for user_id in &left {
-                let event = ServerEvent::UserLeft { user_id, room_id: &room_id };
-                effects.tell_all(room.others(member), event.frame(None));
-            }
-            let away = before.into_iter().filter(|id| room.holder(id) == Holder::Away);
-            self.away.extend(away.map(|user| (until, room_id.clone(), user)));
-            if room.n_users() == 0 {
-                self.rooms.remove(&room_id);
-            }
+        rooms.sort();
+        for room in rooms {
+            effects.append(self.cut_off(member, &room, now));
         }
         effects
     }
 
     fn next_timeout(&self) -> Option<Timestamp> {
-        self.away.front().map(|(until, ..)| *until)
+        self.away.front().copied()
     }
 
     fn handle_timeout(&mut self, now: Timestamp) -> Effects {
-        let mut effects = Effects::none();
-        while let Some((_, room_id, user_id)) = self.away.pop_front_if(|(until, ..)| *until <= now) {
-            let is_overdue = self.rooms.get(&room_id).is_some_and(|room| room.is_overdue(&user_id, now));
-            if is_overdue {
-                effects.append(self.remove(&user_id, &room_id, nobody()));
-            }
+        let mut effects = self.upkeep(now);
+        for room in self.due(now) {
+            effects.append(self.sweep(&room, now));
         }
         effects
     }
 
     fn census(&self) -> Census {
-        Census { n_rooms: self.rooms.len(), n_seated: self.n_seated }
+        Census::of(self.members.values().flat_map(|member| &member.rooms))
+    }
+}
+
+impl Shared for Hub {
+    type RoomId = Id;
+    type Room = Room;
+    type Member = Member;
+
+    fn room_id(text: &str) -> Option<Id> {
+        Id::new(text)
+    }
+
+    fn rooms(&mut self) -> &mut Ledger<Id, Room> {
+        &mut self.rooms
+    }
+
+    fn members(&mut self) -> &mut Ledger<MemberId, Member> {
+        &mut self.members
+    }
+
+    fn occupants(room: &Room) -> Vec<MemberId> {
+        room.others(nobody())
+    }
+
+    /// Other nodes cannot know that a connection is about to come back: its users are waited for as after any cut.
+    fn lose(&mut self, member: MemberId, room: &Id, now: Timestamp) -> Effects {
+        self.unseat(member, room);
+        self.cut_off(member, room, now)
+    }
+
+    fn unseat(&mut self, member: MemberId, room: &Id) {
+        if let Some(member) = self.members.get_mut(&member) {
+            member.rooms.remove(room);
+        }
+    }
+
+    fn due(&self, now: Timestamp) -> Vec<Id> {
+        self.rooms.all().filter(|(_, room)| room.has_overdue(now)).map(|(id, _)| id.clone()).collect()
+    }
+
+    fn sweep(&mut self, room: &Id, now: Timestamp) -> Effects {
+        let mut effects = Effects::none();
+        let overdue = self.rooms.get(room).map(|room| room.overdue(now)).unwrap_or_default();
+        for user in overdue {
+            effects.append(self.remove(&user, room, nobody()));
+        }
+        effects
+    }
+
+    fn upkeep(&mut self, now: Timestamp) -> Effects {
+        while self.away.pop_front_if(|until| *until <= now).is_some() {}
+        Effects::none()
     }
 }
 

@@ -11,6 +11,7 @@ mod room;
 mod server;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod turn;
 
 use std::time::Duration;
@@ -51,6 +52,12 @@ pub struct Config {
     pub auth_key: Secret,
     /// A file that holds the key, in place of `auth_key`.
     pub auth_key_file: String,
+    /// Signs, with HMAC-SHA256, the tokens that joins must bring; none are asked for if neither key is set.
+    pub token_secret: Secret,
+    /// A file that holds it, in place of `token_secret`.
+    pub token_secret_file: String,
+    /// A file with the public Ed25519 key of such tokens, as PEM, in place of a secret.
+    pub token_public_key_file: String,
     /// What becomes of an id that a second connection asks for.
     pub duplicate_user: DuplicateUser,
     /// Whether strangers may send to rooms, and users let others leave, as early clients do.
@@ -93,6 +100,9 @@ impl Default for Config {
             cors_origin: vec!["*".into()],
             auth_key: Secret::default(),
             auth_key_file: String::new(),
+            token_secret: Secret::default(),
+            token_secret_file: String::new(),
+            token_public_key_file: String::new(),
             duplicate_user: DuplicateUser::Replace,
             legacy_relay: false,
             max_rooms: 10_000,
@@ -124,6 +134,8 @@ impl Config {
         for (key, word, file) in [
             ("signal.auth_key_file", &self.auth_key, &self.auth_key_file),
             ("signal.turn_secret_file", &self.turn_secret, &self.turn_secret_file),
+            ("signal.token_secret_file", &self.token_secret, &self.token_secret_file),
+            ("signal.token_public_key_file", &self.token_secret, &self.token_public_key_file),
         ] {
             if word.is_set() && !file.is_empty() {
                 findings.add(key, "set either the word or its file, not both");

@@ -1,5 +1,6 @@
 //! Ids of users and rooms: texts or whole numbers, echoed as they were given.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -24,6 +25,12 @@ enum Spelling {
 }
 
 impl Id {
+    /// The id of that text, if it can be one.
+    pub fn new(text: &str) -> Option<Self> {
+        let is_id = (1..=MAX_CHARS).contains(&text.chars().count());
+        is_id.then(|| Self { text: text.into(), spelling: Spelling::Text })
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -37,6 +44,18 @@ impl PartialEq for Id {
 }
 
 impl Eq for Id {}
+
+impl PartialOrd for Id {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Id {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.text.cmp(&other.text)
+    }
+}
 
 impl Hash for Id {
     fn hash<H: Hasher>(&self, state: &mut H) {
@@ -71,10 +90,8 @@ impl<'de> Deserialize<'de> for Id {
             Given::Number(number) => {
                 Ok(Self { text: number.to_string().into(), spelling: Spelling::Number(number) })
             }
-            Given::Text(text) if (1..=MAX_CHARS).contains(&text.chars().count()) => {
-                Ok(Self { text: text.into(), spelling: Spelling::Text })
-            }
-            Given::Text(_) => Err(serde::de::Error::custom("an id of 1 to 128 characters is expected")),
+            Given::Text(text) => Self::new(&text)
+                .ok_or_else(|| serde::de::Error::custom("an id of 1 to 128 characters is expected")),
         }
     }
 }

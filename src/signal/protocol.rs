@@ -34,6 +34,9 @@ pub struct Seating {
     /// such a place is taken again.
     #[serde(default)]
     pub resume: Option<Resume>,
+    /// Of a join: what lets its user into its room, where that is asked for.
+    #[serde(default)]
+    pub token: Option<Box<str>>,
 }
 
 /// What a join says of its place.
@@ -163,6 +166,12 @@ pub enum Refusal {
     Unauthorized,
     /// The server has no place for more rooms.
     TooManyRooms,
+    /// A join brings no token, and needs one.
+    TokenRequired,
+    /// The token is none, or not for that user in that room.
+    InvalidToken,
+    /// The token's time is over.
+    TokenExpired,
 }
 
 impl Refusal {
@@ -177,6 +186,9 @@ impl Refusal {
             Self::RateLimited => "rate limit exceeded",
             Self::Unauthorized => "unauthorized",
             Self::TooManyRooms => "too many rooms",
+            Self::TokenRequired => "a token for this room is required",
+            Self::InvalidToken => "the token is not valid for this user and room",
+            Self::TokenExpired => "the token has expired",
         }
     }
 
@@ -191,6 +203,9 @@ impl Refusal {
             Self::RateLimited => "rate_limited",
             Self::Unauthorized => "unauthorized",
             Self::TooManyRooms => "too_many_rooms",
+            Self::TokenRequired => "token_required",
+            Self::InvalidToken => "invalid_token",
+            Self::TokenExpired => "token_expired",
         }
     }
 }

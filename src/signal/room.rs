@@ -1,5 +1,6 @@
 //! One room: who is in it, in the order of joining, and who is away for a moment. No I/O, no clock.
 
+use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 use super::names::Id;
@@ -7,7 +8,7 @@ use crate::effect::MemberId;
 use crate::time::Timestamp;
 
 /// A user of a room.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct User {
     /// As it calls itself.
     pub id: Id,
@@ -17,8 +18,14 @@ pub struct User {
     word: Option<String>,
 }
 
+impl User {
+    fn is_overdue(&self, now: Timestamp) -> bool {
+        matches!(self.place, Place::Away(until) if until <= now)
+    }
+}
+
 /// Where a user is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Place {
     /// On a connection.
     Here(MemberId),
@@ -27,7 +34,7 @@ enum Place {
 }
 
 /// A room; it is there as long as somebody is.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Room {
     users: Vec<User>,
 }
@@ -116,27 +123,31 @@ impl Room {
         self.users.len() < before
     }
 
-    /// A connection broke: who asked for it is expected back, the others of it go. Gives those.
-    pub fn cut_off(&mut self, member: MemberId, until: Timestamp) -> Vec<Id> {
-        let mut gone = Vec::new();
+    /// A connection broke: the users of it that are gone, and whether others asked to be expected back.
+    pub fn cut_off(&mut self, member: MemberId, until: Timestamp) -> (Vec<Id>, bool) {
+        let (mut gone, mut is_expected) = (Vec::new(), false);
         self.users.retain_mut(|user| {
             if user.place != Place::Here(member) {
                 return true;
             }
             if user.word.is_some() {
                 user.place = Place::Away(until);
+                is_expected = true;
                 return true;
             }
             gone.push(user.id.clone());
             false
         });
-        gone
+        (gone, is_expected)
     }
 
     /// Whether a user is away and has had its time.
-    pub fn is_overdue(&self, id: &Id, now: Timestamp) -> bool {
-        self.users
-            .iter()
-            .any(|user| user.id == *id && matches!(user.place, Place::Away(until) if until <= now))
+    pub fn has_overdue(&self, now: Timestamp) -> bool {
+        self.users.iter().any(|user| user.is_overdue(now))
+    }
+
+    /// Those who are.
+    pub fn overdue(&self, now: Timestamp) -> Vec<Id> {
+        self.users.iter().filter(|user| user.is_overdue(now)).map(|user| user.id.clone()).collect()
     }
 }

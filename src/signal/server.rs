@@ -8,16 +8,16 @@ use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
 use http::{HeaderMap, StatusCode};
-use ring::rand::{SecureRandom, SystemRandom};
 use rust_embed::Embed;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::Config;
-use super::hub::{Hub, SEED_BYTES};
+use super::hub::{Hub, Keys};
 use super::protocol::Refusal;
+use super::tokens::RoomTokens;
 use crate::config;
-use crate::http::guard::Connection;
+use crate::http::connection::Connection;
 use crate::http::listener::Listener;
 use crate::http::origin::AllowedOrigins;
 use crate::http::{assets, routes};
@@ -25,7 +25,7 @@ use crate::runtime::Clock;
 use crate::secret::Secret;
 use crate::service::{Premises, Running};
 use crate::socketio;
-use crate::switchboard::{Pings, Questions, Switchboard};
+use crate::switchboard::{Pings, Questions, Switchboard, random_seed};
 use crate::websocket::Door;
 
 /// The service's name in logs and metrics.
@@ -57,9 +57,9 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     let mut switchboard = Switchboard::new(SERVICE, premises.members, context);
     let endpoint = socketio::endpoint(&mut switchboard, pings, &origins, premises.socketio, network);
     let door = Door::new(&switchboard, pings, &origins, network);
-    let mut seed = [0; SEED_BYTES];
-    SystemRandom::new().fill(&mut seed).expect("the system has random numbers");
-    let questions = switchboard.run(Hub::new(config, key.clone(), turn_secret, &seed));
+    let tokens = RoomTokens::new(config)?;
+    let hub = Hub::new(config, Keys { key: key.clone(), turn_secret, tokens }, &random_seed());
+    let questions = switchboard.run_at(premises.passing_home(SERVICE), hub);
     let site = Arc::new(Site { questions, door, clock: context.clock, key });
     let pages = Router::new()
         .route("/", get(front))

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use expect_test::{Expect, expect};
 
-use super::hub::{Hub, SEED_BYTES};
+use super::hub::{Hub, Keys};
+use super::tokens::RoomTokens;
 use super::{Config, DuplicateUser};
+use crate::http::jwt;
 use crate::secret::Secret;
 use crate::switchboard::stage::Stage;
 
@@ -18,7 +20,12 @@ fn check_with(config: &Config, script: &str, expected: &Expect) {
 }
 
 fn stage(config: &Config) -> Stage<Hub> {
-    Stage::new(Hub::new(config, config.auth_key.clone(), config.turn_secret.clone(), &[7; SEED_BYTES]))
+    let keys = Keys {
+        key: config.auth_key.clone(),
+        turn_secret: config.turn_secret.clone(),
+        tokens: RoomTokens::new(config).unwrap(),
+    };
+    Stage::new(Hub::new(config, keys, &[7; 32]))
 }
 
 #[test]
@@ -458,4 +465,45 @@ fn who_says_too_much_is_told_so() {
     assert!(stage.play(line).contains(r#""code":"rate_limited""#));
     stage.play("1s pass");
     assert!(stage.play(line).contains("joined"));
+}
+
+#[test]
+fn a_join_needs_a_token_for_its_user_and_room_where_tokens_are_asked_for() {
+    let config = Config { token_secret: Secret::new("key"), ..Config::default() };
+    let token = |claims: &str, key: &str| jwt::signed(r#"{"alg":"HS256"}"#, claims, key);
+    let good = token(r#"{"room":"r","user":"ann","exp":1700000060}"#, "key");
+    let number = token(r#"{"room":"r","user":7,"exp":1700000060}"#, "key");
+    let script = format!(
+        r#"
+        s1 connects
+        s1: join {{"userId":"ann","roomId":"r"}}
+        s1: join {{"userId":"ann","roomId":"r","token":"{forged}"}}
+        s1: join {{"userId":"ann","roomId":"r","token":"{endless}"}}
+        s1: join {{"userId":"bob","roomId":"r","token":"{good}"}}
+        s1: join {{"userId":"ann","roomId":"other","token":"{good}"}}
+        s1: join {{"userId":"ann","roomId":"r","token":"{good}"}}
+        s2 connects with {number}
+        s2: join {{"userId":"7","roomId":"r"}}
+        60s pass
+        s3 connects
+        s3: join {{"userId":"ann","roomId":"r","token":"{good}"}}
+        "#,
+        forged = token(r#"{"room":"r","user":"ann","exp":1700000060}"#, "kex"),
+        endless = token(r#"{"room":"r","user":"ann"}"#, "key"),
+    );
+    let told = stage(&config).play(&script);
+    let told: Vec<&str> = told.lines().filter(|line| line.contains(" <- ")).map(str::trim).collect();
+    expect![[r#"
+        s1 <- connected {"type":"connected","sid":"s1"}
+        s1 <- error {"type":"error","message":"a token for this room is required","code":"token_required"}
+        s1 <- error {"type":"error","message":"the token is not valid for this user and room","code":"invalid_token"}
+        s1 <- error {"type":"error","message":"the token is not valid for this user and room","code":"invalid_token"}
+        s1 <- error {"type":"error","message":"the token is not valid for this user and room","code":"invalid_token"}
+        s1 <- error {"type":"error","message":"the token is not valid for this user and room","code":"invalid_token"}
+        s1 <- joined {"type":"joined","userId":"ann","roomId":"r","users":["ann"],"iceServers":[]}
+        s2 <- connected {"type":"connected","sid":"s2"}
+        s2 <- joined {"type":"joined","userId":"7","roomId":"r","users":["ann","7"],"iceServers":[]}
+        s1 <- user-joined {"type":"user-joined","userId":"7","roomId":"r"}
+        s3 <- connected {"type":"connected","sid":"s3"}
+        s3 <- error {"type":"error","message":"the token has expired","code":"token_expired"}"#]].assert_eq(&told.join("\n"));
 }

@@ -28,7 +28,8 @@ use super::handlers::Operator;
 use super::seal::Seal;
 use super::session::{Session, Witness};
 use super::speech::Conversation;
-use crate::http::guard::{Connection, Guarded};
+use crate::http::connection::Connection;
+use crate::http::guard::Guarded;
 use crate::http::origin::AllowedOrigins;
 use crate::http::upgrade::Upgrade;
 use crate::http::{Config as Network, address, routes};
@@ -87,7 +88,7 @@ pub fn endpoint<H: Hub>(
         service: switchboard.service,
         inner,
         converse: conversations(switchboard, pings, config.connect_timeout),
-        seal: Seal::new(),
+        seal: Seal::new(&config.node),
         sessions: Mutex::default(),
         origins: origins.clone(),
         trusted_proxies: network.trusted_networks(),

@@ -16,7 +16,7 @@ use super::member::Member;
 use super::session::{Announce, Session};
 use super::token_of;
 use crate::effect::MemberId;
-use crate::http::guard::Cut;
+use crate::http::connection::Cut;
 use crate::switchboard::{Client, Exchange, Incoming, Line, Received};
 
 /// The namespace's handler: opens a line for every member that connects.

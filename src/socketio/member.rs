@@ -11,7 +11,7 @@ use tracing::error;
 
 use super::session::Session;
 use crate::effect::Close;
-use crate::http::guard::{Connection, Cut};
+use crate::http::connection::{Connection, Cut};
 use crate::switchboard::{Client, Wire, Written, answer};
 
 /// An event, or an acknowledgement, that says nothing. The library takes a list for the list of arguments, so a

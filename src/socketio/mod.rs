@@ -35,6 +35,8 @@ pub struct Config {
     /// A polling session that goes over to WebSocket must be done within this time.
     #[serde(with = "human")]
     pub upgrade_timeout: Duration,
+    /// A name with which this node's polling session ids end, so that a load balancer finds the node again; none if empty.
+    pub node: String,
 }
 
 impl Default for Config {
@@ -43,6 +45,7 @@ impl Default for Config {
             max_queued_frames: 1024,
             connect_timeout: Duration::from_secs(10),
             upgrade_timeout: Duration::from_secs(10),
+            node: String::new(),
         }
     }
 }
@@ -53,6 +56,9 @@ impl Config {
         findings.at_least_one("socketio.max_queued_frames", self.max_queued_frames);
         findings.not_zero("socketio.connect_timeout", self.connect_timeout);
         findings.not_zero("socketio.upgrade_timeout", self.upgrade_timeout);
+        if !self.node.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+            findings.add("socketio.node", "letters, digits and hyphens are expected");
+        }
     }
 }
 

@@ -12,22 +12,27 @@ const CODE_BYTES: usize = 16;
 /// What stands between the id and its code; no id holds it.
 const MARK: char = '.';
 
-/// The process's key.
-pub struct Seal(hmac::Key);
+/// The process's key, and the node's name.
+pub struct Seal {
+    key: hmac::Key,
+    node: String,
+}
 
 impl Seal {
-    /// A key that nobody knows.
-    pub fn new() -> Self {
-        Self(
-            hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
-                .expect("the system has random numbers"),
-        )
+    /// A key that nobody knows; sealed ids end with the node's name, if it has one.
+    pub fn new(node: &str) -> Self {
+        let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new());
+        Self { key: key.expect("the system has random numbers"), node: node.to_owned() }
     }
 
     /// The id with its code.
     pub fn close(&self, id: &str) -> String {
-        let code = hmac::sign(&self.0, id.as_bytes());
-        format!("{id}{MARK}{}", hex::encode(&code.as_ref()[..CODE_BYTES]))
+        let code = hmac::sign(&self.key, id.as_bytes());
+        let code = hex::encode(&code.as_ref()[..CODE_BYTES]);
+        match self.node.as_str() {
+            "" => format!("{id}{MARK}{code}"),
+            node => format!("{id}{MARK}{code}{MARK}{node}"),
+        }
     }
 
     /// The id, if its code is the right one.
@@ -44,13 +49,22 @@ mod tests {
 
     #[test]
     fn only_the_sealed_id_opens() {
-        let seal = Seal::new();
+        let seal = Seal::new("");
         let sealed = seal.close("Zm9vYmFyYmF6cXV4");
         assert_eq!(seal.open(&sealed), Some("Zm9vYmFyYmF6cXV4"));
         for forged in ["Zm9vYmFyYmF6cXV4", "Zm9vYmFyYmF6cXV4.", "", "."] {
             assert_eq!(seal.open(forged), None, "{forged}");
         }
         assert_eq!(seal.open(&sealed[..sealed.len() - 1]), None);
-        assert_eq!(Seal::new().open(&sealed), None);
+        assert_eq!(Seal::new("").open(&sealed), None);
+    }
+
+    #[test]
+    fn a_sealed_id_ends_with_the_name_of_its_node() {
+        let seal = Seal::new("east-1");
+        let sealed = seal.close("Zm9vYmFyYmF6cXV4");
+        assert!(sealed.ends_with(".east-1"));
+        assert_eq!(seal.open(&sealed), Some("Zm9vYmFyYmF6cXV4"));
+        assert_eq!(seal.open(sealed.trim_end_matches(".east-1")), None);
     }
 }

@@ -13,7 +13,8 @@ use socketioxide::socket::{Sid, Socket};
 
 use super::engine::Engine;
 use super::meter::{self, Meter, Passed};
-use crate::http::guard::{Attendant, Connection, Cut};
+use crate::http::connection::{Connection, Cut};
+use crate::http::guard::Attendant;
 use crate::switchboard::{Client, Newcomer, framed_length};
 
 /// Between the packets of one poll.

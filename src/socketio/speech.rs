@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::token_of;
 use crate::effect::MemberId;
-use crate::http::guard::Cut;
+use crate::http::connection::Cut;
 use crate::switchboard::{
     Client, Exchange, Hub, Incoming, Line, Newcomer, Pings, Received, Wire, answer, random_name, text_frame,
 };

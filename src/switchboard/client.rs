@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::written::Written;
 use crate::effect::Close;
-use crate::http::guard::{Connection, Cut};
+use crate::http::connection::{Connection, Cut};
 
 /// In which form members are told of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -27,14 +27,46 @@ pub enum Arrival<H> {
     /// Somebody outside asks about the rooms.
     Question(Question<H>),
     /// Somebody outside has something done.
-    Order(Order<H>),
+    Order(Box<dyn Order<H>>),
 }
 
 /// A question: it is run where the hub is.
 pub type Question<H> = Box<dyn FnOnce(&H, Timestamp) + Send>;
 
 /// An order: it is run where the hub is, and its effects are performed like those of an event.
-pub type Order<H> = Box<dyn FnOnce(&mut H, Timestamp) -> Effects + Send>;
+pub trait Order<H>: Send {
+    /// Has the rules do it; once more, if what they did does not hold.
+    fn run(&mut self, hub: &mut H, now: Timestamp) -> Effects;
+
+    /// Tells whoever gave it how it went.
+    fn answer(self: Box<Self>);
+}
+
+/// An order with the way back to whoever gave it.
+struct Ordered<F, A> {
+    order: F,
+    outcome: Option<A>,
+    answer: oneshot::Sender<A>,
+}
+
+impl<H, F, A> Order<H> for Ordered<F, A>
+where
+    F: FnMut(&mut H, Timestamp) -> (A, Effects) + Send,
+    A: Send,
+{
+    fn run(&mut self, hub: &mut H, now: Timestamp) -> Effects {
+        let (outcome, effects) = (self.order)(hub, now);
+        self.outcome = Some(outcome);
+        effects
+    }
+
+    fn answer(self: Box<Self>) {
+        if let Some(outcome) = self.outcome {
+            // Whoever ordered it may have gone away.
+            let _ = self.answer.send(outcome);
+        }
+    }
+}
 
 /// The end that members write to.
 pub struct Inbox<H> {
@@ -167,15 +199,11 @@ impl<H> Orders<H> {
     pub async fn give<A, F>(&self, order: F) -> Option<A>
     where
         A: Send + 'static,
-        F: FnOnce(&mut H, Timestamp) -> (A, Effects) + Send + 'static,
+        F: FnMut(&mut H, Timestamp) -> (A, Effects) + Send + 'static,
+        H: 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let order: Order<H> = Box::new(move |hub, now| {
-            let (outcome, effects) = order(hub, now);
-            // Whoever ordered it may have gone away.
-            let _ = answer.send(outcome);
-            effects
-        });
+        let order = Box::new(Ordered { order, outcome: None, answer });
         self.0.send(Arrival::Order(order)).ok()?;
         answered.await.ok()
     }

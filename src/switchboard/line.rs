@@ -14,7 +14,7 @@ use super::incoming::Incoming;
 use super::rate::{Allowance, Bucket};
 use super::{Config, Newcomer};
 use crate::effect::MemberId;
-use crate::http::guard::Cut;
+use crate::http::connection::Cut;
 use crate::runtime::Clock;
 use crate::time::Timestamp;
 

@@ -6,18 +6,31 @@
 //! One task owns the hub, so the order in which members see events is the order in which the rules ran.
 
 mod board;
+pub mod chest;
 mod client;
 mod held;
+mod home;
 mod inbox;
 mod incoming;
+mod ledger;
+mod letter;
 mod line;
+mod members;
+mod node;
 mod rate;
+mod replica;
 #[cfg(test)]
 pub mod stage;
+mod task;
 mod written;
 
+use std::collections::HashSet;
+use std::fmt::Display;
+use std::hash::Hash;
 use std::net::IpAddr;
+use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -26,9 +39,12 @@ use crate::effect::{Effects, MemberId};
 use crate::time::Timestamp;
 
 pub use board::Switchboard;
+pub use chest::{Seed, random_seed};
 pub use client::{Client, Pings, Wire};
+pub use home::Home;
 pub use inbox::{Orders, Questions};
 pub use incoming::Incoming;
+pub use ledger::{Ledger, Name};
 pub use line::{Exchange, Line, Received, random_name};
 pub use rate::{Allowance, Bucket};
 pub use written::{LENGTH_16, LENGTH_64, Written, answer, close_frame, framed_length, goodbye, text_frame};
@@ -56,13 +72,85 @@ pub trait Hub: Send + Sync + 'static {
     /// A timer is due.
     fn handle_timeout(&mut self, now: Timestamp) -> Effects;
 
-    /// How much there is, for the metrics.
+    /// How much there is, for the metrics; asked once a second.
     fn census(&self) -> Census;
+
+    /// What the rules said holds: writes down what they want to be kept, and has the rest wait for it if it must.
+    fn settle(&mut self, effects: Effects) -> Effects {
+        effects
+    }
 
     /// The process stops; what comes of it is done before the members are let go.
     fn stop(&mut self, _now: Timestamp) -> Effects {
         Effects::none()
     }
+}
+
+/// A hub whose rooms are plain data: they outlive the process, and may live on several nodes at once.
+///
+/// Members are those that are connected to this process; a room's occupants may be anywhere.
+pub trait Shared: Hub {
+    /// A room's name.
+    type RoomId: Name + Ord + Display + Send + Sync;
+    /// A room, with everything that its rules need to know.
+    type Room: Clone + Serialize + DeserializeOwned + Send + Sync;
+    /// What is known of a connected member.
+    type Member: Clone + Send + Sync;
+
+    /// The room's name in that text.
+    fn room_id(text: &str) -> Option<Self::RoomId>;
+
+    /// All rooms.
+    fn rooms(&mut self) -> &mut Ledger<Self::RoomId, Self::Room>;
+
+    /// All connected members.
+    fn members(&mut self) -> &mut Ledger<MemberId, Self::Member>;
+
+    /// Everybody who is in a room, or is told by it of something.
+    fn occupants(room: &Self::Room) -> Vec<MemberId>;
+
+    /// The process that a member was connected to is gone: the member has not left by its own will, and comes back.
+    fn lose(&mut self, member: MemberId, room: &Self::RoomId, now: Timestamp) -> Effects;
+
+    /// Somebody on another node took a member's place in a room away; the member has been told.
+    fn unseat(&mut self, member: MemberId, room: &Self::RoomId);
+
+    /// The rooms that time has come for something in.
+    fn due(&self, now: Timestamp) -> Vec<Self::RoomId>;
+
+    /// Does in a room what its time has come for.
+    fn sweep(&mut self, room: &Self::RoomId, now: Timestamp) -> Effects;
+
+    /// Does from time to time what concerns no room.
+    fn upkeep(&mut self, _now: Timestamp) -> Effects {
+        Effects::none()
+    }
+
+    /// Single things that all nodes know of beside the rooms, by name; a hub without any needs nothing here.
+    ///
+    /// Only what a step looks for is learned, and forgotten after it.
+    fn facts(&mut self) -> Option<&mut Ledger<String, String>> {
+        None
+    }
+
+    /// How long a fact is worth knowing; for ever, unless told otherwise.
+    fn lifetime(_fact: &str) -> Option<Duration> {
+        None
+    }
+
+    /// A fact that was changed here while the other nodes were out of reach, and is something else there.
+    fn merge(_fact: &str, _theirs: &str, ours: &str) -> String {
+        ours.to_owned()
+    }
+
+    /// What is settled from here on may have to be revoked; [`Self::confirm`] ends this.
+    fn propose(&mut self) {}
+
+    /// What was settled does not hold: what was written down is struck out.
+    fn revoke(&mut self, _effects: &Effects, _now: Timestamp) {}
+
+    /// What was settled and not revoked holds for good.
+    fn confirm(&mut self) {}
 }
 
 /// Who connects, as far as the handshake tells.
@@ -81,6 +169,15 @@ pub struct Census {
     pub n_rooms: usize,
     /// Members that sit in one.
     pub n_seated: usize,
+}
+
+impl Census {
+    /// Counts the rooms of all members that sit in one.
+    pub fn of<R: Eq + Hash>(rooms: impl Iterator<Item = R>) -> Self {
+        let mut n_seated = 0;
+        let rooms: HashSet<R> = rooms.inspect(|_| n_seated += 1).collect();
+        Self { n_rooms: rooms.len(), n_seated }
+    }
 }
 
 /// `[members]`: limits of every member of every service, whatever its wire.

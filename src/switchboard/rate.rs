@@ -27,6 +27,12 @@ pub struct Bucket {
     empty_at_nanos: AtomicU64,
 }
 
+impl Clone for Bucket {
+    fn clone(&self) -> Self {
+        Self { empty_at_nanos: AtomicU64::new(self.empty_at_nanos.load(Ordering::Relaxed)) }
+    }
+}
+
 impl Bucket {
     /// Whether one more event keeps to the allowance; it counts only if it does.
     pub fn take(&self, allowance: Allowance, now: Timestamp) -> bool {

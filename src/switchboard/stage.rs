@@ -9,7 +9,8 @@ use std::net::IpAddr;
 
 use serde_json::value::RawValue;
 
-use super::{Hub, Newcomer};
+use super::chest::take_over;
+use super::{Hub, Newcomer, Shared};
 use crate::effect::{Effect, Effects, MemberId};
 use crate::time::Timestamp;
 
@@ -28,6 +29,18 @@ impl<H: Hub> Stage<H> {
     /// A hub that was made at [`START`].
     pub fn new(hub: H) -> Self {
         Self { hub, now: START }
+    }
+
+    /// The process ends and another one begins, with the rooms as they would be kept on disk.
+    pub fn restart(mut self, mut hub: H) -> Self
+    where
+        H: Shared,
+    {
+        for (id, room) in self.hub.rooms().all() {
+            let kept = serde_json::to_string(room).unwrap();
+            take_over(&mut hub, id, serde_json::from_str(&kept).unwrap(), self.now);
+        }
+        Self { hub, now: self.now }
     }
 
     /// Plays a script and writes down what happens.
@@ -51,7 +64,12 @@ impl<H: Hub> Stage<H> {
                     Effect::Disconnect(who, close) => {
                         writeln!(transcript, "  {who} let go: {close:?}").unwrap();
                     }
-                    Effect::Ack(_) | Effect::Refused(_) | Effect::Note(_) | Effect::AwaitWrite(_) => {}
+                    Effect::Ack(_)
+                    | Effect::Refused(_)
+                    | Effect::Note(_)
+                    | Effect::Keep(_)
+                    | Effect::Kept(_)
+                    | Effect::AwaitWrite(_) => {}
                 }
             }
         }

@@ -20,10 +20,15 @@ command -v kill >/dev/null || install procps
 command -v make >/dev/null || install make
 command -v ffmpeg >/dev/null || install ffmpeg
 command -v mp3val >/dev/null || install mp3val
+command -v mpv >/dev/null || install mpv
 [ -x /usr/bin/chromium ] || install chromium
 /usr/bin/python3 -c 'import socketio, requests, websocket, websockets' 2>/dev/null ||
     install python3 python3-socketio python3-requests python3-websocket python3-websockets
 { command -v mariadbd && command -v mariadb; } >/dev/null || install mariadb-server mariadb-client
+{ command -v redis-server && command -v redis-cli; } >/dev/null || install redis-server redis-tools
+{ command -v turnserver && command -v turnutils_uclient; } >/dev/null || install coturn
+command -v nginx >/dev/null || install nginx-light
+command -v haproxy >/dev/null || install haproxy
 command -v mount >/dev/null || install mount
 npm ci --prefix src/tests/clients --no-audit --no-fund --loglevel=error
 

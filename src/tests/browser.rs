@@ -2,6 +2,7 @@
 
 use crate::clients::run_client;
 use crate::harness::process::Server;
+use crate::harness::radio::{make, on_air, station};
 
 #[test]
 fn two_windows_hear_the_same_second_whatever_their_clocks_and_latency() {
@@ -17,4 +18,28 @@ fn the_admin_page_shows_rooms_and_acts_on_them() {
 #[test]
 fn two_tabs_call_each_other_through_the_signalling_page() {
     run_client("node", "two-tabs.mjs", &Server::of("signal", &[], &[]), &[]);
+}
+
+#[test]
+fn the_signalling_page_asks_for_a_token() {
+    let secret = "a secret of the application's own, long enough";
+    let server = Server::of("signal", &[], &[("ROOMHUB_SIGNAL__TOKEN_SECRET", secret)]);
+    run_client("node", "token.mjs", &server, &[secret]);
+}
+
+#[test]
+fn the_radio_page_plays_through_changes_of_rate_and_its_title_changes_with_the_sound() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = [
+        ("stereo.mp3", 600, "-ac 2 -ar 44100 -b:a 128k"),
+        ("mono.mp3", 1500, "-ac 1 -ar 48000 -b:a 96k"),
+        ("other.mp3", 2600, "-ac 2 -ar 44100 -b:a 128k"),
+    ];
+    for (name, pitch, args) in files {
+        let args = format!("{args} -metadata title={pitch}");
+        make(folder.path(), name, &format!("sine={pitch}"), 6, &args);
+    }
+    let server = station(&["--audio-dir", folder.path().to_str().unwrap()], &[]);
+    on_air(&server);
+    run_client("node", "radio.mjs", &server, &[]);
 }

@@ -1,16 +1,27 @@
 //! The real client libraries, unchanged, against the real program.
 
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 
 use crate::harness::process::Server;
 
 /// Runs a client that exits with 0 when all it checks holds.
 pub fn run_client(program: &str, script: &str, server: &Server, more: &[&str]) {
+    run_client_at(program, script, server.address, more, &|| server.log());
+}
+
+/// Runs a client against whatever listens there, and tells `log` of it if it fails.
+pub fn run_client_at(
+    program: &str,
+    script: &str,
+    address: SocketAddr,
+    more: &[&str],
+    log: &dyn Fn() -> String,
+) {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/clients");
-    let url = format!("http://{}/", server.address);
     let output = Command::new(program)
         .arg(format!("{folder}/{script}"))
-        .arg(url)
+        .arg(format!("http://{address}/"))
         .args(more)
         .stdin(Stdio::null())
         .output()
@@ -18,13 +29,18 @@ pub fn run_client(program: &str, script: &str, server: &Server, more: &[&str]) {
     let (told, complained) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     println!("{told}");
-    assert!(output.status.success(), "{script}:\n{told}\n{complained}\nserver:\n{}", server.log());
+    assert!(output.status.success(), "{script}:\n{told}\n{complained}\nserver:\n{}", log());
     assert!(told.contains("ok  "), "{script} checked nothing: {told}");
 }
 
 #[test]
 fn the_deployed_players_library_in_both_versions() {
     run_client("node", "player.mjs", &Server::start(), &[]);
+}
+
+#[test]
+fn python_socketio_and_a_bare_websocket_in_one_room() {
+    run_client("/usr/bin/python3", "signalling.py", &Server::of("signal", &[], &[]), &[]);
 }
 
 #[test]

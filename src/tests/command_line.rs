@@ -168,7 +168,7 @@ fn completions_and_help_name_every_command() {
         assert!(told(&output).0.contains("print-config"), "{shell}");
     }
     let (help, _) = told(&run(&["--help"], &[]));
-    for command in ["music", "devices", "all", "check", "completions", "health"] {
+    for command in ["music", "devices", "all", "check", "completions", "probe"] {
         assert!(help.contains(command), "{command} is not in\n{help}");
     }
     assert_eq!(run(&["musik"], &[]).status.code(), Some(2));
@@ -179,10 +179,10 @@ fn the_health_command_says_whether_a_service_is_well() {
     let server = Server::start();
     let port = server.address.port().to_string();
     let environment = [("PORT", port.as_str())];
-    assert_eq!(run(&["health", "music"], &environment).status.code(), Some(0));
+    assert_eq!(run(&["probe", "health", "music"], &environment).status.code(), Some(0));
     drop(server);
-    let output = run(&["health", "music"], &environment);
+    let output = run(&["probe", "health", "music"], &environment);
     assert_eq!(output.status.code(), Some(1));
     assert!(told(&output).1.contains(&format!("music on port {port}: cannot be reached")));
-    assert_eq!(run(&["health", "musik"], &[]).status.code(), Some(2));
+    assert_eq!(run(&["probe", "health", "musik"], &[]).status.code(), Some(2));
 }

@@ -5,12 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the lowest floor to the highest. Modules of one floor do not know each other, but for the pairs below.
-const FLOORS: [&[&str]; 10] = [
+const FLOORS: [&[&str]; 11] = [
     &["effect", "time", "secret", "sample"],
     &["config"],
     &["runtime", "logging", "error_reports"],
     &["metrics"],
-    &["http"],
+    &["http", "cluster"],
+    &["probe"],
     &["switchboard"],
     &["websocket"],
     &["socketio"],

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::harness::process::Server;
-use crate::harness::{http, websocket};
+use crate::harness::{eventually, http, websocket};
 
 const BROWSER: (&str, &str) = ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8");
 
@@ -129,6 +129,9 @@ fn metrics_are_for_this_machine_or_for_the_token_and_never_through_a_proxy() {
     let mut host = websocket::Client::host(server.address, "AB12");
     host.emit("create_room", &json!({}));
     host.expect("error");
+    // Rooms are counted once a second.
+    let rooms = r#"roomhub_rooms{service="music"}"#;
+    eventually("a counted room", || (server.metric(rooms) == 1.0).then_some(()));
     let text = http::get(server.address, "/metrics").body;
     for line in [
         r#"roomhub_connections{service="music"} 2"#,

@@ -6,6 +6,7 @@
 
 mod browser;
 mod clients;
+mod cluster;
 mod command_line;
 mod devices;
 mod endpoint;
@@ -14,7 +15,14 @@ mod harness;
 mod http;
 mod lifecycle;
 mod limits;
+mod probe;
 mod radio;
+mod radio_air;
+mod radio_hls;
+mod radio_library;
+mod radio_live;
+mod radio_relay;
+mod restart;
 mod rude;
 mod sessions;
 mod signal;

@@ -158,16 +158,42 @@ fn packet(manners: &Manners) -> impl Strategy<Value = Message> + use<> {
     ]
 }
 
+/// Frames of a plain WebSocket, from nearly right to nonsense.
+fn frame(manners: &'static Manners) -> impl Strategy<Value = Message> {
+    let event = proptest::sample::select(manners.events);
+    let value = proptest::sample::select(manners.values);
+    let deep = (1..5_000usize).prop_map(|n| format!("{{\"type\":{}", "[".repeat(n)));
+    prop_oneof![
+        4 => (event, value.clone()).prop_map(|(event, value)| match value.strip_prefix('{') {
+            Some("}") | None => format!("{{\"type\":\"{event}\",\"roomId\":{value}}}").into(),
+            Some(rest) => format!("{{\"type\":\"{event}\",{rest}").into(),
+        }),
+        2 => value.prop_map(Message::from),
+        1 => "[^\u{0}]{0,60}".prop_map(Message::from),
+        1 => deep.prop_map(Message::from),
+        1 => (1..30_000usize).prop_map(|n| format!("{{\"type\":\"join\",\"roomId\":\"{}\"}}", "z".repeat(n)).into()),
+        1 => proptest::collection::vec(any::<u8>(), 0..300).prop_map(Message::binary),
+        1 => proptest::collection::vec(any::<u8>(), 0..120).prop_map(|bytes| Message::Ping(bytes.into())),
+    ]
+}
+
+/// Sends a message; false if the connection is closed.
+type Mouth = Box<dyn FnMut(Message) -> bool>;
+
+/// The mouth of a Socket.IO client.
+fn mouth(mut client: websocket::Client) -> Mouth {
+    Box::new(move |packet| client.try_send(packet))
+}
+
 /// Sends all of them, from clients that come and go; the memory must be back after that.
-fn be_rude(server: &Server, manners: &Manners, connect: impl Fn() -> websocket::Client) {
+fn be_rude(server: &Server, packets: &impl Strategy<Value = Message>, connect: impl Fn() -> Mouth) {
     let mut runner =
         TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &SEED));
-    let packets = packet(manners);
     let mut rude = connect();
     let mut settled = 0;
     for sent in 1..=PACKETS {
         let packet = packets.new_tree(&mut runner).unwrap().current();
-        if !rude.try_send(packet) || sent % PACKETS_PER_CLIENT == 0 {
+        if !rude(packet) || sent % PACKETS_PER_CLIENT == 0 {
             rude = connect();
         }
         if sent == PACKETS / 4 {
@@ -186,7 +212,7 @@ fn after_ten_thousand_rude_packets_a_room_still_works_and_the_memory_is_back() {
     let mut host = websocket::Client::host(server.address, "good");
     let mut guest = websocket::Client::guest(server.address, "good");
     host.expect("room_users");
-    be_rude(&server, &MUSIC, || websocket::Client::connect_silently(server.address));
+    be_rude(&server, &packet(&MUSIC), || mouth(websocket::Client::connect_silently(server.address)));
     host.emit("seek", &json!({"room_id": "good", "current_time": 12.5}));
     assert_eq!(guest.expect("seek"), json!({"current_time": 12.5}));
     host.expect_silence();
@@ -207,7 +233,7 @@ fn after_ten_thousand_rude_packets_a_watch_party_goes_on() {
     let mut guest = connect();
     guest.ask("room:join", Some(&json!({"roomId": made[0]["room"]["id"], "userName": "Bob"})));
     owner.expect("room:member-joined");
-    be_rude(&server, &WATCH, connect);
+    be_rude(&server, &packet(&WATCH), || mouth(connect()));
     guest.emit("play:seek", &json!(12.5));
     assert_eq!(owner.expect("play:seek"), 12.5);
     eventually("only good members", || {
@@ -223,7 +249,11 @@ fn after_ten_thousand_rude_packets_signalling_goes_on() {
     ann.expect("connected");
     ann.emit("join", &json!({"userId": "ann", "roomId": "good"}));
     ann.expect("joined");
-    be_rude(&server, &SIGNAL, connect);
+    be_rude(&server, &packet(&SIGNAL), || mouth(connect()));
+    be_rude(&server, &frame(&SIGNAL), || {
+        let mut socket = websocket::open(server.address, "/ws", &[]).unwrap();
+        Box::new(move |message| socket.send(message).is_ok())
+    });
     eventually("only good members", || {
         (server.metric(r#"roomhub_members{service="signal"}"#) == 1.0).then_some(())
     });

@@ -1,13 +1,17 @@
 //! `roomhub signal` on the wire: both wires in one room, keys, and credentials by HTTP.
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::hmac;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{Message, WebSocket};
 
-use crate::harness::http;
 use crate::harness::process::Server;
 use crate::harness::websocket::{self, Client};
+use crate::harness::{eventually, http};
 
 /// A plain WebSocket that has been greeted.
 fn plain(address: SocketAddr) -> WebSocket<TcpStream> {
@@ -86,4 +90,111 @@ fn credentials_come_by_http_too_and_are_not_kept() {
     assert!(told["iceServers"][0]["username"].as_str().unwrap().ends_with(":ann"));
     assert!(!answer.body.contains("north"));
     assert_eq!(http::get(server.address, "/ice").status, 400);
+}
+
+/// A token as an application makes it that shares the secret `north`.
+fn token(claims: &Value) -> String {
+    let encode = |text: &[u8]| URL_SAFE_NO_PAD.encode(text);
+    let signed = format!("{}.{}", encode(br#"{"alg":"HS256"}"#), encode(claims.to_string().as_bytes()));
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, b"north"), signed.as_bytes());
+    format!("{signed}.{}", encode(tag.as_ref()))
+}
+
+#[test]
+fn rooms_may_ask_for_tokens_on_both_wires() {
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(secret.path(), "north\n").unwrap();
+    let file = secret.path().to_str().unwrap();
+    let server = Server::of("signal", &[], &[("ROOMHUB_SIGNAL__TOKEN_SECRET_FILE", file)]);
+    let forever = 4_000_000_000_u64;
+    let mut ann = Client::connect_silently(server.address);
+    ann.expect("connected");
+    ann.emit("join", &json!({"userId": "ann", "roomId": "r"}));
+    assert_eq!(ann.expect("error")["code"], "token_required");
+    let late = token(&json!({"room": "r", "user": "ann", "exp": 1_700_000_000}));
+    ann.emit("join", &json!({"userId": "ann", "roomId": "r", "token": late}));
+    assert_eq!(ann.expect("error")["code"], "token_expired");
+    let own = token(&json!({"room": "r", "user": "ann", "exp": forever}));
+    ann.emit("join", &json!({"userId": "ann", "roomId": "r", "token": own}));
+    assert_eq!(ann.expect("joined")["users"], json!(["ann"]));
+    // A plain WebSocket brings it with the handshake.
+    let path = format!("/ws?auth={}", token(&json!({"room": "r", "user": "bob", "exp": forever})));
+    let mut bob = websocket::open(server.address, &path, &[]).unwrap();
+    assert_eq!(heard(&mut bob)["type"], "connected");
+    say(&mut bob, &json!({"type": "join", "userId": "eve", "roomId": "r"}));
+    assert_eq!(heard(&mut bob)["code"], "invalid_token");
+    say(&mut bob, &json!({"type": "join", "userId": "bob", "roomId": "r"}));
+    assert_eq!(heard(&mut bob)["users"], json!(["ann", "bob"]));
+    assert!(!server.log().contains(&own), "a token is a secret");
+}
+
+/// A real TURN server that knows the secret alone, as `coturn` runs with `use-auth-secret`.
+struct Turn {
+    child: Child,
+    port: String,
+}
+
+impl Turn {
+    fn start(secret: &str) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let child = Command::new("turnserver")
+            .args(["-n", "--use-auth-secret", "--realm=example.org", "--listening-ip=127.0.0.1"])
+            .args(["--relay-ip=127.0.0.1", "--allow-loopback-peers", "--no-tls", "--no-dtls", "--no-cli"])
+            .args([&format!("--static-auth-secret={secret}"), &format!("--listening-port={port}")])
+            .args(["--log-file=stdout", "--simple-log", "--pidfile=/dev/null"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        eventually("a TURN server", || TcpStream::connect(format!("127.0.0.1:{port}")).ok());
+        Self { child, port }
+    }
+
+    /// Whether somebody with these credentials may send through it.
+    fn relays_for(&self, username: &str, credential: &str) -> bool {
+        Command::new("turnutils_uclient")
+            .args([
+                "-y",
+                "-n",
+                "1",
+                "-m",
+                "1",
+                "-u",
+                username,
+                "-w",
+                credential,
+                "-p",
+                &self.port,
+                "127.0.0.1",
+            ])
+            .output()
+            .unwrap()
+            .status
+            .success()
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_turn_server_takes_the_credentials_and_no_others() {
+    let turn = Turn::start("north");
+    let urls = format!("turn:127.0.0.1:{}", turn.port);
+    let given = [("ROOMHUB_SIGNAL__TURN_URLS", urls.as_str()), ("ROOMHUB_SIGNAL__TURN_SECRET", "north")];
+    let server = Server::of("signal", &[], &given);
+    let told = http::get(server.address, "/ice?userId=ann").json();
+    let of = |field: &str| told["iceServers"][0][field].as_str().unwrap().to_owned();
+    let (username, credential) = (of("username"), of("credential"));
+    assert!(turn.relays_for(&username, &credential));
+    assert!(!turn.relays_for(&username.replace(":ann", ":bob"), &credential), "they are for ann");
+    let stranger = Server::of("signal", &[], &[given[0], ("ROOMHUB_SIGNAL__TURN_SECRET", "south")]);
+    let told = http::get(stranger.address, "/ice?userId=ann").json();
+    let of = |field: &str| told["iceServers"][0][field].as_str().unwrap().to_owned();
+    assert!(!turn.relays_for(&of("username"), &of("credential")), "they are of another secret");
 }

@@ -17,7 +17,7 @@ use crate::harness::process::Server;
 use crate::harness::{eventually, http};
 
 /// A certificate for `localhost`, made here and trusted by nobody else.
-fn certify(folder: &Path) {
+pub fn certify(folder: &Path) {
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     fs::write(folder.join("key.pem"), signing_key.serialize_pem()).unwrap();
     // Replaced by renaming, as certificate tools do.
@@ -50,6 +50,28 @@ fn is_alive(stream: &mut StreamOwned<ClientConnection, TcpStream>) -> bool {
     stream.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").is_ok()
         && stream.read_exact(&mut answer).is_ok()
         && &answer == b"HTTP/1.1 200"
+}
+
+/// Read calls that the server has made so far.
+fn n_reads(server: &Server) -> u64 {
+    let io = fs::read_to_string(format!("/proc/{}/io", server.pid())).unwrap();
+    io.lines().find_map(|line| line.strip_prefix("syscr: ")).unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_certificate_that_somebody_reads_is_not_read_again_and_again() {
+    const CONNECTIONS: u64 = 100;
+    let folder = tempfile::tempdir().unwrap();
+    certify(folder.path());
+    let server = start(folder.path());
+    assert!(is_alive(&mut connect(&server, folder.path())));
+    let before = n_reads(&server);
+    for _ in 0..CONNECTIONS {
+        fs::read(folder.path().join("key.pem")).unwrap();
+        assert!(is_alive(&mut connect(&server, folder.path())));
+    }
+    let n = n_reads(&server) - before;
+    assert!(n < CONNECTIONS * 20, "{n} reads for {CONNECTIONS} connections");
 }
 
 #[test]

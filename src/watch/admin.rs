@@ -142,7 +142,7 @@ impl Admin {
     /// Has something done, and says how it went.
     async fn give<F>(&self, order: F) -> Response
     where
-        F: FnOnce(&mut Hub, Timestamp) -> (Outcome, Effects) + Send + 'static,
+        F: FnMut(&mut Hub, Timestamp) -> (Outcome, Effects) + Send + 'static,
     {
         match self.orders.give(order).await {
             Some(Outcome::Done) => StatusCode::NO_CONTENT.into_response(),

@@ -3,9 +3,7 @@
 use ring::hmac;
 
 use super::names::{OwnerToken, RoomId};
-
-/// Bytes of a seed.
-pub const SEED_BYTES: usize = 32;
+use crate::switchboard::Seed;
 
 /// Characters at the end of a chat message's id.
 const CHAT_SUFFIX_CHARS: usize = 7;
@@ -21,7 +19,7 @@ pub struct Chance {
 
 impl Chance {
     /// The stream of a seed.
-    pub fn new(seed: &[u8; SEED_BYTES]) -> Self {
+    pub fn new(seed: &Seed) -> Self {
         Self { key: hmac::Key::new(hmac::HMAC_SHA256, seed), n_drawn: 0 }
     }
 
@@ -50,7 +48,7 @@ impl Chance {
         })
     }
 
-    fn draw(&mut self) -> [u8; SEED_BYTES] {
+    fn draw(&mut self) -> Seed {
         self.n_drawn += 1;
         let tag = hmac::sign(&self.key, &self.n_drawn.to_be_bytes());
         tag.as_ref().try_into().expect("SHA-256 has 32 bytes")

@@ -1,6 +1,5 @@
 //! All watch rooms, and who sits where. Pure: time comes in with each event, frames go out as effects.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::Config;
 use super::bans::Bans;
-use super::chance::{Chance, SEED_BYTES};
+use super::chance::Chance;
 use super::history::{History, Totals};
 use super::names::{RoomId, RoomType};
 use super::notes::{Happening, Note};
@@ -19,7 +18,7 @@ use super::rules::{Control, Rules};
 use super::told::{ChatMessage, Failure, RoomView, ServerEvent, Success};
 use crate::effect::{Close, Effects, MemberId};
 use crate::secret::Secret;
-use crate::switchboard::{self, Bucket, Census, Newcomer};
+use crate::switchboard::{self, Bucket, Census, Ledger, Newcomer, Seed, Shared};
 use crate::time::Timestamp;
 
 /// The list of rooms is written anew at most this often, however many ask.
@@ -27,8 +26,8 @@ const LIST_AGE: Duration = Duration::from_secs(1);
 
 /// Every room and every connected member.
 pub struct Hub {
-    pub(super) rooms: HashMap<RoomId, Room>,
-    pub(super) members: HashMap<MemberId, Member>,
+    pub(super) rooms: Ledger<RoomId, Room>,
+    pub(super) members: Ledger<MemberId, Member>,
     pub(super) bans: Bans,
     pub(super) history: History,
     pub(super) totals: Totals,
@@ -39,43 +38,41 @@ pub struct Hub {
     /// Public rooms as text, and since when they look like that.
     list: Option<(Timestamp, Box<RawValue>)>,
     sweep_at: Timestamp,
-    pub(super) n_seated: usize,
 }
 
 /// A connected member, in a room or not.
-pub(super) struct Member {
+#[derive(Clone)]
+pub struct Member {
     /// Where it connects from.
-    pub address: IpAddr,
-    /// Where it sits.
-    pub room: Option<RoomId>,
+    pub(super) address: IpAddr,
+    room: Option<RoomId>,
     /// The room whose screen it may share for the owner.
     helps: Option<RoomId>,
     chats: Bucket,
 }
 
 impl Hub {
-    /// No rooms yet; all that is random comes from `seed`.
-    pub fn new(config: &Config, key: Secret, seed: &[u8; SEED_BYTES], now: Timestamp) -> Self {
+    /// No rooms yet; passwords are kept under `seed`, all that is random comes from `chance`.
+    pub fn new(config: &Config, key: Secret, seed: &Seed, chance: Chance, now: Timestamp) -> Self {
         let limit = TryLimit { tries: config.wrong_passwords, window: config.wrong_password_window };
         Self {
-            rooms: HashMap::new(),
-            members: HashMap::new(),
+            rooms: Ledger::default(),
+            members: Ledger::default(),
             bans: Bans::default(),
             history: History::new(now),
             totals: Totals::default(),
             key,
             rules: Rules::new(config),
-            chance: Chance::new(seed),
+            chance,
             passwords: Passwords::new(seed, limit),
             list: None,
             sweep_at: now + config.sweep_interval,
-            n_seated: 0,
         }
     }
 
     /// Where a member sits.
     pub fn room_of(&self, member: MemberId) -> Option<RoomId> {
-        self.members.get(&member)?.room
+        self.members.peek(&member)?.room
     }
 
     fn obey(&mut self, from: MemberId, event: ClientEvent, now: Timestamp) -> Effects {
@@ -126,7 +123,7 @@ impl Hub {
         if !fits {
             return refuse(Refusal::CreateFailed);
         }
-        if self.rooms.len() >= rules.max_rooms {
+        if self.rooms.count() >= rules.max_rooms {
             return refuse(Refusal::TooManyRooms);
         }
         let mut effects = self.leave_own(from, Departure::Said, now);
@@ -164,7 +161,7 @@ impl Hub {
         };
         let is_owner = given.owner_token.is_some_and(|token| room.is_token(&token));
         if !is_owner {
-            if room.n_members() == 0 {
+            if !room.is_open() {
                 return refuse(Refusal::NoSuchRoom);
             }
             let guess = given.password.as_deref().unwrap_or_default();
@@ -328,24 +325,36 @@ impl Hub {
     }
 
     fn seat(&self, id: MemberId, name: String, now: Timestamp) -> Option<Seat> {
-        self.members.contains_key(&id).then_some(Seat { id, name, heard_at: now })
+        self.members.contains(&id).then_some(Seat { id, name, heard_at: now })
     }
 
     fn take_seat(&mut self, member: MemberId, room: RoomId) {
-        let Some(member) = self.members.get_mut(&member) else { return };
-        if member.room.replace(room).is_none() {
-            self.n_seated += 1;
+        if let Some(member) = self.members.get_mut(&member) {
+            member.room = Some(room);
         }
     }
 
-    fn give_up_seat(&mut self, member: MemberId) -> Option<RoomId> {
-        let room = self.members.get_mut(&member)?.room.take()?;
-        self.n_seated -= 1;
-        Some(room)
+    fn give_up_seat(&mut self, member: MemberId) {
+        if let Some(member) = self.members.get_mut(&member) {
+            member.room = None;
+        }
     }
 
-    pub(super) fn leave_own(&mut self, member: MemberId, departure: Departure, now: Timestamp) -> Effects {
-        let Some(id) = self.give_up_seat(member) else { return Effects::none() };
+    fn leave_own(&mut self, member: MemberId, departure: Departure, now: Timestamp) -> Effects {
+        match self.room_of(member) {
+            Some(room) => self.leave_room(member, room, departure, now),
+            None => Effects::none(),
+        }
+    }
+
+    pub(super) fn leave_room(
+        &mut self,
+        member: MemberId,
+        id: RoomId,
+        departure: Departure,
+        now: Timestamp,
+    ) -> Effects {
+        self.give_up_seat(member);
         let Some(room) = self.rooms.get(&id) else { return Effects::none() };
         let happening = match departure {
             Departure::Said => Happening::Left,
@@ -395,7 +404,7 @@ impl Hub {
     fn free_id(&mut self) -> RoomId {
         loop {
             let id = self.chance.room_id();
-            if !self.rooms.contains_key(&id) {
+            if self.rooms.peek(&id).is_none() {
                 return id;
             }
         }
@@ -425,7 +434,7 @@ impl switchboard::Hub for Hub {
     }
 
     fn handle(&mut self, from: MemberId, event: &str, payload: Option<&RawValue>, now: Timestamp) -> Effects {
-        if !self.members.contains_key(&from) {
+        if !self.members.contains(&from) {
             return Effects::none();
         }
         self.heard(from, now);
@@ -442,7 +451,9 @@ impl switchboard::Hub for Hub {
 
     /// Browsers throttle the heartbeats of hidden tabs, so whatever an owner sends keeps its room alive.
     fn heard(&mut self, member: MemberId, now: Timestamp) {
-        if let Some(room) = self.room_of(member).and_then(|id| self.rooms.get_mut(&id)) {
+        let Some(id) = self.room_of(member) else { return };
+        let is_news = self.rooms.peek(&id).is_some_and(|room| !room.has_heard(member, now));
+        if is_news && let Some(room) = self.rooms.get_mut(&id) {
             room.heard(member, now);
         }
     }
@@ -461,28 +472,72 @@ impl switchboard::Hub for Hub {
     }
 
     fn handle_timeout(&mut self, now: Timestamp) -> Effects {
-        let mut effects = Effects::none();
         if now < self.sweep_at {
-            return effects;
+            return Effects::none();
         }
         self.sweep_at = now + self.rules.sweep_interval;
-        self.passwords.forget(now);
-        let mut fates = Vec::new();
-        for room in self.rooms.values_mut() {
-            let (told, fate) = room.sweep(self.rules.patience, now);
-            effects.append(told);
-            fates.push((room.id(), fate));
+        let mut effects = self.upkeep(now);
+        for room in self.due(now) {
+            effects.append(self.sweep(&room, now));
         }
-        for (id, fate) in fates {
-            self.decide(&mut effects, id, fate, now);
-        }
-        self.bans.forget(now);
-        self.history.look(self.rooms.len(), self.n_seated, self.totals, now);
         effects
     }
 
     fn census(&self) -> Census {
-        Census { n_rooms: self.rooms.len(), n_seated: self.n_seated }
+        Census::of(self.members.values().filter_map(|member| member.room))
+    }
+}
+
+impl Shared for Hub {
+    type RoomId = RoomId;
+    type Room = Room;
+    type Member = Member;
+
+    fn room_id(text: &str) -> Option<RoomId> {
+        RoomId::read(text)
+    }
+
+    fn rooms(&mut self) -> &mut Ledger<RoomId, Room> {
+        &mut self.rooms
+    }
+
+    fn members(&mut self) -> &mut Ledger<MemberId, Member> {
+        &mut self.members
+    }
+
+    fn occupants(room: &Room) -> Vec<MemberId> {
+        room.occupants()
+    }
+
+    fn lose(&mut self, member: MemberId, room: &RoomId, now: Timestamp) -> Effects {
+        self.unseat(member, room);
+        self.rooms.get_mut(room).map_or_else(Effects::none, |room| room.lose(member, now))
+    }
+
+    fn unseat(&mut self, member: MemberId, room: &RoomId) {
+        if self.room_of(member) == Some(*room) {
+            self.give_up_seat(member);
+        }
+    }
+
+    fn due(&self, now: Timestamp) -> Vec<RoomId> {
+        let patience = self.rules.patience;
+        self.rooms.values().filter(|room| room.overdue(patience, now).is_some()).map(Room::id).collect()
+    }
+
+    fn sweep(&mut self, room: &RoomId, now: Timestamp) -> Effects {
+        let patience = self.rules.patience;
+        let Some(swept) = self.rooms.get_mut(room) else { return Effects::none() };
+        let (mut effects, fate) = swept.sweep(patience, now);
+        self.decide(&mut effects, *room, fate, now);
+        effects
+    }
+
+    fn upkeep(&mut self, now: Timestamp) -> Effects {
+        self.passwords.forget(now);
+        self.bans.forget(now);
+        self.history.look(self.rooms.count(), self.n_members(), self.totals, now);
+        Effects::none()
     }
 }
 

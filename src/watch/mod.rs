@@ -76,6 +76,9 @@ pub struct Config {
     /// A room that everybody was cut off from waits this long for its owner.
     #[serde(with = "human")]
     pub empty_grace: Duration,
+    /// A room whose members a restart has cut off waits this long for the first of them.
+    #[serde(with = "human")]
+    pub room_comeback: Duration,
     /// Characters of a room's name.
     pub max_name_chars: usize,
     /// Characters of a room's description.
@@ -131,6 +134,7 @@ impl Default for Config {
             state_silence: Duration::from_secs(30),
             owner_silence: Duration::from_mins(5),
             empty_grace: Duration::from_secs(30),
+            room_comeback: Duration::from_mins(2),
             max_name_chars: 50,
             max_description_chars: 200,
             max_password_chars: 20,

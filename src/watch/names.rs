@@ -1,5 +1,6 @@
 //! What the watch rooms speak of by name: rooms, and the token that proves an owner.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -51,8 +52,16 @@ impl Serialize for RoomId {
     }
 }
 
+impl<'de> Deserialize<'de> for RoomId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        Self::read(&text).ok_or_else(|| serde::de::Error::custom("six of [0-9A-Z] are expected"))
+    }
+}
+
 /// What an owner shows to be the owner again; told to it alone.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct OwnerToken(String);
 
 impl OwnerToken {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
@@ -13,7 +14,7 @@ const CURRENT_TIME: &str = "currentTime";
 const IS_PLAYING: &str = "isPlaying";
 
 /// What a room looks at.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub enum OnScreen {
     /// Nothing.
     #[default]
@@ -53,7 +54,7 @@ impl OnScreen {
 }
 
 /// A video: its state, and the moment at which that was true.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Video {
     fields: Map<String, Value>,
     at: Timestamp,

@@ -91,7 +91,7 @@ impl Hub {
     pub fn stats(&self) -> Stats {
         let mut rooms: Vec<RoomReport> = self.rooms.values().map(RoomReport::of).collect();
         rooms.sort_by_key(|room| (room.created_at, room.id));
-        Stats { total_rooms: rooms.len(), total_members: self.n_seated, rooms, since_start: self.totals }
+        Stats { total_rooms: rooms.len(), total_members: self.n_members(), rooms, since_start: self.totals }
     }
 
     /// All that the admin page shows.
@@ -100,8 +100,8 @@ impl Hub {
         rooms.sort_by_key(|room| (room.report.created_at, room.report.id));
         Overview {
             now: now.as_millis(),
-            total_members: self.n_seated,
-            connected: self.members.len(),
+            total_members: self.n_members(),
+            connected: self.members.count(),
             since_start: self.totals,
             minutes: self.history.minutes().iter().copied().collect(),
             bans: self.bans.list(),
@@ -133,13 +133,16 @@ impl Hub {
     /// Disconnects a member.
     pub fn kick(&mut self, member: MemberId, now: Timestamp) -> (Outcome, Effects) {
         let mut effects = Effects::none();
-        if !self.members.contains_key(&member) {
+        let seat = self.rooms.values().find(|room| room.has(member)).map(Room::id);
+        if seat.is_none() && !self.members.contains(&member) {
             return (Outcome::NotFound, effects);
         }
-        if let Some(room) = self.room_of(member).and_then(|id| self.rooms.get(&id)) {
-            self.note(&mut effects, Happening::KickedByAdmin, room, member, now);
+        if let Some(id) = seat {
+            if let Some(room) = self.rooms.get(&id) {
+                self.note(&mut effects, Happening::KickedByAdmin, room, member, now);
+            }
+            effects.append(self.leave_room(member, id, Departure::CutOff, now));
         }
-        effects.append(self.leave_own(member, Departure::CutOff, now));
         effects.disconnect(member, Close::Violation);
         (Outcome::Done, effects)
     }
@@ -149,7 +152,7 @@ impl Hub {
         self.bans.add(address, now + span);
         let banned: Vec<MemberId> = self
             .members
-            .iter()
+            .all()
             .filter(|(_, member)| self.bans.holds(member.address, now))
             .map(|(id, _)| *id)
             .collect();
@@ -166,6 +169,11 @@ impl Hub {
         (outcome, Effects::none())
     }
 
+    /// How many sit in rooms.
+    pub fn n_members(&self) -> usize {
+        self.rooms.values().map(Room::n_members).sum()
+    }
+
     fn details(&self, room: &Room) -> RoomDetails {
         let view = room.view();
         let member = |member: super::told::MemberView<'_>| MemberDetails {
@@ -173,7 +181,7 @@ impl Hub {
             name: member.name.to_owned(),
             is_owner: member.is_owner,
             last_heartbeat: member.last_heartbeat,
-            address: self.members.get(&member.id).map(|member| member.address),
+            address: self.members.peek(&member.id).map(|member| member.address),
         };
         RoomDetails {
             report: RoomReport::of(room),

@@ -1,23 +1,27 @@
 //! Room passwords: kept as codes, tried a few times.
 //!
-//! A code is HMAC-SHA256 of room and password under a key that only this process's memory holds. Rooms live in
-//! that memory too and are never written down, so a slow hash would protect nothing more, and a flood of wrong
-//! passwords would stop every room: this one takes a microsecond. Guessing is stopped by counting.
+//! A code is HMAC-SHA256 of room and password under a random key, which is kept where rooms are kept. Whoever reads
+//! that reads the owners' tokens too, so a slow hash would protect little more, and a flood of wrong passwords would
+//! stop every room: this one takes a microsecond. Guessing is stopped by counting.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use ring::hmac;
+use serde::{Deserialize, Serialize};
 
-use super::chance::SEED_BYTES;
 use super::names::RoomId;
 use crate::http::address::subscriber;
+use crate::switchboard::Seed;
 use crate::time::Timestamp;
 
+/// Bytes of a code.
+const CODE_BYTES: usize = 32;
+
 /// A password as it is kept.
-#[derive(Clone)]
-pub struct Code(hmac::Tag);
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Code([u8; CODE_BYTES]);
 
 /// How often somebody may be wrong.
 #[derive(Debug, Clone, Copy)]
@@ -43,13 +47,14 @@ struct Wrong {
 
 impl Passwords {
     /// Codes under the key of that seed.
-    pub fn new(seed: &[u8; SEED_BYTES], limit: TryLimit) -> Self {
+    pub fn new(seed: &Seed, limit: TryLimit) -> Self {
         Self { key: hmac::Key::new(hmac::HMAC_SHA256, seed), limit, wrong: HashMap::new() }
     }
 
     /// A password as it is kept for a room.
     pub fn encode(&self, room: RoomId, password: &str) -> Code {
-        Code(hmac::sign(&self.key, text(room, password).as_bytes()))
+        let tag = hmac::sign(&self.key, text(room, password).as_bytes());
+        Code(tag.as_ref().try_into().expect("SHA-256 has 32 bytes"))
     }
 
     /// Whether somebody at that address knows a room's password; always false for who was wrong too often.
@@ -67,7 +72,7 @@ impl Passwords {
         if tries >= self.limit.tries {
             return false;
         }
-        if hmac::verify(&self.key, text(room, guess).as_bytes(), code.0.as_ref()).is_ok() {
+        if hmac::verify(&self.key, text(room, guess).as_bytes(), &code.0).is_ok() {
             self.wrong.remove(&guesser);
             return true;
         }
@@ -95,7 +100,7 @@ mod tests {
     #[test]
     fn whoever_was_wrong_too_often_waits_and_nobody_else_does() {
         let limit = TryLimit { tries: 2, window: Duration::from_mins(1) };
-        let mut passwords = Passwords::new(&[7; SEED_BYTES], limit);
+        let mut passwords = Passwords::new(&Seed::default(), limit);
         let room = RoomId::of(*b"AB12CD");
         let code = passwords.encode(room, "secret");
         let (eve, ann) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
@@ -112,7 +117,7 @@ mod tests {
     #[test]
     fn a_code_is_good_for_its_room_alone() {
         let limit = TryLimit { tries: 9, window: Duration::from_mins(1) };
-        let mut passwords = Passwords::new(&[7; SEED_BYTES], limit);
+        let mut passwords = Passwords::new(&Seed::default(), limit);
         let code = passwords.encode(RoomId::of(*b"AB12CD"), "secret");
         assert!(!passwords.is_right(RoomId::of(*b"AB12CE"), &code, "secret", [10, 0, 0, 1].into(), NOW));
     }

@@ -1,7 +1,9 @@
 //! One watch room: who sits in it, who owns it, what is on its screen, when it expires. No I/O, no clock.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::names::{OwnerToken, RoomId, RoomType};
@@ -17,8 +19,11 @@ use crate::time::Timestamp;
 /// Chat messages that a newcomer may ask for.
 pub const CHAT_HISTORY: usize = 100;
 
+/// Members are noted as heard of at most this often: silence is counted in tens of seconds.
+const HEARD_EVERY: Duration = Duration::from_secs(1);
+
 /// A member in its seat.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Seat {
     /// Who sits there, by the id of its socket.
     pub id: MemberId,
@@ -37,6 +42,17 @@ pub enum Fate {
     Gone,
 }
 
+/// What time has come for in a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overdue {
+    /// Nobody came back.
+    Abandoned,
+    /// The owner has been silent for too long.
+    Owner,
+    /// The owner has been silent for long enough to take away what is on the screen.
+    Screen,
+}
+
 /// How somebody leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Departure {
@@ -47,6 +63,7 @@ pub enum Departure {
 }
 
 /// What a room is made with.
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Founding {
     pub id: RoomId,
     pub name: String,
@@ -58,6 +75,7 @@ pub struct Founding {
 }
 
 /// A room.
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Room {
     founding: Founding,
     owner: MemberId,
@@ -70,10 +88,19 @@ pub struct Room {
     helper: Option<MemberId>,
     on_screen: OnScreen,
     chats: VecDeque<ChatMessage>,
-    /// Bytes of voices lately.
+    /// Bytes of voices lately, on this node.
+    #[serde(skip)]
     voices: Bucket,
-    /// Since when nobody is there.
-    empty_since: Option<Timestamp>,
+    vacancy: Option<Vacancy>,
+}
+
+/// Nobody is there, and the room waits.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+enum Vacancy {
+    /// The last connection broke then; the room waits for its owner.
+    CutOff(Timestamp),
+    /// The server of all of them ended then; the room waits for anybody.
+    Lost(Timestamp),
 }
 
 impl Room {
@@ -90,7 +117,7 @@ impl Room {
             on_screen: OnScreen::Nothing,
             chats: VecDeque::new(),
             voices: Bucket::default(),
-            empty_since: None,
+            vacancy: None,
         }
     }
 
@@ -142,6 +169,18 @@ impl Room {
     /// How many sit in it.
     pub fn n_members(&self) -> usize {
         self.seats.len()
+    }
+
+    /// Whether others than its owner may join.
+    pub fn is_open(&self) -> bool {
+        !matches!(self.vacancy, Some(Vacancy::CutOff(_)))
+    }
+
+    /// Everybody whom the room tells of anything: its members, and a helper that sits nowhere.
+    pub fn occupants(&self) -> Vec<MemberId> {
+        let mut occupants = self.members();
+        occupants.extend(self.helper.filter(|helper| !self.has(*helper)));
+        occupants
     }
 
     /// Everybody in it, in the order of joining.
@@ -198,10 +237,15 @@ impl Room {
         }
     }
 
+    /// Whether a member was heard of so lately that another word of it is no news.
+    pub fn has_heard(&self, member: MemberId, now: Timestamp) -> bool {
+        self.seat(member).is_some_and(|seat| now.since(seat.heard_at) < HEARD_EVERY)
+    }
+
     /// Takes somebody in.
     pub fn join(&mut self, newcomer: Seat, now: Timestamp) -> Effects {
         let mut effects = Effects::none();
-        self.empty_since = None;
+        self.vacancy = None;
         let id = newcomer.id;
         if let Some(seat) = self.seats.iter_mut().find(|seat| seat.id == id) {
             *seat = newcomer;
@@ -255,32 +299,67 @@ impl Room {
             if departure == Departure::Said {
                 return (effects, Fate::Gone);
             }
-            self.empty_since = Some(now);
+            self.vacancy = Some(Vacancy::CutOff(now));
         }
         (effects, Fate::Stays)
     }
 
-    /// Looks at the clock: a silent owner loses the screen, and then the room.
+    /// Lets a member go whose server has gone; the last of them is waited for.
+    pub fn lose(&mut self, member: MemberId, now: Timestamp) -> Effects {
+        let mut effects = Effects::none();
+        if self.is_helper(member) {
+            effects = self.drop_helper();
+        }
+        if self.has(member) {
+            self.seats.retain(|seat| seat.id != member);
+            effects.tell_all(self.members(), ServerEvent::MemberLeft(member).frame());
+            // The owner is silent because it cannot speak.
+            self.owner_heard_at = now;
+            self.vacancy = self.seats.is_empty().then_some(Vacancy::Lost(now));
+        }
+        effects
+    }
+
+    /// What time has come for.
+    pub fn overdue(&self, patience: Patience, now: Timestamp) -> Option<Overdue> {
+        let silence = now.since(self.owner_heard_at);
+        let is_abandoned = match self.vacancy {
+            None => false,
+            Some(Vacancy::CutOff(since)) => now.since(since) >= patience.empty,
+            Some(Vacancy::Lost(since)) => now.since(since) >= patience.lost,
+        };
+        let may_clear = match self.on_screen {
+            OnScreen::Nothing | OnScreen::Share { .. } => false,
+            OnScreen::Video(_) | OnScreen::Live(_) | OnScreen::Music(_) => {
+                !matches!(self.vacancy, Some(Vacancy::Lost(_)))
+            }
+        };
+        if is_abandoned {
+            Some(Overdue::Abandoned)
+        } else if silence >= patience.owner {
+            Some(Overdue::Owner)
+        } else {
+            (may_clear && silence >= patience.state).then_some(Overdue::Screen)
+        }
+    }
+
+    /// Does what time has come for: a silent owner loses the screen, and then the room.
     pub fn sweep(&mut self, patience: Patience, now: Timestamp) -> (Effects, Fate) {
         let mut effects = Effects::none();
-        let silence = now.since(self.owner_heard_at);
-        if self.empty_since.is_some_and(|since| now.since(since) >= patience.empty) {
-            return (effects, Fate::Gone);
-        }
-        if silence >= patience.owner {
-            effects.tell_all(self.members(), ServerEvent::RoomDeleted { reason: None }.frame());
-            return (effects, Fate::Gone);
-        }
-        if silence >= patience.state {
-            match self.on_screen {
-                OnScreen::Nothing | OnScreen::Share { .. } => {}
-                OnScreen::Video(_) | OnScreen::Live(_) | OnScreen::Music(_) => {
-                    self.on_screen = OnScreen::Nothing;
-                    effects.tell_all(self.members(), ServerEvent::StateCleared.frame());
-                }
+        let fate = match self.overdue(patience, now) {
+            None => Fate::Stays,
+            Some(Overdue::Abandoned) => Fate::Gone,
+            Some(Overdue::Owner) => {
+                effects.tell_all(self.members(), ServerEvent::RoomDeleted { reason: None }.frame());
+                Fate::Gone
             }
-        }
-        (effects, Fate::Stays)
+            Some(Overdue::Screen) => {
+                self.on_screen = OnScreen::Nothing;
+                effects.tell_all(self.members(), ServerEvent::StateCleared.frame());
+                Fate::Stays
+            }
+        };
+        (effects, fate)
     }
 
     /// Sets what is on the screen; ignored unless `from` is the owner.

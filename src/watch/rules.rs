@@ -36,6 +36,8 @@ pub struct Patience {
     pub owner: Duration,
     /// A room that everybody was cut off from waits this long for its owner.
     pub empty: Duration,
+    /// A room whose members were cut off by the end of their server waits this long for any of them.
+    pub lost: Duration,
 }
 
 /// What the rules go by.
@@ -80,6 +82,7 @@ impl Rules {
                 state: config.state_silence,
                 owner: config.owner_silence,
                 empty: config.empty_grace,
+                lost: config.room_comeback,
             },
             sweep_interval: config.sweep_interval,
             max_rooms: config.max_rooms,

@@ -9,12 +9,11 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::get;
 use http::{HeaderName, HeaderValue, StatusCode};
-use ring::rand::{SecureRandom, SystemRandom};
 use serde::Serialize;
 use serde_json::json;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use super::chance::SEED_BYTES;
+use super::chance::Chance;
 use super::event_log::{self, Rotation};
 use super::hub::Hub;
 use super::protocol::Refusal;
@@ -27,7 +26,7 @@ use crate::runtime::Clock;
 use crate::secret::Secret;
 use crate::service::{Keys, Premises, Running};
 use crate::socketio;
-use crate::switchboard::{Pings, Questions, Switchboard};
+use crate::switchboard::{Pings, Questions, Switchboard, random_seed};
 
 /// The service's name in logs and metrics.
 const SERVICE: &str = "watch";
@@ -69,7 +68,9 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
         switchboard.keep_notes(event_log::start(Path::new(&config.event_log), rotation, context)?);
     }
     let orders = switchboard.exchange().orders();
-    let questions = switchboard.run(Hub::new(config, key.clone(), &random(), context.clock.now()));
+    let home = premises.lasting_home(SERVICE);
+    let hub = Hub::new(config, key.clone(), home.seed(), Chance::new(&random_seed()), context.clock.now());
+    let questions = switchboard.run_at(home, hub);
     let admin = admin::routes(questions.clone(), orders, key.clone());
     let site = Arc::new(Site { questions, clock: context.clock, key });
     let pages = Router::new()
@@ -97,19 +98,13 @@ fn key(config: &Config, keys: Keys) -> Result<(Secret, Option<Secret>)> {
     }
     match keys {
         Keys::MakeUp => {
-            let key = Secret::new(hex::encode(&random()[..16]));
+            let key = Secret::new(hex::encode(&random_seed()[..16]));
             Ok((key.clone(), Some(key)))
         }
         Keys::Require => {
             bail!("watch needs a key that its clients bring: set AUTH_KEY, or [watch] auth_key_file")
         }
     }
-}
-
-fn random() -> [u8; SEED_BYTES] {
-    let mut bytes = [0; SEED_BYTES];
-    SystemRandom::new().fill(&mut bytes).expect("the system has random numbers");
-    bytes
 }
 
 async fn front() -> Response {

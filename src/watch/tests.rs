@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use expect_test::{Expect, expect};
 
-use super::chance::SEED_BYTES;
+use super::chance::Chance;
 use super::hub::Hub;
 use super::{Config, Control, OwnerLeave};
 use crate::secret::Secret;
-use crate::switchboard::Hub as _;
 use crate::switchboard::stage::{START, Stage};
+use crate::switchboard::{Hub as _, Seed};
+
+/// Where all chance comes from.
+const SEED: Seed = [7; 32];
 
 /// What chance gives the first two rooms of every script.
 const ROOM: &str = "Z4F6JG";
@@ -27,7 +30,11 @@ fn check_with(config: &Config, script: &str, expected: &Expect) {
 }
 
 fn stage(config: &Config) -> Stage<Hub> {
-    Stage::new(Hub::new(config, Secret::new("key"), &[7; SEED_BYTES], START))
+    Stage::new(hub(config))
+}
+
+fn hub(config: &Config) -> Hub {
+    Hub::new(config, Secret::new("key"), &SEED, Chance::new(&SEED), START)
 }
 
 #[test]
@@ -970,4 +977,66 @@ fn the_sweep_comes_round_at_its_interval() {
     assert_eq!(stage.hub.next_timeout(), Some(START + Duration::from_secs(7)));
     stage.play("7s pass");
     assert_eq!(stage.hub.next_timeout(), Some(START + Duration::from_secs(14)));
+}
+
+#[test]
+fn after_a_restart_whoever_comes_first_is_let_in_and_the_owner_owns_its_room_again() {
+    let config = Config::default();
+    let mut before = stage(&config);
+    before.play(&format!(
+        r#"
+        ann connects with key
+        ann: room:create {{"name":"Films","description":"","password":"pw","isPublic":true,"userName":"Ann"}}
+        ann: play:update {{"type":"play","currentTime":60,"isPlaying":true}}
+        bob connects with key
+        bob: room:join {{"roomId":"{ROOM}","password":"pw","userName":"Bob"}}
+        bob: chat:message {{"content":"hello","type":"text"}}
+        "#,
+    ));
+    let mut after = before.restart(hub(&config));
+    let script = r#"
+        10s pass
+        bob2 connects with key
+        bob2 asks: room:join {"roomId":"ROOM","password":"no","userName":"Bob"}
+        bob2 asks: room:join {"roomId":"ROOM","password":"pw","userName":"Bob"}
+        bob2 asks: chat:history
+        50s pass
+        ann2 connects with key
+        ann2 asks: room:join {"roomId":"ROOM","userName":"Ann","ownerToken":"TOKEN"}
+    "#;
+    let transcript = after.play(&script.replace("ROOM", ROOM).replace("TOKEN", TOKEN));
+    expect![[r#"
+        10s pass
+        bob2 connects with key
+        bob2 asks: room:join {"roomId":"ROOM","password":"no","userName":"Bob"}
+          answer {"success":false,"error":"密码错误"}
+        bob2 asks: room:join {"roomId":"ROOM","password":"pw","userName":"Bob"}
+          answer {"success":true,"room":{"id":"ROOM","name":"Films","description":"","password":"***","isPublic":true,"roomType":"sync","ownerId":"ann","ownerName":"Ann","memberCount":1,"currentState":{"type":"play","currentTime":60,"isPlaying":true},"createdAt":1700000000000,"lastOwnerHeartbeat":1700000000000},"members":[{"id":"bob2","name":"Bob","isOwner":false,"lastHeartbeat":1700000010000}]}
+          bob2 <- play:update {"type":"play","currentTime":70.0,"isPlaying":true}
+        bob2 asks: chat:history
+          answer [{"id":"1700000000000-qhi5g1p","userId":"bob","userName":"Bob","content":"hello","type":"text","timestamp":1700000000000}]
+        50s pass
+          bob2 <- state:cleared
+        ann2 connects with key
+        ann2 asks: room:join {"roomId":"ROOM","userName":"Ann","ownerToken":"TOKEN"}
+          answer {"success":true,"room":{"id":"ROOM","name":"Films","description":"","password":"***","isPublic":true,"roomType":"sync","ownerId":"ann2","ownerName":"Ann","ownerToken":"TOKEN","memberCount":2,"currentState":null,"createdAt":1700000000000,"lastOwnerHeartbeat":1700000060000},"members":[{"id":"bob2","name":"Bob","isOwner":false,"lastHeartbeat":1700000010000},{"id":"ann2","name":"Ann","isOwner":true,"lastHeartbeat":1700000060000}]}
+          bob2 <- room:member-joined {"id":"ann2","name":"Ann","isOwner":true,"lastHeartbeat":1700000060000}
+    "#]].assert_eq(&transcript.replace(ROOM, "ROOM").replace(TOKEN, "TOKEN"));
+}
+
+#[test]
+fn a_room_to_which_nobody_comes_back_after_a_restart_goes() {
+    let config = Config::default();
+    let mut before = stage(&config);
+    before.play(
+        r#"
+        ann connects with key
+        ann: room:create {"name":"Films","description":"","isPublic":true,"userName":"Ann"}
+        "#,
+    );
+    let mut after = before.restart(hub(&config));
+    after.play("119s pass");
+    assert_eq!(after.hub.rooms.count(), 1);
+    after.play("10s pass");
+    assert_eq!(after.hub.rooms.count(), 0);
 }

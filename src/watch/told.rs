@@ -1,6 +1,6 @@
 //! What clients are told: answers, events, and rooms and members as they see them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::names::{RoomId, RoomType};
@@ -83,7 +83,7 @@ pub struct MemberView<'a> {
 }
 
 /// A chat message, as it is kept and told.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChatMessage {
     pub id: String,

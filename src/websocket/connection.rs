@@ -18,7 +18,8 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::effect::Close;
-use crate::http::guard::{Connection, Cut, Guarded};
+use crate::http::connection::{Connection, Cut};
+use crate::http::guard::Guarded;
 use crate::switchboard::{Client, Pings, Wire, Written, answer, close_frame, goodbye};
 
 /// What is read at once; the buffer grows for larger messages and a connection keeps it.
@@ -112,7 +113,7 @@ impl Client for Caller {
                     self.let_go.notify_one();
                 }
             }
-            Cut::Stalled | Cut::Overloaded | Cut::Shutdown => self.connection.cut(cut),
+            Cut::Stalled | Cut::Overloaded | Cut::OutOfStep | Cut::Shutdown => self.connection.cut(cut),
         }
     }
 }

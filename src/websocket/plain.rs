@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use tracing::debug;
 
 use super::connection::{Caller, Patience, Speech, Stage, attend};
-use crate::http::guard::{Connection, Cut};
+use crate::http::connection::{Connection, Cut};
 use crate::http::origin::AllowedOrigins;
 use crate::http::upgrade::Upgrade;
 use crate::http::{Config as Network, address, routes};

@@ -132,9 +132,9 @@ fn position(packet: &[u8]) -> Option<&[u8]> {
 /// Measures both.
 pub async fn measure(cores: Cores) -> Result<Report> {
     eprintln!("controls beside lobbies");
-    let lobbies = beside_lobbies(Server::start("watch", cores)?).await?;
+    let lobbies = beside_lobbies(Server::start("watch", cores, &[])?).await?;
     eprintln!("controls beside voices");
-    let voices = beside_voices(Server::start("watch", cores)?).await?;
+    let voices = beside_voices(Server::start("watch", cores, &[])?).await?;
     Ok(Report { lobbies, voices })
 }
 

@@ -17,7 +17,8 @@ pub struct Report {
     /// CPU time of a bare `write`.
     pub floor: Duration,
     pub rows: Vec<Row>,
-    pub capacity: Capacity,
+    /// What connections cost, if that was measured.
+    pub capacity: Option<Capacity>,
     /// Of every server that was started.
     pub startups: Vec<Duration>,
 }
@@ -55,7 +56,9 @@ impl fmt::Display for Report {
             row.write(f, self.floor)?;
         }
         writeln!(f)?;
-        writeln!(f, "{}", self.capacity)?;
+        if let Some(capacity) = &self.capacity {
+            writeln!(f, "{capacity}")?;
+        }
         let n_bytes = fs::metadata(server::PROGRAM).map_or(0, |metadata| metadata.len());
         writeln!(
             f,
@@ -135,4 +138,39 @@ fn grouped(number: u64) -> String {
         written.push(digit);
     }
     written
+}
+
+/// Nodes that share their rooms, and what a run on them found.
+pub struct ClusterRow {
+    pub name: String,
+    pub figures: Figures,
+    /// The part of Redis in the CPU time of a delivery.
+    pub redis: Duration,
+}
+
+/// The rows, the first of them for a node without others.
+pub struct ClusterReport(pub Vec<ClusterRow>);
+
+impl fmt::Display for ClusterReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "| nodes | deliveries/s | us CPU a delivery | of that Redis | x alone | p50 ms | p99 ms |"
+        )?;
+        writeln!(f, "|---|---:|---:|---:|---:|---:|---:|")?;
+        let alone = self.0.first().map_or(1.0, |row| microseconds(row.figures.cpu));
+        for ClusterRow { name, figures, redis } in &self.0 {
+            let cpu = microseconds(figures.cpu);
+            writeln!(
+                f,
+                "| {name} | {} | {cpu:.2} | {:.2} | {:.2} | {:.2} | {:.2} |",
+                grouped(figures.deliveries_per_second),
+                microseconds(*redis),
+                cpu / alone,
+                milliseconds(figures.p50),
+                milliseconds(figures.p99),
+            )?;
+        }
+        Ok(())
+    }
 }

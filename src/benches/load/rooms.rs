@@ -12,11 +12,25 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::member::Member;
-use crate::server::Server;
+use crate::nodes::Nodes;
 use crate::tally::{Figures, Heard, Tally};
+
+/// What rooms are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Talk {
+    /// Listening rooms: hosts change the track.
+    Tracks,
+    /// Signalling: users send each other a kilobyte.
+    Calls,
+}
+
+/// Bytes around the send time in a message of a call: about what an offer has.
+const CALL_BYTES: usize = 950;
 
 /// Who talks to how many, and how often.
 pub struct Load {
+    /// About what.
+    pub talk: Talk,
     /// Rooms, with a host each.
     pub n_rooms: usize,
     /// Listeners of each room, beside the host.
@@ -35,9 +49,10 @@ pub enum Pace {
 }
 
 impl Load {
-    /// Fills the rooms of a fresh server, and has their hosts talk for that long.
-    pub async fn run(&self, server: Server, span: Duration) -> Result<Figures> {
-        let rooms = Room::open_all(server.address, self.n_rooms, self.n_listeners).await?;
+    /// Fills the rooms of fresh nodes, and has their hosts talk for that long; tells the part of Redis in the CPU time
+    /// of a delivery.
+    pub async fn run(&self, nodes: Nodes, span: Duration) -> Result<(Figures, Duration)> {
+        let rooms = Room::open_all(&nodes.addresses(), self.talk, self.n_rooms, self.n_listeners).await?;
         let tally = Rc::new(Tally::new());
         let mut listeners = JoinSet::new();
         let mut desks = Vec::new();
@@ -46,23 +61,30 @@ impl Load {
             for listener in room.listeners {
                 listeners.spawn_local(listen(listener, Rc::clone(&turn), Rc::clone(&tally)));
             }
-            desks.push(Desk { room: room.id, host: room.host, turn, tally: Rc::clone(&tally) });
+            desks.push(Desk {
+                talk: self.talk,
+                room: room.id,
+                host: room.host,
+                turn,
+                tally: Rc::clone(&tally),
+            });
         }
-        server.rest().await?;
+        nodes.rest().await?;
 
-        let cpu_before = server.cpu_time()?;
+        let (cpu_before, redis_before) = (nodes.cpu_time()?, nodes.redis_cpu_time()?);
         let mut hosts = self.start_talk(desks, span);
         let n_sent = tokio::select! {
             n_sent = sum(&mut hosts) => n_sent.context("a host was lost")?,
             Some(ended) = listeners.join_next() => match ended?.context("a listener was lost")? {},
         };
         tally.wait_for(n_sent * self.n_listeners).await?;
-        server.rest().await?;
-        let cpu = server.cpu_time()?.saturating_sub(cpu_before);
+        nodes.rest().await?;
+        let cpu = nodes.cpu_time()?.saturating_sub(cpu_before);
+        let redis = nodes.redis_cpu_time()?.saturating_sub(redis_before);
 
-        // Before its members go: their leaving would be work, and nobody waits for it.
-        drop(server);
-        tally.figures(cpu, span)
+        // Before their members go: their leaving would be work, and nobody waits for it.
+        drop(nodes);
+        Ok((tally.figures(cpu, span)?, redis.div_f64((n_sent * self.n_listeners) as f64)))
     }
 
     fn start_talk(&self, desks: Vec<Desk>, span: Duration) -> JoinSet<Result<usize>> {
@@ -83,6 +105,48 @@ impl Load {
     }
 }
 
+impl Talk {
+    /// The service whose rooms these are.
+    pub fn service(self) -> &'static str {
+        match self {
+            Self::Tracks => "music",
+            Self::Calls => "signal",
+        }
+    }
+
+    /// Takes a member in as the room's `n`th; the first makes it.
+    async fn seat(self, member: &mut Member, room: &str, n: usize) -> Result<()> {
+        match (self, n) {
+            (Self::Tracks, 0) => {
+                member.emit("create_room", &json!({"room_id": room, "track": {"name": "Prelude"}})).await?;
+                member.await_event("room_created").await
+            }
+            (Self::Tracks, _) => {
+                member.emit("join_room", &json!({"room_id": room})).await?;
+                member.await_event("room_joined").await
+            }
+            (Self::Calls, n) => {
+                member.emit("join", &json!({"userId": format!("user-{n}"), "roomId": room})).await?;
+                member.await_event("joined").await
+            }
+        }
+    }
+
+    /// Says something that tells when it was said.
+    async fn say(self, member: &mut Member, room: &str, tally: &Tally) -> Result<()> {
+        match self {
+            Self::Tracks => {
+                let track = tally.stamped_track();
+                member.emit("track_change", &json!({"room_id": room, "track": track})).await
+            }
+            Self::Calls => {
+                let words = json!({"roomId": room, "at": tally.stamp(), "sdp": "v".repeat(CALL_BYTES)});
+                member.emit("message", &words).await
+            }
+        }
+    }
+}
+
 /// A room in which everybody is seated.
 pub struct Room {
     id: String,
@@ -92,24 +156,31 @@ pub struct Room {
 
 impl Room {
     /// Opens rooms and fills them, each member when the one before has its answer.
-    pub async fn open_all(address: SocketAddr, n_rooms: usize, n_listeners: usize) -> Result<Vec<Self>> {
+    ///
+    /// The members of a room come to the nodes in turn.
+    pub async fn open_all(
+        nodes: &[SocketAddr],
+        talk: Talk,
+        n_rooms: usize,
+        n_listeners: usize,
+    ) -> Result<Vec<Self>> {
         let mut rooms = Vec::with_capacity(n_rooms);
         for n in 0..n_rooms {
             let id = format!("load-{n}");
-            rooms.push(Self::open(address, id, n_listeners).await.with_context(|| format!("room {n}"))?);
+            rooms.push(Self::open(nodes, talk, id, n_listeners).await.with_context(|| format!("room {n}"))?);
         }
         Ok(rooms)
     }
 
-    async fn open(address: SocketAddr, id: String, n_listeners: usize) -> Result<Self> {
-        let mut host = Member::connect(address).await?;
-        host.emit("create_room", &json!({"room_id": id, "track": {"name": "Prelude"}})).await?;
-        host.await_event("room_created").await?;
+    async fn open(nodes: &[SocketAddr], talk: Talk, id: String, n_listeners: usize) -> Result<Self> {
+        let mut turns = nodes.iter().cycle();
+        let mut next = || *turns.next().expect("there is a node");
+        let mut host = Member::connect(next()).await?;
+        talk.seat(&mut host, &id, 0).await?;
         let mut listeners = Vec::with_capacity(n_listeners);
-        for _ in 0..n_listeners {
-            let mut listener = Member::connect(address).await?;
-            listener.emit("join_room", &json!({"room_id": id})).await?;
-            listener.await_event("room_joined").await?;
+        for n in 1..=n_listeners {
+            let mut listener = Member::connect(next()).await?;
+            talk.seat(&mut listener, &id, n).await?;
             listeners.push(listener);
         }
         Ok(Self { id, host, listeners })
@@ -123,6 +194,7 @@ impl Room {
 
 /// A host at work.
 struct Desk {
+    talk: Talk,
     room: String,
     host: Member,
     turn: Rc<Turn>,
@@ -156,8 +228,7 @@ impl Desk {
     }
 
     async fn talk(&mut self) -> Result<()> {
-        let track = self.tally.stamped_track();
-        self.host.emit("track_change", &json!({"room_id": self.room, "track": track})).await
+        self.talk.say(&mut self.host, &self.room, &self.tally).await
     }
 
     /// Waits, and answers pings meanwhile.

@@ -34,23 +34,26 @@ pub struct Server {
     pub address: SocketAddr,
     /// From its spawning to the line that says where it listens; `taskset` has about a millisecond of that.
     pub startup: Duration,
+    /// Where it keeps what it keeps.
+    _folder: tempfile::TempDir,
 }
 
 impl Server {
-    /// Starts with defaults: neither the environment nor a configuration file beside the sources counts.
-    pub fn start(service: &str, cores: Cores) -> Result<Self> {
+    /// Starts with defaults, but for a rate that only an attacker has: neither the environment nor a configuration file
+    /// beside the sources counts.
+    pub fn start(service: &str, cores: Cores, more: &[&str]) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
         let mut command = cores.server_side(PROGRAM);
         command
             .arg(service)
             .args(ARGS)
+            .args(more)
             .env_clear()
             .env("AUTH_KEY", KEY)
+            .env("ROOMHUB_SIGNAL__EVENTS_PER_SECOND", "1000000")
+            .env("ROOMHUB_SIGNAL__EVENT_BURST", "1000000")
             .envs(env::var_os("PATH").map(|path| ("PATH", path)));
-        command
-            .current_dir(env::temp_dir())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped());
+        command.current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let started_at = Instant::now();
         let mut child = command.spawn().context(PROGRAM)?;
         let mut log = BufReader::new(child.stderr.take().expect("the log is piped"));
@@ -58,7 +61,8 @@ impl Server {
         let startup = started_at.elapsed();
         // A log that nobody reads fills its pipe, and then the server waits.
         thread::spawn(move || io::copy(&mut log, &mut io::sink()));
-        let mut server = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), startup };
+        let mut server =
+            Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), startup, _folder: folder };
         server.address = found?;
         Ok(server)
     }

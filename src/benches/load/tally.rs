@@ -52,12 +52,17 @@ impl Tally {
     /// A track that tells when it was sent: now.
     pub fn stamped_track(&self) -> Value {
         json!({
-            "id": format!("{STAMP}{}", self.now_us()),
+            "id": self.stamp(),
             "name": "Clair de lune", "artist": "Claude Debussy", "source": "netease",
         })
     }
 
-    /// Takes note of a packet that a listener heard, if such a track is in it; says whether it is.
+    /// A word that tells when it was sent: now.
+    pub fn stamp(&self) -> String {
+        format!("{STAMP}{}", self.now_us())
+    }
+
+    /// Takes note of a packet that a listener heard, if such a word is in it; says whether it is.
     pub fn note(&self, packet: &[u8]) -> Heard {
         let Some(sent_us) = stamp_of(packet) else { return Heard::Other };
         self.latencies_us.borrow_mut().push(self.now_us().saturating_sub(sent_us));

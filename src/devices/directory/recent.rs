@@ -41,7 +41,10 @@ impl Recent {
             Record::Collected { device, room, .. } => {
                 self.waiting.entry((device.clone(), *room)).or_default().push((ticket, None));
             }
-            Record::Connected { .. } | Record::Disconnected { .. } | Record::RoomQuery { .. } => return,
+            Record::Connected { .. }
+            | Record::Disconnected { .. }
+            | Record::RoomQuery { .. }
+            | Record::Revoked { .. } => return,
         }
         self.records.push_back((ticket, record));
     }
@@ -67,7 +70,10 @@ impl Recent {
                     }
                 }
                 Record::Collected { device, room, .. } => self.forget_waiting(&(device, room), ticket),
-                Record::Connected { .. } | Record::Disconnected { .. } | Record::RoomQuery { .. } => {}
+                Record::Connected { .. }
+                | Record::Disconnected { .. }
+                | Record::RoomQuery { .. }
+                | Record::Revoked { .. } => {}
             }
         }
     }

@@ -15,6 +15,7 @@ pub mod segment;
 mod tests;
 mod writer;
 
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::directory::Directory;
 use super::record::{Record, RecordId};
+use crate::time::Timestamp;
 use segment::{HEAD_BYTES, Position};
 
 pub use recovery::Recovered;
@@ -75,8 +77,18 @@ struct Shared {
     letters: Mutex<(u64, u64)>,
     /// Segments before this one have been drained.
     drained_segment: AtomicU64,
+    /// What may have to be revoked.
+    proposed: Mutex<Option<Proposed>>,
+    /// Records that are not to be drained.
+    revoked: Mutex<HashSet<RecordId>>,
     /// Two programs must not write to one spool.
     _lock: Lock,
+}
+
+/// Records that may have to be revoked, by their tickets, and where they begin.
+struct Proposed {
+    begin: Position,
+    records: HashMap<Ticket, RecordId>,
 }
 
 /// What waits to be written.
@@ -133,6 +145,8 @@ impl Spool {
             is_failing: AtomicBool::new(false),
             letters: Mutex::default(),
             drained_segment: AtomicU64::new(0),
+            proposed: Mutex::default(),
+            revoked: Mutex::new(recovered.revoked.clone()),
             _lock: lock,
         });
         let of_thread = Arc::clone(&shared);
@@ -140,6 +154,8 @@ impl Spool {
             .name("spool".into())
             .spawn(move || {
                 writer.run(&of_thread, directory);
+                // Whoever waits for the end finds the folder free.
+                drop(of_thread);
                 drop(token);
             })
             .context("the spool's thread")?;
@@ -153,7 +169,11 @@ impl Spool {
         pending.last += 1;
         let ticket = pending.last;
         let before = pending.bytes.len();
-        segment::put(&mut pending.bytes, RecordId::new(self.shared.run, ticket), &payload);
+        let id = record.own_id().unwrap_or_else(|| RecordId::new(self.shared.run, ticket));
+        if let Some(proposed) = &mut *self.shared.proposed.lock() {
+            proposed.records.insert(ticket, id);
+        }
+        segment::put(&mut pending.bytes, id, &payload);
         let end = pending.bytes.len();
         pending.ends.push(end);
         if record.concerns_directory() {
@@ -184,9 +204,39 @@ impl Spool {
         self.shared.known.load(Ordering::Acquire)
     }
 
-    /// Where the next record on disk begins: up to here it may be read.
+    /// Up to where it may be drained: to its end on disk, or to what may have to be revoked.
     pub fn end(&self) -> Position {
-        *self.shared.end.lock()
+        let proposed = self.shared.proposed.lock();
+        proposed.as_ref().map_or_else(|| *self.shared.end.lock(), |proposed| proposed.begin)
+    }
+
+    /// Records from here on may have to be revoked.
+    pub fn propose(&self) {
+        let begin = *self.shared.end.lock();
+        self.shared.proposed.lock().get_or_insert(Proposed { begin, records: HashMap::new() });
+    }
+
+    /// Strikes out records that were appended since [`Self::propose`].
+    pub fn revoke(&self, tickets: &[Ticket], at: Timestamp) {
+        let proposed = self.shared.proposed.lock();
+        let record = |ticket| proposed.as_ref().and_then(|proposed| proposed.records.get(ticket)).copied();
+        let records: Vec<RecordId> = tickets.iter().filter_map(record).collect();
+        drop(proposed);
+        self.shared.revoked.lock().extend(&records);
+        self.append(Record::Revoked { records, at });
+    }
+
+    /// What was proposed and not revoked holds.
+    pub fn confirm(&self) {
+        *self.shared.proposed.lock() = None;
+        // Whoever drains has waited for this.
+        self.shared.written.send_modify(|_| {});
+    }
+
+    /// Whether a record was revoked; asked once for each.
+    pub fn was_revoked(&self, record: RecordId) -> bool {
+        let mut revoked = self.shared.revoked.lock();
+        !revoked.is_empty() && revoked.remove(&record)
     }
 
     /// Where its files are.

@@ -1,5 +1,6 @@
 //! What a crash left behind: a torn end is cut, a damaged record is set aside, everything else is as it was.
 
+use std::collections::{HashSet, VecDeque};
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
@@ -10,7 +11,7 @@ use tracing::{error, warn};
 use super::reader::Reader;
 use super::segment::{self, Found, Position};
 use crate::devices::directory::Directory;
-use crate::devices::record::Record;
+use crate::devices::record::{Record, RecordId};
 use crate::time::Timestamp;
 
 /// Damaged bytes are kept here, for whoever wants to look at them.
@@ -18,6 +19,9 @@ const QUARANTINE: &str = "damaged";
 
 /// Records that the directory is told at once.
 const BATCH: usize = 1000;
+
+/// Records are revoked, if at all, before so many others follow: a batch of arrivals makes fewer.
+const REVOCABLE: usize = 4096;
 
 /// What was found at the start.
 #[derive(Debug, Default)]
@@ -30,6 +34,8 @@ pub struct Recovered {
     pub next_segment: u64,
     /// When the last of all records was made.
     pub last_at: Timestamp,
+    /// Records that are not to be drained.
+    pub revoked: HashSet<RecordId>,
 }
 
 /// Mends a folder, and tells the directory what it does not know yet.
@@ -61,12 +67,28 @@ pub fn recover(folder: &Path, cursor: Position, directory: &mut Directory) -> Re
     let end = Position { segment: next_segment, offset: 0 };
     let mut reader = Reader::new(folder, Position { segment: recovered.first_segment, offset: 0 });
     let mut unknown = Vec::new();
+    // The last records, and whether they will be drained: what was revoked is among them.
+    let mut recent = VecDeque::with_capacity(REVOCABLE);
     loop {
         let at = reader.position();
-        let Some((_, payload)) = reader.next(end)? else { break };
+        let Some((id, payload)) = reader.next(end)? else { break };
         recovered.n_records += u64::from(at >= cursor);
+        if recent.len() == REVOCABLE {
+            recent.pop_front();
+        }
+        recent.push_back((id, at >= cursor));
         let Ok(record) = Record::from_bytes(&payload) else { continue };
         recovered.last_at = recovered.last_at.max(record.at());
+        if let Record::Revoked { records, .. } = &record {
+            let is_to_come = |id: &&RecordId| {
+                recent
+                    .iter()
+                    .rev()
+                    .find(|(recent, _)| recent == *id)
+                    .is_some_and(|(_, is_to_come)| *is_to_come)
+            };
+            recovered.revoked.extend(records.iter().filter(is_to_come));
+        }
         if at >= known && record.concerns_directory() {
             unknown.push(record);
         }

@@ -168,3 +168,47 @@ async fn a_second_program_is_told_that_the_spool_is_taken() {
     end(spool, context).await;
     assert!(lock(folder.path()).is_ok());
 }
+
+/// The numbers of the messages that are to be drained.
+fn drained(folder: &Path, spool: &Spool) -> Vec<usize> {
+    let mut reader = Reader::new(folder, Position::default());
+    let mut found = Vec::new();
+    while let Some((id, payload)) = reader.next(spool.end()).unwrap() {
+        if spool.was_revoked(id) {
+            continue;
+        }
+        if let Record::Message(message) = Record::from_bytes(&payload).unwrap() {
+            found.push(message.content.split(' ').next().unwrap().parse().unwrap());
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn what_is_revoked_is_never_drained_and_what_may_be_is_not_yet() {
+    let folder = tempfile::tempdir().unwrap();
+    let (spool, _, context) = open(folder.path());
+    let mut written = spool.written();
+    let named = |number: usize| {
+        let Record::Message(message) = message(number, 10) else { unreachable!("it is a message") };
+        Record::Message(Message { message_id: Some("its name".into()), ..message })
+    };
+    let first = spool.append(message(1, 10));
+    written.wait_for(|written| *written >= first).await.unwrap();
+    spool.propose();
+    let proposed = [message(2, 10), message(3, 10), named(4)].map(|record| spool.append(record));
+    written.wait_for(|written| *written >= proposed[2]).await.unwrap();
+    assert_eq!(drained(folder.path(), &spool), [1], "nothing that may still be revoked");
+    spool.revoke(&proposed[1..], context.clock.now());
+    // The rules say the same once more, and this time it holds.
+    let last = spool.append(named(4));
+    written.wait_for(|written| *written >= last).await.unwrap();
+    spool.confirm();
+    end(spool, context).await;
+
+    // Nobody has drained before the crash: the next run finds what was revoked.
+    let (spool, recovered, context) = open(folder.path());
+    assert_eq!((recovered.n_records, recovered.revoked.len()), (6, 2));
+    assert_eq!(drained(folder.path(), &spool), [1, 2, 4]);
+    end(spool, context).await;
+}

@@ -1,5 +1,7 @@
 //! What is read from the database, as HTTP tells it; and records sorted by the table they go to.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::Named;
@@ -80,8 +82,9 @@ pub fn moment(millis: i64) -> String {
 /// Records by the table they go to. What refers to a row of another table comes after that row.
 #[derive(Default)]
 pub struct ByTable<'a> {
-    /// New rooms.
-    pub rooms: Vec<(RoomId, Timestamp)>,
+    /// Rooms that were made, or were there: another node may not have come to tell of them yet. In the order of their
+    /// names, so that two nodes that write the same ones do not wait for each other.
+    pub rooms: BTreeMap<RoomId, Timestamp>,
     /// Devices that said who they are.
     pub devices: Vec<(&'a DeviceId, &'a str, RoomId, Timestamp)>,
     /// Connections that began.
@@ -100,17 +103,26 @@ impl<'a> ByTable<'a> {
         let mut tables = Self::default();
         for (id, record) in records {
             match record {
-                Record::RoomCreated { room, at } => tables.rooms.push((*room, *at)),
+                Record::RoomCreated { room, at } => tables.mention(*room, *at),
                 Record::DeviceSeen { device, identity, room, at } => {
+                    tables.mention(*room, *at);
                     tables.devices.push((device, identity, *room, *at));
                 }
                 Record::Connected { .. } => tables.connections.push(record),
                 Record::Disconnected { connection, at } => tables.ends.push((*connection, *at)),
-                Record::Message(message) => tables.messages.push((*id, message)),
+                Record::Message(message) => {
+                    tables.mention(message.room, message.at);
+                    tables.messages.push((*id, message));
+                }
                 Record::RoomQuery { device, room, at } => tables.queries.push((*id, device, *room, *at)),
-                Record::Collected { .. } => {}
+                Record::Collected { .. } | Record::Revoked { .. } => {}
             }
         }
         tables
+    }
+
+    fn mention(&mut self, room: RoomId, at: Timestamp) {
+        let first = self.rooms.entry(room).or_insert(at);
+        *first = at.min(*first);
     }
 }

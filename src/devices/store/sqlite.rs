@@ -231,7 +231,8 @@ fn write(database: &Transaction<'_>, tables: &ByTable<'_>) -> Result<(), Failure
     };
     for (room, at) in &tables.rooms {
         put(
-            "INSERT INTO rooms (room_id, created_at) VALUES (?1, ?2) ON CONFLICT (room_id) DO NOTHING",
+            "INSERT INTO rooms (room_id, created_at) VALUES (?1, ?2) ON CONFLICT (room_id) DO UPDATE SET \
+             created_at = excluded.created_at WHERE excluded.created_at < created_at",
             &[&room.as_str(), &stamp(*at)],
         )?;
     }

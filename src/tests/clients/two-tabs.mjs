@@ -39,6 +39,12 @@ try {
   if (folder) {
     await bob.setViewport({ width: 1000, height: 1150 });
     await bob.screenshot({ path: `${folder}/signal-desktop.png` });
+    const phone = await tab("小林", "zh-CN");
+    await phone.setViewport({ width: 390, height: 844 });
+    await phone.emulateMediaFeatures([{ name: "prefers-color-scheme", value: "dark" }]);
+    await until(phone, () => document.querySelectorAll("#users li button").length === 4);
+    await phone.screenshot({ path: `${folder}/signal-phone.png` });
+    await phone.close();
   }
   console.log("ok   frames of the camera");
 
@@ -54,8 +60,9 @@ try {
   await browser.close();
 }
 
-async function tab(user) {
+async function tab(user, language = "en") {
   const page = await browser.newPage();
+  await page.evaluateOnNewDocument((language) => Object.defineProperty(navigator, "language", { value: language }), language);
   page.on("pageerror", (error) => assert.fail(error.message));
   await page.setViewport({ width: 1000, height: 900 });
   await page.goto(url);

@@ -180,6 +180,42 @@ impl Drop for Disk {
 }
 
 #[test]
+fn a_disk_that_sqlite_has_filled_refuses_and_what_was_acknowledged_is_there() {
+    let disk = Disk::new(24);
+    let data = disk.0.path();
+    let small = [("ROOMHUB_DEVICES__SPOOL_SEGMENT_BYTES", "1048576")];
+    let mut server = start(data, &[], &small);
+    // Messages go on to the database as long as it takes them, so the disk is full more than once.
+    let (mut ann, _) = Device::join(server.address, "d1", None);
+    let content = "x".repeat(100_000);
+    let (mut n_kept, mut n_refused) = (0, 0);
+    while n_refused < 20 {
+        ann.say(&json!({"type": "message", "content": content, "message_id": n_kept.to_string()}));
+        let told = ann.hear();
+        if told["type"] == "ack" {
+            n_kept += 1;
+            assert!(n_kept < 1_000, "it is never full");
+        } else {
+            assert_eq!(told["message"], "Storage unavailable");
+            n_refused += 1;
+        }
+    }
+    assert!(n_kept > 20, "only {n_kept} messages fit");
+    server.signal("KILL");
+    server.wait();
+    let resized = Command::new("mount").args(["-o", "remount,size=96m"]).arg(data).status().unwrap();
+    assert!(resized.success());
+    let server = start(data, &[], &small);
+    let database = Sqlite::open(data);
+    eventually("all that was acknowledged", || {
+        (database.count("SELECT COUNT(*) FROM messages") == n_kept).then_some(())
+    });
+    let (mut ann, status) = Device::join(server.address, "d1", None);
+    assert_eq!(status, "reconnected");
+    ann.say_for_sure("more");
+}
+
+#[test]
 fn a_full_disk_refuses_and_what_was_acknowledged_is_there() {
     let disk = Disk::new(24);
     let data = disk.0.path();

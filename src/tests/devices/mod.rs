@@ -1,11 +1,11 @@
 //! The device rooms as devices and operators meet them.
 
-mod client;
+pub mod client;
 mod database;
 mod faults;
 mod http;
-mod outages;
-mod traffic;
+pub mod outages;
+pub mod traffic;
 mod wire;
 
 use std::path::Path;

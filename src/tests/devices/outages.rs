@@ -1,21 +1,17 @@
 //! A database that is stopped, killed, frozen, cut off, absent or stubborn, while messages flow.
 
-use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::client::Device;
 use super::start;
 use super::traffic::Traffic;
+use crate::harness::cable::Cable;
 use crate::harness::eventually;
 use crate::harness::mariadb::MariaDb;
 use crate::harness::process::run;
 
-/// Nobody waits longer than this for a message because the database is away; an unoptimised build on a busy
-/// machine included.
-const PROMPT: Duration = Duration::from_millis(500);
+/// Nobody waits longer than this for a message because the database is away.
+const PROMPT: Duration = Duration::from_millis(100);
 
 /// What the messages in a database say.
 pub fn contents(database: &MariaDb) -> Vec<String> {
@@ -94,56 +90,22 @@ fn a_database_that_is_absent_at_the_start_gets_everything_when_it_comes() {
     traffic.settle(|| contents(&database));
 }
 
-/// Passes bytes on, until it is told to swallow them.
-fn proxy(port: u16) -> (u16, Arc<AtomicBool>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let own = listener.local_addr().unwrap().port();
-    let swallows = Arc::new(AtomicBool::new(false));
-    let of_thread = Arc::clone(&swallows);
-    std::thread::spawn(move || {
-        for client in listener.incoming().map_while(Result::ok) {
-            let Ok(server) = TcpStream::connect(("127.0.0.1", port)) else { continue };
-            for (from, to) in
-                [(client.try_clone(), server.try_clone()), (server.try_clone(), client.try_clone())]
-            {
-                let swallows = Arc::clone(&of_thread);
-                let (from, to) = (from.unwrap(), to.unwrap());
-                std::thread::spawn(move || pass_on(from, to, &swallows));
-            }
-        }
-    });
-    (own, swallows)
-}
-
-fn pass_on(mut from: TcpStream, mut to: TcpStream, swallows: &AtomicBool) {
-    let mut buffer = [0; 16 * 1024];
-    while let Ok(n) = from.read(&mut buffer) {
-        if n == 0 {
-            break;
-        }
-        if !swallows.load(Ordering::Relaxed) && to.write_all(&buffer[..n]).is_err() {
-            break;
-        }
-    }
-    let _ = to.shutdown(Shutdown::Both);
-}
-
 #[test]
 fn messages_flow_while_the_network_swallows_what_is_said_to_the_database() {
     let database = MariaDb::start();
-    let (port, swallows) = proxy(database.port);
+    let cable = Cable::to(database.port);
     let data = tempfile::tempdir().unwrap();
     let environment =
-        [("DATABASE_URL", MariaDb::url_at(port)), ("ROOMHUB_DEVICES__DATABASE_TIMEOUT", "1s".into())];
+        [("DATABASE_URL", MariaDb::url_at(cable.port)), ("ROOMHUB_DEVICES__DATABASE_TIMEOUT", "1s".into())];
     let environment: Vec<(&str, &str)> =
         environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let server = start(data.path(), &[], &environment);
     let traffic = Traffic::start(server.address);
     traffic.flow(100);
-    swallows.store(true, Ordering::Relaxed);
+    cable.cut();
     traffic.flow_for(Duration::from_secs(4));
     check_promptness(&traffic, "swallowed");
-    swallows.store(false, Ordering::Relaxed);
+    cable.mend();
     traffic.flow(100);
     traffic.settle(|| contents(&database));
 }

@@ -38,17 +38,25 @@ pub struct Traffic {
 impl Traffic {
     /// Starts in a new room, for good.
     pub fn start(address: SocketAddr) -> Self {
-        let (listener, _) = Device::join(address, "listener", None);
+        Self::over(&[address])
+    }
+
+    /// The same, over several nodes: who is cut off comes back to another one.
+    pub fn over(addresses: &[SocketAddr]) -> Self {
+        let nodes = |first: usize| Nodes { addresses: addresses.to_vec(), next: first };
+        let (listener, _) = Device::join(addresses[0], "listener", None);
         let room = listener.room.clone();
         let account = Arc::new(Account::default());
         let epoch = Instant::now();
         let mut threads = vec![{
             let (account, room) = (Arc::clone(&account), room.clone());
-            std::thread::spawn(move || listen(&account, address, listener, &room, epoch))
+            let nodes = nodes(1);
+            std::thread::spawn(move || listen(&account, nodes, listener, &room, epoch))
         }];
         for sender in 0..SENDERS {
             let (account, room) = (Arc::clone(&account), room.clone());
-            threads.push(std::thread::spawn(move || send(&account, address, sender, &room, epoch)));
+            let nodes = nodes(sender);
+            threads.push(std::thread::spawn(move || send(&account, nodes, sender, &room, epoch)));
         }
         Self { account, threads }
     }
@@ -102,9 +110,23 @@ impl Traffic {
     }
 }
 
+/// Where a device can connect to, in turn.
+struct Nodes {
+    addresses: Vec<SocketAddr>,
+    next: usize,
+}
+
+impl Nodes {
+    fn next(&mut self) -> SocketAddr {
+        self.next += 1;
+        self.addresses[(self.next - 1) % self.addresses.len()]
+    }
+}
+
 /// Joins as soon as there is a server.
-fn join(account: &Account, address: SocketAddr, device: &str, room: &str) -> Option<Device> {
+fn join(account: &Account, nodes: &mut Nodes, device: &str, room: &str) -> Option<Device> {
     loop {
+        let address = nodes.next();
         let joined = std::panic::catch_unwind(|| {
             std::net::TcpStream::connect(address).ok()?;
             Device::try_join(address, device, room)
@@ -120,9 +142,9 @@ fn join(account: &Account, address: SocketAddr, device: &str, room: &str) -> Opt
 }
 
 /// Sends one message after the other; what was not acknowledged is sent again after a cut.
-fn send(account: &Account, address: SocketAddr, sender: usize, room: &str, epoch: Instant) {
+fn send(account: &Account, mut nodes: Nodes, sender: usize, room: &str, epoch: Instant) {
     let name = format!("sender-{sender}");
-    let Some(mut device) = join(account, address, &name, room) else { return };
+    let Some(mut device) = join(account, &mut nodes, &name, room) else { return };
     let mut number = 0;
     while !account.is_over.load(Ordering::Relaxed) {
         let message_id = format!("{sender}-{number}");
@@ -138,7 +160,7 @@ fn send(account: &Account, address: SocketAddr, sender: usize, room: &str, epoch
             }
             // The spool is full: it is said again later.
             Some(false) => {}
-            None => match join(account, address, &name, room) {
+            None => match join(account, &mut nodes, &name, room) {
                 Some(joined) => device = joined,
                 None => return,
             },
@@ -162,7 +184,7 @@ fn heard_of(device: &mut Device, message_id: &str) -> Option<bool> {
     }
 }
 
-fn listen(account: &Account, address: SocketAddr, mut device: Device, room: &str, epoch: Instant) {
+fn listen(account: &Account, mut nodes: Nodes, mut device: Device, room: &str, epoch: Instant) {
     device.be_impatient();
     while !account.is_over.load(Ordering::Relaxed) {
         match device.poll() {
@@ -173,7 +195,7 @@ fn listen(account: &Account, address: SocketAddr, mut device: Device, room: &str
                 account.latencies.lock().unwrap().push(epoch.elapsed().saturating_sub(sent));
             }
             Ok(None) => {}
-            Err(()) => match join(account, address, "listener", room) {
+            Err(()) => match join(account, &mut nodes, "listener", room) {
                 Some(joined) => {
                     device = joined;
                     device.be_impatient();

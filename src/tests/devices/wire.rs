@@ -222,14 +222,36 @@ fn a_reader_that_never_reads_is_let_go_and_disturbs_nobody() {
     let (mut bob, _) = Device::join(server.address, "d2", Some(&ann.room));
     let content = "x".repeat(500_000);
     let cut = r#"roomhub_connections_killed_total{service="devices",reason="slow"}"#;
-    for _ in 0..40 {
+    let send = |ann: &mut Device, bob: &mut Device| {
         ann.say(&json!({"type": "message", "content": content}));
         assert_eq!(bob.hear()["content"], content);
+    };
+    for n in 0.. {
+        assert!(n < 40, "it is never cut");
+        send(&mut ann, &mut bob);
+        if server.metric(cut) == 1.0 {
+            break;
+        }
     }
-    assert_eq!(server.metric(cut), 1.0);
     assert!(server.rss_kib() < 150_000, "{} KiB", server.rss_kib());
+    // It has two seconds to hear why.
     let code = std::iter::from_fn(|| Some(sleeper.try_hear())).find_map(Result::err);
     assert_eq!(code, Some(1008));
+    send(&mut ann, &mut bob);
+}
+
+#[test]
+fn a_device_that_answers_no_ping_is_let_go_and_one_that_does_stays() {
+    let data = tempfile::tempdir().unwrap();
+    let pings = [("ROOMHUB_DEVICES__PING_INTERVAL", "200ms"), ("ROOMHUB_DEVICES__PING_TIMEOUT", "200ms")];
+    let server = start(data.path(), &[], &pings);
+    let (mut ann, _) = Device::join(server.address, "d1", None);
+    // Pings are answered by reading.
+    let (_dead, _) = Device::join(server.address, "dead", Some(&ann.room));
+    eventually("the dead one's end", || {
+        ann.say(&json!({"type": "query_room"}));
+        (ann.hear()["total_clients"] == 1).then_some(())
+    });
 }
 
 #[test]

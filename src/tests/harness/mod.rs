@@ -1,9 +1,12 @@
 //! What the tests share: a server process, and small clients that do just what they are told.
 
+pub mod cable;
 pub mod http;
 pub mod mariadb;
 pub mod polling;
 pub mod process;
+pub mod radio;
+pub mod redis;
 pub mod websocket;
 
 use std::time::{Duration, Instant};

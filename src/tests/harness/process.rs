@@ -12,10 +12,11 @@ use serde_json::Value;
 
 use super::{PATIENCE, eventually, http};
 
-/// The program, without the environment of whoever runs the tests.
+/// The program, without the environment of whoever runs the tests, and without what earlier runs kept.
 pub fn roomhub(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_roomhub"));
     command.args(args).env_clear().stdin(Stdio::null()).current_dir(std::env::temp_dir());
+    command.env("ROOMHUB_ROOMS__PERSIST", "false");
     command
 }
 

@@ -25,7 +25,7 @@ struct Insert {
 const ROOMS: Insert = Insert {
     head: "INSERT INTO rooms (room_id, created_at) VALUES ",
     row: "(?, FROM_UNIXTIME(? / 1000))",
-    tail: " ON DUPLICATE KEY UPDATE room_id = rooms.room_id",
+    tail: " ON DUPLICATE KEY UPDATE created_at = LEAST(VALUES(created_at), rooms.created_at)",
 };
 
 const DEVICES: Insert = Insert {

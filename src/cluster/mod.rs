@@ -1,0 +1,169 @@
+//! Several nodes as one: rooms live in Redis, and nodes write each other letters through it.
+//!
+//! ```text
+//! {prefix:music}:versions  hash    room -> version, which is 7@node.12: the room's seventh state, the node's twelfth step
+//! {prefix:music}:rooms     hash    room -> envelope, what the rules know of it
+//! {prefix:music}:nodes     zset    node -> when it last showed, by Redis's clock
+//! {prefix:music}:counts    hash    node -> letters written to it so far
+//! {prefix:music}:in:node   stream  letters to it, numbered from 1 without a gap
+//! {prefix:music}:taken:node set    which steps of the node's present batch were taken, lest one be taken twice
+//! {prefix:music}:fact:name string  something that all nodes know beside the rooms
+//! ```
+//! Knows no rooms: names, versions and envelopes are text here. All keys of a service share one hash tag, so in a Redis
+//! Cluster they are on one of its nodes, which is found by asking any (`reach`).
+
+mod link;
+mod mail;
+mod pulse;
+mod reach;
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use redis::RedisError;
+use redis::aio::MultiplexedConnection;
+use ring::hmac;
+use ring::rand::{SecureRandom, SystemRandom};
+use serde::{Deserialize, Serialize};
+
+use crate::config::{self, Findings};
+use crate::secret::Secret;
+use crate::time::human;
+
+pub use link::{At, Change, Claim, Commit, FETCH, FactChange, FactClaim, Link, Outcome, Stale, Stored};
+pub use mail::{Letter, Mail};
+pub use pulse::Pulse;
+use reach::Reach;
+
+/// Time for the first connection: without it a node does not start.
+const START_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Random bytes in a node's name.
+const NODE_BYTES: usize = 6;
+
+/// Bytes of the secret that all nodes share.
+const SECRET_BYTES: usize = 32;
+
+/// `[cluster]`: whether rooms are shared with other nodes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The Redis that the nodes share, like `redis://:password@host:6379/0`, or `rediss://` for TLS; alone if empty.
+    /// Of a Redis Cluster, some of its nodes, with commas between them.
+    pub url: Secret,
+    /// A file that holds the URL, in place of `url`.
+    pub url_file: String,
+    /// The authority of its certificate, as PEM; those of the system if empty.
+    pub ca_file: String,
+    /// What every key begins with: clusters with different ones share nothing.
+    pub prefix: String,
+    /// A node that has not shown for this long is taken for dead, and its members leave their rooms.
+    #[serde(with = "human")]
+    pub lease: Duration,
+    /// How often a node shows, and looks for what the others did.
+    #[serde(with = "human")]
+    pub heartbeat: Duration,
+    /// A Redis that takes longer to answer is taken for away: rooms go on alone.
+    #[serde(with = "human")]
+    pub response_timeout: Duration,
+    /// Letters that may wait for one node; a node that falls further behind has its members come back anew.
+    pub max_letters: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            url: Secret::default(),
+            url_file: String::new(),
+            ca_file: String::new(),
+            prefix: "roomhub".into(),
+            lease: Duration::from_secs(10),
+            heartbeat: Duration::from_secs(2),
+            response_timeout: Duration::from_millis(500),
+            max_letters: 65_536,
+        }
+    }
+}
+
+impl Config {
+    /// Checks what the types do not.
+    pub fn validate(&self, findings: &mut Findings) {
+        if self.url.is_set() && !self.url_file.is_empty() {
+            findings.add("cluster.url_file", "either url or url_file is expected");
+        }
+        if self.url.is_set() && !reach::is_url(&self.url) {
+            findings.add("cluster.url", "a URL like redis://host:6379 or rediss://host:6379 is expected");
+        }
+        if self.prefix.is_empty() || self.prefix.contains(['{', '}']) {
+            findings.add("cluster.prefix", "a text without braces is expected");
+        }
+        findings.not_zero("cluster.heartbeat", self.heartbeat);
+        findings.not_zero("cluster.response_timeout", self.response_timeout);
+        findings.at_least_one("cluster.max_letters", self.max_letters);
+        if self.lease < self.heartbeat * 3 {
+            findings.add("cluster.lease", "at least three heartbeats are expected, so that one may be late");
+        }
+    }
+}
+
+/// This node's way to the others.
+pub struct Cluster {
+    reach: Reach,
+    config: Config,
+    node: String,
+    secret: [u8; SECRET_BYTES],
+}
+
+/// Redis did not answer, or not as it should; what was asked of it may have been done.
+#[derive(Debug, thiserror::Error)]
+#[error("redis is away: {0}")]
+pub struct Away(#[from] RedisError);
+
+impl Cluster {
+    /// Joins the cluster that the configuration names; `None` if it names none.
+    ///
+    /// # Errors
+    /// Redis cannot be reached: a node that began alone would have rooms that nobody else has.
+    pub async fn join(config: &Config) -> Result<Option<Self>> {
+        let url = config::secret("cluster.url_file", &config.url, &config.url_file)?;
+        if !url.is_set() {
+            return Ok(None);
+        }
+        let key = format!("{{{}}}:secret", config.prefix);
+        let reach = Reach::new(&url, config)?.of(&key);
+        let connect = tokio::time::timeout(START_TIMEOUT, reach.connect());
+        let mut connection =
+            connect.await.context("redis does not answer")?.context("redis cannot be reached: [cluster]")?;
+        let node = hex::encode(random::<NODE_BYTES>());
+        let secret = shared_secret(&mut connection, &key).await.context("redis")?;
+        Ok(Some(Self { reach, config: config.clone(), node, secret }))
+    }
+
+    /// A service's link to the same service on the other nodes.
+    pub fn link(&self, service: &'static str) -> Link {
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &self.secret), service.as_bytes());
+        let seed = tag.as_ref().try_into().expect("SHA-256 has 32 bytes");
+        Link::new(service, &self.reach, &self.config, self.node.clone(), seed)
+    }
+}
+
+/// The secret of the cluster's rooms, made by its first node.
+async fn shared_secret(
+    connection: &mut MultiplexedConnection,
+    key: &str,
+) -> Result<[u8; SECRET_BYTES], RedisError> {
+    let offered = hex::encode(random::<SECRET_BYTES>());
+    let (): () = redis::cmd("SET").arg(key).arg(offered).arg("NX").query_async(connection).await?;
+    let kept: String = redis::cmd("GET").arg(key).query_async(connection).await?;
+    let mut secret = [0; SECRET_BYTES];
+    hex::decode_to_slice(kept, &mut secret).map_err(|_| {
+        RedisError::from((redis::ErrorKind::UnexpectedReturnType, "the cluster's secret is not one"))
+    })?;
+    Ok(secret)
+}
+
+fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    SystemRandom::new().fill(&mut bytes).expect("the system has random numbers");
+    bytes
+}

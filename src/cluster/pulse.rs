@@ -1,0 +1,46 @@
+//! Who is alive: each node shows from time to time, and looks for those that do not.
+
+use redis::aio::MultiplexedConnection;
+use redis::{RedisError, Script};
+
+/// Shows that a node is alive.
+pub struct Heart {
+    script: Script,
+    keys: [String; 2],
+    node: String,
+    lease_ms: u128,
+}
+
+/// What Redis knows of the nodes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pulse {
+    /// The name of all that Redis remembers: another one, and it has lost its memory.
+    pub epoch: String,
+    /// Whether it remembered this node.
+    pub was_known: bool,
+    /// Nodes that have not shown for longer than the lease.
+    pub silent: Vec<String>,
+}
+
+impl Heart {
+    /// The heart of a node of a service.
+    pub fn new(tag: &str, node: &str, lease: std::time::Duration) -> Self {
+        Self {
+            script: Script::new(include_str!("pulse.lua")),
+            keys: [format!("{tag}:nodes"), format!("{tag}:epoch")],
+            node: node.to_owned(),
+            lease_ms: lease.as_millis(),
+        }
+    }
+
+    /// Shows once.
+    pub async fn beat(&self, connection: &mut MultiplexedConnection) -> Result<Pulse, RedisError> {
+        let mut call = self.script.prepare_invoke();
+        call.key(&self.keys[..])
+            .arg(&self.node)
+            .arg(self.lease_ms.to_string())
+            .arg(hex::encode(super::random::<8>()));
+        let (epoch, was_known, silent): (String, i64, Vec<String>) = call.invoke_async(connection).await?;
+        Ok(Pulse { epoch, was_known: was_known == 1, silent })
+    }
+}

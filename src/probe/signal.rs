@@ -1,0 +1,180 @@
+//! WebRTC signalling: two or more users who join, call, leave and are cut off; and a user to try it by hand.
+
+use std::io::{BufRead, Write};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail, ensure};
+use serde_json::{Value, json};
+
+use super::socketio::{Client, converse};
+use super::{Report, Scenarios, Target, Transport};
+
+/// The room of the scenarios, if no other is named.
+const ROOM: &str = "test-room";
+
+/// What can be typed.
+const HELP: &str = "join USER ROOM, leave, say TEXT, quit";
+
+/// Where the scenarios play.
+struct Stage<'a> {
+    target: &'a Target,
+    transport: Transport,
+    room: &'a str,
+}
+
+/// Plays every scenario.
+pub fn play<W: Write>(target: &Target, scenarios: &Scenarios, report: &mut Report<W>) {
+    let room = if scenarios.room.is_empty() { ROOM } else { &scenarios.room };
+    let stage = &Stage { target, transport: scenarios.transport, room };
+    report
+        .check("users join, see each other and leave", |trips| join_and_leave(stage, scenarios.users, trips));
+    report.check("an offer reaches the room as it was sent", |trips| relay(stage, trips));
+    report.check("a message for one user reaches that one", |trips| one_of_them(stage, trips));
+    report.check("two rooms know nothing of each other", |trips| isolation(stage, trips));
+    report.check("a user that is cut off has left", |trips| cut_off(stage, trips));
+    report.check("what is no request is refused, and harms nobody", |trips| refusals(stage, trips));
+}
+
+/// A user at the keyboard: `join USER ROOM`, `leave`, `say TEXT`, `quit`; everything that comes is shown.
+pub fn talk<W: Write>(target: &Target, input: impl BufRead + Send + 'static, out: W) -> Result<()> {
+    let mut seat: Option<(String, String)> = None;
+    converse(target, HELP, input, out, |line, client| {
+        match line.split_whitespace().collect::<Vec<_>>()[..] {
+            [] => {}
+            ["join", user, room] => {
+                client.emit("join", &json!({"userId": user, "roomId": room}))?;
+                seat = Some((user.to_owned(), room.to_owned()));
+            }
+            ["leave"] => match seat.take() {
+                Some((user, room)) => client.emit("leave", &json!({"userId": user, "roomId": room}))?,
+                None => return Ok(Some("join a room first")),
+            },
+            ["say", ..] => match &seat {
+                Some((_, room)) => {
+                    let text = line.trim_start_matches("say").trim();
+                    client.emit("message", &json!({"roomId": room, "text": text}))?;
+                }
+                None => return Ok(Some("join a room first")),
+            },
+            _ => return Ok(Some(HELP)),
+        }
+        Ok(None)
+    })
+}
+
+/// A user in a room, greeted and told of it.
+fn enter(stage: &Stage<'_>, user: &str, room: &str, trips: &mut Vec<Duration>) -> Result<(Client, Value)> {
+    let mut client = Client::connect(stage.target, stage.transport)?;
+    client.expect("connected")?;
+    let asked_at = Instant::now();
+    client.emit("join", &json!({"userId": user, "roomId": room}))?;
+    let joined = client.expect("joined")?;
+    trips.push(asked_at.elapsed());
+    ensure!(joined["userId"] == user && joined["roomId"] == room, "joined as somebody else: {joined}");
+    Ok((client, joined))
+}
+
+fn leave(client: &mut Client, user: &str, room: &str, trips: &mut Vec<Duration>) -> Result<()> {
+    let asked_at = Instant::now();
+    client.emit("leave", &json!({"userId": user, "roomId": room}))?;
+    client.expect("leaved")?;
+    trips.push(asked_at.elapsed());
+    Ok(())
+}
+
+fn join_and_leave(stage: &Stage<'_>, n_users: usize, trips: &mut Vec<Duration>) -> Result<()> {
+    let mut users: Vec<(String, Client)> = Vec::new();
+    for n in 1..=n_users.max(2) {
+        let name = format!("user{n}");
+        let (client, joined) = enter(stage, &name, stage.room, trips)?;
+        for (_, other) in &mut users {
+            let event = other.expect("user-joined")?;
+            ensure!(event["userId"] == name.as_str(), "somebody else joined: {event}");
+        }
+        users.push((name, client));
+        let names: Vec<&str> = users.iter().map(|(name, _)| name.as_str()).collect();
+        ensure!(joined["users"] == json!(names), "users in the order of joining are expected: {joined}");
+    }
+    while let Some((name, mut client)) = users.pop() {
+        leave(&mut client, &name, stage.room, trips)?;
+        for (_, other) in &mut users {
+            let event = other.expect("user-left")?;
+            ensure!(event["userId"] == name.as_str(), "somebody else left: {event}");
+        }
+    }
+    Ok(())
+}
+
+/// Two users, with the first told of the second.
+fn pair(stage: &Stage<'_>, trips: &mut Vec<Duration>) -> Result<(Client, Client)> {
+    let (mut ann, _) = enter(stage, "ann", stage.room, trips)?;
+    let (bob, _) = enter(stage, "bob", stage.room, trips)?;
+    ann.expect("user-joined")?;
+    Ok((ann, bob))
+}
+
+fn relay(stage: &Stage<'_>, trips: &mut Vec<Duration>) -> Result<()> {
+    let room = stage.room;
+    let (mut ann, mut bob) = pair(stage, trips)?;
+    let offer = json!({"type": "offer", "roomId": room, "sdp": "v=0 \u{e4} \u{4f60}"});
+    let sent_at = Instant::now();
+    ann.emit("message", &offer)?;
+    let heard = bob.expect("message")?;
+    trips.push(sent_at.elapsed());
+    ensure!(heard == offer, "it is another one now: {heard}");
+    Ok(())
+}
+
+fn one_of_them(stage: &Stage<'_>, trips: &mut Vec<Duration>) -> Result<()> {
+    let room = stage.room;
+    let (mut ann, mut bob) = pair(stage, trips)?;
+    let (mut cyd, _) = enter(stage, "cyd", stage.room, trips)?;
+    ann.expect("user-joined")?;
+    bob.expect("user-joined")?;
+    ann.emit("message", &json!({"roomId": room, "to": "cyd", "text": "you alone"}))?;
+    ann.emit("message", &json!({"roomId": room, "text": "everybody"}))?;
+    let heard = cyd.expect("message")?;
+    ensure!(heard["text"] == "you alone" && heard["from"] == "ann", "{heard}");
+    cyd.expect("message")?;
+    let heard = bob.expect("message")?;
+    ensure!(heard["text"] == "everybody", "bob heard what was for cyd: {heard}");
+    Ok(())
+}
+
+fn isolation(stage: &Stage<'_>, trips: &mut Vec<Duration>) -> Result<()> {
+    let room = stage.room;
+    let (mut ann, mut bob) = pair(stage, trips)?;
+    let other = format!("{room}-2");
+    let (mut eve, joined) = enter(stage, "eve", &other, trips)?;
+    ensure!(joined["users"] == json!(["eve"]), "the other room is not empty: {joined}");
+    eve.emit("message", &json!({"roomId": room, "text": "let me in"}))?;
+    eve.expect("error")?;
+    eve.emit("message", &json!({"roomId": other, "text": "alone"}))?;
+    ann.emit("message", &json!({"roomId": room, "text": "among us"}))?;
+    let heard = bob.expect("message")?;
+    ensure!(heard["text"] == "among us", "it came from another room: {heard}");
+    Ok(())
+}
+
+fn cut_off(stage: &Stage<'_>, trips: &mut Vec<Duration>) -> Result<()> {
+    let (mut ann, bob) = pair(stage, trips)?;
+    drop(bob);
+    let event = ann.expect("user-left")?;
+    ensure!(event["userId"] == "bob", "somebody else left: {event}");
+    Ok(())
+}
+
+fn refusals(stage: &Stage<'_>, trips: &mut Vec<Duration>) -> Result<()> {
+    let room = stage.room;
+    let (mut ann, mut bob) = pair(stage, trips)?;
+    for payload in [json!({}), json!({"userId": "", "roomId": room}), json!("join"), json!([1])] {
+        ann.emit("join", &payload)?;
+        let error = ann.expect("error")?;
+        if error["message"] != "userId and roomId are required" {
+            bail!("{payload} is answered by {error}");
+        }
+    }
+    bob.emit("message", &json!({"roomId": room, "text": "still here"}))?;
+    ann.expect("message")?;
+    Ok(())
+}

@@ -1,0 +1,238 @@
+//! A Socket.IO client of the smallest kind: one namespace, one thread, over a WebSocket or by polling.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, ErrorKind, Write};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
+
+use super::keyboard::{Keyboard, LOOK, Typed};
+use super::polling::Polling;
+use super::wire::{Place, Silence, Stream, is_silence};
+use super::{Target, Transport};
+
+/// A connected client.
+pub struct Client {
+    session: Session,
+    patience: Duration,
+    waiting: VecDeque<(String, Value)>,
+    n_asked: u64,
+    /// Its id, by which others know it.
+    pub id: String,
+}
+
+enum Session {
+    Socket(Box<WebSocket<Stream>>),
+    Polling(Box<Polling>),
+}
+
+/// A packet of Socket.IO that says something.
+enum Packet {
+    Event(String, Value),
+    Answer(u64, Value),
+}
+
+impl Client {
+    /// Connects, as far as the server's leave to send.
+    pub fn connect(target: &Target, transport: Transport) -> Result<Self> {
+        let place = Place::of(&target.url)?;
+        let session = match transport {
+            Transport::Polling => Session::Polling(Box::new(Polling::open(target, &place)?)),
+            Transport::Websocket | Transport::Both => {
+                let stream = Stream::open(target, &place)?;
+                let url = place.websocket("/socket.io/?EIO=4&transport=websocket");
+                let (socket, _) = tungstenite::client(url, stream)
+                    .map_err(|problem| anyhow!("no WebSocket at {}: {problem}", target.url))?;
+                Session::Socket(Box::new(socket))
+            }
+        };
+        let is_socket = matches!(session, Session::Socket(_));
+        let mut client = Self {
+            session,
+            patience: target.patience,
+            waiting: VecDeque::new(),
+            n_asked: 0,
+            id: String::new(),
+        };
+        if is_socket {
+            let opened = client.read()?.context("closed at once")?;
+            if !opened.starts_with('0') {
+                bail!("no Engine.IO session: {opened}");
+            }
+        }
+        let auth =
+            if target.key.is_empty() { String::new() } else { json!({"token": target.key}).to_string() };
+        client.send(&format!("40{auth}"))?;
+        match client.read()? {
+            Some(joined) if joined.starts_with("40") => {
+                let told: Value = serde_json::from_str(&joined[2..]).unwrap_or_default();
+                told["sid"].as_str().unwrap_or_default().clone_into(&mut client.id);
+                Ok(client)
+            }
+            Some(other) => bail!("the namespace is refused: {other}"),
+            None => bail!("closed before the namespace was joined"),
+        }
+    }
+
+    /// Sends an event.
+    pub fn emit(&mut self, event: &str, payload: &Value) -> Result<()> {
+        self.send(&format!("42{}", json!([event, payload])))
+    }
+
+    /// The next event, which must have that name.
+    pub fn expect(&mut self, event: &str) -> Result<Value> {
+        match self.hear()? {
+            Some((heard, payload)) if heard == event => Ok(payload),
+            Some((heard, payload)) => bail!("{event} was expected, {heard} {payload} came"),
+            None => bail!("{event} was expected, the connection was closed"),
+        }
+    }
+
+    /// Sends an event and waits for its answer.
+    pub fn ask(&mut self, event: &str, payload: &Value) -> Result<Value> {
+        let id = self.n_asked;
+        self.n_asked += 1;
+        self.send(&format!("42{id}{}", json!([event, payload])))?;
+        loop {
+            match self.packet()? {
+                Some(Packet::Answer(answered, value)) if answered == id => return Ok(value),
+                Some(Packet::Answer(..)) => {}
+                Some(Packet::Event(name, payload)) => self.waiting.push_back((name, payload)),
+                None => bail!("{event} was asked, the connection was closed"),
+            }
+        }
+    }
+
+    /// Waits for an event of that name; what comes before it is passed over.
+    pub fn await_event(&mut self, event: &str) -> Result<Value> {
+        let started = Instant::now();
+        while started.elapsed() < self.patience {
+            match self.hear()? {
+                Some((heard, payload)) if heard == event => return Ok(payload),
+                Some(_) => {}
+                None => bail!("{event} was expected, the connection was closed"),
+            }
+        }
+        bail!("{event} was expected and did not come")
+    }
+
+    /// The next event; `None` when the connection is closed.
+    pub fn hear(&mut self) -> Result<Option<(String, Value)>> {
+        if let Some(event) = self.waiting.pop_front() {
+            return Ok(Some(event));
+        }
+        loop {
+            match self.packet()? {
+                Some(Packet::Event(name, payload)) => return Ok(Some((name, payload))),
+                Some(Packet::Answer(..)) => {}
+                None => return Ok(None),
+            }
+        }
+    }
+
+    fn packet(&mut self) -> Result<Option<Packet>> {
+        let Some(text) = self.read()? else { return Ok(None) };
+        let (is_event, rest) = match text.strip_prefix("42") {
+            Some(rest) => (true, rest),
+            None if text.starts_with("41") => return Ok(None),
+            None => (false, text.strip_prefix("43").with_context(|| format!("no event: {text}"))?),
+        };
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let mut parts: Vec<Value> =
+            serde_json::from_str(&rest[digits..]).with_context(|| format!("no event: {rest}"))?;
+        if !is_event {
+            let value = if parts.is_empty() { Value::Null } else { parts.remove(0) };
+            return Ok(Some(Packet::Answer(rest[..digits].parse()?, value)));
+        }
+        let payload = if parts.len() > 1 { parts.remove(1) } else { Value::Null };
+        let name = parts[..].first().and_then(Value::as_str).context("an event without a name")?;
+        Ok(Some(Packet::Event(name.to_owned(), payload)))
+    }
+
+    /// The next event, if one comes within a moment.
+    pub fn poll(&mut self, moment: Duration) -> Result<Option<(String, Value)>> {
+        self.set_patience(moment)?;
+        let heard = self.hear();
+        self.set_patience(self.patience)?;
+        match heard {
+            Ok(None) => bail!("the server closed the connection"),
+            Err(failure) if failure.is::<Silence>() => Ok(None),
+            heard => heard,
+        }
+    }
+
+    fn set_patience(&mut self, patience: Duration) -> Result<()> {
+        match &mut self.session {
+            Session::Socket(socket) => Ok(socket.get_ref().set_patience(patience)?),
+            Session::Polling(session) => session.set_patience(patience),
+        }
+    }
+
+    fn send(&mut self, text: &str) -> Result<()> {
+        match &mut self.session {
+            Session::Socket(socket) => socket.send(Message::text(text)).context("the connection ended"),
+            Session::Polling(session) => session.send(text),
+        }
+    }
+
+    /// The next packet, pings answered.
+    fn read(&mut self) -> Result<Option<String>> {
+        let started = Instant::now();
+        loop {
+            if started.elapsed() > self.patience {
+                return Err(Silence.into());
+            }
+            let packet = match &mut self.session {
+                Session::Socket(socket) => read_socket(socket)?,
+                Session::Polling(session) => session.read()?,
+            };
+            match packet {
+                Some(text) if text == "2" => self.send("3")?,
+                Some(text) if text.is_empty() || text == "6" => {}
+                packet => return Ok(packet),
+            }
+        }
+    }
+}
+
+/// The next packet; empty for a frame that is none.
+fn read_socket(socket: &mut WebSocket<Stream>) -> Result<Option<String>> {
+    match socket.read() {
+        Ok(Message::Text(text)) => Ok(Some(text.to_string())),
+        Ok(Message::Close(_)) | Err(tungstenite::Error::ConnectionClosed) => Ok(None),
+        Ok(_) => Ok(Some(String::new())),
+        Err(tungstenite::Error::Io(problem)) if is_silence(&problem) => Err(Silence.into()),
+        Err(tungstenite::Error::Io(problem)) if problem.kind() == ErrorKind::ConnectionReset => Ok(None),
+        Err(problem) => Err(problem).context("the connection broke"),
+    }
+}
+
+/// Has somebody type: what is typed becomes events, what comes is shown.
+pub fn converse<W: Write>(
+    target: &Target,
+    help: &str,
+    input: impl BufRead + Send + 'static,
+    mut out: W,
+    mut typed: impl FnMut(&str, &mut Client) -> Result<Option<&'static str>>,
+) -> Result<()> {
+    let mut client = Client::connect(target, Transport::Websocket)?;
+    let keyboard = Keyboard::of(input);
+    writeln!(out, "connected to {}; {help}", target.url)?;
+    let started = Instant::now();
+    loop {
+        while let Some((event, payload)) = client.poll(LOOK)? {
+            writeln!(out, "{:9.3} {event} {payload}", started.elapsed().as_secs_f64())?;
+        }
+        match keyboard.look() {
+            Typed::Nothing => {}
+            Typed::End => return Ok(()),
+            Typed::Line(line) => {
+                if let Some(hint) = typed(&line, &mut client)? {
+                    writeln!(out, "{hint}")?;
+                }
+            }
+        }
+    }
+}

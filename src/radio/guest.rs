@@ -1,0 +1,326 @@
+//! Sound from elsewhere: MP3 bytes as they come in, frames of the station's format as they go out.
+//!
+//! A guest has the microphone of a station for a while: somebody who broadcasts live, or another station that is
+//! relayed. What comes faster than it plays waits in its own connection; what is held here is bounded.
+
+use std::io::{self, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow};
+use bytes::{Buf, Bytes};
+use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
+use serde::Serialize;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::oneshot;
+use tracing::{info, warn};
+
+use super::decode::Mp3;
+use super::encode::Encoder;
+use super::feed::Item;
+use super::format::Format;
+use super::mp3::{Frame, FrameReader};
+use super::resample::Converter;
+use super::station::{Handle, Order};
+use super::track::Track;
+
+/// Pieces that may wait to be read, each of them one read from a socket.
+const PIECES_AHEAD: usize = 32;
+
+/// Frames that may wait for their time: ten seconds.
+const FRAMES_AHEAD: usize = 400;
+
+/// What a title may wait for sound that is before it.
+const TITLE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Where a station's sound comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// Its own folder.
+    #[default]
+    Folder,
+    /// Somebody who broadcasts.
+    Live,
+    /// Another station.
+    Relay,
+}
+
+/// A station's microphone: one guest has it at a time.
+#[derive(Debug, Default)]
+pub struct Microphone {
+    holder: Mutex<Option<Holder>>,
+    n_guests: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Holder {
+    number: u64,
+    origin: Origin,
+    pieces: Option<Sender<Piece>>,
+}
+
+/// What a guest hands in.
+#[derive(Debug)]
+enum Piece {
+    Sound(Bytes),
+    Title(Arc<Track>),
+}
+
+/// The microphone in a guest's hand, until dropped.
+pub struct Turn {
+    microphone: Arc<Microphone>,
+    number: u64,
+}
+
+impl Microphone {
+    /// Takes the microphone: a live guest from a relay too, nobody from a live guest.
+    pub fn take(self: &Arc<Self>, origin: Origin) -> Option<Turn> {
+        let mut holder = self.holder.lock();
+        let is_free = match holder.as_ref().map(|holder| holder.origin) {
+            None | Some(Origin::Folder) => true,
+            Some(Origin::Relay) => origin == Origin::Live,
+            Some(Origin::Live) => false,
+        };
+        if !is_free {
+            return None;
+        }
+        let number = self.n_guests.fetch_add(1, Ordering::Relaxed);
+        *holder = Some(Holder { number, origin, pieces: None });
+        drop(holder);
+        Some(Turn { microphone: Arc::clone(self), number })
+    }
+
+    /// Whether nobody has it.
+    pub fn is_free(&self) -> bool {
+        self.holder.lock().is_none()
+    }
+
+    /// Names what the live guest plays from here on; false without one.
+    pub async fn name(&self, track: Track) -> bool {
+        let live = self
+            .holder
+            .lock()
+            .as_ref()
+            .filter(|holder| holder.origin == Origin::Live)
+            .and_then(|holder| holder.pieces.clone());
+        let Some(pieces) = live else { return false };
+        pieces.send_timeout(Piece::Title(Arc::new(track)), TITLE_PATIENCE).await.is_ok()
+    }
+}
+
+impl Turn {
+    /// Whether nobody has taken the microphone away.
+    pub fn is_on(&self) -> bool {
+        self.held().is_some()
+    }
+
+    /// What is known of the holder, while this is it.
+    fn held(&self) -> Option<MappedMutexGuard<'_, Holder>> {
+        let holder = self.microphone.holder.lock();
+        MutexGuard::try_map(holder, |holder| holder.as_mut().filter(|holder| holder.number == self.number))
+            .ok()
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut holder = self.microphone.holder.lock();
+        if holder.as_ref().is_some_and(|holder| holder.number == self.number) {
+            *holder = None;
+        }
+    }
+}
+
+/// Takes what a guest says.
+pub struct Inlet {
+    pieces: Sender<Piece>,
+    ended: oneshot::Receiver<()>,
+    turn: Turn,
+}
+
+impl Inlet {
+    /// Takes bytes of sound, and waits while too much is ahead of its time; false when nobody takes them any more.
+    pub async fn say(&self, sound: Bytes) -> bool {
+        self.turn.is_on() && self.pieces.send(Piece::Sound(sound)).await.is_ok()
+    }
+
+    /// Names what follows.
+    pub async fn name(&self, track: Track) -> bool {
+        self.pieces.send(Piece::Title(Arc::new(track))).await.is_ok()
+    }
+
+    /// Whether nobody has taken the microphone away.
+    pub fn is_on(&self) -> bool {
+        self.turn.is_on()
+    }
+
+    /// Waits until everything that was said has been handed to the station.
+    pub async fn finish(self) {
+        drop(self.pieces);
+        if let Some(mut holder) = self.turn.held() {
+            holder.pieces = None;
+        }
+        // A thread that is gone has handed over what it had.
+        let _ = self.ended.await;
+    }
+}
+
+/// Lets a guest speak on a station, from its first whole frame on; `title` stands until it names something itself.
+pub fn start(station: &Handle, turn: Turn, origin: Origin, title: Track, bitrate_kbps: u32) -> Result<Inlet> {
+    let (pieces, taken) = channel(PIECES_AHEAD);
+    let (ending, ended) = oneshot::channel();
+    if let Some(mut holder) = turn.held() {
+        holder.pieces = Some(pieces.clone());
+    }
+    let (out, items) = channel(FRAMES_AHEAD);
+    let pipe = Pipe { pieces: taken, piece: Bytes::new(), title: Some(Arc::new(title)) };
+    let mut guest = Guest {
+        station: station.clone(),
+        origin,
+        bitrate_kbps,
+        reader: FrameReader::new(pipe),
+        out,
+        items: Some(items),
+        named: None,
+    };
+    let run = move || {
+        let spoken = catch_unwind(AssertUnwindSafe(|| guest.speak()));
+        if let Err(error) = spoken.unwrap_or_else(|_| Err(anyhow!("a decoder panicked"))) {
+            warn!(route = %guest.station.route, error = format!("{error:#}"), "a guest cannot be heard");
+        }
+        drop(guest);
+        // The guest may have gone away first.
+        let _ = ending.send(());
+    };
+    let name = format!("guest {}", station.route);
+    thread::Builder::new().name(name).spawn(run).context("a thread for a guest")?;
+    Ok(Inlet { pieces, ended, turn })
+}
+
+/// The pieces as one stream of bytes.
+struct Pipe {
+    pieces: Receiver<Piece>,
+    piece: Bytes,
+    /// The latest name for what follows.
+    title: Option<Arc<Track>>,
+}
+
+impl Read for Pipe {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.piece.is_empty() {
+            match self.pieces.blocking_recv() {
+                Some(Piece::Sound(sound)) => self.piece = sound,
+                Some(Piece::Title(title)) => self.title = Some(title),
+                None => return Ok(0),
+            }
+        }
+        let n = self.piece.len().min(buffer.len());
+        self.piece.copy_to_slice(&mut buffer[..n]);
+        Ok(n)
+    }
+}
+
+struct Guest {
+    station: Handle,
+    origin: Origin,
+    bitrate_kbps: u32,
+    reader: FrameReader<Pipe>,
+    out: Sender<Item>,
+    /// For the station, once there is something to hear.
+    items: Option<Receiver<Item>>,
+    /// What the station was last told that it hears: most servers say so again and again.
+    named: Option<Arc<Track>>,
+}
+
+/// The station has turned to somebody else.
+struct Gone;
+
+impl Guest {
+    fn speak(&mut self) -> Result<()> {
+        let Some(first) = self.reader.next_frame().context("no MP3")? else { return Ok(()) };
+        // A station without files has the format of its first guest.
+        let format = *self.station.shelf.format.get_or_init(|| first.header.format);
+        let from = first.header.format;
+        info!(route = %self.station.route, rate = from.rate, channels = from.channels, "a guest is on the air");
+        let spoken = if from == format { self.pass(first)? } else { self.transcode(first, format)? };
+        if spoken.is_err() {
+            info!(route = %self.station.route, "a guest was interrupted");
+        }
+        Ok(())
+    }
+
+    fn pass(&mut self, first: Frame) -> Result<Result<(), Gone>> {
+        let mut next = Some(first);
+        while let Some(frame) = next {
+            if let Err(gone) = self.send(frame) {
+                return Ok(Err(gone));
+            }
+            next = self.reader.next_frame()?;
+        }
+        Ok(Ok(()))
+    }
+
+    fn transcode(&mut self, first: Frame, format: Format) -> Result<Result<(), Gone>> {
+        let mut decoder = Mp3::new();
+        let mut converter = Converter::new(format);
+        let mut encoder = Encoder::new(format, self.bitrate_kbps)?;
+        let mut next = Some(first);
+        loop {
+            let frame = next.take();
+            let is_over = frame.is_none();
+            let sound = match &frame {
+                Some(frame) => converter.convert(&decoder.decode(frame))?,
+                None => converter.finish()?,
+            };
+            encoder.encode(&sound)?;
+            if is_over {
+                encoder.finish()?;
+            }
+            while let Some(frame) = encoder.next_frame() {
+                if let Err(gone) = self.send(frame) {
+                    return Ok(Err(gone));
+                }
+            }
+            if is_over {
+                return Ok(Ok(()));
+            }
+            next = self.reader.next_frame()?;
+        }
+    }
+
+    fn send(&mut self, frame: Frame) -> Result<(), Gone> {
+        if let Some(items) = self.items.take() {
+            self.station.orders.blocking_send(Order::Hear(self.origin, items)).map_err(|_| Gone)?;
+        }
+        if let Some(track) =
+            self.reader.source_mut().title.take().filter(|track| self.named.as_ref() != Some(track))
+        {
+            self.named = Some(Arc::clone(&track));
+            self.out.blocking_send(Item::Track(0, track)).map_err(|_| Gone)?;
+        }
+        self.out.blocking_send(Item::Frame(0, frame)).map_err(|_| Gone)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_live_guest_takes_the_microphone_from_a_relay_and_nobody_takes_it_from_one() {
+        let microphone = Arc::new(Microphone::default());
+        let relay = microphone.take(Origin::Relay).unwrap();
+        assert!(microphone.take(Origin::Relay).is_none());
+        let live = microphone.take(Origin::Live).unwrap();
+        assert!(!relay.is_on() && live.is_on());
+        assert!(microphone.take(Origin::Live).is_none() && microphone.take(Origin::Relay).is_none());
+        drop(relay);
+        assert!(live.is_on() && !microphone.is_free());
+        drop(live);
+        assert!(microphone.is_free());
+    }
+}

@@ -1,0 +1,54 @@
+//! Where a service's rooms live: in this process's memory, on its disk too, or on all nodes of a cluster.
+
+use tracing::warn;
+
+use super::chest::{Chest, Config, Seed, random_seed};
+use crate::cluster::{Cluster, Link};
+use crate::runtime::Context;
+
+/// Where rooms live.
+pub enum Home {
+    /// In memory: they end with the process.
+    Memory(Seed),
+    /// On disk too: the next process finds them.
+    Chest(Chest),
+    /// In Redis: all nodes have them.
+    Cluster(Box<Link>),
+}
+
+impl Home {
+    /// The home of a service's rooms: Redis if there is a cluster, else the disk; memory, if that is not to be had.
+    pub fn open(
+        service: &'static str,
+        cluster: Option<&Cluster>,
+        config: &Config,
+        context: &Context,
+    ) -> Self {
+        if let Some(cluster) = cluster {
+            return Self::Cluster(Box::new(cluster.link(service)));
+        }
+        if !config.persist {
+            return Self::Memory(random_seed());
+        }
+        match Chest::open(service, config, context) {
+            Ok(chest) => Self::Chest(chest),
+            Err(failure) => {
+                let failure = format!("{failure:#}");
+                warn!(
+                    service,
+                    failure, "rooms will not survive a restart; mend it, or set [rooms] persist = false"
+                );
+                Self::Memory(random_seed())
+            }
+        }
+    }
+
+    /// The secret that all that is secret in rooms comes from.
+    pub fn seed(&self) -> &Seed {
+        match self {
+            Self::Memory(seed) => seed,
+            Self::Chest(chest) => &chest.seed,
+            Self::Cluster(link) => &link.seed,
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What a node learns from the others: letters to its members, and rooms as they are by then.
+
+use tokio::time::timeout;
+use tracing::warn;
+
+use super::Node;
+use super::steps::Made;
+use crate::cluster::{self, Stored};
+use crate::effect::MemberId;
+use crate::switchboard::Shared;
+use crate::switchboard::letter::Letter;
+use crate::switchboard::replica::Envelope;
+
+impl<H: Shared> Node<H> {
+    /// Notes what the rooms are from here on.
+    pub(super) fn note(&mut self, made: Made<H>) {
+        for (room, known) in made {
+            match known {
+                Some(known) => self.replica.note(room, known),
+                None => self.replica.forget(&room),
+            }
+        }
+    }
+
+    /// Takes over a room as Redis has it; gives its members here that have no seat there.
+    pub(super) fn learn(&mut self, stored: Stored) -> Vec<MemberId> {
+        let Some(room) = H::room_id(&stored.room) else { return Vec::new() };
+        let read = stored.state.and_then(|(version, envelope)| {
+            let envelope: Envelope = serde_json::from_str(&envelope).ok()?;
+            let state: H::Room = serde_json::from_str(envelope.room.get()).ok()?;
+            Some((version, envelope, state))
+        });
+        let before = self.replica.own_occupants(&room).to_vec();
+        if let Some((version, envelope, state)) = read {
+            self.replica.learn(room.clone(), version, envelope);
+            self.hub.rooms().put(room.clone(), Some(state));
+        } else {
+            self.replica.forget(&room);
+            self.hub.rooms().put(room.clone(), None);
+        }
+        let seated = self.replica.own_occupants(&room);
+        let unseated: Vec<MemberId> = before.into_iter().filter(|member| !seated.contains(member)).collect();
+        for member in &unseated {
+            self.unseat(*member, &room);
+        }
+        unseated
+    }
+
+    /// Takes over a fact as Redis has it.
+    pub(super) fn learn_fact(&mut self, fact: String, value: Option<String>) {
+        match &value {
+            Some(value) => self.learned.insert(fact.clone(), value.clone()),
+            None => self.learned.remove(&fact),
+        };
+        if let Some(facts) = self.hub.facts() {
+            facts.put(fact, value);
+        }
+    }
+
+    fn unseat(&mut self, member: MemberId, room: &H::RoomId) {
+        if self.members.has(member) {
+            self.hub.unseat(member, room);
+            self.hub.members().step();
+        }
+    }
+
+    /// Does what a letter says.
+    pub(super) fn read(&mut self, letter: &cluster::Letter) {
+        if letter.number != self.n_read + 1 {
+            warn!(
+                service = self.service,
+                missing = letter.number - self.n_read - 1,
+                "letters were lost: members are sent back"
+            );
+            metrics::counter!("roomhub_cluster_letters_lost_total", "service" => self.service).increment(1);
+            self.send_all_back();
+        }
+        self.n_read = letter.number;
+        let Ok(letter) = serde_json::from_str::<Letter>(&letter.text) else {
+            warn!(service = self.service, "a letter cannot be read: is another node of another version?");
+            return;
+        };
+        for (room, version, envelope) in &letter.rooms {
+            let state = Some((version.clone(), envelope.get().to_owned()));
+            self.learn(Stored { room: room.clone(), state });
+        }
+        for (member, room) in &letter.unseated {
+            if let Some(room) = H::room_id(room) {
+                self.unseat(*member, &room);
+            }
+        }
+        self.members.perform(letter.effects(), None);
+    }
+
+    /// Reads the letters that had been written when Redis said something; they are on their way.
+    pub(super) async fn read_up_to(&mut self, number: u64) {
+        while self.n_read < number {
+            if let Ok(Some(letter)) = timeout(self.link.patience, self.mail.next()).await {
+                self.read(&letter);
+            } else {
+                warn!(service = self.service, "letters do not come: members are sent back");
+                self.send_all_back();
+                self.mail = self.link.mail(number);
+                self.n_read = number;
+            }
+        }
+    }
+
+    /// Members that sit in rooms have missed something: they come back and are told everything anew.
+    fn send_all_back(&self) {
+        let seated = self.replica.all().flat_map(|(room, _)| self.replica.own_occupants(room));
+        self.members.send_back(seated.copied());
+    }
+}

@@ -1,0 +1,271 @@
+//! How a node finds the others, loses them and finds them again.
+//!
+//! When Redis is away, rooms go on with what this node knows and whom it reaches. When it is back, a room that nobody
+//! else has changed becomes what it is here; of one that somebody has, theirs holds, and members who have no seat there
+//! are sent back to join it anew. If Redis has lost its memory, each room becomes what the node knows that saw it last.
+
+use std::collections::{HashMap, HashSet};
+
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+
+use super::steps::Job;
+use super::{Node, Together};
+use crate::cluster::{Away, Change, Claim, Commit, FETCH, FactChange, FactClaim, Outcome, Pulse, Stale};
+use crate::effect::MemberId;
+use crate::switchboard::Shared;
+use crate::switchboard::replica::{Known, age};
+
+impl<H: Shared> Node<H> {
+    /// Shows that this node is alive, and looks at what the others did.
+    pub(super) async fn beat(&mut self) {
+        if let Err(away) = self.try_beat().await {
+            self.part(&away);
+        }
+    }
+
+    async fn try_beat(&mut self) -> Result<(), Away> {
+        let pulse = self.link.beat().await?;
+        if pulse.epoch != self.epoch || !pulse.was_known {
+            return self.join(pulse).await;
+        }
+        self.look_around().await?;
+        // After an outage, everybody is given the time to show again.
+        if self.together_since.elapsed() >= self.link.lease {
+            for node in pulse.silent {
+                self.bury(&node).await?;
+            }
+        }
+        self.link.discard(self.n_read).await
+    }
+
+    /// Learns of all rooms that have changed, also of those that no member here sits in.
+    async fn look_around(&mut self) -> Result<(), Away> {
+        let at = self.link.versions().await?;
+        self.read_up_to(at.letters).await;
+        let gone: Vec<String> = self.names_without(&at.said);
+        let is_news = |(room, version): &(&String, &String)| {
+            H::room_id(room).is_some_and(|room| self.replica.version(&room) != **version)
+        };
+        let mut news: Vec<String> = at.said.iter().filter(is_news).map(|(room, _)| room.clone()).collect();
+        news.extend(gone);
+        self.fetch(&news).await?;
+        Ok(())
+    }
+
+    fn names_without(&self, versions: &HashMap<String, String>) -> Vec<String> {
+        let names = self.replica.all().map(|(room, _)| room.to_string());
+        names.filter(|room| !versions.contains_key(room)).collect()
+    }
+
+    /// Learns of rooms; gives the members here that have no seat in them any more.
+    async fn fetch(&mut self, rooms: &[String]) -> Result<Vec<MemberId>, Away> {
+        let mut unseated = Vec::new();
+        for some in rooms.chunks(FETCH) {
+            let at = self.link.fetch(some).await?;
+            self.read_up_to(at.letters).await;
+            for stored in at.said {
+                unseated.extend(self.learn(stored));
+            }
+        }
+        Ok(unseated)
+    }
+
+    /// A node is dead: its members leave their rooms. Whoever notices does it, and it is done once.
+    async fn bury(&mut self, node: &str) -> Result<(), Away> {
+        let orphans = |(room, known): (&H::RoomId, &Known)| {
+            let members = known.homes.get(node).cloned().unwrap_or_default();
+            let room = room.clone();
+            members.into_iter().rev().map(move |member| Job::Lose(member, room.clone())).collect::<Vec<_>>()
+        };
+        let jobs: Vec<Job<H>> = self.replica.all().flat_map(orphans).collect();
+        info!(
+            service = self.service,
+            node,
+            members = jobs.len(),
+            "a node has gone silent: its members leave"
+        );
+        self.run(jobs).await;
+        self.link.bury(node).await
+    }
+
+    /// Redis does not answer: rooms go on with whom this node reaches.
+    pub(super) fn part(&mut self, away: &Away) {
+        if matches!(self.together, Together::Yes) {
+            warn!(service = self.service, %away, "redis is away: rooms go on with the members of this node");
+            self.together = Together::No { since: Instant::now(), changed: HashMap::new() };
+            self.figures.is_together.set(0.0);
+            self.context.remark(self.service, Some("redis is away: rooms go on node by node"));
+        }
+    }
+
+    /// Redis answers again, or for the first time.
+    pub(super) async fn come_together(&mut self) {
+        let joined = match self.link.beat().await {
+            Ok(pulse) => self.join(pulse).await,
+            Err(away) => Err(away),
+        };
+        if let Err(away) = joined {
+            debug!(service = self.service, %away, "not together yet");
+        }
+    }
+
+    /// Makes one of what is here and what is there.
+    async fn join(&mut self, pulse: Pulse) -> Result<(), Away> {
+        let has_forgotten = pulse.epoch != self.epoch;
+        if has_forgotten || !pulse.was_known {
+            self.n_read = 0;
+        }
+        self.mail = self.link.mail(self.n_read);
+        let at = self.link.versions().await?;
+        self.read_up_to(at.letters).await;
+        let nothing = HashMap::new();
+        let changed = match &self.together {
+            Together::Yes => &nothing,
+            Together::No { changed, .. } => changed,
+        };
+        let mine: HashSet<&H::RoomId> =
+            self.replica.all().map(|(room, _)| room).chain(changed.keys()).collect();
+        let (mut theirs, mut ours) = (Vec::new(), Vec::new());
+        for room in mine {
+            let name = room.to_string();
+            let (here, there) = (self.replica.version(room), at.said.get(&name).map_or("", String::as_str));
+            let base = changed.get(room).map_or(here, String::as_str);
+            let is_ours = there == base || there == here || (has_forgotten && age(there) < age(here));
+            match is_ours {
+                true if there != here || changed.contains_key(room) => {
+                    ours.push((room.clone(), there.to_owned()));
+                }
+                true => {}
+                false => theirs.push(name),
+            }
+        }
+        let unknown = |name: &&String| {
+            H::room_id(name)
+                .is_some_and(|room| self.replica.get(&room).is_none() && !changed.contains_key(&room))
+        };
+        theirs.extend(at.said.keys().filter(unknown).cloned());
+        let n_ours = ours.len();
+        theirs.extend(self.give(ours).await?);
+        self.give_facts().await?;
+        let (strangers, left) = self.fetch_and_compare(&theirs).await?;
+        let away_secs = match &self.together {
+            Together::Yes => 0,
+            Together::No { since, .. } => since.elapsed().as_secs(),
+        };
+        info!(
+            service = self.service,
+            away_secs,
+            ours = n_ours,
+            theirs = theirs.len(),
+            sent_back = strangers.len(),
+            "together with the other nodes"
+        );
+        self.members.send_back(strangers.into_iter());
+        self.epoch = pulse.epoch;
+        self.together = Together::Yes;
+        self.together_since = Instant::now();
+        self.figures.is_together.set(1.0);
+        self.context.remark(self.service, None);
+        self.forget_facts();
+        self.run(left).await;
+        Ok(())
+    }
+
+    /// Puts rooms as they are here in Redis; gives those that somebody changed meanwhile.
+    async fn give(&mut self, rooms: Vec<(H::RoomId, String)>) -> Result<Vec<String>, Away> {
+        let (mut commits, mut made) = (Vec::new(), Vec::new());
+        for (room, seen) in rooms {
+            let known = self.replica.get(&room).cloned().map(|known| {
+                let version = self.replica.next_version(&room);
+                Known { version, ..known }
+            });
+            let change = match &known {
+                Some(known) => {
+                    Change::To { version: known.version.clone(), envelope: known.envelope().get().to_owned() }
+                }
+                None => Change::Gone,
+            };
+            commits.push(Commit {
+                claims: vec![Claim { room: room.to_string(), seen, change }],
+                ..Commit::default()
+            });
+            made.push((room, known));
+        }
+        let outcomes = if commits.is_empty() { Vec::new() } else { self.link.take(&commits).await? };
+        let mut refused = Vec::new();
+        for ((room, known), outcome) in made.into_iter().zip(outcomes) {
+            match outcome.said {
+                Outcome::Done => self.note(vec![(room, known)]),
+                Outcome::Stale(_) => refused.push(room.to_string()),
+            }
+        }
+        Ok(refused)
+    }
+
+    /// Has the others know what was made known here while they were out of reach.
+    async fn give_facts(&mut self) -> Result<(), Away> {
+        let Some(facts) = self.hub.facts() else { return Ok(()) };
+        let mut ours: Vec<(String, String)> =
+            facts.all().map(|(fact, value)| (fact.clone(), value.clone())).collect();
+        while !ours.is_empty() {
+            let rest = ours.split_off(ours.len().min(FETCH));
+            let claim = |(fact, value): &(String, String)| FactClaim {
+                fact: fact.clone(),
+                seen: self.learned.get(fact).cloned().unwrap_or_default(),
+                change: FactChange::To { value: value.clone(), lifetime: H::lifetime(fact) },
+            };
+            let commits: Vec<Commit> =
+                ours.iter().map(|fact| Commit { facts: vec![claim(fact)], ..Commit::default() }).collect();
+            let outcomes = self.link.take(&commits).await?;
+            let mut again = rest;
+            for ((fact, value), outcome) in ours.into_iter().zip(outcomes) {
+                let Outcome::Stale(Stale { facts, .. }) = outcome.said else { continue };
+                let theirs = facts.into_iter().find_map(|(name, theirs)| theirs.filter(|_| name == fact));
+                let value =
+                    theirs.as_ref().map_or_else(|| value.clone(), |theirs| H::merge(&fact, theirs, &value));
+                self.learned.insert(fact.clone(), theirs.unwrap_or_default());
+                again.push((fact, value));
+            }
+            ours = again;
+        }
+        Ok(())
+    }
+
+    /// Learns of rooms that others have changed: members here that have no seat there, and what is to be done about
+    /// those that have one there and left meanwhile.
+    async fn fetch_and_compare(&mut self, rooms: &[String]) -> Result<(Vec<MemberId>, Vec<Job<H>>), Away> {
+        let ids: Vec<H::RoomId> = rooms.iter().filter_map(|room| H::room_id(room)).collect();
+        let before: Vec<Vec<MemberId>> =
+            ids.iter().map(|room| self.replica.own_occupants(room).to_vec()).collect();
+        let unseated = self.fetch(rooms).await?;
+        let mut left = Vec::new();
+        for (room, before) in ids.iter().zip(before) {
+            let strangers = self.replica.own_occupants(room).iter().filter(|member| !before.contains(member));
+            left.extend(strangers.map(|member| Job::Lose(*member, room.clone())));
+        }
+        Ok((unseated, left))
+    }
+
+    /// The process stops: its members are lost to their rooms at once, not after the lease.
+    pub(super) async fn leave(&mut self) {
+        if matches!(self.together, Together::No { .. }) {
+            let now = self.now();
+            let effects = self.hub.stop(now);
+            self.hub.settle(effects);
+            return;
+        }
+        let own =
+            |room: &H::RoomId| self.replica.own_occupants(room).iter().rev().copied().collect::<Vec<_>>();
+        let jobs: Vec<Job<H>> = self
+            .replica
+            .all()
+            .flat_map(|(room, _)| own(room).into_iter().map(|member| Job::Lose(member, room.clone())))
+            .collect();
+        self.run(jobs).await;
+        let node = self.link.node.clone();
+        if let Err(away) = self.link.bury(&node).await {
+            debug!(service = self.service, %away, "the other nodes will notice");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What the rules are asked to do: of arrivals, what is left once it is known who they are from.
+
+use super::held::Deed;
+use super::inbox::Order;
+use super::incoming::Incoming;
+use super::{Hub, Newcomer};
+use crate::effect::{Effects, MemberId};
+use crate::time::Timestamp;
+
+/// Something for the rules; it may have to be run again, on rooms that have changed meanwhile.
+pub enum Task<H> {
+    /// A member connected; if it is not new, its earlier connection is gone.
+    Connect { member: MemberId, newcomer: Box<Newcomer>, is_new: bool },
+    /// A member sent an event.
+    Event { member: MemberId, incoming: Incoming, at: Timestamp },
+    /// A member is still there.
+    Heard(MemberId),
+    /// A member is gone.
+    Leave(MemberId),
+    /// Somebody outside has something done.
+    Order(Box<dyn Order<H>>),
+}
+
+impl<H: Hub> Task<H> {
+    /// Asks the rules.
+    pub fn run(&mut self, hub: &mut H, now: Timestamp) -> Deed {
+        match self {
+            Self::Connect { member, newcomer, is_new } => {
+                let mut effects = if *is_new { Effects::none() } else { hub.leave(*member, now) };
+                effects.append(hub.connect(*member, (**newcomer).clone(), now));
+                Deed::of(effects)
+            }
+            Self::Event { member, incoming, at } => {
+                let effects = match incoming.read() {
+                    Some(event) => hub.handle(*member, &event.name, event.payload, now),
+                    None => Effects::none(),
+                };
+                Deed { effects, asker: incoming.ack.map(|id| (*member, id)), arrived_at: Some(*at) }
+            }
+            Self::Heard(member) => {
+                hub.heard(*member, now);
+                Deed::of(Effects::none())
+            }
+            Self::Leave(member) => Deed::of(hub.leave(*member, now)),
+            Self::Order(order) => Deed::of(order.run(hub, now)),
+        }
+    }
+
+    /// Who asks; nobody that is connected, if an operator or the clock does.
+    pub fn member(&self) -> Option<MemberId> {
+        match self {
+            Self::Connect { member, .. }
+            | Self::Event { member, .. }
+            | Self::Heard(member)
+            | Self::Leave(member) => Some(*member),
+            Self::Order(_) => None,
+        }
+    }
+
+    /// What the rules said holds: whoever gave an order is told.
+    pub fn conclude(self) {
+        if let Self::Order(order) = self {
+            order.answer();
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Members on different nodes are in one room, and cannot tell.
+
+use serde_json::{Value, json};
+
+use super::Cluster;
+use crate::harness::redis::{Redis, redis_cluster};
+use crate::harness::websocket::Client;
+use crate::harness::{eventually, http, polling};
+
+const KEY: &str = r#"{"token":"open sesame"}"#;
+
+#[test]
+fn a_listening_room_is_one_room_on_three_nodes() {
+    let cluster = Cluster::of("music");
+    let [a, b, c] = [0, 1, 2].map(|n| cluster.nodes[n].address);
+    let mut ann = Client::host(a, "AB12");
+    let mut bob = Client::guest(b, "AB12");
+    ann.expect("room_users");
+    let mut cyd = polling::Client::connect(c);
+    cyd.emit("join_room", &json!({"room_id": "AB12"}));
+    assert_eq!(cyd.expect("room_joined")["user_count"], 3);
+    for member in [&mut ann, &mut bob] {
+        assert_eq!(member.expect("room_users")["count"], 3);
+    }
+    ann.emit("seek", &json!({"room_id": "AB12", "current_time": 42.5}));
+    assert_eq!(bob.expect("seek")["current_time"], 42.5);
+    bob.emit("seek", &json!({"room_id": "AB12", "current_time": 1}));
+    bob.emit("get_room_state", &json!({"room_id": "AB12"}));
+    let position = bob.expect("room_state")["current_time"].as_f64().unwrap();
+    assert!((42.5..50.0).contains(&position), "the host alone steers: {position}");
+    ann.emit("leave_room", &json!({"room_id": "AB12"}));
+    ann.expect("room_left");
+    assert_eq!(bob.expect("become_host")["room_id"], "AB12");
+    bob.emit("pause", &json!({"room_id": "AB12", "current_time": 7}));
+    for (event, field, value) in [("room_users", "count", json!(3)), ("sync_state", "current_time", json!(0))]
+    {
+        let heard = cyd.expect(event);
+        assert!(event == "sync_state" || heard[field] == value, "{heard}");
+    }
+    assert_eq!(cyd.expect("seek")["current_time"], 42.5);
+    assert_eq!(cyd.expect("room_users")["count"], 2);
+    assert_eq!(cyd.expect("pause")["current_time"], 7);
+    for node in [a, b, c] {
+        eventually("the room on every node", || {
+            let room = http::get(node, "/room/AB12");
+            (room.status == 200 && room.json()["user_count"] == 2 && room.json()["current_time"] == 7.0)
+                .then_some(())
+        });
+    }
+}
+
+#[test]
+fn a_watch_party_is_one_party_on_three_nodes() {
+    let cluster = Cluster::of("watch");
+    let connect = |n: usize| Client::connect_by(cluster.nodes[n].address, "", &[], KEY);
+    let (mut ann, mut bob, mut cyd) = (connect(0), connect(1), connect(2));
+    let made = ann.ask(
+        "room:create",
+        Some(&json!({"name": "Films", "description": "", "password": "pw", "isPublic": true, "userName": "Ann"})),
+    );
+    let made: Value = serde_json::from_str::<Value>(&made).unwrap()[0].clone();
+    let room = made["room"]["id"].as_str().unwrap().to_owned();
+    let wrong = bob.ask("room:join", Some(&json!({"roomId": room, "password": "no", "userName": "Bob"})));
+    assert!(wrong.contains("密码错误"), "{wrong}");
+    for (member, name) in [(&mut bob, "Bob"), (&mut cyd, "Cyd")] {
+        let joined =
+            member.ask("room:join", Some(&json!({"roomId": room, "password": "pw", "userName": name})));
+        assert!(joined.contains(r#""success":true"#), "{joined}");
+        assert_eq!(ann.expect("room:member-joined")["name"], name);
+    }
+    bob.expect("room:member-joined");
+    // What is for one member finds its node.
+    bob.emit("voice:offer", &json!({"targetUserId": cyd.id, "offer": {"sdp": "v=0"}}));
+    assert_eq!(cyd.expect("voice:offer")["userId"], bob.id);
+    cyd.emit("voice:audio-chunk", &json!({"roomId": room, "audioData": [1, 2, 3]}));
+    for member in [&mut ann, &mut bob] {
+        assert_eq!(member.expect("voice:audio-chunk")["audioData"], json!([1, 2, 3]));
+    }
+    cyd.emit("chat:message", &json!({"content": "hello", "type": "text"}));
+    for member in [&mut ann, &mut bob, &mut cyd] {
+        assert_eq!(member.expect("chat:message")["content"], "hello");
+    }
+    // The owner's token is good on every node, and takes the room from the socket that had it.
+    let mut ann2 = connect(2);
+    let token = made["room"]["ownerToken"].as_str().unwrap();
+    let back = ann2.ask("room:join", Some(&json!({"roomId": room, "userName": "Ann", "ownerToken": token})));
+    assert!(back.contains(token), "{back}");
+    for member in [&mut bob, &mut cyd] {
+        assert_eq!(member.expect("room:member-left"), ann.id);
+        assert_eq!(member.expect("room:member-joined")["isOwner"], true);
+    }
+    ann.emit("chat:message", &json!({"content": "who am I?", "type": "text"}));
+    eventually("the list as it is everywhere", || {
+        ann.ask("room:list", None).contains(r#""memberCount":3"#).then_some(())
+    });
+    ann2.emit("room:leave", &json!({}));
+    for member in [&mut bob, &mut cyd] {
+        assert_eq!(
+            member.expect("room:deleted")["reason"],
+            "owner_left",
+            "and nobody heard the former owner"
+        );
+    }
+    let key = [("Authorization", "Bearer open sesame")];
+    for node in &cluster.nodes {
+        eventually("no room on any node", || {
+            (http::get_with(node.address, "/stats", &key).json()["totalRooms"] == 0).then_some(())
+        });
+    }
+}
+
+#[test]
+fn operators_act_on_every_node_from_any() {
+    let cluster = Cluster::of("watch");
+    let connect = |n: usize| Client::connect_by(cluster.nodes[n].address, "", &[], KEY);
+    let (mut ann, mut bob) = (connect(0), connect(1));
+    let made = ann.ask("room:create", Some(&json!({"name": "Films", "isPublic": true, "userName": "Ann"})));
+    let made: Value = serde_json::from_str::<Value>(&made).unwrap()[0].clone();
+    let room = made["room"]["id"].as_str().unwrap().to_owned();
+    bob.ask("room:join", Some(&json!({"roomId": room, "userName": "Bob"})));
+    let order = |path: &str| {
+        let key = [("Authorization", "Bearer open sesame"), ("Content-Type", "application/json")];
+        http::request(cluster.nodes[2].address, "POST", path, &key, r#"{"message":"soon"}"#).status
+    };
+    eventually("the room on the third node", || {
+        (order(&format!("/admin/api/rooms/{room}/banner")) == 204).then_some(())
+    });
+    assert_eq!(bob.expect("room:banner")["message"], "soon");
+    assert_eq!(order(&format!("/admin/api/members/{}/kick", bob.id)), 204);
+    assert_eq!(ann.expect("room:member-joined")["name"], "Bob");
+    ann.expect("room:banner");
+    assert_eq!(ann.expect("room:member-left"), bob.id);
+    assert!(bob.hear().is_none(), "whoever is kicked is disconnected, wherever it is");
+    assert_eq!(order(&format!("/admin/api/rooms/{room}/close")), 204);
+    assert_eq!(ann.expect("room:deleted")["reason"], "closed_by_admin");
+}
+
+#[test]
+fn a_call_is_signalled_over_nodes() {
+    let cluster = Cluster::of("signal");
+    let connect = |n: usize| {
+        let mut client = Client::connect_silently(cluster.nodes[n].address);
+        client.expect("connected");
+        client
+    };
+    let (mut ann, mut bob) = (connect(0), connect(1));
+    ann.emit("join", &json!({"userId": "ann", "roomId": "r1"}));
+    ann.expect("joined");
+    bob.emit("join", &json!({"userId": "bob", "roomId": "r1"}));
+    assert_eq!(bob.expect("joined")["users"], json!(["ann", "bob"]));
+    assert_eq!(ann.expect("user-joined")["userId"], "bob");
+    ann.emit("offer", &json!({"roomId": "r1", "to": "bob", "sdp": "v=0"}));
+    assert_eq!(bob.expect("offer")["from"], "ann");
+    bob.emit("message", &json!({"roomId": "r1", "text": "hi"}));
+    assert_eq!(ann.expect("message")["text"], "hi");
+    // The same user on another node takes the id over.
+    let mut bob2 = connect(2);
+    bob2.emit("join", &json!({"userId": "bob", "roomId": "r1"}));
+    bob2.expect("joined");
+    assert_eq!(bob.expect("error")["code"], "replaced");
+    ann.expect("user-joined");
+    bob.emit("message", &json!({"roomId": "r1", "text": "still here?"}));
+    assert_eq!(bob.expect("error")["code"], "not_in_room");
+    drop(bob);
+    bob2.emit("leave", &json!({"userId": "bob", "roomId": "r1"}));
+    bob2.expect("leaved");
+    assert_eq!(ann.expect("user-left")["userId"], "bob");
+}
+
+#[test]
+fn a_redis_cluster_keeps_the_rooms_wherever_it_wants() {
+    let mut redises = redis_cluster();
+    let urls: Vec<String> = redises.iter().map(Redis::url).collect();
+    // Each node begins at another Redis; one of them knows of one that is not there.
+    let lists = [urls[0].clone(), format!("redis://127.0.0.1:1,{}", urls[1]), urls[2].clone()];
+    for service in ["music", "signal"] {
+        let cluster = Cluster::at(service, redises.pop().unwrap(), &lists, &[]);
+        if service == "music" {
+            let mut ann = Client::host(cluster.nodes[0].address, "AB12");
+            let mut bob = Client::guest(cluster.nodes[1].address, "AB12");
+            let _cyd = Client::guest(cluster.nodes[2].address, "AB12");
+            ann.expect("room_users");
+            bob.expect("room_users");
+            ann.emit("seek", &json!({"room_id": "AB12", "current_time": 42.5}));
+            assert_eq!(bob.expect("seek")["current_time"], 42.5);
+        } else {
+            let mut ann = Client::connect_silently(cluster.nodes[0].address);
+            ann.expect("connected");
+            ann.emit("join", &json!({"userId": "ann", "roomId": "r1"}));
+            ann.expect("joined");
+        }
+        redises.push(cluster.redis);
+    }
+}

@@ -1,0 +1,198 @@
+//! Live programmes: ffmpeg and bare sockets broadcast, listeners stay and hear it, and then the folder again.
+
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use tempfile::TempDir;
+
+use crate::harness::process::Server;
+use crate::harness::radio::{Recording, make, on_air, station};
+use crate::harness::{eventually, http};
+
+/// A station `/night` with a folder of one track, which takes live sources.
+fn night(folder: &Path) -> Server {
+    make(folder, "folder.mp3", "sine=440", 30, "-ac 2 -ar 44100 -b:a 128k -metadata title=Folder");
+    let flags = ["--audio-dir", folder.to_str().unwrap(), "--stream-routes", "/night"];
+    let secrets = [("ROOMHUB_RADIO__SOURCE_PASSWORD", "hackme"), ("ROOMHUB_RADIO__SOURCE_TIMEOUT", "1s")];
+    let server = station(&flags, &secrets);
+    on_air(&server);
+    server
+}
+
+fn basic(pair: &str) -> String {
+    format!("Basic {}", STANDARD.encode(pair))
+}
+
+/// ffmpeg as a live source.
+fn ffmpeg(server: &Server, args: &str, name: &str) -> Child {
+    Command::new("ffmpeg")
+        .args(["-v", "error", "-re", "-f", "lavfi", "-i", "sine=880", "-c:a", "libmp3lame"])
+        .args(args.split(' '))
+        .args(["-ice_name", name, "-content_type", "audio/mpeg", "-f", "mp3"])
+        .arg(format!("icecast://source:hackme@{}/night", server.address))
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+fn now(server: &Server, key: &str) -> String {
+    let now = http::get(server.address, "/now-playing?route=night").json();
+    now[key].as_str().unwrap_or_default().to_owned()
+}
+
+fn becomes(server: &Server, key: &str, value: &str) {
+    eventually(&format!("{key} = {value}"), || (now(server, key) == value).then_some(()));
+}
+
+/// A connection that asks to broadcast, and the first line of the answer.
+fn ask(server: &Server, request: &str) -> (TcpStream, String) {
+    let mut stream = http::connect(server.address);
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = [0; 300];
+    let n = stream.read(&mut answer).unwrap();
+    let line = String::from_utf8_lossy(&answer[..n]).lines().next().unwrap().to_owned();
+    (stream, line)
+}
+
+#[test]
+fn listeners_move_to_a_live_programme_and_back_to_the_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = night(folder.path());
+    let recording = Recording::start(server.address, "/night");
+
+    let mut source = ffmpeg(&server, "-ac 2 -ar 44100 -b:a 128k", "Night show");
+    becomes(&server, "source", "live");
+    becomes(&server, "title", "Night show");
+    let second =
+        ask(&server, &format!("SOURCE /night HTTP/1.0\r\nAuthorization: {}\r\n\r\n", basic("source:hackme")));
+    assert_eq!(second.1, "HTTP/1.0 403 Forbidden");
+    let authorized = [("Authorization", &*basic("source:hackme"))];
+    let song = "/admin/metadata?mode=updinfo&mount=/night&song=Ann+-+%E6%AD%8C";
+    let told = http::get_with(server.address, song, &authorized);
+    assert!(told.status == 200 && told.body.contains("<return>1</return>"), "{told:?}");
+    becomes(&server, "title", "歌");
+    assert_eq!(now(&server, "artist"), "Ann");
+    source.kill().unwrap();
+    source.wait().unwrap();
+    becomes(&server, "title", "Folder");
+    assert_eq!(now(&server, "source"), "folder");
+
+    // Another format is brought to the station's.
+    let mut source = ffmpeg(&server, "-ac 1 -ar 48000 -b:a 96k", "Mono show");
+    becomes(&server, "title", "Mono show");
+    source.kill().unwrap();
+    source.wait().unwrap();
+    becomes(&server, "title", "Folder");
+    assert_eq!(http::get_with(server.address, song, &authorized).status, 400);
+    assert_eq!(http::get(server.address, song).status, 401);
+
+    let history = http::get(server.address, "/history?route=night").json();
+    let played: Vec<_> =
+        history["history"].as_array().unwrap().iter().map(|played| played["title"].clone()).collect();
+    assert_eq!(played, ["Folder", "Night show", "歌", "Folder", "Mono show", "Folder"]);
+    let recorded = recording.stop();
+    assert_eq!(recorded.formats(), "44100,2");
+    assert_eq!(recorded.complaints(), "");
+}
+
+fn source(server: &Server, headers: &str) -> (TcpStream, String) {
+    ask(server, &format!("PUT /night HTTP/1.1\r\nAuthorization: {}\r\n{headers}\r\n", basic("source:hackme")))
+}
+
+/// Ten seconds of MP3.
+fn programme() -> Vec<u8> {
+    let folder = TempDir::new().unwrap();
+    make(folder.path(), "a.mp3", "sine=660", 10, "-ac 2 -ar 44100 -b:a 320k -metadata title=Ten");
+    fs::read(folder.path().join("a.mp3")).unwrap()
+}
+
+#[test]
+fn a_source_that_is_faster_than_time_is_held_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = night(folder.path());
+    let before = server.rss_kib();
+    let (mut stream, answer) = source(&server, "Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n");
+    assert_eq!(answer, "HTTP/1.1 100 Continue");
+    let programme = programme();
+    stream.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
+    let mut n_sent = 0;
+    let stopped = loop {
+        let mut chunk = format!("{:x}\r\n", programme.len()).into_bytes();
+        chunk.extend(&programme);
+        chunk.extend(b"\r\n");
+        match stream.write_all(&chunk) {
+            Ok(()) => n_sent += chunk.len(),
+            Err(error) => break error,
+        }
+        assert!(n_sent < 40_000_000, "nobody holds it back");
+    };
+    assert!([ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&stopped.kind()), "{stopped}");
+    assert_eq!(now(&server, "source"), "live");
+    let grown = server.rss_kib().saturating_sub(before);
+    assert!(grown < 16 * 1024, "{grown} KiB more");
+}
+
+#[test]
+fn a_source_that_stalls_is_cut_and_the_folder_plays_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = night(folder.path());
+    let (mut stream, answer) = source(&server, "ice-name: Short show\r\n");
+    assert_eq!(answer, "HTTP/1.0 200 OK");
+    stream.write_all(&programme()[..100_000]).unwrap();
+    becomes(&server, "title", "Short show");
+    assert_eq!(stream.read(&mut [0; 100]).unwrap(), 0);
+    assert!(server.log().contains("it has stalled"), "{}", server.log());
+    becomes(&server, "title", "Folder");
+}
+
+#[test]
+fn a_programme_with_an_end_is_heard_to_its_end_and_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = night(folder.path());
+    let programme = &programme()[..80_000];
+    let (mut stream, answer) =
+        source(&server, &format!("Content-Length: {}\r\nExpect: 100-continue\r\n", programme.len()));
+    assert_eq!(answer, "HTTP/1.1 100 Continue");
+    stream.write_all(programme).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    becomes(&server, "title", "Folder");
+}
+
+#[test]
+fn whoever_may_not_broadcast_is_told_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = night(folder.path());
+    let asked =
+        |target: &str, headers: &str| ask(&server, &format!("SOURCE {target} ICE/1.0\r\n{headers}\r\n")).1;
+    let password = format!("Authorization: {}\r\n", basic("source:hackme"));
+    assert_eq!(asked("/night", ""), "HTTP/1.0 401 Unauthorized");
+    assert_eq!(
+        asked("/night", &format!("Authorization: {}\r\n", basic("source:guess"))),
+        "HTTP/1.0 401 Unauthorized"
+    );
+    assert_eq!(asked("/none", &password), "HTTP/1.0 404 Not Found");
+    let ogg = format!("{password}Content-Type: application/ogg\r\n");
+    assert_eq!(asked("/night", &ogg), "HTTP/1.0 415 Unsupported Media Type");
+
+    // What only says that it is MP3 is not heard, and hinders nobody after it.
+    let (mut liar, answer) = source(&server, "Content-Type: audio/mpeg\r\n");
+    assert_eq!(answer, "HTTP/1.0 200 OK");
+    let nonsense: Vec<u8> =
+        (0..3_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8 & 0x7f).collect();
+    // It is cut while it writes.
+    let _ = liar.write_all(&nonsense);
+    eventually("an end of it", || server.log().contains("a guest cannot be heard").then_some(()));
+    eventually("a free microphone", || (source(&server, "").1 == "HTTP/1.0 200 OK").then_some(()));
+    assert_eq!(now(&server, "title"), "Folder");
+
+    let closed = station(&[], &[]);
+    assert_eq!(ask(&closed, "SOURCE / HTTP/1.0\r\n\r\n").1, "HTTP/1.0 403 Forbidden");
+}

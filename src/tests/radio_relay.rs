@@ -1,0 +1,147 @@
+//! Relays: one station is fed by another, through failures, over TLS, and never in a circle.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread;
+
+use crate::harness::process::Server;
+use crate::harness::radio::{Recording, make, on_air, station};
+use crate::harness::{eventually, http};
+
+/// A station with one track of that title.
+fn with_track(title: &str, flags: &[&str], environment: &[(&str, &str)]) -> (Server, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let args = format!("-ac 2 -ar 44100 -b:a 128k -metadata artist=Ann -metadata title={title}");
+    make(folder.path(), &format!("{title}.mp3"), "sine=440", 30, &args);
+    let flags = [flags, &["--audio-dir", folder.path().to_str().unwrap()]].concat();
+    (station(&flags, environment), folder)
+}
+
+fn becomes(server: &Server, key: &str, value: &str) {
+    eventually(&format!("{key} = {value}"), || {
+        let now = http::get(server.address, "/now-playing?route=news").json();
+        (now[key] == value).then_some(())
+    });
+}
+
+#[test]
+fn a_relay_has_the_sound_and_the_titles_of_the_other_and_its_own_folder_when_that_fails() {
+    let (other, other_folder) = with_track("There", &[], &[]);
+    on_air(&other);
+    let relays = format!("{{\"news\":\"http://{}/\"}}", other.address);
+    let environment = [("ROOMHUB_RADIO__RELAYS", &*relays), ("ROOMHUB_RADIO__RELAY_MAX_PAUSE", "1s")];
+    let (server, _folder) = with_track("Here", &[], &environment);
+    becomes(&server, "source", "relay");
+    becomes(&server, "title", "There");
+    becomes(&server, "artist", "Ann");
+    let recording = Recording::start(server.address, "/news");
+    on_air(&server);
+    assert_eq!(http::get(server.address, "/now-playing").json()["title"], "Here");
+    let history = http::get(server.address, "/history?route=news").json();
+    let titles =
+        history["history"].as_array().unwrap().iter().map(|played| played["title"].as_str().unwrap());
+    assert_eq!(titles.filter(|title| *title == "There").count(), 1, "{history}");
+    // One connection, however many listen here.
+    assert_eq!(http::get(other.address, "/now-playing").json()["listeners"], 1);
+
+    let port = other.address.port().to_string();
+    drop(other);
+    becomes(&server, "source", "folder");
+    becomes(&server, "title", "Here");
+    let flags = ["--port", &port, "--audio-dir", other_folder.path().to_str().unwrap()];
+    let mut command =
+        crate::harness::process::roomhub(&["radio", "--host", "127.0.0.1", "--log-format", "json"]);
+    command.args(flags).env("ROOMHUB_RADIO__DATA_DIR", "");
+    let _other = Server::spawn(command);
+    becomes(&server, "title", "There");
+    let recorded = recording.stop();
+    assert_eq!(recorded.formats(), "44100,2");
+    assert_eq!(recorded.complaints(), "");
+}
+
+#[test]
+fn stations_that_relay_each_other_play_on_from_their_folders() {
+    // Each must know the other's port before it has one.
+    let ports: Vec<_> = {
+        let held: Vec<_> = (0..2).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        held.iter().map(|held| held.local_addr().unwrap().port()).collect()
+    };
+    let start = |own: u16, other: u16| {
+        let relays = format!("{{\"news\":\"http://127.0.0.1:{other}/news\"}}");
+        let environment = [("ROOMHUB_RADIO__RELAYS", &*relays), ("ROOMHUB_RADIO__RELAY_MAX_PAUSE", "1s")];
+        let mut command =
+            crate::harness::process::roomhub(&["radio", "--host", "127.0.0.1", "--log-format", "json"]);
+        command.args(["--port", &own.to_string()]).env("ROOMHUB_RADIO__DATA_DIR", "").envs(environment);
+        Server::spawn(command)
+    };
+    let (one, two) = (start(ports[0], ports[1]), start(ports[1], ports[0]));
+    eventually("a loop that is found", || {
+        (one.log() + &two.log()).contains("it relays this station: a loop").then_some(())
+    });
+    let sources = [&one, &two]
+        .map(|server| http::get(server.address, "/now-playing?route=news").json()["source"].clone());
+    assert!(sources.iter().any(|source| source == "folder"), "{sources:?}");
+}
+
+/// A server that answers every request with these bytes and then says no more.
+fn answering(answer: &'static [u8]) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        let mut held = Vec::new();
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 1000]);
+            let _ = stream.write_all(answer);
+            held.push(stream);
+        }
+    });
+    port
+}
+
+#[test]
+fn what_is_no_station_is_not_relayed_and_the_log_says_why() {
+    for (answer, reason) in [
+        (&b"HTTP/1.1 404 Not Found\r\n\r\n"[..], "it answers 404"),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n", "not MP3"),
+        (b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\n\r\n", "sent on to"),
+        (b"SSH-2.0\r\n\r\n", "it does not speak HTTP"),
+        (b"HTTP/1.1 200 OK\r\n\r\n", "it has stalled"),
+        (b"", "it does not answer"),
+    ] {
+        let relays = format!("{{\"news\":\"http://127.0.0.1:{}/\"}}", answering(answer));
+        let server =
+            station(&[], &[("ROOMHUB_RADIO__RELAYS", &relays), ("ROOMHUB_RADIO__SOURCE_TIMEOUT", "500ms")]);
+        eventually(reason, || server.log().contains(reason).then_some(()));
+        on_air(&server);
+    }
+}
+
+#[test]
+fn a_station_behind_tls_is_relayed_if_its_authority_is_trusted() {
+    let folder = tempfile::tempdir().unwrap();
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let [cert_file, key_file] =
+        ["cert.pem", "key.pem"].map(|name| folder.path().join(name).to_str().unwrap().to_owned());
+    fs::write(&cert_file, cert.pem()).unwrap();
+    fs::write(&key_file, signing_key.serialize_pem()).unwrap();
+    let (other, _other_folder) =
+        with_track("There", &[], &[("ROOMHUB_TLS__CERT", &cert_file), ("ROOMHUB_TLS__KEY", &key_file)]);
+    let relays = format!("{{\"news\":\"https://localhost:{}/\"}}", other.address.port());
+    let distrusting = station(&[], &[("ROOMHUB_RADIO__RELAYS", &relays)]);
+    eventually("distrust", || distrusting.log().contains("TLS: ").then_some(()));
+    let trusting = [("ROOMHUB_RADIO__RELAYS", &*relays), ("ROOMHUB_RADIO__RELAY_CA", &*cert_file)];
+    let server = station(&[], &trusting);
+    becomes(&server, "title", "There");
+}
+
+#[test]
+fn an_address_that_is_none_is_told_by_name() {
+    let output =
+        crate::harness::process::run(&["radio"], &[("ROOMHUB_RADIO__RELAYS", "{\"news\":\"other/news\"}")]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(told.contains("radio.relays") && told.contains("http://other:9999/news"), "{told}");
+}
