@@ -91,6 +91,22 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// A frame of silence that needs none before it, of no more than that bitrate.
+    pub fn silent(format: Format, max_kbps: u32) -> Option<Self> {
+        let mode = if format.channels == 1 { 0xc0 } else { 0 };
+        let versions = [0xfb, 0xf3, 0xe3];
+        let rates = versions.into_iter().flat_map(|version| (0..3).map(move |rate| (version, rate << 2)));
+        let heads = rates.flat_map(|(version, rate)| {
+            (1..15).rev().map(move |bitrate| [0xff, version, bitrate << 4 | rate, mode])
+        });
+        let mut known = heads.filter_map(|head| Header::parse(&head).map(|header| (head, header)));
+        let (head, header) =
+            known.find(|(_, header)| header.format == format && header.bitrate_kbps <= max_kbps)?;
+        let mut bytes = head.to_vec();
+        bytes.resize(header.n_bytes, 0);
+        Some(Self { header, bytes })
+    }
+
     /// Whether it describes the file (Xing, Info, VBRI) and holds no sound.
     fn is_description(&self) -> bool {
         let xing = self.header.side_start() + self.header.side_bytes();
@@ -341,6 +357,27 @@ mod tests {
     fn is_silent(frame: &Frame) -> bool {
         let start = frame.header.side_start();
         frame.bytes[start..start + frame.header.side_bytes()].iter().all(|byte| *byte == 0)
+    }
+
+    #[test]
+    fn every_format_has_a_frame_of_silence() {
+        for rate in [48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000] {
+            for channels in [1, 2] {
+                let format = Format { rate, channels };
+                let frame = Frame::silent(format, 128).unwrap();
+                assert_eq!((frame.header.format, frame.header.bitrate_kbps), (format, 128));
+                assert_eq!(Header::parse(&frame.bytes), Some(frame.header));
+                let mut samples = [1.0; nanomp3::MAX_SAMPLES_PER_FRAME];
+                let (_, told) = nanomp3::Decoder::new().decode(&frame.bytes, &mut samples);
+                let told = told.unwrap();
+                assert_eq!(
+                    (told.sample_rate, told.samples_produced),
+                    (rate, frame.header.n_samples as usize)
+                );
+                let n = told.samples_produced * usize::from(channels);
+                assert!(samples[..n].iter().all(|sample| *sample == 0.0));
+            }
+        }
     }
 
     #[test]

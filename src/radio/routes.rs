@@ -107,7 +107,7 @@ async fn now_playing(State(stations): State<Arc<Stations>>, Query(which): Query<
     let Some(station) = stations.find(&which.route()) else { return unknown_route() };
     let now = stations.context.clock.now();
     let on_air = station.on_air.lock().clone();
-    let track = on_air.track.map(|(_, track)| track);
+    let track = on_air.track;
     let of_track =
         |word: fn(&super::track::Track) -> &str| track.as_deref().map(word).unwrap_or_default().to_owned();
     json_of(&NowPlaying {
@@ -272,7 +272,7 @@ async fn icecast(State(stations): State<Arc<Stations>>, headers: HeaderMap) -> R
             "channels": on_air.format.map_or(0, |format| format.channels),
             "listeners": stations.listeners(station),
             "listener_peak": on_air.peak_listeners,
-            "title": on_air.track.map(|(_, track)| track.display()).unwrap_or_default(),
+            "title": on_air.track.map(|track| track.display()).unwrap_or_default(),
             "listenurl": format!("{origin}{}", station.route),
         })
     };
@@ -336,7 +336,7 @@ fn reports(stations: &Stations, origin: &str) -> Vec<StreamReport> {
     let now = stations.context.clock.now();
     let report = |station: &Handle| {
         let on_air = station.on_air.lock().clone();
-        let track = on_air.track.map(|(_, track)| track);
+        let track = on_air.track;
         let track = track.as_deref().cloned().unwrap_or_default();
         let is_on_air = !track.file.is_empty();
         StreamReport {

@@ -11,12 +11,13 @@ use serde::Serialize;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::sync::watch;
 use tokio::time::sleep;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use super::feed::Item;
 use super::format::Format;
 use super::guest::{Microphone, Origin};
 use super::hls::Audience;
+use super::mp3::{Frame, Header};
 use super::pace::Pacer;
 use super::ring::{Flavour, Ring, title_block};
 use super::segments::Segments;
@@ -35,6 +36,9 @@ const SERVED_AT_ONCE: usize = 2_000;
 /// The most rarely that a listener is served, in chunks.
 const MAX_STRIDE: usize = 5;
 
+/// What is waited for sound after the burst has been played.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Sent to one listener at a time when it catches up.
 const CATCH_UP_BYTES: usize = 256 * 1024;
 
@@ -48,7 +52,7 @@ const KEPT_HISTORY: usize = 100;
 #[derive(Debug, Clone, Default)]
 pub struct OnAir {
     /// The track at the head of the stream; `None` before the first.
-    pub track: Option<(u64, Arc<Track>)>,
+    pub track: Option<Arc<Track>>,
     /// When its first sound left.
     pub started_at: Timestamp,
     /// The bitrate of its last frame.
@@ -170,8 +174,14 @@ pub struct Station {
     ring: Ring,
     listeners: Vec<Listener>,
     pacer: Option<Pacer>,
+    /// The folder's latest track on the air.
+    serial: u64,
     /// Frames of tracks up to this serial are dropped.
     over: u64,
+    /// A frame of silence like the first of sound.
+    silence: Option<Frame>,
+    /// Whether nothing came for so long that silence is sent.
+    is_starved: bool,
     /// Chunks so far.
     n_chunks: usize,
     /// What is on the air, in words and as a block among the sound.
@@ -189,6 +199,13 @@ struct Batch {
 }
 
 impl Batch {
+    fn add(&mut self, frame: &Frame) {
+        self.bytes.extend_from_slice(&frame.bytes);
+        self.n_samples += frame.header.n_samples;
+        self.rate = frame.header.format.rate;
+        self.bitrate_kbps = frame.header.bitrate_kbps;
+    }
+
     fn seconds(&self) -> f64 {
         f64::from(self.n_samples) / f64::from(self.rate.max(1))
     }
@@ -214,7 +231,10 @@ impl Station {
             ring: Ring::new(ring_bytes),
             listeners: Vec::new(),
             pacer: None,
+            serial: 0,
             over: 0,
+            silence: None,
+            is_starved: false,
             n_chunks: 0,
             display: String::new(),
             title: title_block(""),
@@ -226,6 +246,7 @@ impl Station {
         let context = self.context.clone();
         let mut batch = Batch::default();
         loop {
+            let patience = self.patience();
             tokio::select! {
                 biased;
                 () = context.stopping() => return,
@@ -243,11 +264,15 @@ impl Station {
                         }
                     }
                     Some(Item::Frame(serial, frame)) if self.is_due(serial) => {
-                        batch.bytes.extend_from_slice(&frame.bytes);
-                        batch.n_samples += frame.header.n_samples;
-                        batch.rate = frame.header.format.rate;
-                        batch.bitrate_kbps = frame.header.bitrate_kbps;
-                        self.desk.on_air.lock().format.get_or_insert(frame.header.format);
+                        if std::mem::take(&mut self.is_starved) {
+                            info!(route = %self.desk.route, "there is sound again");
+                        }
+                        batch.add(&frame);
+                        if self.silence.is_none() {
+                            let Header { format, bitrate_kbps, .. } = frame.header;
+                            self.desk.on_air.lock().format.get_or_insert(format);
+                            self.silence = Frame::silent(format, bitrate_kbps);
+                        }
                         if batch.seconds() >= CHUNK_SECONDS && !self.release(&mut batch, &context).await {
                             return;
                         }
@@ -256,6 +281,11 @@ impl Station {
                     None if self.guest.is_some() => self.end_guest(),
                     None => return,
                 },
+                () = sleep(patience.unwrap_or_default()), if patience.is_some() => {
+                    if !self.fall_silent(&mut batch, &context).await {
+                        return;
+                    }
+                }
             }
         }
     }
@@ -263,6 +293,27 @@ impl Station {
     /// Whether a track has not been left; a guest's never are.
     fn is_due(&self, serial: u64) -> bool {
         self.guest.is_some() || serial > self.over
+    }
+
+    /// How long sound is waited for: until whoever listens has played the burst and waited some more, and from then
+    /// on at its pace.
+    fn patience(&self) -> Option<Duration> {
+        let due = self.pacer.as_ref().filter(|_| self.silence.is_some())?.due();
+        let more = if self.is_starved { Duration::ZERO } else { self.burst + PATIENCE };
+        Some((due + more).since(self.context.clock.now()))
+    }
+
+    /// Sends a chunk of silence, so that players stay; false when the station is to end.
+    async fn fall_silent(&mut self, batch: &mut Batch, context: &Context) -> bool {
+        let Some(frame) = &self.silence else { return true };
+        if !std::mem::replace(&mut self.is_starved, true) {
+            warn!(route = %self.desk.route, "nothing comes: silence until there is sound again");
+            metrics::counter!("roomhub_radio_silences_total").increment(1);
+        }
+        while batch.seconds() < CHUNK_SECONDS {
+            batch.add(frame);
+        }
+        self.release(batch, context).await
     }
 
     /// Waits until the batch's time has come, obeys meanwhile, and sends it; false when the station is to end.
@@ -312,29 +363,30 @@ impl Station {
         self.title = title_block(&self.display);
         let mut on_air = self.desk.on_air.lock();
         // A guest interrupts a track and has none of the folder's.
-        let serial = if self.guest.is_some() { serial_of(&on_air) } else { serial };
-        self.desk.shelf.on_air(serial);
+        if self.guest.is_none() {
+            self.serial = serial;
+        }
+        self.desk.shelf.on_air(self.serial);
         on_air
             .history
             .push_back(Played { track: Arc::clone(&track), started_at: at.as_millis_f64() / 1000.0 });
         if on_air.history.len() > KEPT_HISTORY {
             on_air.history.pop_front();
         }
-        on_air.track = Some((serial, track));
+        on_air.track = Some(track);
         on_air.started_at = at;
         drop(on_air);
         self.desk.changes.send_modify(|n| *n += 1);
     }
 
     fn obey(&mut self, order: Order) {
-        let serial = serial_of(&self.desk.on_air.lock());
         match order {
             Order::Join(newcomer) => self.join(newcomer),
-            Order::Next if self.guest.is_none() => self.over = self.desk.shelf.skip(serial),
-            Order::Previous if self.guest.is_none() => self.over = self.desk.shelf.go_back(serial),
+            Order::Next if self.guest.is_none() => self.over = self.desk.shelf.skip(self.serial),
+            Order::Previous if self.guest.is_none() => self.over = self.desk.shelf.go_back(self.serial),
             Order::Next | Order::Previous => debug!(route = %self.desk.route, "a guest is not skipped"),
             Order::Hear(origin, items) => {
-                self.over = self.desk.shelf.skip(serial);
+                self.over = self.desk.shelf.skip(self.serial);
                 self.guest = Some(items);
                 self.desk.on_air.lock().origin = origin;
             }
@@ -404,11 +456,6 @@ async fn next_item(guest: &mut Option<Receiver<Item>>, folder: &mut Receiver<Ite
         Some(guest) => guest.recv().await,
         None => folder.recv().await,
     }
-}
-
-/// The serial of the folder's track on the air; 0 before the first.
-fn serial_of(on_air: &OnAir) -> u64 {
-    on_air.track.as_ref().map_or(0, |(serial, _)| *serial)
 }
 
 /// Sends one listener what it has not been sent; false when it is closed for falling behind again.

@@ -27,6 +27,11 @@ pub fn make(folder: &Path, name: &str, source: &str, seconds: u32, args: &str) {
     fs::rename(draft, folder.join(name)).unwrap();
 }
 
+/// Noise that never repeats, and differs from that of any other number: what ffmpeg makes it from.
+pub fn noise(seed: usize) -> String {
+    format!("anoisesrc=color=pink:amplitude=0.5:seed={seed}:sample_rate=44100")
+}
+
 /// A running `roomhub radio` that keeps nothing between starts, unless told where.
 pub fn station(flags: &[&str], environment: &[(&str, &str)]) -> Server {
     let mut args = vec!["radio", "--host", "127.0.0.1", "--port", "0", "--log-format", "json"];
