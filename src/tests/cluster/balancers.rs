@@ -5,8 +5,10 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 
-use super::{Cluster, NAMES, free_port};
+use super::{Cluster, NAMES, devices, free_port};
 use crate::clients::run_client_at;
+use crate::harness::mariadb::MariaDb;
+use crate::harness::process::run;
 use crate::harness::{eventually, http};
 
 /// A load balancer.
@@ -57,12 +59,18 @@ impl Balancer {
 
     /// Runs a client, whose members come to every node.
     fn run(&self, cluster: &Cluster, program: &str, script: &str, more: &[&str]) {
-        let steps = format!("roomhub_cluster_steps_total{{service=\"{}\"}}", cluster.service);
-        let count = || cluster.nodes.iter().map(|node| node.metric(&steps)).collect::<Vec<f64>>();
-        let before = count();
-        run_client_at(program, script, self.address, more, &|| cluster.log());
-        let after = count();
-        assert!(before.iter().zip(&after).all(|(before, after)| after > before), "{before:?} {after:?}");
+        on_all_nodes(cluster, || run_client_at(program, script, self.address, more, &|| cluster.log()));
+    }
+
+    /// Plays the scenarios of the program's own probe, on each of the service's wires.
+    fn probe(&self, cluster: &Cluster) {
+        let url = format!("http://{}", self.address);
+        on_all_nodes(cluster, || {
+            let probe = ["probe", cluster.service, "--auto", "--url", &url];
+            let output = run(&probe, &[("AUTH_KEY", "open sesame")]);
+            let told = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success(), "{told}\n{}", cluster.log());
+        });
     }
 }
 
@@ -82,33 +90,57 @@ fn at_nodes(configuration: &str, cluster: &Cluster) -> String {
     })
 }
 
+/// Does something that every node must have a part in.
+fn on_all_nodes(cluster: &Cluster, act: impl FnOnce()) {
+    let steps = format!("roomhub_cluster_steps_total{{service=\"{}\"}}", cluster.service);
+    let count = || cluster.nodes.iter().map(|node| node.metric(&steps)).collect::<Vec<f64>>();
+    let before = count();
+    act();
+    let after = count();
+    assert!(before.iter().zip(&after).all(|(before, after)| after > before), "{before:?} {after:?}");
+}
+
 fn every_balancer(cluster: &Cluster) -> [Balancer; 2] {
     [Balancer::nginx(cluster), Balancer::haproxy(cluster)]
 }
 
 #[test]
-fn the_players_libraries_on_three_nodes() {
+fn listening_rooms_on_three_nodes() {
     let cluster = Cluster::of("music");
     for balancer in every_balancer(&cluster) {
         balancer.run(&cluster, "node", "player.mjs", &[]);
         balancer.run(&cluster, "/usr/bin/python3", "snake.py", &[]);
+        balancer.probe(&cluster);
     }
 }
 
 #[test]
-fn the_moontv_client_on_three_nodes() {
+fn watch_parties_on_three_nodes() {
     let cluster = Cluster::of("watch");
     for balancer in every_balancer(&cluster) {
         balancer.run(&cluster, "node", "moontv.mjs", &["open sesame"]);
+        balancer.probe(&cluster);
     }
 }
 
 #[test]
-fn the_signalling_library_on_three_nodes() {
+fn calls_on_three_nodes() {
     let cluster = Cluster::of("signal");
     for balancer in every_balancer(&cluster) {
         balancer.run(&cluster, "node", "signalling.mjs", &[]);
+        balancer.run(&cluster, "/usr/bin/python3", "signalling.py", &[]);
+        balancer.probe(&cluster);
     }
+}
+
+#[test]
+fn devices_on_three_nodes() {
+    let database = MariaDb::start();
+    let cluster = devices::nodes(&database);
+    let [nginx, haproxy] = every_balancer(&cluster);
+    nginx.run(&cluster, "/usr/bin/python3", "devices.py", &[]);
+    nginx.probe(&cluster);
+    haproxy.probe(&cluster);
 }
 
 #[test]

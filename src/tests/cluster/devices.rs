@@ -11,7 +11,7 @@ use crate::harness::redis::Redis;
 use crate::harness::{eventually, http};
 
 /// Three nodes with one database.
-fn nodes(database: &MariaDb) -> Cluster {
+pub fn nodes(database: &MariaDb) -> Cluster {
     let redis = Redis::start();
     let urls = [(); 3].map(|()| redis.url());
     let more = [("DATABASE_URL", &*database.url()), ("ROOMHUB_DEVICES__OFFLINE_QUEUE", "5")];
