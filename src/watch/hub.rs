@@ -535,9 +535,17 @@ impl Shared for Hub {
 
     fn upkeep(&mut self, now: Timestamp) -> Effects {
         self.passwords.forget(now);
-        self.bans.forget(now);
         self.history.look(self.rooms.count(), self.n_members(), self.totals, now);
-        Effects::none()
+        self.bans.look(now);
+        self.let_go_of_banned(now)
+    }
+
+    fn facts(&mut self) -> Option<&mut Ledger<String, String>> {
+        Some(&mut self.bans.ledger)
+    }
+
+    fn merge(_: &str, theirs: &str, ours: &str) -> String {
+        Bans::merge(theirs, ours)
     }
 }
 

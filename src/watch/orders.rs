@@ -147,9 +147,14 @@ impl Hub {
         (Outcome::Done, effects)
     }
 
-    /// Keeps an address out for a time, and disconnects whoever is there from it.
+    /// Keeps an address out for a time, and disconnects whoever is there from it; other nodes follow within seconds.
     pub fn ban(&mut self, address: IpAddr, span: Duration, now: Timestamp) -> (Outcome, Effects) {
         self.bans.add(address, now + span);
+        (Outcome::Done, self.let_go_of_banned(now))
+    }
+
+    /// Disconnects whoever is here from an address that is banned.
+    pub fn let_go_of_banned(&mut self, now: Timestamp) -> Effects {
         let banned: Vec<MemberId> = self
             .members
             .all()
@@ -160,7 +165,7 @@ impl Hub {
         for member in banned {
             effects.append(self.kick(member, now).1);
         }
-        (Outcome::Done, effects)
+        effects
     }
 
     /// Lets an address in again.

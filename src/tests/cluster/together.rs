@@ -136,6 +136,45 @@ fn operators_act_on_every_node_from_any() {
 }
 
 #[test]
+fn whom_an_operator_bans_has_to_go_from_every_node() {
+    const FROM: [(&str, &str); 1] = [("x-forwarded-for", "203.0.113.7")];
+    let mut cluster = Cluster::of("watch");
+    let mut there = [0, 1, 2].map(|n| Client::connect_by(cluster.nodes[n].address, "", &FROM, KEY));
+    let mut friend = Client::connect_by(cluster.nodes[0].address, "", &[], KEY);
+    let order = |cluster: &Cluster, n: usize, method: &str, path: &str, body: &str| {
+        let key = [("Authorization", "Bearer open sesame"), ("Content-Type", "application/json")];
+        http::request(cluster.nodes[n].address, method, path, &key, body)
+    };
+    let bans = |cluster: &Cluster, n: usize| {
+        order(cluster, n, "GET", "/admin/api/overview", "").json()["bans"].clone()
+    };
+    let ban = r#"{"address":"203.0.113.7","seconds":600}"#;
+    assert_eq!(order(&cluster, 2, "POST", "/admin/api/bans", ban).status, 204);
+    for client in &mut there {
+        assert_eq!(client.hear(), None, "it is let go");
+    }
+    for n in 0..3 {
+        let mut again = Client::connect_by(cluster.nodes[n].address, "", &FROM, KEY);
+        assert_eq!(again.expect("error"), "Banned");
+        assert_eq!(bans(&cluster, n)[0]["address"], "203.0.113.7");
+    }
+    friend.emit("heartbeat", &json!({}));
+    friend.expect("heartbeat:pong");
+
+    // A node that comes later hears of it too; whoever lifts the ban may do so anywhere.
+    cluster.restart(1);
+    eventually("the ban", || (bans(&cluster, 1)[0]["address"] == "203.0.113.7").then_some(()));
+    assert_eq!(order(&cluster, 1, "DELETE", "/admin/api/bans/203.0.113.7", "").status, 204);
+    for n in 0..3 {
+        eventually("no ban", || (bans(&cluster, n) == json!([])).then_some(()));
+        let mut back = Client::connect_by(cluster.nodes[n].address, "", &FROM, KEY);
+        back.emit("heartbeat", &json!({}));
+        back.expect("heartbeat:pong");
+    }
+    assert_eq!(order(&cluster, 0, "DELETE", "/admin/api/bans/203.0.113.7", "").status, 404);
+}
+
+#[test]
 fn a_call_is_signalled_over_nodes() {
     let cluster = Cluster::of("signal");
     let connect = |n: usize| {
