@@ -9,7 +9,7 @@
 //! waits until the owner's buffer is out, and the owner's next buffer waits until what was sent is out.
 
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, Read as _};
 use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::pin::Pin;
@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 use tokio_rustls::server::TlsStream;
@@ -286,9 +286,9 @@ impl Transport {
             Self::Plain => loop {
                 let socket = plain(connection)?;
                 ready!(socket.poll_read_ready(cx))?;
-                match socket.try_read_buf(buf) {
+                match read_some(socket, buf) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    outcome => return Poll::Ready(outcome.map(|_| ())),
+                    outcome => return Poll::Ready(outcome),
                 }
             },
         }
@@ -336,6 +336,25 @@ impl Transport {
 
 fn plain(connection: &Connection) -> io::Result<&TcpStream> {
     connection.way_out.plain.as_ref().ok_or_else(|| io::Error::other("a plain connection has its socket"))
+}
+
+/// Reads what there is. A socket that gave less than there was room for is empty, and is not asked before it tells of
+/// more.
+fn read_some(socket: &TcpStream, buf: &mut ReadBuf<'_>) -> io::Result<()> {
+    let room = buf.initialize_unfilled();
+    let mut n_read = None;
+    let tried = socket.try_io(Interest::READABLE, || {
+        let n = (&*SockRef::from(socket)).read(room)?;
+        n_read = Some(n);
+        if 0 < n && n < room.len() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+    });
+    match n_read {
+        Some(n) => {
+            buf.advance(n);
+            Ok(())
+        }
+        None => tried,
+    }
 }
 
 impl AsyncRead for Guarded {

@@ -2,8 +2,11 @@
 //!
 //! Server payloads carry their event's name as `type`, so that a plain WebSocket understands them too.
 
-use serde::{Deserialize, Serialize};
-use serde_json::value::{RawValue, to_raw_value};
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::names::Id;
@@ -60,22 +63,35 @@ pub struct Relay {
     pub to: Option<Id>,
     /// Itself.
     pub payload: Box<RawValue>,
+    /// Whether it says a type.
+    has_type: bool,
+    /// Whether it says whom it is from, which is not for its sender to say.
+    has_from: bool,
 }
 
 /// Only the fields of a payload that matter to the server.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Addressed {
+struct Addressed<'a> {
     room_id: Id,
     #[serde(default, alias = "target", alias = "targetUserId")]
     to: Option<Id>,
+    #[serde(rename = "type", default, borrow, deserialize_with = "given")]
+    kind: Option<&'a RawValue>,
+    #[serde(default, borrow, deserialize_with = "given")]
+    from: Option<&'a RawValue>,
 }
 
 /// The type of a `message`.
 #[derive(Deserialize)]
-struct Typed {
-    #[serde(rename = "type", default)]
-    kind: Option<String>,
+struct Typed<'a> {
+    #[serde(rename = "type", default, borrow, deserialize_with = "given")]
+    kind: Option<&'a RawValue>,
+}
+
+/// What is there, be it `null`.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 impl ClientEvent {
@@ -96,32 +112,45 @@ impl ClientEvent {
             "leave" => Ok((Self::Leave(read(text).ok_or(invalid)?), None)),
             MESSAGE => {
                 // The whole of it may come as the text of a JSON object.
-                let inner: Option<String> = serde_json::from_str(text).ok();
+                let is_text = text.starts_with('"');
+                let inner: Option<String> = is_text.then(|| serde_json::from_str(text).ok()).flatten();
                 let text = inner.as_deref().unwrap_or(text);
-                let kind = read::<Typed>(text).ok_or(invalid)?.kind;
+                let addressed: Option<Addressed<'_>> = read(text);
+                let kind = match &addressed {
+                    Some(addressed) => addressed.kind,
+                    None => read::<Typed<'_>>(text).ok_or(invalid)?.kind,
+                };
+                let kind: Option<Cow<'_, str>> = match kind {
+                    Some(kind) => serde_json::from_str(kind.get()).map_err(|_| invalid)?,
+                    None => None,
+                };
                 match kind.as_deref() {
                     Some("join") => Ok((Self::Join(read(text).ok_or(invalid)?), Some(MESSAGE))),
                     Some("leave") => Ok((Self::Leave(read(text).ok_or(invalid)?), Some(MESSAGE))),
-                    _ => Self::relay(event, text, payload).map(|relay| (relay, None)).ok_or(invalid),
+                    _ => Self::relay(event, addressed, payload).ok_or(invalid),
                 }
             }
-            "offer" | "answer" | "candidate" => {
-                Self::relay(event, text, payload).map(|relay| (relay, None)).ok_or(invalid)
-            }
+            "offer" | "answer" | "candidate" => Self::relay(event, read(text), payload).ok_or(invalid),
             // A plain WebSocket's frame that is no object, or has no type.
             "" => Err(invalid),
-            _ => Self::relay(event, text, payload).map(|relay| (relay, None)).ok_or(None),
+            _ => Self::relay(event, read(text), payload).ok_or(None),
         }
     }
 
-    fn relay(event: &str, text: &str, payload: Option<&RawValue>) -> Option<Self> {
-        let Addressed { room_id, to } = read(text)?;
-        Some(Self::Relay(Relay { event: event.to_owned(), room: room_id, to, payload: payload?.to_owned() }))
+    fn relay(
+        event: &str,
+        addressed: Option<Addressed<'_>>,
+        payload: Option<&RawValue>,
+    ) -> Option<(Self, Option<&'static str>)> {
+        let Addressed { room_id: room, to, kind, from } = addressed?;
+        let (has_type, has_from) = (kind.is_some(), from.is_some());
+        let payload = payload?.to_owned();
+        Some((Self::Relay(Relay { event: event.to_owned(), room, to, payload, has_type, has_from }), None))
     }
 }
 
 /// Reads an object; a struct's fields in an array are none.
-fn read<T: for<'de> Deserialize<'de>>(text: &str) -> Option<T> {
+fn read<'de, T: Deserialize<'de>>(text: &'de str) -> Option<T> {
     if text.starts_with('{') { serde_json::from_str(text).ok() } else { None }
 }
 
@@ -131,19 +160,38 @@ impl Relay {
     /// `from` is set when it is for one user alone. Events with a name of their own say it as `type`, for those on
     /// a plain WebSocket.
     pub fn frame(&self, from: Option<&Id>) -> Frame {
-        let is_named = self.event != MESSAGE;
-        let fields: Option<Map<String, Value>> = serde_json::from_str(self.payload.get()).ok();
-        let (Some(mut fields), true) = (fields, is_named || from.is_some()) else {
-            return Frame::new(self.event.clone(), &self.payload);
+        let text = self.payload.get();
+        let lacks_type = self.event != MESSAGE && !self.has_type;
+        // It may be a text that holds an object, which is passed on as it is.
+        let payload = if text.starts_with('{') && (lacks_type || from.is_some()) {
+            self.extended(lacks_type, from).unwrap_or_else(|| self.payload.clone())
+        } else {
+            self.payload.clone()
         };
-        if is_named && !fields.contains_key("type") {
-            fields.insert("type".into(), self.event.clone().into());
+        Frame { event: self.event.clone().into(), payload: Some(payload) }
+    }
+
+    /// The payload with more at its end.
+    fn extended(&self, with_type: bool, from: Option<&Id>) -> Option<Box<RawValue>> {
+        let mut text = Cow::Borrowed(self.payload.get());
+        if self.has_from && from.is_some() {
+            let mut fields: Map<String, Value> = serde_json::from_str(&text).ok()?;
+            fields.shift_remove("from");
+            text = serde_json::to_string(&fields).ok()?.into();
+        }
+        // It has a room at least, so that a comma is right.
+        let mut text = text.strip_suffix('}')?.to_owned();
+        let mut add = |name: &str, value: String| {
+            let _ = write!(text, ",\"{name}\":{value}");
+        };
+        if with_type {
+            add("type", serde_json::to_string(&self.event).ok()?);
         }
         if let Some(from) = from {
-            fields.insert("from".into(), serde_json::to_value(from).unwrap_or_default());
+            add("from", serde_json::to_string(from).ok()?);
         }
-        let payload = to_raw_value(&fields).expect("what was JSON is JSON");
-        Frame::new(self.event.clone(), &payload)
+        text.push('}');
+        RawValue::from_string(text).ok()
     }
 }
 
