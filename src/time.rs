@@ -40,6 +40,11 @@ impl Timestamp {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
 
+    /// So many microseconds later, or earlier.
+    pub fn shifted(self, micros: i64) -> Self {
+        Self(self.0.saturating_add_signed(micros))
+    }
+
     /// So long before.
     pub fn earlier(self, span: Duration) -> Self {
         Self(self.0.saturating_sub(span.as_micros() as u64))

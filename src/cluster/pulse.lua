@@ -1,4 +1,4 @@
--- A node shows that it is alive, and is told who does not.
+-- A node shows that it is alive, and is told who does not, and what time it is.
 --
 -- KEYS  nodes, epoch
 -- ARGV  own node, lease in milliseconds, a name for this epoch if Redis has none
@@ -8,4 +8,4 @@ redis.call('SET', KEYS[2], ARGV[3], 'NX')
 local was_known = redis.call('ZSCORE', KEYS[1], ARGV[1])
 redis.call('ZADD', KEYS[1], now, ARGV[1])
 local silent = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - tonumber(ARGV[2]))
-return {redis.call('GET', KEYS[2]), was_known and 1 or 0, silent}
+return {redis.call('GET', KEYS[2]), was_known and 1 or 0, silent, time[1] * 1000000 + time[2]}

@@ -3,6 +3,8 @@
 use redis::aio::MultiplexedConnection;
 use redis::{RedisError, Script};
 
+use crate::time::Timestamp;
+
 /// Shows that a node is alive.
 pub struct Heart {
     script: Script,
@@ -20,6 +22,8 @@ pub struct Pulse {
     pub was_known: bool,
     /// Nodes that have not shown for longer than the lease.
     pub silent: Vec<String>,
+    /// What time it is there.
+    pub time: Timestamp,
 }
 
 impl Heart {
@@ -40,7 +44,8 @@ impl Heart {
             .arg(&self.node)
             .arg(self.lease_ms.to_string())
             .arg(hex::encode(super::random::<8>()));
-        let (epoch, was_known, silent): (String, i64, Vec<String>) = call.invoke_async(connection).await?;
-        Ok(Pulse { epoch, was_known: was_known == 1, silent })
+        let (epoch, was_known, silent, micros): (String, i64, Vec<String>, u64) =
+            call.invoke_async(connection).await?;
+        Ok(Pulse { epoch, was_known: was_known == 1, silent, time: Timestamp::from_micros(micros) })
     }
 }

@@ -29,6 +29,7 @@ command -v mpv >/dev/null || install mpv
 { command -v turnserver && command -v turnutils_uclient; } >/dev/null || install coturn
 command -v nginx >/dev/null || install nginx-light
 command -v haproxy >/dev/null || install haproxy
+[ -e /usr/lib/*/faketime/libfaketime.so.1 ] || install libfaketime
 command -v mount >/dev/null || install mount
 npm ci --prefix src/tests/clients --no-audit --no-fund --loglevel=error
 

@@ -79,7 +79,7 @@ impl<H: Shared> Node<H> {
             let changed = timeout(self.link.heartbeat, writes.changed()).await;
             if changed.is_err() && matches!(self.together, Together::Yes) {
                 // If Redis is away, the next question to it tells.
-                let _ = self.link.beat().await;
+                let _ = self.pulse().await;
             }
         }
     }
@@ -162,7 +162,7 @@ impl<H: Shared> Node<H> {
         if timeout(self.link.patience, self.link.connect()).await.is_err() {
             return Err(away);
         }
-        let pulse = self.link.beat().await?;
+        let pulse = self.pulse().await?;
         if pulse.epoch != self.epoch || !pulse.was_known {
             return Err(away);
         }

@@ -10,6 +10,7 @@
 //! holds, and all nodes tell their members in the order in which Redis took the steps.
 
 mod commit;
+mod common_clock;
 mod post;
 mod proposal;
 mod reunion;
@@ -34,6 +35,7 @@ use super::replica::Replica;
 use crate::cluster::{Link, Mail};
 use crate::runtime::Context;
 use crate::time::Timestamp;
+use common_clock::CommonClock;
 use steps::{Group, Job, Step};
 
 /// Arrivals in one batch.
@@ -46,6 +48,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 pub struct Node<H: Shared> {
     service: &'static str,
     context: Context,
+    clock: CommonClock,
     hub: H,
     members: Members,
     link: Link,
@@ -104,6 +107,7 @@ impl<H: Shared> Node<H> {
         Self {
             service,
             context: context.clone(),
+            clock: CommonClock::new(context.clock),
             hub,
             members,
             mail: link.mail(0),
@@ -163,7 +167,7 @@ impl<H: Shared> Node<H> {
     }
 
     fn now(&self) -> Timestamp {
-        self.context.clock.now()
+        self.clock.now()
     }
 
     async fn take(&mut self, arrivals: Vec<Arrival<H>>) {

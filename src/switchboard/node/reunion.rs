@@ -25,7 +25,7 @@ impl<H: Shared> Node<H> {
     }
 
     async fn try_beat(&mut self) -> Result<(), Away> {
-        let pulse = self.link.beat().await?;
+        let pulse = self.pulse().await?;
         if pulse.epoch != self.epoch || !pulse.was_known {
             return self.join(pulse).await;
         }
@@ -37,6 +37,20 @@ impl<H: Shared> Node<H> {
             }
         }
         self.link.discard(self.n_read).await
+    }
+
+    /// Shows that this node is alive, and sets its clock by Redis'.
+    pub(super) async fn pulse(&mut self) -> Result<Pulse, Away> {
+        let asked = self.clock.own();
+        let pulse = self.link.beat().await?;
+        if let Some(put) = self.clock.heard(pulse.time, asked, self.clock.own()) {
+            warn!(
+                service = self.service,
+                off_ms = put.as_millis(),
+                "this machine's clock is not that of Redis, which all nodes go by"
+            );
+        }
+        Ok(pulse)
     }
 
     /// Learns of all rooms that have changed, also of those that no member here sits in.
@@ -101,7 +115,7 @@ impl<H: Shared> Node<H> {
 
     /// Redis answers again, or for the first time.
     pub(super) async fn come_together(&mut self) {
-        let joined = match self.link.beat().await {
+        let joined = match self.pulse().await {
             Ok(pulse) => self.join(pulse).await,
             Err(away) => Err(away),
         };

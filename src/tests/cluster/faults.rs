@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
@@ -216,6 +217,32 @@ fn a_timer_fires_once_in_the_cluster() {
     for member in [&mut bob, &mut cyd] {
         assert_eq!(member.expect("chat:message")["content"], "the end", "cleared once");
     }
+}
+
+/// Milliseconds since the epoch.
+fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64() * 1000.0
+}
+
+#[test]
+fn a_node_whose_clock_is_wrong_goes_by_the_common_one() {
+    let mut cluster = Cluster::of("music");
+    let five_seconds_fast = [
+        ("LD_PRELOAD", "/usr/$LIB/faketime/libfaketime.so.1"),
+        ("FAKETIME", "+5s"),
+        ("DONT_FAKE_MONOTONIC", "1"),
+    ];
+    cluster.another_with(&five_seconds_fast);
+    for node in &cluster.nodes {
+        let mut client = Client::connect(node.address);
+        let asked = now();
+        client.emit("time_ping", &json!({"clientTime": asked}));
+        let told = client.expect("time_pong")["serverTime"].as_f64().unwrap();
+        let off = (told - asked).min(0.0) + (told - now()).max(0.0);
+        assert!(off.abs() < 100.0, "{off} ms off");
+    }
+    let log = cluster.nodes[3].log();
+    assert!(log.contains("this machine's clock is not that of Redis"), "{log}");
 }
 
 #[test]

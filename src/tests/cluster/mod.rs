@@ -51,8 +51,15 @@ impl Cluster {
 
     /// Starts another node.
     pub fn another(&mut self) -> &Server {
+        self.another_with(&[])
+    }
+
+    /// Starts another node, with more in its environment.
+    pub fn another_with(&mut self, environment: &[(&str, &str)]) -> &Server {
+        let more = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let more: Vec<_> = self.more.iter().cloned().chain(more).collect();
         let (url, data) = (self.redis.url(), self.data.path());
-        self.nodes.push(node(self.service, "d", free_port(), &url, data, &self.more));
+        self.nodes.push(node(self.service, "d", free_port(), &url, data, &more));
         self.nodes.last().unwrap()
     }
 
