@@ -15,7 +15,7 @@ use http::header::UPGRADE;
 use http::{HeaderValue, StatusCode};
 use parking_lot::Mutex;
 use ring::rand::{SecureRandom, SystemRandom};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::api::{self, Site};
 use super::auth::Auth;
@@ -60,7 +60,11 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     let (context, network) = (premises.context, premises.opening.network);
     let listener = Listener::open(SERVICE, &config.host, config.port, &premises.opening, context)?;
     let running = Running::new(SERVICE, &listener)?;
-    let store = Store::new(&config.place()?).map_err(anyhow::Error::msg).context("[devices] database_url")?;
+    let place = config.place()?;
+    if premises.cluster.is_some() && !place.url.is_set() {
+        warn!("each node keeps its own messages: set [devices] database_url, one database for all of them");
+    }
+    let store = Store::new(&place).map_err(anyhow::Error::msg).context("[devices] database_url")?;
     let store = Arc::new(store);
     let auth = Arc::new(ArcSwap::from_pointee(config.auth()?));
     context.spawn(keep_fresh(config.clone(), Arc::clone(&auth), context.clone()));

@@ -18,6 +18,15 @@ pub fn nodes(database: &MariaDb) -> Cluster {
     Cluster::at("devices", redis, &urls, &more)
 }
 
+#[test]
+fn nodes_without_a_common_database_say_so() {
+    let cluster = Cluster::of("devices");
+    let words = "each node keeps its own messages: set [devices] database_url";
+    for node in &cluster.nodes {
+        assert!(node.log().contains(words), "{}", node.log());
+    }
+}
+
 fn said(content: &str) -> Value {
     json!({"type": "message", "content": content})
 }
