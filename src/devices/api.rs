@@ -128,7 +128,7 @@ async fn front(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
     {
         return page;
     }
-    json(&json!({
+    routes::json(&json!({
         "status": "ok",
         "message": "roomhub devices",
         "version": env!("CARGO_PKG_VERSION"),
@@ -142,7 +142,7 @@ fn file(path: &str, headers: &HeaderMap) -> Response {
 
 async fn rooms(State(site): State<Arc<Site>>) -> Response {
     match site.questions.ask(|desk, _| desk.hub().reports()).await {
-        Some(rooms) => json(&json!({ "count": rooms.len(), "rooms": rooms })),
+        Some(rooms) => routes::json(&json!({ "count": rooms.len(), "rooms": rooms })),
         None => stopping(),
     }
 }
@@ -152,7 +152,7 @@ async fn room(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response
     let found = move |desk: &mut Desk, _| (desk.has_room(id).then(|| desk.hub().report(id)), Effects::none());
     // An order, for what another node knows is looked up.
     match site.orders.give(found).await {
-        Some(Some(report)) => json(&report),
+        Some(Some(report)) => routes::json(&report),
         Some(None) => no_such_room(id.as_str()),
         None => stopping(),
     }
@@ -178,7 +178,7 @@ async fn device(State(site): State<Arc<Site>>, Path(id): Path<String>, Query(pag
     match site.store.connections(id.clone(), page.before, limit).await {
         Ok(history) => {
             let next = history.last().filter(|_| history.len() == limit).map(|last| last.id);
-            json(&json!({
+            routes::json(&json!({
                 "device_id": id, "last_room_id": last_room, "connected": connected,
                 "connections": history, "next": next,
             }))
@@ -237,7 +237,7 @@ async fn messages(State(site): State<Arc<Site>>, Query(filter): Query<Filter>) -
     match site.store.messages(query).await {
         Ok(messages) => {
             let next = messages.last().filter(|_| messages.len() == limit).map(|last| last.id);
-            json(&json!({ "messages": messages, "next": next }))
+            routes::json(&json!({ "messages": messages, "next": next }))
         }
         Err(failure) => away(&failure),
     }
@@ -259,7 +259,7 @@ async fn per_minute(State(site): State<Arc<Site>>, Query(chart): Query<Chart>) -
     let since = (now / 60_000).saturating_sub(minutes - 1) * 60_000;
     let room = chart.room.as_deref().and_then(RoomId::new);
     match site.store.minutes(room, since).await {
-        Ok(found) => json(&json!({ "since": since, "now": now, "minutes": found })),
+        Ok(found) => routes::json(&json!({ "since": since, "now": now, "minutes": found })),
         Err(failure) => away(&failure),
     }
 }
@@ -269,7 +269,7 @@ async fn status(State(site): State<Arc<Site>>) -> Response {
         site.questions.ask(|desk, _| (desk.hub().n_members(), desk.hub().n_seated(), desk.hub().n_rooms()));
     let Some((connections, clients, rooms)) = live.await else { return stopping() };
     let database = site.status.lock().clone();
-    json(&json!({
+    routes::json(&json!({
         "version": env!("CARGO_PKG_VERSION"),
         "uptime": site.clock.uptime().as_secs(),
         "connections": connections, "clients": clients, "rooms": rooms,
@@ -371,13 +371,9 @@ async fn kick(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response
     let Some(device) = DeviceId::new(&id) else { return no_such_device() };
     match site.orders.give(move |desk, _| desk.kick(&device)).await {
         Some(0) => routes::error(StatusCode::NOT_FOUND, "that device is not connected"),
-        Some(n) => json(&json!({ "disconnected": n })),
+        Some(n) => routes::json(&json!({ "disconnected": n })),
         None => stopping(),
     }
-}
-
-fn json(answer: &impl Serialize) -> Response {
-    routes::json_text(serde_json::to_string(answer).expect("an answer has string keys"))
 }
 
 fn no_such_room(id: &str) -> Response {

@@ -11,6 +11,9 @@ use crate::time::Timestamp;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
+/// The number of a record in this run of the program; 0 is none.
+pub type Ticket = u64;
+
 /// The name of a record, or of a connection: 128 bits that no other has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]

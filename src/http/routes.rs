@@ -12,6 +12,7 @@ use http::header::{
     X_FRAME_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
 use serde_json::json;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -78,6 +79,11 @@ pub fn surround(
 /// An error as JSON.
 pub fn error(status: StatusCode, message: &str) -> Response {
     (status, Json(json!({ "error": message }))).into_response()
+}
+
+/// An answer as JSON, never to be cached.
+pub fn json(answer: &impl Serialize) -> Response {
+    json_text(serde_json::to_string(answer).expect("an answer has string keys"))
 }
 
 /// JSON that was written already, never to be cached.

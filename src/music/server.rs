@@ -79,7 +79,7 @@ async fn front(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
     let Some((n_rooms, n_seated)) = site.questions.ask(|hub, _| (hub.n_rooms(), hub.n_seated())).await else {
         return stopping();
     };
-    json(&json!({
+    routes::json(&json!({
         "status": "ok",
         "message": "roomhub music",
         "version": env!("CARGO_PKG_VERSION"),
@@ -92,13 +92,13 @@ async fn front(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
 }
 
 async fn health(State(site): State<Arc<Site>>) -> Response {
-    json(&json!({ "status": "healthy", "timestamp": site.clock.now().to_string() }))
+    routes::json(&json!({ "status": "healthy", "timestamp": site.clock.now().to_string() }))
 }
 
 async fn room(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response {
     let Some(id) = RoomId::new(&id) else { return no_such_room() };
     match site.questions.ask(move |hub, now| hub.report(&id, now)).await {
-        Some(Some(report)) => json(&report),
+        Some(Some(report)) => routes::json(&report),
         Some(None) => no_such_room(),
         None => stopping(),
     }
@@ -134,10 +134,6 @@ async fn tune(headers: HeaderMap) -> Response {
 async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
     assets::file::<Assets>(&path, &headers)
         .unwrap_or_else(|| routes::error(StatusCode::NOT_FOUND, "not found"))
-}
-
-fn json(answer: &impl Serialize) -> Response {
-    routes::json_text(serde_json::to_string(answer).expect("an answer has string keys"))
 }
 
 fn no_such_room() -> Response {

@@ -62,43 +62,59 @@ pub fn talk<W: Write>(target: &Target, input: impl BufRead + Send + 'static, out
     })
 }
 
-/// A user in a room, greeted and told of it.
-fn enter(stage: &Stage<'_>, user: &str, room: &str, trips: &mut Vec<Duration>) -> Result<(Client, Value)> {
-    let mut client = Client::connect(stage.target, stage.transport)?;
-    client.expect("connected")?;
-    let asked_at = Instant::now();
-    client.emit("join", &json!({"userId": user, "roomId": room}))?;
-    let joined = client.expect("joined")?;
-    trips.push(asked_at.elapsed());
-    ensure!(joined["userId"] == user && joined["roomId"] == room, "joined as somebody else: {joined}");
-    Ok((client, joined))
+/// Somebody in a room.
+struct User {
+    client: Client,
+    name: String,
+    room: String,
 }
 
-fn leave(client: &mut Client, user: &str, room: &str, trips: &mut Vec<Duration>) -> Result<()> {
-    let asked_at = Instant::now();
-    client.emit("leave", &json!({"userId": user, "roomId": room}))?;
-    client.expect("leaved")?;
-    trips.push(asked_at.elapsed());
-    Ok(())
+impl User {
+    /// Joins a room, greeted and told of it.
+    fn enter(stage: &Stage<'_>, name: &str, room: &str, trips: &mut Vec<Duration>) -> Result<(Self, Value)> {
+        let mut client = Client::connect(stage.target, stage.transport)?;
+        client.expect("connected")?;
+        let asked_at = Instant::now();
+        client.emit("join", &json!({"userId": name, "roomId": room}))?;
+        let joined = client.expect("joined")?;
+        trips.push(asked_at.elapsed());
+        ensure!(joined["userId"] == name && joined["roomId"] == room, "joined as somebody else: {joined}");
+        Ok((Self { client, name: name.to_owned(), room: room.to_owned() }, joined))
+    }
+
+    /// Leaves, and is told so; others may have said something before.
+    fn leave(mut self, trips: &mut Vec<Duration>) -> Result<()> {
+        let asked_at = Instant::now();
+        self.client.emit("leave", &json!({"userId": self.name, "roomId": self.room}))?;
+        self.client.await_event("leaved")?;
+        trips.push(asked_at.elapsed());
+        Ok(())
+    }
+}
+
+/// Has everybody leave, so that the next scenario finds empty rooms.
+fn part<const N: usize>(users: [User; N], trips: &mut Vec<Duration>) -> Result<()> {
+    users.into_iter().try_for_each(|user| user.leave(trips))
 }
 
 fn join_and_leave(stage: &Stage<'_>, n_users: usize, trips: &mut Vec<Duration>) -> Result<()> {
-    let mut users: Vec<(String, Client)> = Vec::new();
+    let mut users: Vec<User> = Vec::new();
     for n in 1..=n_users.max(2) {
         let name = format!("user{n}");
-        let (client, joined) = enter(stage, &name, stage.room, trips)?;
-        for (_, other) in &mut users {
-            let event = other.expect("user-joined")?;
+        let (user, joined) = User::enter(stage, &name, stage.room, trips)?;
+        for other in &mut users {
+            let event = other.client.expect("user-joined")?;
             ensure!(event["userId"] == name.as_str(), "somebody else joined: {event}");
         }
-        users.push((name, client));
-        let names: Vec<&str> = users.iter().map(|(name, _)| name.as_str()).collect();
+        users.push(user);
+        let names: Vec<&str> = users.iter().map(|user| user.name.as_str()).collect();
         ensure!(joined["users"] == json!(names), "users in the order of joining are expected: {joined}");
     }
-    while let Some((name, mut client)) = users.pop() {
-        leave(&mut client, &name, stage.room, trips)?;
-        for (_, other) in &mut users {
-            let event = other.expect("user-left")?;
+    while let Some(user) = users.pop() {
+        let name = user.name.clone();
+        user.leave(trips)?;
+        for other in &mut users {
+            let event = other.client.expect("user-left")?;
             ensure!(event["userId"] == name.as_str(), "somebody else left: {event}");
         }
     }
@@ -106,10 +122,10 @@ fn join_and_leave(stage: &Stage<'_>, n_users: usize, trips: &mut Vec<Duration>) 
 }
 
 /// Two users, with the first told of the second.
-fn pair(stage: &Stage<'_>, trips: &mut Vec<Duration>) -> Result<(Client, Client)> {
-    let (mut ann, _) = enter(stage, "ann", stage.room, trips)?;
-    let (bob, _) = enter(stage, "bob", stage.room, trips)?;
-    ann.expect("user-joined")?;
+fn pair(stage: &Stage<'_>, trips: &mut Vec<Duration>) -> Result<(User, User)> {
+    let (mut ann, _) = User::enter(stage, "ann", stage.room, trips)?;
+    let (bob, _) = User::enter(stage, "bob", stage.room, trips)?;
+    ann.client.expect("user-joined")?;
     Ok((ann, bob))
 }
 
@@ -118,63 +134,63 @@ fn relay(stage: &Stage<'_>, trips: &mut Vec<Duration>) -> Result<()> {
     let (mut ann, mut bob) = pair(stage, trips)?;
     let offer = json!({"type": "offer", "roomId": room, "sdp": "v=0 \u{e4} \u{4f60}"});
     let sent_at = Instant::now();
-    ann.emit("message", &offer)?;
-    let heard = bob.expect("message")?;
+    ann.client.emit("message", &offer)?;
+    let heard = bob.client.expect("message")?;
     trips.push(sent_at.elapsed());
     ensure!(heard == offer, "it is another one now: {heard}");
-    Ok(())
+    part([ann, bob], trips)
 }
 
 fn one_of_them(stage: &Stage<'_>, trips: &mut Vec<Duration>) -> Result<()> {
     let room = stage.room;
     let (mut ann, mut bob) = pair(stage, trips)?;
-    let (mut cyd, _) = enter(stage, "cyd", stage.room, trips)?;
-    ann.expect("user-joined")?;
-    bob.expect("user-joined")?;
-    ann.emit("message", &json!({"roomId": room, "to": "cyd", "text": "you alone"}))?;
-    ann.emit("message", &json!({"roomId": room, "text": "everybody"}))?;
-    let heard = cyd.expect("message")?;
+    let (mut cyd, _) = User::enter(stage, "cyd", stage.room, trips)?;
+    ann.client.expect("user-joined")?;
+    bob.client.expect("user-joined")?;
+    ann.client.emit("message", &json!({"roomId": room, "to": "cyd", "text": "you alone"}))?;
+    ann.client.emit("message", &json!({"roomId": room, "text": "everybody"}))?;
+    let heard = cyd.client.expect("message")?;
     ensure!(heard["text"] == "you alone" && heard["from"] == "ann", "{heard}");
-    cyd.expect("message")?;
-    let heard = bob.expect("message")?;
+    cyd.client.expect("message")?;
+    let heard = bob.client.expect("message")?;
     ensure!(heard["text"] == "everybody", "bob heard what was for cyd: {heard}");
-    Ok(())
+    part([ann, bob, cyd], trips)
 }
 
 fn isolation(stage: &Stage<'_>, trips: &mut Vec<Duration>) -> Result<()> {
     let room = stage.room;
     let (mut ann, mut bob) = pair(stage, trips)?;
     let other = format!("{room}-2");
-    let (mut eve, joined) = enter(stage, "eve", &other, trips)?;
+    let (mut eve, joined) = User::enter(stage, "eve", &other, trips)?;
     ensure!(joined["users"] == json!(["eve"]), "the other room is not empty: {joined}");
-    eve.emit("message", &json!({"roomId": room, "text": "let me in"}))?;
-    eve.expect("error")?;
-    eve.emit("message", &json!({"roomId": other, "text": "alone"}))?;
-    ann.emit("message", &json!({"roomId": room, "text": "among us"}))?;
-    let heard = bob.expect("message")?;
+    eve.client.emit("message", &json!({"roomId": room, "text": "let me in"}))?;
+    eve.client.expect("error")?;
+    eve.client.emit("message", &json!({"roomId": other, "text": "alone"}))?;
+    ann.client.emit("message", &json!({"roomId": room, "text": "among us"}))?;
+    let heard = bob.client.expect("message")?;
     ensure!(heard["text"] == "among us", "it came from another room: {heard}");
-    Ok(())
+    part([ann, bob, eve], trips)
 }
 
 fn cut_off(stage: &Stage<'_>, trips: &mut Vec<Duration>) -> Result<()> {
     let (mut ann, bob) = pair(stage, trips)?;
     drop(bob);
-    let event = ann.expect("user-left")?;
+    let event = ann.client.expect("user-left")?;
     ensure!(event["userId"] == "bob", "somebody else left: {event}");
-    Ok(())
+    part([ann], trips)
 }
 
 fn refusals(stage: &Stage<'_>, trips: &mut Vec<Duration>) -> Result<()> {
     let room = stage.room;
     let (mut ann, mut bob) = pair(stage, trips)?;
     for payload in [json!({}), json!({"userId": "", "roomId": room}), json!("join"), json!([1])] {
-        ann.emit("join", &payload)?;
-        let error = ann.expect("error")?;
+        ann.client.emit("join", &payload)?;
+        let error = ann.client.expect("error")?;
         if error["message"] != "userId and roomId are required" {
             bail!("{payload} is answered by {error}");
         }
     }
-    bob.emit("message", &json!({"roomId": room, "text": "still here"}))?;
-    ann.expect("message")?;
-    Ok(())
+    bob.client.emit("message", &json!({"roomId": room, "text": "still here"}))?;
+    ann.client.expect("message")?;
+    part([ann, bob], trips)
 }

@@ -6,14 +6,10 @@
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use bytes::{Buf, Bytes};
-use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
-use serde::Serialize;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
@@ -22,9 +18,10 @@ use super::decode::Mp3;
 use super::encode::Encoder;
 use super::feed::Item;
 use super::format::Format;
+use super::handle::{Handle, Order};
+use super::microphone::{Origin, Piece, Turn};
 use super::mp3::{Frame, FrameReader};
 use super::resample::Converter;
-use super::station::{Handle, Order};
 use super::track::Track;
 
 /// Pieces that may wait to be read, each of them one read from a socket.
@@ -32,108 +29,6 @@ const PIECES_AHEAD: usize = 32;
 
 /// Frames that may wait for their time: ten seconds.
 const FRAMES_AHEAD: usize = 400;
-
-/// What a title may wait for sound that is before it.
-const TITLE_PATIENCE: Duration = Duration::from_secs(2);
-
-/// Where a station's sound comes from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Origin {
-    /// Its own folder.
-    #[default]
-    Folder,
-    /// Somebody who broadcasts.
-    Live,
-    /// Another station.
-    Relay,
-}
-
-/// A station's microphone: one guest has it at a time.
-#[derive(Debug, Default)]
-pub struct Microphone {
-    holder: Mutex<Option<Holder>>,
-    n_guests: AtomicU64,
-}
-
-#[derive(Debug)]
-struct Holder {
-    number: u64,
-    origin: Origin,
-    pieces: Option<Sender<Piece>>,
-}
-
-/// What a guest hands in.
-#[derive(Debug)]
-enum Piece {
-    Sound(Bytes),
-    Title(Arc<Track>),
-}
-
-/// The microphone in a guest's hand, until dropped.
-pub struct Turn {
-    microphone: Arc<Microphone>,
-    number: u64,
-}
-
-impl Microphone {
-    /// Takes the microphone: a live guest from a relay too, nobody from a live guest.
-    pub fn take(self: &Arc<Self>, origin: Origin) -> Option<Turn> {
-        let mut holder = self.holder.lock();
-        let is_free = match holder.as_ref().map(|holder| holder.origin) {
-            None | Some(Origin::Folder) => true,
-            Some(Origin::Relay) => origin == Origin::Live,
-            Some(Origin::Live) => false,
-        };
-        if !is_free {
-            return None;
-        }
-        let number = self.n_guests.fetch_add(1, Ordering::Relaxed);
-        *holder = Some(Holder { number, origin, pieces: None });
-        drop(holder);
-        Some(Turn { microphone: Arc::clone(self), number })
-    }
-
-    /// Whether nobody has it.
-    pub fn is_free(&self) -> bool {
-        self.holder.lock().is_none()
-    }
-
-    /// Names what the live guest plays from here on; false without one.
-    pub async fn name(&self, track: Track) -> bool {
-        let live = self
-            .holder
-            .lock()
-            .as_ref()
-            .filter(|holder| holder.origin == Origin::Live)
-            .and_then(|holder| holder.pieces.clone());
-        let Some(pieces) = live else { return false };
-        pieces.send_timeout(Piece::Title(Arc::new(track)), TITLE_PATIENCE).await.is_ok()
-    }
-}
-
-impl Turn {
-    /// Whether nobody has taken the microphone away.
-    pub fn is_on(&self) -> bool {
-        self.held().is_some()
-    }
-
-    /// What is known of the holder, while this is it.
-    fn held(&self) -> Option<MappedMutexGuard<'_, Holder>> {
-        let holder = self.microphone.holder.lock();
-        MutexGuard::try_map(holder, |holder| holder.as_mut().filter(|holder| holder.number == self.number))
-            .ok()
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        let mut holder = self.microphone.holder.lock();
-        if holder.as_ref().is_some_and(|holder| holder.number == self.number) {
-            *holder = None;
-        }
-    }
-}
 
 /// Takes what a guest says.
 pub struct Inlet {
@@ -161,9 +56,7 @@ impl Inlet {
     /// Waits until everything that was said has been handed to the station.
     pub async fn finish(self) {
         drop(self.pieces);
-        if let Some(mut holder) = self.turn.held() {
-            holder.pieces = None;
-        }
+        self.turn.take_names_by(None);
         // A thread that is gone has handed over what it had.
         let _ = self.ended.await;
     }
@@ -173,9 +66,7 @@ impl Inlet {
 pub fn start(station: &Handle, turn: Turn, origin: Origin, title: Track, bitrate_kbps: u32) -> Result<Inlet> {
     let (pieces, taken) = channel(PIECES_AHEAD);
     let (ending, ended) = oneshot::channel();
-    if let Some(mut holder) = turn.held() {
-        holder.pieces = Some(pieces.clone());
-    }
+    turn.take_names_by(Some(pieces.clone()));
     let (out, items) = channel(FRAMES_AHEAD);
     let pipe = Pipe { pieces: taken, piece: Bytes::new(), title: Some(Arc::new(title)) };
     let mut guest = Guest {
@@ -303,24 +194,5 @@ impl Guest {
             self.out.blocking_send(Item::Track(0, track)).map_err(|_| Gone)?;
         }
         self.out.blocking_send(Item::Frame(0, frame)).map_err(|_| Gone)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_live_guest_takes_the_microphone_from_a_relay_and_nobody_takes_it_from_one() {
-        let microphone = Arc::new(Microphone::default());
-        let relay = microphone.take(Origin::Relay).unwrap();
-        assert!(microphone.take(Origin::Relay).is_none());
-        let live = microphone.take(Origin::Live).unwrap();
-        assert!(!relay.is_on() && live.is_on());
-        assert!(microphone.take(Origin::Live).is_none() && microphone.take(Origin::Relay).is_none());
-        drop(relay);
-        assert!(live.is_on() && !microphone.is_free());
-        drop(live);
-        assert!(microphone.is_free());
     }
 }

@@ -14,11 +14,12 @@ use tracing::{info, warn};
 
 use super::StreamMode;
 use super::body::Body;
-use super::guest::{self, Inlet, Origin, Turn};
+use super::guest::{self, Inlet};
+use super::handle::Handle;
 use super::listening::say;
+use super::microphone::{Origin, Turn};
 use super::protocol::station_of;
-use super::server::Stations;
-use super::station::Handle;
+use super::stations::Stations;
 use super::track::{Track, clean};
 use crate::http::guard::Guarded;
 use crate::http::head::Head;

@@ -7,12 +7,14 @@
 //! servers' stations are relayed. Sound flows through the files in this order: `library`, `shelf` and `playlist`, `feed` (with `mp3`, or
 //! `decode`, `resample`, `loudness` and `encode`), `pace`, `ring`, `station`, `listening`.
 
+mod audience;
 mod body;
 mod decode;
 mod encode;
 mod feed;
 mod format;
 mod guest;
+mod handle;
 mod hls;
 mod icy;
 mod index;
@@ -20,8 +22,10 @@ mod library;
 mod listening;
 mod live;
 mod loudness;
+mod microphone;
 mod mp3;
 mod pace;
+mod places;
 mod playlist;
 mod protocol;
 mod relay;
@@ -32,6 +36,7 @@ mod segments;
 mod server;
 mod shelf;
 mod station;
+mod stations;
 mod track;
 mod watching;
 

@@ -7,10 +7,12 @@ use serde::Serialize;
 
 use super::Config;
 use super::format::Format;
-use super::guest::Origin;
-use super::relay::PATH_HEADER;
+use super::microphone::Origin;
 use super::ring::{Flavour, META_INTERVAL};
 use super::shelf::Scan;
+
+/// The header in which a station says through which others its sound came.
+pub const PATH_HEADER: &str = "roomhub-path";
 
 /// First segments of paths that are no stations.
 const RESERVED: [&str; 20] = [

@@ -19,10 +19,12 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tracing::{info, warn};
 
-use super::guest::{self, Inlet, Origin};
+use super::guest::{self, Inlet};
+use super::handle::Handle;
 use super::icy::{Answer, Heard, IcyReader};
-use super::server::Stations;
-use super::station::Handle;
+use super::microphone::Origin;
+use super::protocol::PATH_HEADER;
+use super::stations::Stations;
 use super::track::{Track, clean};
 use crate::http::tls;
 
@@ -43,9 +45,6 @@ const PIECE_BYTES: usize = 8 * 1024;
 
 /// Other addresses that one is sent on to.
 const MAX_REDIRECTS: usize = 3;
-
-/// The header in which a station says through which others its sound came.
-pub const PATH_HEADER: &str = "roomhub-path";
 
 /// What a relayed station is listed as, which has no file.
 const FILE: &str = "relay";

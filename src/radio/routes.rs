@@ -12,15 +12,15 @@ use axum::{Extension, Router};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, USER_AGENT, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use rust_embed::Embed;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 
-use super::guest::Origin;
+use super::handle::{Handle, Order};
 use super::hls::{self, Wanted};
 use super::live;
+use super::microphone::Origin;
 use super::protocol::{NowPlaying, StreamReport, station_of};
-use super::server::Stations;
-use super::station::{Handle, Order};
+use super::stations::Stations;
 use crate::http::address::client;
 use crate::http::connection::Connection;
 use crate::http::origin::AllowedOrigins;
@@ -98,7 +98,7 @@ async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
 
 async fn streams(State(stations): State<Arc<Stations>>, headers: HeaderMap) -> Response {
     let streams = reports(&stations, &origin(&headers));
-    json_of(
+    routes::json(
         &json!({"status": "success", "message": format!("{} streams", streams.len()), "streams": streams}),
     )
 }
@@ -110,7 +110,7 @@ async fn now_playing(State(stations): State<Arc<Stations>>, Query(which): Query<
     let track = on_air.track;
     let of_track =
         |word: fn(&super::track::Track) -> &str| track.as_deref().map(word).unwrap_or_default().to_owned();
-    json_of(&NowPlaying {
+    routes::json(&NowPlaying {
         status: "success",
         route: station.route.to_string(),
         track: of_track(|track| &track.file),
@@ -129,7 +129,7 @@ async fn now_playing(State(stations): State<Arc<Stations>>, Query(which): Query<
 async fn history(State(stations): State<Arc<Stations>>, Query(which): Query<Which>) -> Response {
     let Some(station) = stations.find(&which.route()) else { return unknown_route() };
     let history = station.on_air.lock().history.clone();
-    json_of(&json!({"status": "success", "route": *station.route, "history": history}))
+    routes::json(&json!({"status": "success", "route": *station.route, "history": history}))
 }
 
 /// What changes, as it changes: the whole of it each time, so that nobody has to put parts together.
@@ -170,7 +170,7 @@ async fn reload(State(stations): State<Arc<Stations>>, Query(which): Query<Which
         // A word that waits already is as good as two.
         let _ = rescan.try_send(());
     }
-    json_of(&json!({"status": "success", "message": "the playlist is read again"}))
+    routes::json(&json!({"status": "success", "message": "the playlist is read again"}))
 }
 
 async fn next(
@@ -220,7 +220,7 @@ async fn command(
     {
         return failure(StatusCode::SERVICE_UNAVAILABLE, "the station has ended");
     }
-    json_of(&json!({"status": "success", "message": "done", "route": route}))
+    routes::json(&json!({"status": "success", "message": "done", "route": route}))
 }
 
 /// A live source names what it plays, as it would to Icecast.
@@ -277,7 +277,7 @@ async fn icecast(State(stations): State<Arc<Stations>>, headers: HeaderMap) -> R
         })
     };
     let sources: Vec<_> = stations.all.values().map(source).collect();
-    json_of(&json!({"icestats": {
+    routes::json(&json!({"icestats": {
         "server_id": format!("roomhub {}", env!("CARGO_PKG_VERSION")),
         "host": origin,
         "source": sources,
@@ -363,10 +363,6 @@ fn origin(headers: &HeaderMap) -> String {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
     let scheme = headers.get("x-forwarded-proto").and_then(|scheme| scheme.to_str().ok()).unwrap_or("http");
     format!("{}://{host}", if scheme == "https" { "https" } else { "http" })
-}
-
-fn json_of(answer: &impl Serialize) -> Response {
-    routes::json_text(serde_json::to_string(answer).expect("an answer has string keys"))
 }
 
 fn failure(status: StatusCode, message: &str) -> Response {

@@ -2,28 +2,25 @@
 //!
 //! One task owns the ring and all listeners, so a chunk is written once and sent to each by one system call.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use serde::Serialize;
-use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::sync::mpsc::Receiver;
 use tokio::sync::watch;
 use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
 use super::feed::Item;
-use super::format::Format;
-use super::guest::{Microphone, Origin};
-use super::hls::Audience;
+use super::handle::{Handle, Newcomer, OnAir, Order, Played};
+use super::microphone::Origin;
 use super::mp3::{Frame, Header};
 use super::pace::Pacer;
 use super::ring::{Flavour, Ring, title_block};
 use super::segments::Segments;
 use super::shelf::Shelf;
 use super::track::Track;
-use crate::http::connection::{Connection, Cut};
+use crate::http::connection::Cut;
 use crate::runtime::Context;
 use crate::time::Timestamp;
 
@@ -48,82 +45,6 @@ const MOVED_AGAIN: Duration = Duration::from_mins(1);
 /// Tracks in the history.
 const KEPT_HISTORY: usize = 100;
 
-/// What is on the air, for those who ask.
-#[derive(Debug, Clone, Default)]
-pub struct OnAir {
-    /// The track at the head of the stream; `None` before the first.
-    pub track: Option<Arc<Track>>,
-    /// When its first sound left.
-    pub started_at: Timestamp,
-    /// The bitrate of its last frame.
-    pub bitrate_kbps: u32,
-    /// The station's format.
-    pub format: Option<Format>,
-    /// Where its sound comes from.
-    pub origin: Origin,
-    /// Through which other stations it came.
-    pub path: String,
-    /// Who listens.
-    pub n_listeners: usize,
-    /// The most that ever did.
-    pub peak_listeners: usize,
-    /// What has played, the latest last.
-    pub history: VecDeque<Played>,
-}
-
-/// A track that has begun, and when.
-#[derive(Debug, Clone, Serialize)]
-pub struct Played {
-    /// What it was.
-    #[serde(flatten)]
-    pub track: Arc<Track>,
-    /// When its first sound left, in seconds since the epoch.
-    pub started_at: f64,
-}
-
-/// Somebody who wants to listen.
-pub struct Newcomer {
-    /// The way to it; its head has been sent.
-    pub connection: Arc<Connection>,
-    /// Gone when the listener is.
-    pub presence: Weak<()>,
-    /// With titles or without.
-    pub flavour: Flavour,
-}
-
-/// What a station is asked to do.
-pub enum Order {
-    /// Let somebody listen.
-    Join(Newcomer),
-    /// Go on to the next track.
-    Next,
-    /// Go back to the last track.
-    Previous,
-    /// Let a guest be heard until it ends, and then the folder again.
-    Hear(Origin, Receiver<Item>),
-}
-
-/// The station as others see it.
-#[derive(Clone)]
-pub struct Handle {
-    /// Its route, with the slash.
-    pub route: Arc<str>,
-    /// What it plays from.
-    pub shelf: Arc<Shelf>,
-    /// What is on the air.
-    pub on_air: Arc<Mutex<OnAir>>,
-    /// Takes orders.
-    pub orders: Sender<Order>,
-    /// Who speaks on it.
-    pub microphone: Arc<Microphone>,
-    /// Its sound in segments.
-    pub segments: Arc<Mutex<Segments>>,
-    /// Who fetches the list of them.
-    pub audience: Arc<Audience>,
-    /// Counts up whenever what is on the air, or who listens, changes.
-    pub changes: Arc<watch::Sender<u64>>,
-}
-
 /// What a station itself shares with those who see it.
 pub struct Desk {
     route: Arc<str>,
@@ -134,20 +55,18 @@ pub struct Desk {
     changes: Arc<watch::Sender<u64>>,
 }
 
-impl Handle {
-    /// The station's side: it must not hold the way to itself open, or it would never end.
-    pub fn without_orders(&self) -> Desk {
-        Desk {
-            route: Arc::clone(&self.route),
-            shelf: Arc::clone(&self.shelf),
-            on_air: Arc::clone(&self.on_air),
+impl Desk {
+    /// The station's side of its handle: it must not hold the way to itself open, or it would never end.
+    pub fn of(handle: &Handle) -> Self {
+        Self {
+            route: Arc::clone(&handle.route),
+            shelf: Arc::clone(&handle.shelf),
+            on_air: Arc::clone(&handle.on_air),
             segments: None,
-            changes: Arc::clone(&self.changes),
+            changes: Arc::clone(&handle.changes),
         }
     }
-}
 
-impl Desk {
     /// The same, for a station that cuts its sound into segments too.
     pub fn with_segments(self, segments: &Arc<Mutex<Segments>>) -> Self {
         Self { segments: Some(Arc::clone(segments)), ..self }

@@ -83,7 +83,7 @@ async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
 
 async fn health(State(site): State<Arc<Site>>) -> Response {
     let health = json!({ "status": "ok", "timestamp": site.clock.now().to_string() });
-    routes::json_text(health.to_string())
+    routes::json(&health)
 }
 
 /// Whom credentials are for.
@@ -102,7 +102,7 @@ async fn ice(State(site): State<Arc<Site>>, Query(query): Query<IceQuery>, reque
         return routes::error(StatusCode::BAD_REQUEST, "userId is required");
     };
     match site.questions.ask(move |hub, now| hub.ice().of(&user, now)).await {
-        Some(servers) => routes::json_text(json!({ "iceServers": servers }).to_string()),
+        Some(servers) => routes::json(&json!({ "iceServers": servers })),
         None => routes::error(StatusCode::SERVICE_UNAVAILABLE, "stopping"),
     }
 }

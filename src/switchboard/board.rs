@@ -1,6 +1,6 @@
 //! The task that owns a hub: arrivals go in, effects come out and become frames to the members.
 
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::held::{Deed, Held};
 use super::home::Home;
 use super::inbox::{Arrival, Arrivals, Questions, inbox};
 use super::line::Exchange;
-use super::members::Members;
+use super::members::{FAREWELL, Farewell, Members};
 use super::node::Node;
 use super::{Config, Hub, Shared};
 use crate::runtime::Context;
@@ -24,12 +24,6 @@ const BATCH: usize = 256;
 
 /// The hub is counted, and what has changed is kept, at most this often.
 const CENSUS_EVERY: Duration = Duration::from_secs(1);
-
-/// Time for clients to take their leave before they are cut, as a part of the shutdown's grace.
-pub const FAREWELL: u32 = 2;
-
-/// A wire's own way to tell all its clients that the server stops.
-pub type Farewell = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A hub's members, and what is counted on the way to them.
 pub struct Switchboard<H> {

@@ -5,18 +5,9 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 
-use super::written::Written;
+use super::written::{Wire, Written};
 use crate::effect::Close;
 use crate::http::connection::{Connection, Cut};
-
-/// In which form members are told of events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wire {
-    /// Socket.IO packets.
-    SocketIo,
-    /// Bare JSON objects, one in each text frame.
-    Plain,
-}
 
 /// How often a member is asked whether it is still there, and how long it may take to answer.
 #[derive(Debug, Clone, Copy)]

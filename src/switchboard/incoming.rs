@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::client::Wire;
+use super::written::Wire;
 
 /// An event's text: `["event", argument, …]` of Socket.IO, or a plain WebSocket's object.
 pub struct Incoming {

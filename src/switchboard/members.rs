@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,16 +13,21 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::debug;
 
-use super::board::Farewell;
-use super::client::{Client, Wire};
+use super::client::Client;
 use super::held::Deed;
 use super::inbox::Arrival;
 use super::task::Task;
-use super::written::{self, Written};
+use super::written::{self, Wire, Written};
 use super::{Config, Hub};
 use crate::effect::{Close, Delivery, Effect, Effects, Frame, MemberId};
 use crate::http::connection::{Connection, Cut};
 use crate::runtime::Clock;
+
+/// Time for clients to take their leave before they are cut, as a part of the shutdown's grace.
+pub const FAREWELL: u32 = 2;
+
+/// A wire's own way to tell all its clients that the server stops.
+pub type Farewell = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Members looked at before the first of them is sent to.
 const LOOKAHEAD: usize = 32;

@@ -40,14 +40,16 @@ use crate::time::Timestamp;
 
 pub use board::Switchboard;
 pub use chest::{Seed, random_seed};
-pub use client::{Client, Pings, Wire};
+pub use client::{Client, Pings};
 pub use home::Home;
 pub use inbox::{Orders, Questions};
 pub use incoming::Incoming;
 pub use ledger::{Ledger, Name};
 pub use line::{Exchange, Line, Received, random_name};
 pub use rate::{Allowance, Bucket};
-pub use written::{LENGTH_16, LENGTH_64, Written, answer, close_frame, framed_length, goodbye, text_frame};
+pub use written::{
+    LENGTH_16, LENGTH_64, Wire, Written, answer, close_frame, framed_length, goodbye, text_frame,
+};
 
 /// A service's rooms and rules: pure, without a clock.
 pub trait Hub: Send + Sync + 'static {

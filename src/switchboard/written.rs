@@ -5,7 +5,6 @@ use std::cell::OnceCell;
 use bytes::{BufMut, Bytes, BytesMut};
 use serde_json::value::RawValue;
 
-use super::client::Wire;
 use crate::effect::{Close, Frame};
 
 /// A final frame of text, and one that closes.
@@ -20,6 +19,15 @@ pub const LENGTH_16: u8 = 126;
 
 /// Marks a length of eight bytes.
 pub const LENGTH_64: u8 = 127;
+
+/// In which form members are told of events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wire {
+    /// Socket.IO packets.
+    SocketIo,
+    /// Bare JSON objects, one in each text frame.
+    Plain,
+}
 
 /// A frame, and its bytes on each wire that needed them so far.
 pub struct Written<'a> {

@@ -18,7 +18,6 @@ use super::hub::Hub;
 use super::names::RoomId;
 use super::orders::Outcome;
 use super::protocol::Refusal;
-use super::server::json;
 use crate::effect::{Effects, MemberId};
 use crate::http::{assets, routes};
 use crate::secret::Secret;
@@ -79,7 +78,7 @@ async fn file(Path(file): Path<String>, headers: HeaderMap) -> Response {
 
 async fn overview(State(admin): State<Arc<Admin>>) -> Response {
     match admin.questions.ask(Hub::overview).await {
-        Some(overview) => json(&overview),
+        Some(overview) => routes::json(&overview),
         None => stopping(),
     }
 }

@@ -9,7 +9,6 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::get;
 use http::{HeaderName, HeaderValue, StatusCode};
-use serde::Serialize;
 use serde_json::json;
 use tower_http::set_header::SetResponseHeaderLayer;
 
@@ -108,7 +107,7 @@ fn key(config: &Config, keys: Keys) -> Result<(Secret, Option<Secret>)> {
 }
 
 async fn front() -> Response {
-    json(&json!({
+    routes::json(&json!({
         "name": "Watch Room Server",
         "version": env!("CARGO_PKG_VERSION"),
         "description": "Watch parties by roomhub",
@@ -117,7 +116,7 @@ async fn front() -> Response {
 }
 
 async fn health(State(site): State<Arc<Site>>) -> Response {
-    json(&json!({
+    routes::json(&json!({
         "status": "ok",
         "timestamp": site.clock.now().to_string(),
         "uptime": site.clock.uptime().as_secs_f64(),
@@ -129,11 +128,7 @@ async fn stats(State(site): State<Arc<Site>>, request: Request) -> Response {
         return routes::error(StatusCode::UNAUTHORIZED, Refusal::Unauthorized.message());
     }
     match site.questions.ask(|hub, _| hub.stats()).await {
-        Some(stats) => json(&stats),
+        Some(stats) => routes::json(&stats),
         None => routes::error(StatusCode::SERVICE_UNAVAILABLE, "stopping"),
     }
-}
-
-pub(super) fn json(answer: &impl Serialize) -> Response {
-    routes::json_text(serde_json::to_string(answer).expect("an answer has string keys"))
 }

@@ -8,8 +8,8 @@ use super::Directory;
 use super::recent::Recent;
 use crate::devices::facts::{Facts, Storage};
 use crate::devices::names::{DeviceId, RoomId};
-use crate::devices::record::{Record, RecordId};
-use crate::devices::spool::{Spool, Ticket};
+use crate::devices::record::{Record, RecordId, Ticket};
+use crate::devices::spool::Spool;
 
 /// Random bytes that make a room's name, nearly always.
 const NAME_RANDOMNESS: usize = 32;

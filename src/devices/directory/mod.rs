@@ -13,8 +13,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::names::{DeviceId, RoomId};
-use super::record::{Record, RecordId};
-use super::spool::Ticket;
+use super::record::{Record, RecordId, Ticket};
 use super::spool::segment::Position;
 use crate::time::Timestamp;
 

@@ -3,8 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::devices::names::{DeviceId, RoomId};
-use crate::devices::record::Record;
-use crate::devices::spool::Ticket;
+use crate::devices::record::{Record, Ticket};
 
 /// A frame that waits, or `None` at the moment when all before it were collected.
 type Letter = (Ticket, Option<Box<str>>);

@@ -27,7 +27,7 @@ use tokio::sync::watch;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::directory::Directory;
-use super::record::{Record, RecordId};
+use super::record::{Record, RecordId, Ticket};
 use crate::time::Timestamp;
 use segment::{HEAD_BYTES, Position};
 
@@ -44,9 +44,6 @@ pub struct Limits {
     /// Bytes of one segment.
     pub segment_bytes: u64,
 }
-
-/// The number of a record in this run of the program; 0 is none.
-pub type Ticket = u64;
 
 /// The end that is written to, and the way to look inside.
 #[derive(Clone)]

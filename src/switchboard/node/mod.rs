@@ -26,11 +26,10 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tracing::warn;
 
 use super::Shared;
-use super::board::{FAREWELL, Farewell};
 use super::held::Deed;
 use super::inbox::{Arrival, Arrivals};
 use super::ledger::Ledger;
-use super::members::Members;
+use super::members::{FAREWELL, Farewell, Members};
 use super::replica::Replica;
 use crate::cluster::{Link, Mail};
 use crate::runtime::Context;

@@ -117,9 +117,10 @@ fn a_row_that_the_database_refuses_is_set_aside_and_can_be_put_back() {
     let server = start(data.path(), &[], &[("DATABASE_URL", &database.url())]);
     let (mut ann, _) = Device::join(server.address, "d1", None);
     ann.say_for_sure("first");
-    eventually("the tables", || {
-        database.run("SHOW TABLES LIKE 'roomhub_schema'").contains("schema").then_some(())
+    eventually("the table", || {
+        database.run("SHOW TABLES LIKE 'messages'").contains("messages").then_some(())
     });
+    eventually("the first row", || contents(&database).contains(&"first".to_owned()).then_some(()));
     database.run(
         "CREATE TRIGGER stubborn BEFORE INSERT ON messages FOR EACH ROW \
          SET NEW.room_id = IF(NEW.message_content LIKE '%refused%', NULL, NEW.room_id)",
