@@ -16,6 +16,9 @@ pub struct Letter {
     /// Members that have lost their seats by no act of their own, and in which room.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unseated: Vec<(MemberId, String)>,
+    /// Members that were given up for lost, and are told nothing of it: whoever is there all the same has to come back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<MemberId>,
     /// What they are told.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     words: Vec<Word>,

@@ -89,6 +89,7 @@ impl<H: Shared> Node<H> {
                 self.unseat(*member, &room);
             }
         }
+        self.members.send_back(letter.lost.iter().copied());
         self.members.perform(letter.effects(), None);
     }
 

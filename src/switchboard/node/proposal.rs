@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Node;
-use super::steps::{Group, Made, Step};
+use super::steps::{Group, Job, Made, Step};
 use crate::cluster::{Change, Claim, Commit, FactChange, FactClaim};
 use crate::switchboard::Shared;
 use crate::switchboard::letter::{self, Letters};
@@ -35,6 +35,11 @@ impl<H: Shared> Node<H> {
         }
         for step in &group.steps {
             letter::address(&mut letters, &step.deed.effects, &homes);
+            if let Job::Lose(member, _) = &step.job
+                && let Some(node) = homes.get(member)
+            {
+                letters.entry(node.clone()).or_default().lost.push(*member);
+            }
         }
         if made.is_empty() && group.steps.iter().all(Step::is_fleeting) {
             // A piece of a voice is not worth a question.

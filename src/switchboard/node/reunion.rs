@@ -63,7 +63,11 @@ impl<H: Shared> Node<H> {
         };
         let mut news: Vec<String> = at.said.iter().filter(is_news).map(|(room, _)| room.clone()).collect();
         news.extend(gone);
-        self.fetch(&news).await?;
+        let unseated = self.fetch(&news).await?;
+        // Without letters, nobody can have told them: another node has just buried this one.
+        if at.letters == 0 {
+            self.members.send_back(unseated.into_iter());
+        }
         Ok(())
     }
 
