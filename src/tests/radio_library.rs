@@ -1,11 +1,12 @@
 //! Where the stations' tracks come from: large folders, what is known of them between starts, disks that hang.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::harness::radio::{make, on_air, station};
@@ -99,6 +100,24 @@ fn a_station_has_the_format_of_most_of_what_is_known_when_it_starts_and_keeps_it
     let log = second.log();
     let settled: Vec<_> = log.lines().filter(|line| line.contains("format settled")).collect();
     assert!(settled.len() == 1 && settled[0].contains("\"rate\":48000"), "{settled:?}");
+}
+
+#[test]
+fn a_file_that_is_copied_in_plays_once_it_is_whole() {
+    let (music, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    make(elsewhere.path(), "long.mp3", "sine=440", 30, "-ac 2 -ar 44100 -b:a 128k");
+    let whole = fs::read(elsewhere.path().join("long.mp3")).unwrap();
+    let server = station(&["--audio-dir", music.path().to_str().unwrap()], &[]);
+    let mut copy = File::create(music.path().join("long.mp3")).unwrap();
+    // A slow disk: four seconds for it all.
+    for piece in whole.chunks(whole.len().div_ceil(40)) {
+        copy.write_all(piece).unwrap();
+        thread::park_timeout(Duration::from_millis(100));
+    }
+    assert_eq!((tracks(server.address).0, http::get(server.address, "/readyz").status), (0, 503));
+    on_air(&server);
+    let playing = http::get(server.address, "/now-playing").json();
+    assert!(playing["duration_seconds"].as_f64().unwrap() > 29.9, "{playing}");
 }
 
 #[test]
