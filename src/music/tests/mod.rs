@@ -1,0 +1,20 @@
+//! The rules as transcripts: what members say stands flush left, what they are told is indented.
+
+mod dialects;
+mod hosts;
+mod pace;
+mod refusals;
+
+use expect_test::Expect;
+
+use crate::music::Config;
+use crate::music::hub::Hub;
+use crate::switchboard::stage::{START, Stage};
+
+fn check(script: &str, expected: &Expect) {
+    check_with(&Config::default(), script, expected);
+}
+
+fn check_with(config: &Config, script: &str, expected: &Expect) {
+    expected.assert_eq(&Stage::new(Hub::new(config, START)).play(script));
+}

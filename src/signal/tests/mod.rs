@@ -1,0 +1,29 @@
+//! The rules as transcripts: what members say stands flush left, what they are told is indented.
+
+mod keys;
+mod relay;
+mod rooms;
+
+use expect_test::Expect;
+
+use crate::signal::Config;
+use crate::signal::hub::{Hub, Keys};
+use crate::signal::tokens::RoomTokens;
+use crate::switchboard::stage::Stage;
+
+fn check(script: &str, expected: &Expect) {
+    check_with(&Config::default(), script, expected);
+}
+
+fn check_with(config: &Config, script: &str, expected: &Expect) {
+    expected.assert_eq(&stage(config).play(script));
+}
+
+fn stage(config: &Config) -> Stage<Hub> {
+    let keys = Keys {
+        key: config.auth_key.clone(),
+        turn_secret: config.turn_secret.clone(),
+        tokens: RoomTokens::new(config).unwrap(),
+    };
+    Stage::new(Hub::new(config, keys, &[7; 32]))
+}

@@ -1,0 +1,91 @@
+//! What is passed on, to whom, and how.
+
+use expect_test::expect;
+
+use super::check;
+
+#[test]
+fn what_is_said_reaches_the_rest_of_the_room_as_it_came() {
+    check(
+        r#"
+        s1 connects
+        s2 connects
+        s3 connects
+        s1: join {"userId":"ann","roomId":"r"}
+        s2: join {"userId":"bob","roomId":"r"}
+        s3: join {"userId":"cyd","roomId":"other"}
+        s1: message {"roomId":"r","z":1,"a":[2]}
+        s1: offer {"roomId":"r","sdp":"x"}
+        s1: chat {"roomId":"r","text":"hi"}
+        s1: offer {"roomId":"r","to":"bob","sdp":"y"}
+        s1: message {"roomId":"r","target":"bob","type":"candidate","from":"eve"}
+        s1: chat {"at":1.50,"big":123456789012345678901,"type":null,"roomId":"r","to":"bob", "last":[ ] }
+        s1: message "{\"roomId\":\"r\",\"to\":\"bob\"}"
+        s1: answer {"roomId":"r","targetUserId":"nobody"}
+        s3: message {"roomId":"r","text":"let me in"}
+        s3: message {"roomId":"other","to":"ann"}
+        s1: chat {"text":"nowhere"}
+        "#,
+        &expect![[r#"
+            s1 connects
+              s1 <- connected {"type":"connected","sid":"s1"}
+            s2 connects
+              s2 <- connected {"type":"connected","sid":"s2"}
+            s3 connects
+              s3 <- connected {"type":"connected","sid":"s3"}
+            s1: join {"userId":"ann","roomId":"r"}
+              s1 <- joined {"type":"joined","userId":"ann","roomId":"r","users":["ann"],"iceServers":[]}
+            s2: join {"userId":"bob","roomId":"r"}
+              s2 <- joined {"type":"joined","userId":"bob","roomId":"r","users":["ann","bob"],"iceServers":[]}
+              s1 <- user-joined {"type":"user-joined","userId":"bob","roomId":"r"}
+            s3: join {"userId":"cyd","roomId":"other"}
+              s3 <- joined {"type":"joined","userId":"cyd","roomId":"other","users":["cyd"],"iceServers":[]}
+            s1: message {"roomId":"r","z":1,"a":[2]}
+              s2 <- message {"roomId":"r","z":1,"a":[2]}
+            s1: offer {"roomId":"r","sdp":"x"}
+              s2 <- offer {"roomId":"r","sdp":"x","type":"offer"}
+            s1: chat {"roomId":"r","text":"hi"}
+              s2 <- chat {"roomId":"r","text":"hi","type":"chat"}
+            s1: offer {"roomId":"r","to":"bob","sdp":"y"}
+              s2 <- offer {"roomId":"r","to":"bob","sdp":"y","type":"offer","from":"ann"}
+            s1: message {"roomId":"r","target":"bob","type":"candidate","from":"eve"}
+              s2 <- message {"roomId":"r","target":"bob","type":"candidate","from":"ann"}
+            s1: chat {"at":1.50,"big":123456789012345678901,"type":null,"roomId":"r","to":"bob", "last":[ ] }
+              s2 <- chat {"at":1.50,"big":123456789012345678901,"type":null,"roomId":"r","to":"bob", "last":[ ] ,"from":"ann"}
+            s1: message "{\"roomId\":\"r\",\"to\":\"bob\"}"
+              s2 <- message "{\"roomId\":\"r\",\"to\":\"bob\"}"
+            s1: answer {"roomId":"r","targetUserId":"nobody"}
+            s3: message {"roomId":"r","text":"let me in"}
+              s3 <- error {"type":"error","message":"not in room","code":"not_in_room"}
+            s3: message {"roomId":"other","to":"ann"}
+            s1: chat {"text":"nowhere"}
+        "#]],
+    );
+}
+
+#[test]
+fn a_message_that_holds_a_join_is_one_and_is_answered_as_a_message() {
+    check(
+        r#"
+        s1 connects
+        s1: message {"type":"join","userId":"ann","roomId":"r"}
+        s2 connects
+        s2: message "{\"type\":\"join\",\"userId\":\"bob\",\"roomId\":\"r\"}"
+        s2: message {"type":"leave","userId":"bob","roomId":"r"}
+        "#,
+        &expect![[r#"
+            s1 connects
+              s1 <- connected {"type":"connected","sid":"s1"}
+            s1: message {"type":"join","userId":"ann","roomId":"r"}
+              s1 <- message {"type":"joined","userId":"ann","roomId":"r","users":["ann"],"iceServers":[]}
+            s2 connects
+              s2 <- connected {"type":"connected","sid":"s2"}
+            s2: message "{\"type\":\"join\",\"userId\":\"bob\",\"roomId\":\"r\"}"
+              s2 <- message {"type":"joined","userId":"bob","roomId":"r","users":["ann","bob"],"iceServers":[]}
+              s1 <- user-joined {"type":"user-joined","userId":"bob","roomId":"r"}
+            s2: message {"type":"leave","userId":"bob","roomId":"r"}
+              s2 <- message {"type":"leaved","userId":"bob","roomId":"r"}
+              s1 <- user-left {"type":"user-left","userId":"bob","roomId":"r"}
+        "#]],
+    );
+}

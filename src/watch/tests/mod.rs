@@ -1,0 +1,40 @@
+//! The rules as transcripts: what members say stands flush left, what they are told is indented.
+
+mod doors;
+mod owners;
+mod screen;
+
+use expect_test::Expect;
+
+use crate::secret::Secret;
+use crate::switchboard::Seed;
+use crate::switchboard::stage::{START, Stage};
+use crate::watch::Config;
+use crate::watch::chance::Chance;
+use crate::watch::hub::Hub;
+
+/// Where all chance comes from.
+const SEED: Seed = [7; 32];
+
+/// What chance gives the first two rooms of every script.
+const ROOM: &str = "Z4F6JG";
+const TOKEN: &str = "b74d323021c36bb6e1eaac2e439f1934";
+
+fn check(script: &str, expected: &Expect) {
+    check_with(&Config::default(), script, expected);
+}
+
+/// Plays a script in which `ROOM` and `TOKEN` stand for the first room's.
+fn check_with(config: &Config, script: &str, expected: &Expect) {
+    let script = script.replace("ROOM", ROOM).replace("TOKEN", TOKEN);
+    let transcript = stage(config).play(&script);
+    expected.assert_eq(&transcript.replace(ROOM, "ROOM").replace(TOKEN, "TOKEN"));
+}
+
+fn stage(config: &Config) -> Stage<Hub> {
+    Stage::new(hub(config))
+}
+
+fn hub(config: &Config) -> Hub {
+    Hub::new(config, Secret::new("key"), &SEED, Chance::new(&SEED), START)
+}
