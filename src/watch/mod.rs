@@ -16,9 +16,11 @@ mod on_screen;
 mod orders;
 mod passwords;
 mod protocol;
+mod requests;
 mod room;
 mod rules;
 mod server;
+mod sharing;
 #[cfg(test)]
 mod tests;
 mod told;

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::names::{OwnerToken, RoomId, RoomType};
 use super::on_screen::{OnScreen, Video};
 use super::passwords::Code;
-use super::protocol::{Show, Signal};
+use super::protocol::Show;
 use super::rules::{OwnerLeave, Patience};
 use super::told::{ChatMessage, HIDDEN, MemberView, RoomView, ServerEvent};
 use crate::effect::{Effects, MemberId};
@@ -78,15 +78,15 @@ pub struct Founding {
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Room {
     founding: Founding,
-    owner: MemberId,
+    pub(super) owner: MemberId,
     owner_name: String,
     owner_heard_at: Timestamp,
     created_at: Timestamp,
     /// In the order of joining.
     seats: Vec<Seat>,
     /// The socket that may share the screen in the owner's place.
-    helper: Option<MemberId>,
-    on_screen: OnScreen,
+    pub(super) helper: Option<MemberId>,
+    pub(super) on_screen: OnScreen,
     chats: VecDeque<ChatMessage>,
     /// Bytes of voices lately, on this node.
     #[serde(skip)]
@@ -154,11 +154,6 @@ impl Room {
     /// Whether a member owns it.
     pub fn is_owner(&self, member: MemberId) -> bool {
         self.owner == member
-    }
-
-    /// Whether a socket may share its screen for the owner.
-    pub fn is_helper(&self, member: MemberId) -> bool {
-        self.helper == Some(member)
     }
 
     /// Whether a member sits in it.
@@ -405,63 +400,6 @@ impl Room {
         self.tell_others(from, &ServerEvent::Pause)
     }
 
-    /// Lets a socket share the screen for the owner, in place of whoever did before.
-    pub fn set_helper(&mut self, helper: MemberId) {
-        self.helper = Some(helper);
-    }
-
-    /// The helper is gone; what it shared goes with it.
-    pub fn drop_helper(&mut self) -> Effects {
-        let helper = self.helper.take();
-        let mut effects = Effects::none();
-        if let OnScreen::Share { by, .. } = self.on_screen
-            && helper == Some(by)
-        {
-            self.on_screen = OnScreen::Nothing;
-            effects.tell_all(self.members(), ServerEvent::SharingStopped.frame());
-        }
-        effects
-    }
-
-    /// Starts a screen share; ignored unless `from` is the owner or its helper. Everybody is told, `from` too.
-    pub fn start_sharing(&mut self, from: MemberId, state: Box<RawValue>) -> Effects {
-        if !self.may_share(from) {
-            return Effects::none();
-        }
-        let effects = self.tell_all_and(from, &ServerEvent::SharingStarted(&state));
-        self.on_screen = OnScreen::Share { state, by: from };
-        effects
-    }
-
-    /// Ends a screen share, as [`Self::start_sharing`] starts it.
-    pub fn stop_sharing(&mut self, from: MemberId) -> Effects {
-        if !self.may_share(from) {
-            return Effects::none();
-        }
-        self.on_screen = OnScreen::Nothing;
-        self.tell_all_and(from, &ServerEvent::SharingStopped)
-    }
-
-    /// Tells whoever shares the screen that a member is ready to see it.
-    pub fn viewer_ready(&self, from: MemberId) -> Effects {
-        let mut effects = Effects::none();
-        let is_shared = matches!(self.on_screen, OnScreen::Share { .. });
-        if is_shared && self.owner != from && self.has(from) {
-            let sharer = self.helper.unwrap_or(self.owner);
-            effects.tell(sharer, ServerEvent::ViewerReady { from }.frame());
-        }
-        effects
-    }
-
-    /// Passes a word of WebRTC's on to one other of the room.
-    pub fn signal(&self, from: MemberId, event: Signal, to: MemberId, body: &RawValue) -> Effects {
-        let mut effects = Effects::none();
-        if self.has(to) || self.is_helper(to) {
-            effects.tell(to, ServerEvent::Signal { event, from, body }.frame());
-        }
-        effects
-    }
-
     /// Passes a piece of a voice on, unless the room talks more than it may.
     pub fn audio_chunk(
         &mut self,
@@ -522,10 +460,6 @@ impl Room {
         self.seat(member).map(|seat| seat.name.as_str())
     }
 
-    fn may_share(&self, from: MemberId) -> bool {
-        self.owner == from || self.is_helper(from)
-    }
-
     fn seat(&self, member: MemberId) -> Option<&Seat> {
         self.seats.iter().find(|seat| seat.id == member)
     }
@@ -543,17 +477,6 @@ impl Room {
         let mut effects = Effects::none();
         let others = self.members().into_iter().filter(|member| *member != from).collect();
         effects.tell_all(others, event.frame());
-        effects
-    }
-
-    /// Tells the whole room, and `from` also if it is no member.
-    fn tell_all_and(&self, from: MemberId, event: &ServerEvent<'_>) -> Effects {
-        let mut effects = Effects::none();
-        let mut all = self.members();
-        if !all.contains(&from) {
-            all.push(from);
-        }
-        effects.tell_all(all, event.frame());
         effects
     }
 }

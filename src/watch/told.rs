@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::names::{RoomId, RoomType};
 use super::protocol::{ChatKind, Refusal, Show, Signal};
-use crate::effect::{Frame, MemberId};
+use crate::effect::{Effects, Frame, MemberId};
 
 /// What everybody but the owner reads in a password's place: the client only tests that there is one.
 pub const HIDDEN: &str = "***";
@@ -21,6 +21,14 @@ impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         Self { success: false, error: refusal.message() }
     }
+}
+
+/// The answer to what is refused, which is counted.
+pub fn refuse(refusal: Refusal) -> Effects {
+    let mut effects = Effects::none();
+    effects.answer(&Failure::from(refusal));
+    effects.refused(refusal.code());
+    effects
 }
 
 /// `{success:true}`, with the room and its members where they were asked for.

@@ -1,0 +1,275 @@
+//! What members ask for: each event of theirs, and what comes of it.
+
+use std::time::Duration;
+
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::hub::Hub;
+use super::names::{RoomId, RoomType};
+use super::notes::Happening;
+use super::protocol::{Chat, ClientEvent, CreateRoom, JoinRoom, Refusal, Show};
+use super::room::{Departure, Founding, Room};
+use super::rules::Control;
+use super::told::{ChatMessage, RoomView, ServerEvent, Success, refuse};
+use crate::effect::{Effects, MemberId};
+use crate::time::Timestamp;
+
+/// The list of rooms is written anew at most this often, however many ask.
+const LIST_AGE: Duration = Duration::from_secs(1);
+
+impl Hub {
+    /// Does what a member says, if it may.
+    pub(super) fn obey(&mut self, from: MemberId, event: ClientEvent, now: Timestamp) -> Effects {
+        match event {
+            ClientEvent::Create(given) => self.create(from, given, now),
+            ClientEvent::Join(given) => self.join(from, given, now),
+            ClientEvent::Leave => self.leave_own(from, Departure::Said, now),
+            ClientEvent::List => self.list(now),
+            ClientEvent::Show(show, state) => self.show(from, show, &state, now),
+            ClientEvent::Seek(position) => self.steer(from, |room| room.seek(from, position, now)),
+            ClientEvent::Resume => self.steer(from, |room| room.resume(from, now)),
+            ClientEvent::Pause => self.steer(from, |room| room.pause(from, now)),
+            ClientEvent::RegisterHelper { room, token } => self.register_helper(from, room, &token),
+            ClientEvent::StartSharing(state) => {
+                if state.get().len() > self.rules.max_state_bytes {
+                    return Effects::none();
+                }
+                self.in_shared_room(from, |room| room.start_sharing(from, state))
+            }
+            ClientEvent::StopSharing => self.in_shared_room(from, |room| room.stop_sharing(from)),
+            ClientEvent::ViewerReady => self.in_own_room(from, |room| room.viewer_ready(from)),
+            ClientEvent::Signal { event, to, body } => {
+                self.in_shared_room(from, |room| room.signal(from, event, to, &body))
+            }
+            ClientEvent::AudioChunk { audio, sample_rate } => {
+                let limit = self.rules.voices;
+                self.in_own_room(from, |room| room.audio_chunk(from, &audio, &sample_rate, limit, now))
+            }
+            ClientEvent::Chat(chat) => self.chat(from, chat, now),
+            ClientEvent::ClearState => self.clear_state(from),
+            ClientEvent::Heartbeat => {
+                let mut effects = Effects::none();
+                effects.tell(from, ServerEvent::HeartbeatPong { timestamp: now.as_millis() }.frame());
+                effects
+            }
+            ClientEvent::ChatHistory => self.tell_chats(from),
+            ClientEvent::Transfer { to } => self.transfer(from, to, now),
+        }
+    }
+
+    fn create(&mut self, from: MemberId, given: CreateRoom, now: Timestamp) -> Effects {
+        let rules = &self.rules;
+        let password = given.password.filter(|password| !password.is_empty());
+        let fits = is_short(&given.name, rules.max_name_chars)
+            && is_short(&given.description, rules.max_description_chars)
+            && is_short(password.as_deref().unwrap_or_default(), rules.max_password_chars)
+            && is_short(&given.user_name, rules.max_user_name_chars);
+        if !fits {
+            return refuse(Refusal::CreateFailed);
+        }
+        if self.rooms.count() >= rules.max_rooms {
+            return refuse(Refusal::TooManyRooms);
+        }
+        let mut effects = self.leave_own(from, Departure::Said, now);
+        let Some(seat) = self.seat(from, given.user_name, now) else { return effects };
+        let id = self.free_id();
+        let founding = Founding {
+            id,
+            name: given.name,
+            description: given.description,
+            code: password.as_deref().map(|password| self.passwords.encode(id, password)),
+            is_public: given.is_public,
+            room_type: given.room_type,
+            token: self.chance.owner_token(),
+        };
+        let room = Room::open(founding, seat, now);
+        let view = RoomView { password: password.as_deref(), ..room.owners_view() };
+        effects.answer(&Success::created(view));
+        self.note(&mut effects, Happening::RoomCreated, &room, from, now);
+        self.rooms.insert(id, room);
+        self.take_seat(from, id);
+        self.totals.rooms_created += 1;
+        effects
+    }
+
+    fn join(&mut self, from: MemberId, given: JoinRoom, now: Timestamp) -> Effects {
+        if !is_short(&given.user_name, self.rules.max_user_name_chars) {
+            return refuse(Refusal::JoinFailed);
+        }
+        let Some(address) = self.members.get(&from).map(|member| member.address) else {
+            return Effects::none();
+        };
+        let id = RoomId::read(&given.room_id);
+        let Some((id, room)) = id.and_then(|id| Some((id, self.rooms.get(&id)?))) else {
+            return refuse(Refusal::NoSuchRoom);
+        };
+        let is_owner = given.owner_token.is_some_and(|token| room.is_token(&token));
+        if !is_owner {
+            if !room.is_open() {
+                return refuse(Refusal::NoSuchRoom);
+            }
+            let guess = given.password.as_deref().unwrap_or_default();
+            if let Some(code) = room.code()
+                && !room.has(from)
+                && !self.passwords.is_right(id, code, guess, address, now)
+            {
+                return refuse(Refusal::WrongPassword);
+            }
+            if !room.has(from) && room.n_members() >= self.rules.max_members_per_room {
+                return refuse(Refusal::RoomFull);
+            }
+        }
+        let mut effects = Effects::none();
+        if self.room_of(from) != Some(id) {
+            effects = self.leave_own(from, Departure::Said, now);
+        }
+        let Some(seat) = self.seat(from, given.user_name, now) else { return effects };
+        let Some(room) = self.rooms.get_mut(&id) else { return refuse(Refusal::NoSuchRoom) };
+        let before = room.members();
+        let told = if is_owner { room.welcome_owner(seat, now) } else { room.join(seat, now) };
+        let view = if room.is_owner(from) { room.owners_view() } else { room.view() };
+        effects.answer(&Success::joined(view, room.member_views()));
+        effects.append(told);
+        let gone = before.into_iter().filter(|member| !room.has(*member)).collect::<Vec<_>>();
+        for member in gone {
+            self.give_up_seat(member);
+        }
+        self.take_seat(from, id);
+        self.totals.joins += 1;
+        if let Some(room) = self.rooms.get(&id) {
+            let happening = if is_owner { Happening::OwnerReturned } else { Happening::Joined };
+            self.note(&mut effects, happening, room, from, now);
+        }
+        effects
+    }
+
+    fn list(&mut self, now: Timestamp) -> Effects {
+        let fresh = self.list.take().filter(|(at, _)| now.since(*at) < LIST_AGE);
+        let (at, text) = fresh.unwrap_or_else(|| {
+            let mut rooms: Vec<RoomView<'_>> =
+                self.rooms.values().filter(|room| room.is_listed()).map(Room::view).collect();
+            rooms.sort_by_key(|room| (room.created_at, room.id));
+            (now, to_raw_value(&rooms).expect("a view has string keys"))
+        });
+        let mut effects = Effects::none();
+        effects.answer(&text);
+        self.list = Some((at, text));
+        effects
+    }
+
+    fn show(&mut self, from: MemberId, show: Show, state: &RawValue, now: Timestamp) -> Effects {
+        if state.get().len() > self.rules.max_state_bytes {
+            return Effects::none();
+        }
+        let is_music = !matches!(show, Show::PlayUpdate | Show::PlayChange | Show::LiveChange);
+        self.in_own_room(from, |room| {
+            if is_music && room.room_type() != RoomType::Music {
+                return Effects::none();
+            }
+            room.show(from, show, state, now)
+        })
+    }
+
+    /// Does what any member may, unless the owner alone has the controls.
+    fn steer(&mut self, from: MemberId, act: impl FnOnce(&mut Room) -> Effects) -> Effects {
+        let control = self.rules.control;
+        self.in_own_room(from, |room| match control {
+            Control::Owner if !room.is_owner(from) => Effects::none(),
+            Control::Owner | Control::Any => act(room),
+        })
+    }
+
+    fn register_helper(&mut self, from: MemberId, id: RoomId, token: &str) -> Effects {
+        let Some(room) = self.rooms.get_mut(&id) else { return refuse(Refusal::NoSuchRoom) };
+        if !room.is_token(token) {
+            return refuse(Refusal::NotTheOwner);
+        }
+        room.set_helper(from);
+        let former = self.members.get_mut(&from).and_then(|member| member.helps.replace(id));
+        let mut effects = Effects::none();
+        if let Some(other) = former.filter(|former| *former != id) {
+            effects = self.stop_helping(from, other);
+        }
+        effects.answer(&Success::plain());
+        effects
+    }
+
+    fn chat(&mut self, from: MemberId, chat: Chat, now: Timestamp) -> Effects {
+        let Some(member) = self.members.get(&from) else { return Effects::none() };
+        let Some(room) = member.room.and_then(|id| self.rooms.get_mut(&id)) else { return Effects::none() };
+        if chat.content.is_empty() || !is_short(&chat.content, self.rules.max_chat_chars) {
+            return Effects::none();
+        }
+        if !member.chats.take(self.rules.chats, now) {
+            let mut effects = Effects::none();
+            effects.refused("too_many_chats");
+            return effects;
+        }
+        let Some(name) = room.name_of(from) else { return Effects::none() };
+        let message = ChatMessage {
+            id: format!("{}-{}", now.as_millis(), self.chance.chat_suffix()),
+            user_id: from,
+            user_name: name.to_owned(),
+            content: chat.content,
+            kind: chat.kind,
+            timestamp: now.as_millis(),
+        };
+        self.totals.chats += 1;
+        room.chat(message)
+    }
+
+    fn tell_chats(&self, from: MemberId) -> Effects {
+        let mut effects = Effects::none();
+        match self.room_of(from).and_then(|id| self.rooms.get(&id)) {
+            Some(room) => effects.answer(room.chats()),
+            None => effects.answer(&[(); 0]),
+        }
+        effects
+    }
+
+    fn clear_state(&mut self, from: MemberId) -> Effects {
+        let Some(id) = self.room_of(from) else { return refuse(Refusal::NotInARoom) };
+        let Some(room) = self.rooms.get_mut(&id) else { return refuse(Refusal::RoomGone) };
+        if !room.is_owner(from) {
+            return refuse(Refusal::NotOwner);
+        }
+        let mut effects = room.clear_state(from);
+        effects.answer(&Success::plain());
+        effects
+    }
+
+    fn transfer(&mut self, from: MemberId, to: MemberId, now: Timestamp) -> Effects {
+        let Some(id) = self.room_of(from) else { return refuse(Refusal::NotInARoom) };
+        let Some(room) = self.rooms.get_mut(&id) else { return refuse(Refusal::RoomGone) };
+        if !room.is_owner(from) {
+            return refuse(Refusal::NotOwner);
+        }
+        if !room.has(to) {
+            return refuse(Refusal::NoSuchMember);
+        }
+        let mut effects = room.transfer(to, self.chance.owner_token(), now);
+        effects.answer(&Success::plain());
+        if let Some(room) = self.rooms.get(&id) {
+            self.note(&mut effects, Happening::HandedOver, room, to, now);
+        }
+        effects
+    }
+
+    fn in_own_room(&mut self, from: MemberId, act: impl FnOnce(&mut Room) -> Effects) -> Effects {
+        let room = self.room_of(from).and_then(|id| self.rooms.get_mut(&id));
+        room.map_or_else(Effects::none, act)
+    }
+
+    /// Does something in the member's room, or in the one whose screen it may share.
+    fn in_shared_room(&mut self, from: MemberId, act: impl FnOnce(&mut Room) -> Effects) -> Effects {
+        let Some(member) = self.members.get(&from) else { return Effects::none() };
+        let helped = member.helps.filter(|id| self.rooms.get(id).is_some_and(|room| room.is_helper(from)));
+        let room = helped.or(member.room).and_then(|id| self.rooms.get_mut(&id));
+        room.map_or_else(Effects::none, act)
+    }
+}
+
+fn is_short(text: &str, max_chars: usize) -> bool {
+    // Most texts are short in bytes already.
+    text.len() <= max_chars || text.chars().count() <= max_chars
+}

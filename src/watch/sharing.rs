@@ -1,0 +1,88 @@
+//! A screen that somebody shares by WebRTC: who may, who is told, and what is passed on between two.
+
+use serde_json::value::RawValue;
+
+use super::on_screen::OnScreen;
+use super::protocol::Signal;
+use super::room::Room;
+use super::told::ServerEvent;
+use crate::effect::{Effects, MemberId};
+
+impl Room {
+    /// Whether a socket may share its screen for the owner.
+    pub fn is_helper(&self, member: MemberId) -> bool {
+        self.helper == Some(member)
+    }
+
+    /// Lets a socket share the screen for the owner, in place of whoever did before.
+    pub fn set_helper(&mut self, helper: MemberId) {
+        self.helper = Some(helper);
+    }
+
+    /// The helper is gone; what it shared goes with it.
+    pub fn drop_helper(&mut self) -> Effects {
+        let helper = self.helper.take();
+        let mut effects = Effects::none();
+        if let OnScreen::Share { by, .. } = self.on_screen
+            && helper == Some(by)
+        {
+            self.on_screen = OnScreen::Nothing;
+            effects.tell_all(self.members(), ServerEvent::SharingStopped.frame());
+        }
+        effects
+    }
+
+    /// Starts a screen share; ignored unless `from` is the owner or its helper. Everybody is told, `from` too.
+    pub fn start_sharing(&mut self, from: MemberId, state: Box<RawValue>) -> Effects {
+        if !self.may_share(from) {
+            return Effects::none();
+        }
+        let effects = self.tell_all_and(from, &ServerEvent::SharingStarted(&state));
+        self.on_screen = OnScreen::Share { state, by: from };
+        effects
+    }
+
+    /// Ends a screen share, as [`Self::start_sharing`] starts it.
+    pub fn stop_sharing(&mut self, from: MemberId) -> Effects {
+        if !self.may_share(from) {
+            return Effects::none();
+        }
+        self.on_screen = OnScreen::Nothing;
+        self.tell_all_and(from, &ServerEvent::SharingStopped)
+    }
+
+    /// Tells whoever shares the screen that a member is ready to see it.
+    pub fn viewer_ready(&self, from: MemberId) -> Effects {
+        let mut effects = Effects::none();
+        let is_shared = matches!(self.on_screen, OnScreen::Share { .. });
+        if is_shared && self.owner != from && self.has(from) {
+            let sharer = self.helper.unwrap_or(self.owner);
+            effects.tell(sharer, ServerEvent::ViewerReady { from }.frame());
+        }
+        effects
+    }
+
+    /// Passes a word of WebRTC's on to one other of the room.
+    pub fn signal(&self, from: MemberId, event: Signal, to: MemberId, body: &RawValue) -> Effects {
+        let mut effects = Effects::none();
+        if self.has(to) || self.is_helper(to) {
+            effects.tell(to, ServerEvent::Signal { event, from, body }.frame());
+        }
+        effects
+    }
+
+    fn may_share(&self, from: MemberId) -> bool {
+        self.owner == from || self.is_helper(from)
+    }
+
+    /// Tells the whole room, and `from` also if it is no member.
+    fn tell_all_and(&self, from: MemberId, event: &ServerEvent<'_>) -> Effects {
+        let mut effects = Effects::none();
+        let mut all = self.members();
+        if !all.contains(&from) {
+            all.push(from);
+        }
+        effects.tell_all(all, event.frame());
+        effects
+    }
+}
