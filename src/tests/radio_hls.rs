@@ -74,7 +74,7 @@ fn ffmpeg_plays_a_list_of_segments_that_caches_may_keep() {
         let (head, segment) = fetch(server.address, &format!("/news/{name}"));
         assert!(head.contains("content-type: audio/mpeg\r\n") && head.contains("immutable\r\n"), "{head}");
         assert!(head.contains(&format!("content-length: {}\r\n", segment.len())), "{head}");
-        // Nobody gets a part of one: it is a few kilobytes.
+        // It was asked for a range: caches keep the whole.
         assert!(head.starts_with("http/1.1 200 ok"), "{head}");
         assert!(segment.starts_with(b"ID3") && segment[73] == 0xff, "{:?}", &segment[..80]);
         sound.extend(&segment[73..]);

@@ -5,6 +5,9 @@ use std::time::Duration;
 use crate::runtime::Clock;
 use crate::time::Timestamp;
 
+/// A clock that is put by less is of no concern to anybody.
+const NOTEWORTHY: Duration = Duration::from_millis(100);
+
 /// Redis' time on this machine's clock.
 pub struct CommonClock {
     clock: Clock,
@@ -38,9 +41,6 @@ impl CommonClock {
         (put >= NOTEWORTHY).then_some(put)
     }
 }
-
-/// A clock that is put by less is of no concern to anybody.
-const NOTEWORTHY: Duration = Duration::from_millis(100);
 
 /// The lead that agrees with what was heard and is nearest to the one that was known: an answer that was long under way
 /// says little, and changes little.
