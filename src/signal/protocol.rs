@@ -4,10 +4,11 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 
 use super::names::Id;
 use super::turn::IceServer;
@@ -65,8 +66,8 @@ pub struct Relay {
     pub payload: Box<RawValue>,
     /// Whether it says a type.
     has_type: bool,
-    /// Whether it says whom it is from, which is not for its sender to say.
-    has_from: bool,
+    /// Where in it stands whom it is from, which is not for its sender to say.
+    from_at: Option<Range<usize>>,
 }
 
 /// Only the fields of a payload that matter to the server.
@@ -143,9 +144,16 @@ impl ClientEvent {
         payload: Option<&RawValue>,
     ) -> Option<(Self, Option<&'static str>)> {
         let Addressed { room_id: room, to, kind, from } = addressed?;
-        let (has_type, has_from) = (kind.is_some(), from.is_some());
-        let payload = payload?.to_owned();
-        Some((Self::Relay(Relay { event: event.to_owned(), room, to, payload, has_type, has_from }), None))
+        let payload = payload?;
+        let relay = Relay {
+            event: event.to_owned(),
+            room,
+            to,
+            payload: payload.to_owned(),
+            has_type: kind.is_some(),
+            from_at: from.and_then(|from| place_of(from.get(), payload.get())),
+        };
+        Some((Self::Relay(relay), None))
     }
 }
 
@@ -163,36 +171,37 @@ impl Relay {
         let text = self.payload.get();
         let lacks_type = self.event != MESSAGE && !self.has_type;
         // It may be a text that holds an object, which is passed on as it is.
-        let payload = if text.starts_with('{') && (lacks_type || from.is_some()) {
-            self.extended(lacks_type, from).unwrap_or_else(|| self.payload.clone())
-        } else {
-            self.payload.clone()
-        };
+        let is_extended = text.starts_with('{') && (lacks_type || from.is_some());
+        let payload = if is_extended { self.extended(lacks_type, from) } else { self.payload.clone() };
         Frame { event: self.event.clone().into(), payload: Some(payload) }
     }
 
-    /// The payload with more at its end.
-    fn extended(&self, with_type: bool, from: Option<&Id>) -> Option<Box<RawValue>> {
-        let mut text = Cow::Borrowed(self.payload.get());
-        if self.has_from && from.is_some() {
-            let mut fields: Map<String, Value> = serde_json::from_str(&text).ok()?;
-            fields.shift_remove("from");
-            text = serde_json::to_string(&fields).ok()?.into();
+    /// The payload with whom it is from in its place, and what it lacks at its end; the rest of it to the letter.
+    fn extended(&self, with_type: bool, from: Option<&Id>) -> Box<RawValue> {
+        let from = from.map(|from| serde_json::to_string(from).expect("an id is plain"));
+        let mut text = self.payload.get().to_owned();
+        let mut more = String::new();
+        if with_type {
+            let _ = write!(more, ",\"type\":{}", Value::from(&*self.event));
+        }
+        match (&self.from_at, from) {
+            (Some(at), Some(from)) => text.replace_range(at.clone(), &from),
+            (None, Some(from)) => {
+                let _ = write!(more, ",\"from\":{from}");
+            }
+            (_, None) => {}
         }
         // It has a room at least, so that a comma is right.
-        let mut text = text.strip_suffix('}')?.to_owned();
-        let mut add = |name: &str, value: String| {
-            let _ = write!(text, ",\"{name}\":{value}");
-        };
-        if with_type {
-            add("type", serde_json::to_string(&self.event).ok()?);
-        }
-        if let Some(from) = from {
-            add("from", serde_json::to_string(from).ok()?);
-        }
-        text.push('}');
-        RawValue::from_string(text).ok()
+        text.insert_str(text.len() - 1, &more);
+        RawValue::from_string(text).expect("what was JSON is JSON")
     }
+}
+
+/// Where a part of a text stands in it.
+fn place_of(part: &str, whole: &str) -> Option<Range<usize>> {
+    let start = part.as_ptr().addr().checked_sub(whole.as_ptr().addr())?;
+    let end = start.checked_add(part.len())?;
+    (end <= whole.len()).then_some(start..end)
 }
 
 /// Why a request is refused.

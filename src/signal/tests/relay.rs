@@ -20,6 +20,8 @@ fn what_is_said_reaches_the_rest_of_the_room_as_it_came() {
         s1: offer {"roomId":"r","to":"bob","sdp":"y"}
         s1: message {"roomId":"r","target":"bob","type":"candidate","from":"eve"}
         s1: chat {"at":1.50,"big":123456789012345678901,"type":null,"roomId":"r","to":"bob", "last":[ ] }
+        s1: message {"from":"eve","n":1e999,"roomId":"r","to":"bob"}
+        s1: offer {"fr\u006fm": {"deep":[]} ,"n":1e999,"roomId":"r","to":"bob"}
         s1: message "{\"roomId\":\"r\",\"to\":\"bob\"}"
         s1: answer {"roomId":"r","targetUserId":"nobody"}
         s3: message {"roomId":"r","text":"let me in"}
@@ -52,6 +54,10 @@ fn what_is_said_reaches_the_rest_of_the_room_as_it_came() {
               s2 <- message {"roomId":"r","target":"bob","type":"candidate","from":"ann"}
             s1: chat {"at":1.50,"big":123456789012345678901,"type":null,"roomId":"r","to":"bob", "last":[ ] }
               s2 <- chat {"at":1.50,"big":123456789012345678901,"type":null,"roomId":"r","to":"bob", "last":[ ] ,"from":"ann"}
+            s1: message {"from":"eve","n":1e999,"roomId":"r","to":"bob"}
+              s2 <- message {"from":"ann","n":1e999,"roomId":"r","to":"bob"}
+            s1: offer {"fr\u006fm": {"deep":[]} ,"n":1e999,"roomId":"r","to":"bob"}
+              s2 <- offer {"fr\u006fm": "ann" ,"n":1e999,"roomId":"r","to":"bob","type":"offer"}
             s1: message "{\"roomId\":\"r\",\"to\":\"bob\"}"
               s2 <- message "{\"roomId\":\"r\",\"to\":\"bob\"}"
             s1: answer {"roomId":"r","targetUserId":"nobody"}
