@@ -4,20 +4,22 @@ use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 
 use crate::harness::process::Server;
+use crate::harness::site::everywhere;
 
 /// Runs a client that exits with 0 when all it checks holds.
 pub fn run_client(program: &str, script: &str, server: &Server, more: &[&str]) {
     run_client_at(program, script, server.address, more, &|| server.log());
 }
 
-/// Runs a client against whatever listens there, and tells `log` of it if it fails.
-pub fn run_client_at(
-    program: &str,
-    script: &str,
-    address: SocketAddr,
-    more: &[&str],
-    log: &dyn Fn() -> String,
-) {
+/// Runs a client that comes to one server, and to three.
+pub fn run_client_everywhere(program: &str, script: &str, service: &'static str, more: &[&str]) {
+    everywhere(service, &[], |site| {
+        site.all_take_part(|| run_client_at(program, script, site.address, more, &|| site.log()));
+    });
+}
+
+/// Runs a client against whatever listens there, and tells `log` if it fails.
+fn run_client_at(program: &str, script: &str, address: SocketAddr, more: &[&str], log: &dyn Fn() -> String) {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/clients");
     let output = Command::new(program)
         .arg(format!("{folder}/{script}"))
@@ -35,18 +37,17 @@ pub fn run_client_at(
 
 #[test]
 fn the_deployed_players_library_in_both_versions() {
-    run_client("node", "player.mjs", &Server::start(), &[]);
+    run_client_everywhere("node", "player.mjs", "music", &[]);
 }
 
 #[test]
 fn python_socketio_and_a_bare_websocket_in_one_room() {
-    run_client("/usr/bin/python3", "signalling.py", &Server::of("signal", &[], &[]), &[]);
+    run_client_everywhere("/usr/bin/python3", "signalling.py", "signal", &[]);
 }
 
 #[test]
 fn the_moontv_client_over_websocket_and_polling() {
-    let server = Server::of("watch", &[], &[("AUTH_KEY", "open sesame")]);
-    run_client("node", "moontv.mjs", &server, &["open sesame"]);
+    run_client_everywhere("node", "moontv.mjs", "watch", &["open sesame"]);
 }
 
 #[test]
@@ -57,10 +58,10 @@ fn the_moontv_client_outlives_a_restart_of_its_server() {
 
 #[test]
 fn the_signalling_clients_library_in_both_versions() {
-    run_client("node", "signalling.mjs", &Server::of("signal", &[], &[]), &[]);
+    run_client_everywhere("node", "signalling.mjs", "signal", &[]);
 }
 
 #[test]
 fn python_socketio_in_the_snake_dialect() {
-    run_client("/usr/bin/python3", "snake.py", &Server::start(), &[]);
+    run_client_everywhere("/usr/bin/python3", "snake.py", "music", &[]);
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::harness::process::Server;
+use crate::harness::site::everywhere;
 use crate::harness::{eventually, http, polling, websocket};
 
 /// Frames of one client that must arrive in the order they were sent in.
@@ -11,160 +11,174 @@ const FRAMES: u64 = 2_000;
 
 #[test]
 fn the_handshake_announces_the_protocols_numbers() {
-    let server = Server::start();
-    let opened = http::get(server.address, "/socket.io/?EIO=4&transport=polling");
-    let open: Value = serde_json::from_str(opened.body.strip_prefix('0').unwrap()).unwrap();
-    assert_eq!(open["pingInterval"], 25_000);
-    assert_eq!(open["pingTimeout"], 20_000);
-    assert_eq!(open["maxPayload"], 1_000_000);
-    assert_eq!(open["upgrades"], json!(["websocket"]));
+    everywhere("music", &[], |site| {
+        let opened = http::get(site.address, "/socket.io/?EIO=4&transport=polling");
+        let open: Value = serde_json::from_str(opened.body.strip_prefix('0').unwrap()).unwrap();
+        assert_eq!(open["pingInterval"], 25_000);
+        assert_eq!(open["pingTimeout"], 20_000);
+        assert_eq!(open["maxPayload"], 1_000_000);
+        assert_eq!(open["upgrades"], json!(["websocket"]));
+    });
 }
 
 #[test]
 fn a_room_is_shared_over_websocket_and_polling() {
-    let server = Server::start();
-    let mut host = websocket::Client::host(server.address, "AB12");
-    let mut guest = polling::Client::connect(server.address);
-    guest.emit("join-room", &json!({"roomId": "AB12"}));
-    assert_eq!(guest.expect("room-joined")["userCount"], 2);
-    assert_eq!(host.expect("room_users"), json!({"count": 2}));
-    guest.expect("room-users");
-    assert_eq!(guest.expect("sync-state")["currentTrack"], json!({"id": 1}));
-    host.emit("pause", &json!({"room_id": "AB12", "current_time": 4.5}));
-    assert_eq!(guest.expect("pause"), json!({"currentTime": 4.5}));
+    everywhere("music", &[], |site| {
+        let mut host = websocket::Client::host(site.address, "AB12");
+        let mut guest = polling::Client::connect(site.address);
+        guest.emit("join-room", &json!({"roomId": "AB12"}));
+        assert_eq!(guest.expect("room-joined")["userCount"], 2);
+        assert_eq!(host.expect("room_users"), json!({"count": 2}));
+        guest.expect("room-users");
+        assert_eq!(guest.expect("sync-state")["currentTrack"], json!({"id": 1}));
+        host.emit("pause", &json!({"room_id": "AB12", "current_time": 4.5}));
+        assert_eq!(guest.expect("pause"), json!({"currentTime": 4.5}));
+    });
 }
 
 #[test]
 fn frames_of_one_client_arrive_in_order_over_websocket() {
-    let server = Server::start();
-    let mut host = websocket::Client::host(server.address, "AB12");
-    let mut guest = websocket::Client::guest(server.address, "AB12");
-    host.expect("room_users");
-    for n in 0..FRAMES {
-        host.emit("seek", &json!({"room_id": "AB12", "current_time": n}));
-    }
-    for n in 0..FRAMES {
-        assert_eq!(guest.expect("seek")["current_time"], n);
-    }
+    everywhere("music", &[], |site| {
+        let mut host = websocket::Client::host(site.address, "AB12");
+        let mut guest = websocket::Client::guest(site.address, "AB12");
+        host.expect("room_users");
+        for n in 0..FRAMES {
+            host.emit("seek", &json!({"room_id": "AB12", "current_time": n}));
+        }
+        for n in 0..FRAMES {
+            assert_eq!(guest.expect("seek")["current_time"], n);
+        }
+    });
 }
 
 #[test]
 fn frames_of_one_client_arrive_in_order_over_polling() {
-    let server = Server::start();
-    let mut guest = websocket::Client::connect(server.address);
-    let mut host = polling::Client::connect(server.address);
-    host.emit("create_room", &json!({"room_id": "AB12", "track": {}}));
-    host.expect("room_created");
-    guest.emit("join_room", &json!({"room_id": "AB12"}));
-    guest.expect("room_joined");
-    guest.expect("room_users");
-    guest.expect("sync_state");
-    let packets: Vec<String> = (0..FRAMES)
-        .map(|n| format!("42{}", json!(["seek", {"room_id": "AB12", "current_time": n}])))
-        .collect();
-    host.post_all(&packets);
-    for n in 0..FRAMES {
-        assert_eq!(guest.expect("seek")["current_time"], n);
-    }
+    everywhere("music", &[], |site| {
+        let mut guest = websocket::Client::connect(site.address);
+        let mut host = polling::Client::connect(site.address);
+        host.emit("create_room", &json!({"room_id": "AB12", "track": {}}));
+        host.expect("room_created");
+        guest.emit("join_room", &json!({"room_id": "AB12"}));
+        guest.expect("room_joined");
+        guest.expect("room_users");
+        guest.expect("sync_state");
+        let packets: Vec<String> = (0..FRAMES)
+            .map(|n| format!("42{}", json!(["seek", {"room_id": "AB12", "current_time": n}])))
+            .collect();
+        host.post_all(&packets);
+        for n in 0..FRAMES {
+            assert_eq!(guest.expect("seek")["current_time"], n);
+        }
+    });
 }
 
 #[test]
 fn every_acknowledgement_is_answered_also_for_events_without_arguments_or_sense() {
-    let server = Server::start();
-    let mut client = websocket::Client::connect(server.address);
-    assert_eq!(client.ask("create_room", None), "[]");
-    assert_eq!(client.expect("error")["code"], "room_id_required");
-    for payload in [json!(null), json!(7), json!("text"), json!([1, [2]]), json!({"room_id": {"a": "b"}})] {
-        assert_eq!(client.ask("play", Some(&payload)), "[]");
-    }
-    assert_eq!(client.ask("no such event", Some(&json!({}))), "[]");
-    assert_eq!(client.ask("", None), "[]");
-    client.expect_silence();
+    everywhere("music", &[], |site| {
+        let mut client = websocket::Client::connect(site.address);
+        assert_eq!(client.ask("create_room", None), "[]");
+        assert_eq!(client.expect("error")["code"], "room_id_required");
+        for payload in [json!(null), json!(7), json!("text"), json!([1, [2]]), json!({"room_id": {"a": "b"}})]
+        {
+            assert_eq!(client.ask("play", Some(&payload)), "[]");
+        }
+        assert_eq!(client.ask("no such event", Some(&json!({}))), "[]");
+        assert_eq!(client.ask("", None), "[]");
+        client.expect_silence();
+    });
 }
 
 #[test]
 fn a_message_over_the_limit_is_refused_on_both_transports() {
-    let server = Server::start();
-    let big =
-        format!("42{}", json!(["track_change", {"room_id": "AB12", "track": {"x": "y".repeat(1_100_000)}}]));
+    everywhere("music", &[], |site| {
+        let big = format!(
+            "42{}",
+            json!(["track_change", {"room_id": "AB12", "track": {"x": "y".repeat(1_100_000)}}])
+        );
 
-    let mut client = websocket::Client::connect(server.address);
-    client.try_send(Message::text(big.as_str()));
-    assert_eq!(client.hear(), None, "the connection is closed");
+        let mut client = websocket::Client::connect(site.address);
+        client.try_send(Message::text(big.as_str()));
+        assert_eq!(client.hear(), None, "the connection is closed");
 
-    let mut client = polling::Client::connect(server.address);
-    client.emit("create_room", &json!({"room_id": "AB12"}));
-    client.expect("room_created");
-    client.post_regardless(&big);
-    eventually("the end of the session", || (client.poll().status == 400).then_some(()));
+        let mut client = polling::Client::connect(site.address);
+        client.emit("create_room", &json!({"room_id": "AB12"}));
+        client.expect("room_created");
+        client.post_regardless(&big);
+        eventually("the end of the session", || (client.poll().status == 400).then_some(()));
+    });
 }
 
 #[test]
 fn a_message_under_the_limit_is_relayed_to_the_letter() {
-    let server = Server::start();
-    let mut host = websocket::Client::host(server.address, "AB12");
-    let mut guest = websocket::Client::guest(server.address, "AB12");
-    host.expect("room_users");
-    let text = "é".repeat(400_000);
-    let track = format!(r#"{{"z":1.50,"a":123456789012345678901234567890,"text":"{text}"}}"#);
-    host.send_raw(&format!(r#"42["track_change",{{"room_id":"AB12","track":{track}}}]"#));
-    let relayed = guest.read_text().unwrap();
-    assert!(relayed == format!(r#"42["track_change",{{"track":{track},"current_time":0}}]"#));
+    everywhere("music", &[], |site| {
+        let mut host = websocket::Client::host(site.address, "AB12");
+        let mut guest = websocket::Client::guest(site.address, "AB12");
+        host.expect("room_users");
+        let text = "é".repeat(400_000);
+        let track = format!(r#"{{"z":1.50,"a":123456789012345678901234567890,"text":"{text}"}}"#);
+        host.send_raw(&format!(r#"42["track_change",{{"room_id":"AB12","track":{track}}}]"#));
+        let relayed = guest.read_text().unwrap();
+        assert!(relayed == format!(r#"42["track_change",{{"track":{track},"current_time":0}}]"#));
+    });
 }
 
 #[test]
 fn no_other_namespace_exists() {
-    let server = Server::start();
-    let mut client = websocket::Client::connect(server.address);
-    client.send_raw("40/admin,");
-    assert_eq!(client.read_text().unwrap(), r#"44/admin,{"message":"Invalid namespace"}"#);
-    client.expect_silence();
+    everywhere("music", &[], |site| {
+        let mut client = websocket::Client::connect(site.address);
+        client.send_raw("40/admin,");
+        assert_eq!(client.read_text().unwrap(), r#"44/admin,{"message":"Invalid namespace"}"#);
+        client.expect_silence();
+    });
 }
 
 #[test]
 fn only_listed_origins_may_open_a_websocket() {
-    let server = Server::start_with(&[], &[("CORS_ORIGIN", "https://one.example, https://two.example")]);
-    let path = "/socket.io/?EIO=4&transport=websocket";
-    assert!(websocket::open(server.address, path, &[("Origin", "https://two.example")]).is_ok());
-    assert!(websocket::open(server.address, path, &[]).is_ok(), "what is no browser sends no origin");
-    let refused = websocket::open(server.address, path, &[("Origin", "https://evil.example")]).unwrap_err();
-    assert!(refused.contains("403"), "{refused}");
-    let preflight = http::request(
-        server.address,
-        "OPTIONS",
-        "/socket.io/?EIO=4&transport=polling",
-        &[("Origin", "https://one.example"), ("Access-Control-Request-Method", "POST")],
-        "",
-    );
-    assert_eq!(preflight.header("access-control-allow-origin"), "https://one.example");
-    assert_eq!(preflight.header("access-control-allow-credentials"), "true");
+    everywhere("music", &[("CORS_ORIGIN", "https://one.example, https://two.example")], |site| {
+        let path = "/socket.io/?EIO=4&transport=websocket";
+        assert!(websocket::open(site.address, path, &[("Origin", "https://two.example")]).is_ok());
+        assert!(websocket::open(site.address, path, &[]).is_ok(), "what is no browser sends no origin");
+        let refused = websocket::open(site.address, path, &[("Origin", "https://evil.example")]).unwrap_err();
+        assert!(refused.contains("403"), "{refused}");
+        let preflight = http::request(
+            site.address,
+            "OPTIONS",
+            "/socket.io/?EIO=4&transport=polling",
+            &[("Origin", "https://one.example"), ("Access-Control-Request-Method", "POST")],
+            "",
+        );
+        assert_eq!(preflight.header("access-control-allow-origin"), "https://one.example");
+        assert_eq!(preflight.header("access-control-allow-credentials"), "true");
+    });
 }
 
 #[test]
 fn any_origin_is_reflected_by_default() {
-    let server = Server::start();
-    let origin = [("Origin", "https://any.example")];
-    for path in ["/socket.io/?EIO=4&transport=polling", "/rooms", "/"] {
-        let answer = http::get_with(server.address, path, &origin);
-        assert_eq!(answer.header("access-control-allow-origin"), "https://any.example", "{path}");
-    }
+    everywhere("music", &[], |site| {
+        let origin = [("Origin", "https://any.example")];
+        for path in ["/socket.io/?EIO=4&transport=polling", "/rooms", "/"] {
+            let answer = http::get_with(site.address, path, &origin);
+            assert_eq!(answer.header("access-control-allow-origin"), "https://any.example", "{path}");
+        }
+    });
 }
 
 #[test]
 fn what_is_no_engine_io_gets_an_error_and_no_session() {
-    let server = Server::start();
-    for path in [
-        "/socket.io/",
-        "/socket.io/?EIO=4",
-        "/socket.io/?EIO=9&transport=polling",
-        "/socket.io/?EIO=4&transport=telepathy",
-        "/socket.io/?EIO=4&transport=polling&sid=nonsense",
-        "/socket.io/?EIO=4&transport=websocket",
-    ] {
-        let status = http::get(server.address, path).status;
-        assert!((400..500).contains(&status), "{path}: {status}");
-    }
-    let status =
-        http::request(server.address, "POST", "/socket.io/?EIO=4&transport=polling", &[], "40").status;
-    assert_eq!(status, 400);
+    everywhere("music", &[], |site| {
+        for path in [
+            "/socket.io/",
+            "/socket.io/?EIO=4",
+            "/socket.io/?EIO=9&transport=polling",
+            "/socket.io/?EIO=4&transport=telepathy",
+            "/socket.io/?EIO=4&transport=polling&sid=nonsense",
+            "/socket.io/?EIO=4&transport=websocket",
+        ] {
+            let status = http::get(site.address, path).status;
+            assert!((400..500).contains(&status), "{path}: {status}");
+        }
+        let status =
+            http::request(site.address, "POST", "/socket.io/?EIO=4&transport=polling", &[], "40").status;
+        assert_eq!(status, 400);
+    });
 }

@@ -3,124 +3,139 @@
 use serde_json::json;
 
 use crate::harness::process::Server;
+use crate::harness::site::everywhere;
 use crate::harness::{eventually, http, websocket};
 
 const BROWSER: (&str, &str) = ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8");
 
 #[test]
 fn rooms_are_told_in_both_spellings() {
-    let server = Server::start();
-    let mut host = websocket::Client::host(server.address, "AB12");
-    host.emit("pause", &json!({"room_id": "AB12", "current_time": 31.25}));
-    host.expect_silence();
-    let room = http::get(server.address, "/room/AB12").json();
-    for (snake, kebab, value) in [
-        ("id", "roomId", json!("AB12")),
-        ("host_id", "hostId", json!(host.id)),
-        ("user_count", "userCount", json!(1)),
-        ("current_track", "currentTrack", json!({"id": 1})),
-        ("is_playing", "isPlaying", json!(false)),
-        ("current_time", "currentTime", json!(31.25)),
-    ] {
-        assert_eq!((&room[snake], &room[kebab]), (&value, &value), "{snake}");
-    }
-    let created_at = room["created_at"].as_str().unwrap();
-    assert!(
-        created_at.starts_with("20") && created_at.ends_with('Z') && created_at.len() == 24,
-        "{created_at}"
-    );
-    assert!(room["createdAt"].as_u64().unwrap() > 1_700_000_000_000);
+    everywhere("music", &[], |site| {
+        let mut host = websocket::Client::host(site.address, "AB12");
+        host.emit("pause", &json!({"room_id": "AB12", "current_time": 31.25}));
+        host.expect_silence();
+        let is_paused = |room: &http::Response| room.status == 200 && room.json()["isPlaying"] == false;
+        let room = site.told("/room/AB12", &[], is_paused).json();
+        for (snake, kebab, value) in [
+            ("id", "roomId", json!("AB12")),
+            ("host_id", "hostId", json!(host.id)),
+            ("user_count", "userCount", json!(1)),
+            ("current_track", "currentTrack", json!({"id": 1})),
+            ("is_playing", "isPlaying", json!(false)),
+            ("current_time", "currentTime", json!(31.25)),
+        ] {
+            assert_eq!((&room[snake], &room[kebab]), (&value, &value), "{snake}");
+        }
+        let created_at = room["created_at"].as_str().unwrap();
+        assert!(
+            created_at.starts_with("20") && created_at.ends_with('Z') && created_at.len() == 24,
+            "{created_at}"
+        );
+        assert!(room["createdAt"].as_u64().unwrap() > 1_700_000_000_000);
 
-    let rooms = http::get(server.address, "/rooms").json();
-    assert_eq!(rooms["count"], 1);
-    assert_eq!(rooms["rooms"][0]["id"], "AB12");
-    assert!(rooms["timestamp"].is_string());
+        let rooms = site.told("/rooms", &[], |rooms| rooms.json()["count"] == 1).json();
+        assert_eq!(rooms["count"], 1);
+        assert_eq!(rooms["rooms"][0]["id"], "AB12");
+        assert!(rooms["timestamp"].is_string());
+    });
 }
 
 #[test]
 fn a_room_that_is_not_there_is_404_in_the_servers_own_words() {
-    let server = Server::start();
-    for path in ["/room/nowhere", "/room/%00", "/room/%F0%9F%8E%B5"] {
-        let answer = http::get(server.address, path);
-        assert_eq!((answer.status, answer.json()), (404, json!({"error": "房间不存在"})), "{path}");
-    }
+    everywhere("music", &[], |site| {
+        for path in ["/room/nowhere", "/room/%F0%9F%8E%B5"] {
+            let answer = http::get(site.address, path);
+            assert_eq!((answer.status, answer.json()), (404, json!({"error": "房间不存在"})), "{path}");
+        }
+    });
+}
+
+#[test]
+fn a_name_that_load_balancers_refuse_is_a_name_like_any_other() {
+    let answer = http::get(Server::start().address, "/room/%00");
+    assert_eq!((answer.status, answer.json()), (404, json!({"error": "房间不存在"})));
 }
 
 #[test]
 fn the_front_door_is_a_status_for_programs_and_a_page_for_browsers() {
-    let server = Server::start();
-    let _host = websocket::Client::host(server.address, "AB12");
-    let status = http::get(server.address, "/").json();
-    assert_eq!(status["status"], "ok");
-    assert_eq!(
-        (&status["rooms"], &status["totalRooms"], &status["totalUsers"]),
-        (&json!(1), &json!(1), &json!(1))
-    );
-    for key in ["message", "version", "timestamp"] {
-        assert!(status[key].is_string(), "{key}");
-    }
-    assert!(status["uptime"].is_number());
+    everywhere("music", &[], |site| {
+        let _host = websocket::Client::host(site.address, "AB12");
+        let status = site.told("/", &[], |status| status.json()["totalUsers"] == 1).json();
+        assert_eq!(status["status"], "ok");
+        assert_eq!(
+            (&status["rooms"], &status["totalRooms"], &status["totalUsers"]),
+            (&json!(1), &json!(1), &json!(1))
+        );
+        for key in ["message", "version", "timestamp"] {
+            assert!(status[key].is_string(), "{key}");
+        }
+        assert!(status["uptime"].is_number());
 
-    let page = http::get_with(server.address, "/?room=AB12", &[BROWSER]);
-    assert_eq!(page.status, 200);
-    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
-    assert!(page.header("content-security-policy").contains("default-src 'self'"));
-    assert!(page.body.contains("<html"));
+        let page = http::get_with(site.address, "/?room=AB12", &[BROWSER]);
+        assert_eq!(page.status, 200);
+        assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+        assert!(page.header("content-security-policy").contains("default-src 'self'"));
+        assert!(page.body.contains("<html"));
+    });
 }
 
 #[test]
 fn assets_are_typed_tagged_and_compressed() {
-    let server = Server::start();
-    for (path, media_type) in [
-        ("/assets/js/main.js", "text/javascript; charset=utf-8"),
-        ("/assets/style.css", "text/css; charset=utf-8"),
-        ("/assets/icon.svg", "image/svg+xml"),
-    ] {
-        let first = http::get(server.address, path);
-        assert_eq!((first.status, first.header("content-type")), (200, media_type), "{path}");
-        let tag = first.header("etag").to_owned();
-        let again = http::get_with(server.address, path, &[("If-None-Match", &tag)]);
-        assert_eq!((again.status, again.body.as_str()), (304, ""), "{path}");
-    }
-    let zipped = http::get_with(server.address, "/assets/style.css", &[("Accept-Encoding", "gzip")]);
-    assert_eq!(zipped.header("content-encoding"), "gzip");
-    assert_eq!(http::get(server.address, "/assets/nothing.js").status, 404);
-    assert_eq!(http::get(server.address, "/assets/../Cargo.toml").status, 404);
+    everywhere("music", &[], |site| {
+        for (path, media_type) in [
+            ("/assets/js/main.js", "text/javascript; charset=utf-8"),
+            ("/assets/style.css", "text/css; charset=utf-8"),
+            ("/assets/icon.svg", "image/svg+xml"),
+        ] {
+            let first = http::get(site.address, path);
+            assert_eq!((first.status, first.header("content-type")), (200, media_type), "{path}");
+            let tag = first.header("etag").to_owned();
+            let again = http::get_with(site.address, path, &[("If-None-Match", &tag)]);
+            assert_eq!((again.status, again.body.as_str()), (304, ""), "{path}");
+        }
+        let zipped = http::get_with(site.address, "/assets/style.css", &[("Accept-Encoding", "gzip")]);
+        assert_eq!(zipped.header("content-encoding"), "gzip");
+        assert_eq!(http::get(site.address, "/assets/nothing.js").status, 404);
+        assert_eq!(http::get(site.address, "/assets/../Cargo.toml").status, 404);
+    });
 }
 
 #[test]
 fn the_sample_tune_comes_whole_or_in_parts() {
-    let server = Server::start();
-    let part = http::get_with(server.address, "/assets/sample.wav", &[("Range", "bytes=0-3")]);
-    assert_eq!((part.status, part.body.as_str()), (206, "RIFF"));
-    assert_eq!(part.header("content-type"), "audio/wav");
-    assert!(part.header("content-range").starts_with("bytes 0-3/"));
-    let beyond = http::get_with(server.address, "/assets/sample.wav", &[("Range", "bytes=99999999-")]);
-    assert_eq!(beyond.status, 416);
-    assert_eq!(http::get(server.address, "/assets/sample.wav").header("accept-ranges"), "bytes");
+    everywhere("music", &[], |site| {
+        let part = http::get_with(site.address, "/assets/sample.wav", &[("Range", "bytes=0-3")]);
+        assert_eq!((part.status, part.body.as_str()), (206, "RIFF"));
+        assert_eq!(part.header("content-type"), "audio/wav");
+        assert!(part.header("content-range").starts_with("bytes 0-3/"));
+        let beyond = http::get_with(site.address, "/assets/sample.wav", &[("Range", "bytes=99999999-")]);
+        assert_eq!(beyond.status, 416);
+        assert_eq!(http::get(site.address, "/assets/sample.wav").header("accept-ranges"), "bytes");
+    });
 }
 
 #[test]
 fn probes_answer() {
-    let server = Server::start();
-    assert_eq!(http::get(server.address, "/health").json()["status"], "healthy");
-    assert_eq!(http::get(server.address, "/livez").body, "ok");
-    assert_eq!(http::get(server.address, "/readyz").body, "ready");
+    everywhere("music", &[], |site| {
+        assert_eq!(http::get(site.address, "/health").json()["status"], "healthy");
+        assert_eq!(http::get(site.address, "/livez").body, "ok");
+        assert_eq!(http::get(site.address, "/readyz").body, "ready");
+    });
 }
 
 #[test]
 fn errors_are_json_and_every_answer_has_its_security_headers() {
-    let server = Server::start();
-    let missing = http::get(server.address, "/no/such/path");
-    assert_eq!((missing.status, missing.json()), (404, json!({"error": "not found"})));
-    let wrong = http::request(server.address, "DELETE", "/rooms", &[], "");
-    assert_eq!((wrong.status, wrong.json()), (405, json!({"error": "method not allowed"})));
-    for answer in [missing, wrong, http::get(server.address, "/health")] {
-        assert_eq!(answer.header("x-content-type-options"), "nosniff");
-        assert_eq!(answer.header("x-frame-options"), "SAMEORIGIN");
-        assert_eq!(answer.header("referrer-policy"), "no-referrer");
-        assert!(!answer.header("x-request-id").is_empty());
-    }
+    everywhere("music", &[], |site| {
+        let missing = http::get(site.address, "/no/such/path");
+        assert_eq!((missing.status, missing.json()), (404, json!({"error": "not found"})));
+        let wrong = http::request(site.address, "DELETE", "/rooms", &[], "");
+        assert_eq!((wrong.status, wrong.json()), (405, json!({"error": "method not allowed"})));
+        for answer in [missing, wrong, http::get(site.address, "/health")] {
+            assert_eq!(answer.header("x-content-type-options"), "nosniff");
+            assert_eq!(answer.header("x-frame-options"), "SAMEORIGIN");
+            assert_eq!(answer.header("referrer-policy"), "no-referrer");
+            assert!(!answer.header("x-request-id").is_empty());
+        }
+    });
 }
 
 #[test]

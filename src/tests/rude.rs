@@ -6,8 +6,8 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::harness::process::Server;
-use crate::harness::{eventually, http, websocket};
+use crate::harness::site::{Site, everywhere};
+use crate::harness::{eventually, websocket};
 
 const PACKETS: usize = 10_000;
 
@@ -186,7 +186,7 @@ fn mouth(mut client: websocket::Client) -> Mouth {
 }
 
 /// Sends all of them, from clients that come and go; the memory must be back after that.
-fn be_rude(server: &Server, packets: &impl Strategy<Value = Message>, connect: impl Fn() -> Mouth) {
+fn be_rude(site: &Site, packets: &impl Strategy<Value = Message>, connect: impl Fn() -> Mouth) {
     let mut runner =
         TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &SEED));
     let mut rude = connect();
@@ -197,69 +197,71 @@ fn be_rude(server: &Server, packets: &impl Strategy<Value = Message>, connect: i
             rude = connect();
         }
         if sent == PACKETS / 4 {
-            settled = server.rss_kib();
+            settled = site.rss_kib();
         }
     }
     drop(rude);
-    assert_eq!(server.metric("roomhub_panics_total"), 0.0);
-    let grown = server.rss_kib().saturating_sub(settled);
+    assert_eq!(site.metric("roomhub_panics_total"), 0.0);
+    let grown = site.rss_kib().saturating_sub(settled);
     assert!(grown < 16 * 1024, "{grown} KiB more than after the first quarter");
 }
 
 #[test]
 fn after_ten_thousand_rude_packets_a_room_still_works_and_the_memory_is_back() {
-    let server = Server::start();
-    let mut host = websocket::Client::host(server.address, "good");
-    let mut guest = websocket::Client::guest(server.address, "good");
-    host.expect("room_users");
-    be_rude(&server, &packet(&MUSIC), || mouth(websocket::Client::connect_silently(server.address)));
-    host.emit("seek", &json!({"room_id": "good", "current_time": 12.5}));
-    assert_eq!(guest.expect("seek"), json!({"current_time": 12.5}));
-    host.expect_silence();
-    eventually("only good members", || {
-        (server.metric(r#"roomhub_members{service="music"}"#) == 2.0).then_some(())
+    everywhere("music", &[], |site| {
+        let mut host = websocket::Client::host(site.address, "good");
+        let mut guest = websocket::Client::guest(site.address, "good");
+        host.expect("room_users");
+        be_rude(site, &packet(&MUSIC), || mouth(websocket::Client::connect_silently(site.address)));
+        host.emit("seek", &json!({"room_id": "good", "current_time": 12.5}));
+        assert_eq!(guest.expect("seek"), json!({"current_time": 12.5}));
+        host.expect_silence();
+        eventually("only good members", || {
+            (site.metric(r#"roomhub_members{service="music"}"#) == 2.0).then_some(())
+        });
+        site.told("/rooms", &[], |rooms| rooms.json()["rooms"][0]["id"] == "good");
     });
-    let rooms = http::get(server.address, "/rooms").json();
-    assert_eq!(rooms["rooms"][0]["id"], "good");
 }
 
 #[test]
 fn after_ten_thousand_rude_packets_a_watch_party_goes_on() {
-    let server = Server::of("watch", &[], &[("AUTH_KEY", "key")]);
-    let connect = || websocket::Client::connect_by(server.address, "", &[], r#"{"token":"key"}"#);
-    let mut owner = connect();
-    let given = json!({"name": "Films", "isPublic": true, "userName": "Ann"});
-    let made: Value = serde_json::from_str(&owner.ask("room:create", Some(&given))).unwrap();
-    let mut guest = connect();
-    guest.ask("room:join", Some(&json!({"roomId": made[0]["room"]["id"], "userName": "Bob"})));
-    owner.expect("room:member-joined");
-    be_rude(&server, &packet(&WATCH), || mouth(connect()));
-    guest.emit("play:seek", &json!(12.5));
-    assert_eq!(owner.expect("play:seek"), 12.5);
-    eventually("only good members", || {
-        (server.metric(r#"roomhub_members{service="watch"}"#) == 2.0).then_some(())
+    everywhere("watch", &[], |site| {
+        let connect = || websocket::Client::connect_by(site.address, "", &[], r#"{"token":"open sesame"}"#);
+        let mut owner = connect();
+        let given = json!({"name": "Films", "isPublic": true, "userName": "Ann"});
+        let made: Value = serde_json::from_str(&owner.ask("room:create", Some(&given))).unwrap();
+        let mut guest = connect();
+        guest.ask("room:join", Some(&json!({"roomId": made[0]["room"]["id"], "userName": "Bob"})));
+        owner.expect("room:member-joined");
+        be_rude(site, &packet(&WATCH), || mouth(connect()));
+        guest.emit("play:seek", &json!(12.5));
+        assert_eq!(owner.expect("play:seek"), 12.5);
+        eventually("only good members", || {
+            (site.metric(r#"roomhub_members{service="watch"}"#) == 2.0).then_some(())
+        });
     });
 }
 
 #[test]
 fn after_ten_thousand_rude_packets_signalling_goes_on() {
-    let server = Server::of("signal", &[], &[]);
-    let connect = || websocket::Client::connect_silently(server.address);
-    let mut ann = connect();
-    ann.expect("connected");
-    ann.emit("join", &json!({"userId": "ann", "roomId": "good"}));
-    ann.expect("joined");
-    be_rude(&server, &packet(&SIGNAL), || mouth(connect()));
-    be_rude(&server, &frame(&SIGNAL), || {
-        let mut socket = websocket::open(server.address, "/ws", &[]).unwrap();
-        Box::new(move |message| socket.send(message).is_ok())
+    everywhere("signal", &[], |site| {
+        let connect = || websocket::Client::connect_silently(site.address);
+        let mut ann = connect();
+        ann.expect("connected");
+        ann.emit("join", &json!({"userId": "ann", "roomId": "good"}));
+        ann.expect("joined");
+        be_rude(site, &packet(&SIGNAL), || mouth(connect()));
+        be_rude(site, &frame(&SIGNAL), || {
+            let mut socket = websocket::open(site.address, "/ws", &[]).unwrap();
+            Box::new(move |message| socket.send(message).is_ok())
+        });
+        eventually("only good members", || {
+            (site.metric(r#"roomhub_members{service="signal"}"#) == 1.0).then_some(())
+        });
+        let mut bob = connect();
+        bob.expect("connected");
+        bob.emit("join", &json!({"userId": "bob", "roomId": "good"}));
+        assert_eq!(bob.expect("joined")["users"], json!(["ann", "bob"]));
+        assert_eq!(ann.expect("user-joined")["userId"], "bob");
     });
-    eventually("only good members", || {
-        (server.metric(r#"roomhub_members{service="signal"}"#) == 1.0).then_some(())
-    });
-    let mut bob = connect();
-    bob.expect("connected");
-    bob.emit("join", &json!({"userId": "bob", "roomId": "good"}));
-    assert_eq!(bob.expect("joined")["users"], json!(["ann", "bob"]));
-    assert_eq!(ann.expect("user-joined")["userId"], "bob");
 }

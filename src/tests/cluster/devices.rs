@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::Cluster;
 use crate::devices::client::Device;
 use crate::devices::outages::contents;
 use crate::devices::traffic::Traffic;
+use crate::harness::cluster::Cluster;
 use crate::harness::mariadb::MariaDb;
 use crate::harness::redis::Redis;
 use crate::harness::{eventually, http};

@@ -7,11 +7,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use super::Cluster;
 use crate::harness::cable::Cable;
+use crate::harness::cluster::Cluster;
 use crate::harness::redis::Redis;
 use crate::harness::websocket::Client;
-use crate::harness::{eventually, http};
+use crate::harness::{eventually, free_port, http};
 
 #[test]
 fn the_members_of_a_dead_node_leave_and_the_host_is_followed_by_another() {
@@ -249,7 +249,7 @@ fn a_node_whose_clock_is_wrong_goes_by_the_common_one() {
 fn redis_may_want_a_user_a_password_and_tls() {
     let folder = tempfile::tempdir().unwrap();
     crate::tls::certify(folder.path());
-    let tls_port = super::free_port().to_string();
+    let tls_port = free_port().to_string();
     let lines = [
         "tls-cert-file cert.pem",
         "tls-key-file key.pem",

@@ -4,7 +4,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use super::Cluster;
+use crate::harness::cluster::Cluster;
 use crate::harness::process::Server;
 use crate::harness::websocket::Client;
 
@@ -13,6 +13,10 @@ const N_CHATS: usize = 200;
 
 /// The members, by the nodes that they are connected to.
 const MEMBERS: [usize; 6] = [0, 1, 2, 0, 1, 2];
+
+/// Nobody is told to talk less.
+const TALKATIVE: [(&str, &str); 2] =
+    [("ROOMHUB_WATCH__CHATS_PER_SECOND", "10000"), ("ROOMHUB_WATCH__CHAT_BURST", "10000")];
 
 fn connect(cluster: &Cluster, n: usize) -> Client {
     Client::connect_by(cluster.nodes[n].address, "", &[], r#"{"token":"open sesame"}"#)
@@ -34,7 +38,7 @@ fn heard_by(member: &mut Client) -> Vec<String> {
 
 #[test]
 fn all_members_hear_the_same_in_one_order_and_redis_has_what_it_came_to() {
-    let cluster = Cluster::of("watch");
+    let cluster = Cluster::with("watch", &TALKATIVE);
     let mut members: Vec<Client> = MEMBERS.iter().map(|n| connect(&cluster, *n)).collect();
     let made =
         members[0].ask("room:create", Some(&json!({"name": "Films", "isPublic": true, "userName": "m0"})));

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Cluster;
+use crate::harness::cluster::Cluster;
 use crate::harness::redis::{Redis, redis_cluster};
 use crate::harness::websocket::Client;
 use crate::harness::{eventually, http, polling};
@@ -133,6 +133,29 @@ fn operators_act_on_every_node_from_any() {
     assert!(bob.hear().is_none(), "whoever is kicked is disconnected, wherever it is");
     assert_eq!(order(&format!("/admin/api/rooms/{room}/close")), 204);
     assert_eq!(ann.expect("room:deleted")["reason"], "closed_by_admin");
+}
+
+#[test]
+fn chances_to_guess_a_password_are_those_of_all_nodes_together() {
+    let cluster = Cluster::with("watch", &[("ROOMHUB_WATCH__WRONG_PASSWORDS", "3")]);
+    let connect =
+        |n: usize, headers: &[(&str, &str)]| Client::connect_by(cluster.nodes[n].address, "", headers, KEY);
+    let mut ann = connect(0, &[]);
+    let given = json!({"name": "Films", "password": "pw", "isPublic": true, "userName": "Ann"});
+    let made: Value = serde_json::from_str(&ann.ask("room:create", Some(&given))).unwrap();
+    let room = made[0]["room"]["id"].as_str().unwrap();
+    let eve = [("x-forwarded-for", "203.0.113.7")];
+    let try_at = |client: &mut Client, password: &str| {
+        client.ask("room:join", Some(&json!({"roomId": room, "password": password, "userName": "Eve"})))
+    };
+    let mut eves = [0, 1, 2].map(|n| connect(n, &eve));
+    for eve in &mut eves {
+        assert!(try_at(eve, "guess").contains("密码错误"));
+    }
+    for eve in &mut eves {
+        assert!(try_at(eve, "pw").contains("密码错误"), "it has had its tries");
+    }
+    assert!(try_at(&mut connect(1, &[]), "pw").contains(r#""success":true"#), "nobody else waits");
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! What fails on this machine: the program itself, the disk, the spool's files. Every message is accounted for.
 
 use std::fs::{self, OpenOptions};
-use std::net::TcpListener;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,12 +12,7 @@ use super::database::Sqlite;
 use super::traffic::Traffic;
 use super::{start, start_at};
 use crate::harness::mariadb::MariaDb;
-use crate::harness::{eventually, http};
-
-/// A port that nobody uses.
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
+use crate::harness::{eventually, free_port, http};
 
 /// Kills the server again and again under load.
 fn kill_again_and_again(environment: &[(&str, &str)], stored: impl Fn(&Path) -> Vec<String>) {

@@ -6,111 +6,128 @@ use serde_json::{Value, json};
 
 use super::client::Device;
 use super::start;
-use crate::clients::run_client;
+use crate::clients::{run_client, run_client_everywhere};
 use crate::harness::process::Server;
+use crate::harness::site::{Site, everywhere};
 use crate::harness::{eventually, http};
 
-fn get(server: &Server, path: &str) -> Value {
-    let answer = http::get(server.address, path);
+/// Whoever has it may ask from anywhere, also through a load balancer.
+const KEY: (&str, &str) = ("ROOMHUB_DEVICES__AUTH_KEY", "sesame");
+
+/// How it is brought.
+const BEARER: (&str, &str) = ("authorization", "Bearer sesame");
+
+fn get(site: &Site, path: &str) -> Value {
+    let answer = http::get_with(site.address, path, &[BEARER]);
     assert_eq!(answer.status, 200, "{path}: {answer:?}");
     answer.json()
 }
 
+fn status_of(site: &Site, path: &str) -> u16 {
+    http::get_with(site.address, path, &[BEARER]).status
+}
+
 #[test]
 fn rooms_devices_and_messages_are_told() {
-    let data = tempfile::tempdir().unwrap();
-    let server = start(data.path(), &[], &[]);
-    let (mut ann, _) = Device::join(server.address, "d1", None);
-    let (bob, _) = Device::join(server.address, "d/2", Some(&ann.room));
-    for number in 0..7 {
-        ann.say_for_sure(&format!("message {number}"));
-    }
-    ann.say(&json!({"type": "message", "content": "for bob", "target_device_id": "d/2", "message_id": "x"}));
-    ann.hear();
-
-    let rooms = get(&server, "/rooms");
-    assert_eq!((&rooms["count"], &rooms["rooms"][0]["total_clients"]), (&json!(1), &json!(2)));
-    let room = get(&server, &format!("/rooms/{}", ann.room.to_lowercase()));
-    assert_eq!(room["clients"][1]["device_id"], "d/2");
-    assert_eq!(room["clients"][1]["client_ip"], "127.0.0.1");
-    assert_eq!(http::get(server.address, "/rooms/AAAAAAAA").status, 404);
-    assert_eq!(http::get(server.address, "/devices/nobody").status, 404);
-    drop(bob);
-    let history = eventually("the connection's end", || {
-        let device = get(&server, "/devices/d%2F2");
-        let ended = device["connections"][0]["disconnected_at"].is_string();
-        ended.then_some(device)
-    });
-    assert_eq!(history["last_room_id"], json!(ann.room));
-    assert_eq!(history["connected"], json!([]));
-
-    let all = eventually("every message", || {
-        let page = get(&server, &format!("/messages?room={}", ann.room));
-        (page["messages"].as_array().unwrap().len() == 8).then_some(page)
-    });
-    assert_eq!(all["next"], Value::Null);
-    assert_eq!(all["messages"][0]["to_device_id"], "d/2");
-    let (mut before, mut found) = (String::new(), Vec::new());
-    loop {
-        let page = get(&server, &format!("/messages?limit=3{before}"));
-        found.extend(
-            page["messages"].as_array().unwrap().iter().map(|message| message["id"].as_i64().unwrap()),
+    everywhere("devices", &[KEY], |site| {
+        let (mut ann, _) = Device::join(site.address, "d1", None);
+        let (bob, _) = Device::join(site.address, "d/2", Some(&ann.room));
+        for number in 0..7 {
+            ann.say_for_sure(&format!("message {number}"));
+        }
+        ann.say(
+            &json!({"type": "message", "content": "for bob", "target_device_id": "d/2", "message_id": "x"}),
         );
-        let Some(next) = page["next"].as_i64() else { break };
-        before.clear();
-        write!(before, "&before={next}").unwrap();
-    }
-    assert_eq!(found, (1..=8).rev().collect::<Vec<_>>());
-    let direct = get(&server, "/messages?type=direct&device=d%2F2&since=2020-01-01T00:00:00Z");
-    assert_eq!(direct["messages"].as_array().unwrap().len(), 1);
-    assert_eq!(get(&server, "/messages?until=2020-01-01T00:00:00Z")["messages"], json!([]));
-    for bad in ["since=yesterday", "room=x", "type=loud", "limit=many"] {
-        assert_eq!(http::get(server.address, &format!("/messages?{bad}")).status, 400, "{bad}");
-    }
-    let minutes = get(&server, "/messages/per-minute");
-    let total: u64 = minutes["minutes"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|minute| minute["messages"].as_u64().unwrap())
-        .sum();
-    assert_eq!(total, 8);
-    let status = get(&server, "/status");
-    assert_eq!((&status["clients"], &status["database"]["is_up"]), (&json!(1), &json!(true)));
+        ann.hear();
+
+        let is_full = |rooms: &http::Response| rooms.json()["rooms"][0]["total_clients"] == 2;
+        assert_eq!(site.told("/rooms", &[BEARER], is_full).json()["count"], 1);
+        let path = format!("/rooms/{}", ann.room.to_lowercase());
+        let room = site.told(&path, &[BEARER], |room| room.json()["total_clients"] == 2).json();
+        assert_eq!(room["clients"][1]["device_id"], "d/2");
+        assert_eq!(room["clients"][1]["client_ip"], "127.0.0.1");
+        assert_eq!(status_of(site, "/rooms/AAAAAAAA"), 404);
+        assert_eq!(status_of(site, "/devices/nobody"), 404);
+        drop(bob);
+        let history = eventually("the connection's end", || {
+            let device = get(site, "/devices/d%2F2");
+            let ended =
+                device["connections"][0]["disconnected_at"].is_string() && device["connected"] == json!([]);
+            ended.then_some(device)
+        });
+        assert_eq!(history["last_room_id"], json!(ann.room));
+
+        let all = eventually("every message", || {
+            let page = get(site, &format!("/messages?room={}", ann.room));
+            (page["messages"].as_array().unwrap().len() == 8).then_some(page)
+        });
+        assert_eq!(all["next"], Value::Null);
+        assert_eq!(all["messages"][0]["to_device_id"], "d/2");
+        let (mut before, mut found) = (String::new(), Vec::new());
+        loop {
+            let page = get(site, &format!("/messages?limit=3{before}"));
+            found.extend(
+                page["messages"].as_array().unwrap().iter().map(|message| message["id"].as_i64().unwrap()),
+            );
+            let Some(next) = page["next"].as_i64() else { break };
+            before.clear();
+            write!(before, "&before={next}").unwrap();
+        }
+        assert_eq!(found, (1..=8).rev().collect::<Vec<_>>());
+        let direct = get(site, "/messages?type=direct&device=d%2F2&since=2020-01-01T00:00:00Z");
+        assert_eq!(direct["messages"].as_array().unwrap().len(), 1);
+        assert_eq!(get(site, "/messages?until=2020-01-01T00:00:00Z")["messages"], json!([]));
+        for bad in ["since=yesterday", "room=x", "type=loud", "limit=many"] {
+            assert_eq!(status_of(site, &format!("/messages?{bad}")), 400, "{bad}");
+        }
+        let minutes = get(site, "/messages/per-minute");
+        let total: u64 = minutes["minutes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|minute| minute["messages"].as_u64().unwrap())
+            .sum();
+        assert_eq!(total, 8);
+        let status = site.told("/status", &[BEARER], |status| status.json()["clients"] == 1).json();
+        assert_eq!((&status["clients"], &status["database"]["is_up"]), (&json!(1), &json!(true)));
+    });
 }
 
 #[test]
 fn a_message_is_sent_and_a_device_is_let_go_from_outside() {
-    let data = tempfile::tempdir().unwrap();
-    let server = start(data.path(), &[], &[]);
-    let (mut ann, _) = Device::join(server.address, "d1", None);
-    let path = format!("/rooms/{}/messages", ann.room);
-    let post = |path: &str, kind: &str, body: &str| {
-        http::request(server.address, "POST", path, &[("content-type", kind)], body).status
-    };
-    assert_eq!(post(&path, "application/json", r#"{"content":"hello"}"#), 202);
-    let told = ann.hear();
-    assert_eq!((&told["content"], &told["from_device_id"]), (&json!("hello"), &json!("console")));
-    assert_eq!(
-        post(&path, "application/json", r#"{"content":{"a":1},"target_device_id":"d1","device_id":"d7"}"#),
-        202
-    );
-    assert_eq!(ann.hear()["message_type"], "direct");
-    assert_eq!(post(&path, "text/plain", r#"{"content":"forged"}"#), 415, "a form of a foreign page");
-    for bad in ["", "[]", "{}", r#"{"content":7}"#, r#"{"content":"x","device_id":""}"#] {
-        assert_eq!(post(&path, "application/json", bad), 400, "{bad}");
-    }
-    assert_eq!(post("/rooms/AAAAAAAA/messages", "application/json", r#"{"content":"x"}"#), 404);
-    assert_eq!(post(&path, "application/json", r#"{"content":"x","target_device_id":"nobody"}"#), 404);
-    let database = super::database::Sqlite::open(data.path());
-    eventually("both messages", || (database.count("SELECT COUNT(*) FROM messages") == 2).then_some(()));
+    everywhere("devices", &[KEY], |site| {
+        let (mut ann, _) = Device::join(site.address, "d1", None);
+        let path = format!("/rooms/{}/messages", ann.room);
+        let post = |path: &str, kind: &str, body: &str| {
+            http::request(site.address, "POST", path, &[("content-type", kind), BEARER], body).status
+        };
+        assert_eq!(post(&path, "application/json", r#"{"content":"hello"}"#), 202);
+        let told = ann.hear();
+        assert_eq!((&told["content"], &told["from_device_id"]), (&json!("hello"), &json!("console")));
+        assert_eq!(
+            post(
+                &path,
+                "application/json",
+                r#"{"content":{"a":1},"target_device_id":"d1","device_id":"d7"}"#
+            ),
+            202
+        );
+        assert_eq!(ann.hear()["message_type"], "direct");
+        assert_eq!(post(&path, "text/plain", r#"{"content":"forged"}"#), 415, "a form of a foreign page");
+        for bad in ["", "[]", "{}", r#"{"content":7}"#, r#"{"content":"x","device_id":""}"#] {
+            assert_eq!(post(&path, "application/json", bad), 400, "{bad}");
+        }
+        assert_eq!(post("/rooms/AAAAAAAA/messages", "application/json", r#"{"content":"x"}"#), 404);
+        assert_eq!(post(&path, "application/json", r#"{"content":"x","target_device_id":"nobody"}"#), 404);
+        site.told("/messages", &[BEARER], |told| told.json()["messages"].as_array().unwrap().len() == 2);
 
-    let kick = |device: &str| {
-        http::request(server.address, "DELETE", &format!("/devices/{device}/connections"), &[], "")
-    };
-    assert_eq!(kick("d1").json()["disconnected"], 1);
-    ann.expect_close(1008);
-    eventually("nobody", || (kick("d1").status == 404).then_some(()));
+        let kick = |device: &str| {
+            http::request(site.address, "DELETE", &format!("/devices/{device}/connections"), &[BEARER], "")
+        };
+        assert_eq!(kick("d1").json()["disconnected"], 1);
+        ann.expect_close(1008);
+        eventually("nobody", || (kick("d1").status == 404).then_some(()));
+    });
 }
 
 #[test]
@@ -150,8 +167,7 @@ fn every_route_is_described() {
 
 #[test]
 fn the_python_library_of_the_original_clients() {
-    let data = tempfile::tempdir().unwrap();
-    run_client("/usr/bin/python3", "devices.py", &start(data.path(), &[], &[]), &[]);
+    run_client_everywhere("/usr/bin/python3", "devices.py", "devices", &[]);
 }
 
 #[test]

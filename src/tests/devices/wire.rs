@@ -6,93 +6,97 @@ use tokio_tungstenite::tungstenite::Message;
 use super::client::Device;
 use super::start;
 use crate::harness::eventually;
+use crate::harness::site::everywhere;
 
 #[test]
 fn devices_meet_in_a_room_and_talk() {
-    let data = tempfile::tempdir().unwrap();
-    let server = start(data.path(), &[], &[]);
-    let (mut ann, status) = Device::join(server.address, "d1", None);
-    assert_eq!(status, "created_new");
-    let (mut bob, status) = Device::join(server.address, "d2", Some(&ann.room.to_lowercase()));
-    assert_eq!((status.as_str(), &bob.room), ("joined_existing", &ann.room));
+    everywhere("devices", &[], |site| {
+        let (mut ann, status) = Device::join(site.address, "d1", None);
+        assert_eq!(status, "created_new");
+        let (mut bob, status) = Device::join(site.address, "d2", Some(&ann.room.to_lowercase()));
+        assert_eq!((status.as_str(), &bob.room), ("joined_existing", &ann.room));
 
-    ann.say(&json!({"type": "message", "content": "hi", "timestamp": 12.5}));
-    bob.expect(&json!({"type": "message", "content": "hi", "from_device_id": "d1",
+        ann.say(&json!({"type": "message", "content": "hi", "timestamp": 12.5}));
+        bob.expect(&json!({"type": "message", "content": "hi", "from_device_id": "d1",
         "message_type": "broadcast", "timestamp": 12.5}));
-    bob.send(Message::binary(r#"{"type":"photo","content":{"b":1,"a":2},"target_device_id":"d1"}"#));
-    ann.expect(&json!({"type": "photo", "content": {"b": 1, "a": 2}, "from_device_id": "d2",
+        bob.send(Message::binary(r#"{"type":"photo","content":{"b":1,"a":2},"target_device_id":"d1"}"#));
+        ann.expect(&json!({"type": "photo", "content": {"b": 1, "a": 2}, "from_device_id": "d2",
         "message_type": "direct", "timestamp": ""}));
-    ann.say(&json!({"type": "query_room"}));
-    ann.expect(&json!({"type": "room_info", "room_id": ann.room, "total_clients": 2,
+        ann.say(&json!({"type": "query_room"}));
+        ann.expect(&json!({"type": "room_info", "room_id": ann.room, "total_clients": 2,
         "clients": [{"device_id": "d2", "identity": "test"}]}));
-    drop(bob);
-    let (back, status) = Device::join(server.address, "d2", None);
-    assert_eq!((status.as_str(), &back.room), ("reconnected", &ann.room));
+        drop(bob);
+        let (back, status) = Device::join(site.address, "d2", None);
+        assert_eq!((status.as_str(), &back.room), ("reconnected", &ann.room));
+    });
 }
 
 #[test]
 fn a_bad_first_frame_is_told_and_closed() {
-    let data = tempfile::tempdir().unwrap();
-    let server = start(data.path(), &[], &[]);
-    let long = "x".repeat(256);
-    for (frame, message) in [
-        ("nonsense".to_owned(), "Invalid JSON format for identity"),
-        ("[1]".to_owned(), "Invalid JSON format for identity"),
-        (json!({"device_id": "d1"}).to_string(), "Missing identity field"),
-        (json!({"device_id": 7, "identity": 7}).to_string(), "Missing identity field"),
-        (json!({"device_id": "d1", "identity": long}).to_string(), "Missing identity field"),
-        (json!({"identity": "x"}).to_string(), "Missing device_id field"),
-        (json!({"identity": "x", "device_id": long}).to_string(), "Missing device_id field"),
-    ] {
-        let mut device = Device::connect(server.address);
-        device.send(Message::text(frame));
-        device.expect(&json!({"type": "error", "message": message}));
+    everywhere("devices", &[], |site| {
+        let long = "x".repeat(256);
+        for (frame, message) in [
+            ("nonsense".to_owned(), "Invalid JSON format for identity"),
+            ("[1]".to_owned(), "Invalid JSON format for identity"),
+            (json!({"device_id": "d1"}).to_string(), "Missing identity field"),
+            (json!({"device_id": 7, "identity": 7}).to_string(), "Missing identity field"),
+            (json!({"device_id": "d1", "identity": long}).to_string(), "Missing identity field"),
+            (json!({"identity": "x"}).to_string(), "Missing device_id field"),
+            (json!({"identity": "x", "device_id": long}).to_string(), "Missing device_id field"),
+        ] {
+            let mut device = Device::connect(site.address);
+            device.send(Message::text(frame));
+            device.expect(&json!({"type": "error", "message": message}));
+            device.expect_close(1000);
+        }
+        let mut device = Device::connect(site.address);
+        device.say(&json!({"device_id": "d1", "identity": "x", "room_id": "nowhere1"}));
+        device.expect(
+            &json!({"type": "error", "message": "Room nowhere1 does not exist", "status": "room_not_found"}),
+        );
         device.expect_close(1000);
-    }
-    let mut device = Device::connect(server.address);
-    device.say(&json!({"device_id": "d1", "identity": "x", "room_id": "nowhere1"}));
-    device.expect(
-        &json!({"type": "error", "message": "Room nowhere1 does not exist", "status": "room_not_found"}),
-    );
-    device.expect_close(1000);
-    eventually("the warning", || server.log().contains("Room nowhere1 does not exist").then_some(()));
+        eventually("the warning", || site.log().contains("Room nowhere1 does not exist").then_some(()));
+    });
 }
 
 #[test]
 fn a_bad_later_frame_is_told_and_the_connection_stays() {
-    let data = tempfile::tempdir().unwrap();
-    let server = start(data.path(), &[], &[]);
-    let (mut ann, _) = Device::join(server.address, "d1", None);
-    for (frame, message) in [
-        ("nonsense", "Invalid JSON format"),
-        (r#"{"type":"message","content":NaN}"#, "Invalid JSON format"),
-        ("{}", "Missing required fields (type, content)"),
-        (r#"{"type":"message"}"#, "Missing required fields (type, content)"),
-        (r#"{"content":"x"}"#, "Missing required fields (type, content)"),
-        (r#"{"type":"message","content":7}"#, "Invalid content format"),
-        (r#"{"type":"message","content":[7]}"#, "Invalid content format"),
-        (r#"{"type":"message","content":"x","target_device_id":"d9"}"#, "Target device d9 not found in room"),
-    ] {
-        ann.send(Message::text(frame));
-        ann.expect(&json!({"type": "error", "message": message}));
-    }
-    ann.say_for_sure("still here");
+    everywhere("devices", &[], |site| {
+        let (mut ann, _) = Device::join(site.address, "d1", None);
+        for (frame, message) in [
+            ("nonsense", "Invalid JSON format"),
+            (r#"{"type":"message","content":NaN}"#, "Invalid JSON format"),
+            ("{}", "Missing required fields (type, content)"),
+            (r#"{"type":"message"}"#, "Missing required fields (type, content)"),
+            (r#"{"content":"x"}"#, "Missing required fields (type, content)"),
+            (r#"{"type":"message","content":7}"#, "Invalid content format"),
+            (r#"{"type":"message","content":[7]}"#, "Invalid content format"),
+            (
+                r#"{"type":"message","content":"x","target_device_id":"d9"}"#,
+                "Target device d9 not found in room",
+            ),
+        ] {
+            ann.send(Message::text(frame));
+            ann.expect(&json!({"type": "error", "message": message}));
+        }
+        ann.say_for_sure("still here");
+    });
 }
 
 #[test]
 fn a_device_may_be_there_twice() {
-    let data = tempfile::tempdir().unwrap();
-    let server = start(data.path(), &[], &[]);
-    let (mut ann, _) = Device::join(server.address, "d1", None);
-    let (mut left, _) = Device::join(server.address, "d2", Some(&ann.room));
-    let (mut right, _) = Device::join(server.address, "d2", Some(&ann.room));
-    ann.say(&json!({"type": "message", "content": "both", "target_device_id": "d2"}));
-    assert_eq!((&left.hear()["content"], &right.hear()["content"]), (&json!("both"), &json!("both")));
-    left.say(&json!({"type": "message", "content": "others"}));
-    assert_eq!((&right.hear()["content"], &ann.hear()["content"]), (&json!("others"), &json!("others")));
-    left.say(&json!({"type": "query_room"}));
-    let told = left.hear();
-    assert_eq!((&told["total_clients"], told["clients"].as_array().unwrap().len()), (&json!(3), 2));
+    everywhere("devices", &[], |site| {
+        let (mut ann, _) = Device::join(site.address, "d1", None);
+        let (mut left, _) = Device::join(site.address, "d2", Some(&ann.room));
+        let (mut right, _) = Device::join(site.address, "d2", Some(&ann.room));
+        ann.say(&json!({"type": "message", "content": "both", "target_device_id": "d2"}));
+        assert_eq!((&left.hear()["content"], &right.hear()["content"]), (&json!("both"), &json!("both")));
+        left.say(&json!({"type": "message", "content": "others"}));
+        assert_eq!((&right.hear()["content"], &ann.hear()["content"]), (&json!("others"), &json!("others")));
+        left.say(&json!({"type": "query_room"}));
+        let told = left.hear();
+        assert_eq!((&told["total_clients"], told["clients"].as_array().unwrap().len()), (&json!(3), 2));
+    });
 }
 
 #[test]
@@ -116,24 +120,24 @@ fn a_message_of_the_same_id_is_delivered_and_stored_once() {
 
 #[test]
 fn who_does_not_say_who_it_is_is_let_go_in_time() {
-    let data = tempfile::tempdir().unwrap();
-    let server = start(data.path(), &[], &[("ROOMHUB_DEVICES__IDENTIFICATION_TIMEOUT", "200ms")]);
-    let mut silent = Device::connect(server.address);
-    silent.expect(&json!({"type": "error", "message": "Identification timeout"}));
-    silent.expect_close(1008);
+    everywhere("devices", &[("ROOMHUB_DEVICES__IDENTIFICATION_TIMEOUT", "200ms")], |site| {
+        let mut silent = Device::connect(site.address);
+        silent.expect(&json!({"type": "error", "message": "Identification timeout"}));
+        silent.expect_close(1008);
+    });
 }
 
 #[test]
 fn a_frame_beyond_the_limit_closes_and_one_within_passes() {
-    let data = tempfile::tempdir().unwrap();
-    let server = start(data.path(), &[], &[]);
-    let (mut ann, _) = Device::join(server.address, "d1", None);
-    let (mut bob, _) = Device::join(server.address, "d2", Some(&ann.room));
-    let content = "ü".repeat(500_000);
-    ann.say(&json!({"type": "message", "content": content}));
-    assert_eq!(bob.hear()["content"], content);
-    ann.send(Message::text(json!({"type": "message", "content": "x".repeat(1_100_000)}).to_string()));
-    ann.expect_close(1009);
+    everywhere("devices", &[], |site| {
+        let (mut ann, _) = Device::join(site.address, "d1", None);
+        let (mut bob, _) = Device::join(site.address, "d2", Some(&ann.room));
+        let content = "ü".repeat(500_000);
+        ann.say(&json!({"type": "message", "content": content}));
+        assert_eq!(bob.hear()["content"], content);
+        ann.send(Message::text(json!({"type": "message", "content": "x".repeat(1_100_000)}).to_string()));
+        ann.expect_close(1009);
+    });
 }
 
 #[test]
@@ -215,42 +219,42 @@ fn a_token_is_good_for_its_own_device_alone() {
 
 #[test]
 fn a_reader_that_never_reads_is_let_go_and_disturbs_nobody() {
-    let data = tempfile::tempdir().unwrap();
-    let server = start(data.path(), &[], &[]);
-    let (mut ann, _) = Device::join(server.address, "d1", None);
-    let (mut sleeper, _) = Device::join(server.address, "sleeper", Some(&ann.room));
-    let (mut bob, _) = Device::join(server.address, "d2", Some(&ann.room));
-    let content = "x".repeat(500_000);
-    let cut = r#"roomhub_connections_killed_total{service="devices",reason="slow"}"#;
-    let send = |ann: &mut Device, bob: &mut Device| {
-        ann.say(&json!({"type": "message", "content": content}));
-        assert_eq!(bob.hear()["content"], content);
-    };
-    for n in 0.. {
-        assert!(n < 40, "it is never cut");
-        send(&mut ann, &mut bob);
-        if server.metric(cut) == 1.0 {
-            break;
+    everywhere("devices", &[], |site| {
+        let (mut ann, _) = Device::join(site.address, "d1", None);
+        let (mut sleeper, _) = Device::join(site.address, "sleeper", Some(&ann.room));
+        let (mut bob, _) = Device::join(site.address, "d2", Some(&ann.room));
+        let content = "x".repeat(500_000);
+        let cut = r#"roomhub_connections_killed_total{service="devices",reason="slow"}"#;
+        let send = |ann: &mut Device, bob: &mut Device| {
+            ann.say(&json!({"type": "message", "content": content}));
+            assert_eq!(bob.hear()["content"], content);
+        };
+        for n in 0.. {
+            assert!(n < 40, "it is never cut");
+            send(&mut ann, &mut bob);
+            if site.metric(cut) == 1.0 {
+                break;
+            }
         }
-    }
-    assert!(server.rss_kib() < 150_000, "{} KiB", server.rss_kib());
-    // It has two seconds to hear why.
-    let code = std::iter::from_fn(|| Some(sleeper.try_hear())).find_map(Result::err);
-    assert_eq!(code, Some(1008));
-    send(&mut ann, &mut bob);
+        assert!(site.rss_kib() < 150_000, "{} KiB", site.rss_kib());
+        // It has two seconds to hear why.
+        let code = std::iter::from_fn(|| Some(sleeper.try_hear())).find_map(Result::err);
+        assert_eq!(code, Some(1008));
+        send(&mut ann, &mut bob);
+    });
 }
 
 #[test]
 fn a_device_that_answers_no_ping_is_let_go_and_one_that_does_stays() {
-    let data = tempfile::tempdir().unwrap();
     let pings = [("ROOMHUB_DEVICES__PING_INTERVAL", "200ms"), ("ROOMHUB_DEVICES__PING_TIMEOUT", "200ms")];
-    let server = start(data.path(), &[], &pings);
-    let (mut ann, _) = Device::join(server.address, "d1", None);
-    // Pings are answered by reading.
-    let (_dead, _) = Device::join(server.address, "dead", Some(&ann.room));
-    eventually("the dead one's end", || {
-        ann.say(&json!({"type": "query_room"}));
-        (ann.hear()["total_clients"] == 1).then_some(())
+    everywhere("devices", &pings, |site| {
+        let (mut ann, _) = Device::join(site.address, "d1", None);
+        // Pings are answered by reading.
+        let (_dead, _) = Device::join(site.address, "dead", Some(&ann.room));
+        eventually("the dead one's end", || {
+            ann.say(&json!({"type": "query_room"}));
+            (ann.hear()["total_clients"] == 1).then_some(())
+        });
     });
 }
 

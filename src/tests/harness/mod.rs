@@ -1,14 +1,18 @@
 //! What the tests share: a server process, and small clients that do just what they are told.
 
+pub mod balancer;
 pub mod cable;
+pub mod cluster;
 pub mod http;
 pub mod mariadb;
 pub mod polling;
 pub mod process;
 pub mod radio;
 pub mod redis;
+pub mod site;
 pub mod websocket;
 
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 /// The longest that anything local may take before a test gives it up.
@@ -26,4 +30,9 @@ pub fn eventually<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
         assert!(started.elapsed() < PATIENCE * 2, "{what} never came about");
         std::thread::park_timeout(Duration::from_millis(20));
     }
+}
+
+/// A port that nobody listens on; whoever takes it has to be quick.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -1,12 +1,11 @@
 //! A private Redis: on a free port, in a folder of its own, gone with the test.
 
 use std::fs;
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::eventually;
+use super::{eventually, free_port};
 
 /// A Redis of one test.
 pub struct Redis {
@@ -79,10 +78,6 @@ impl Redis {
         let output = Command::new("redis-cli").args(["-p", &port]).args(words).output().unwrap();
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// Three Redises that share the keys among themselves.

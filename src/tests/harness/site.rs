@@ -1,0 +1,101 @@
+//! Where clients come to: one server, or three that are one behind a load balancer. Clients must not be able to tell.
+
+use std::net::SocketAddr;
+
+use tempfile::TempDir;
+
+use super::balancer::Balancer;
+use super::cluster::Cluster;
+use super::eventually;
+use super::http::{self, Response};
+use super::mariadb::MariaDb;
+use super::process::{Server, roomhub};
+
+/// One address with a service behind it.
+pub struct Site {
+    pub address: SocketAddr,
+    service: &'static str,
+    servers: Servers,
+    /// What a server alone keeps.
+    _data: TempDir,
+}
+
+enum Servers {
+    One(Box<Server>),
+    Three { _balancer: Balancer, cluster: Box<Cluster>, _database: Option<MariaDb> },
+}
+
+/// Plays on one server, and on three behind each of the load balancers.
+pub fn everywhere(service: &'static str, environment: &[(&str, &str)], play: impl Fn(&Site)) {
+    println!("on one server");
+    play(&Site::alone(service, environment));
+    println!("on three nodes behind nginx");
+    play(&Site::behind(Balancer::nginx, service, environment));
+    println!("on three nodes behind HAProxy");
+    play(&Site::behind(Balancer::haproxy, service, environment));
+}
+
+impl Site {
+    fn alone(service: &'static str, environment: &[(&str, &str)]) -> Self {
+        let data = TempDir::new().unwrap();
+        let mut command = roomhub(&[service, "--host", "127.0.0.1", "--port", "0", "--log-format", "json"]);
+        command.env("AUTH_KEY", "open sesame").env("ROOMHUB_DEVICES__DATA_DIR", data.path());
+        command.envs(environment.iter().copied());
+        let server = Server::spawn(command);
+        Self { address: server.address, service, servers: Servers::One(Box::new(server)), _data: data }
+    }
+
+    fn behind(
+        balance: impl Fn(&Cluster) -> Balancer,
+        service: &'static str,
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let database = (service == "devices").then(MariaDb::start);
+        let url = database.as_ref().map(MariaDb::url);
+        let mut more = environment.to_vec();
+        more.extend(url.iter().map(|url| ("DATABASE_URL", url.as_str())));
+        let cluster = Cluster::with(service, &more);
+        let balancer = balance(&cluster);
+        let address = balancer.address;
+        let servers = Servers::Three { _balancer: balancer, cluster: Box::new(cluster), _database: database };
+        Self { address, service, servers, _data: TempDir::new().unwrap() }
+    }
+
+    /// Every server behind it.
+    pub fn servers(&self) -> &[Server] {
+        match &self.servers {
+            Servers::One(server) => std::slice::from_ref(server),
+            Servers::Three { cluster, .. } => &cluster.nodes,
+        }
+    }
+
+    /// What it answers once it is what it should be: a server hears of what happened on another a little later.
+    pub fn told(&self, path: &str, headers: &[(&str, &str)], is_it: impl Fn(&Response) -> bool) -> Response {
+        eventually(path, || Some(http::get_with(self.address, path, headers)).filter(&is_it))
+    }
+
+    /// What all of them logged.
+    pub fn log(&self) -> String {
+        self.servers().iter().map(Server::log).collect::<Vec<_>>().join("\n\n")
+    }
+
+    /// The sum of a figure of `/metrics`.
+    pub fn metric(&self, name: &str) -> f64 {
+        self.servers().iter().map(|server| server.metric(name)).sum()
+    }
+
+    /// Resident memory of all of them, in KiB.
+    pub fn rss_kib(&self) -> u64 {
+        self.servers().iter().map(Server::rss_kib).sum()
+    }
+
+    /// Does something that every server must have a part in.
+    pub fn all_take_part(&self, act: impl FnOnce()) {
+        let events = format!("roomhub_events_in_total{{service=\"{}\"}}", self.service);
+        let count = || self.servers().iter().map(|server| server.metric(&events)).collect::<Vec<_>>();
+        let before = count();
+        act();
+        let after = count();
+        assert!(before.iter().zip(&after).all(|(before, after)| after > before), "{before:?} {after:?}");
+    }
+}
