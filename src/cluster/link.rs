@@ -191,10 +191,10 @@ impl Link {
         Mail::after(after, self.inbox(&self.node), self.reach.clone())
     }
 
-    /// Shows that this node is alive.
-    pub async fn beat(&mut self) -> Result<Pulse, Away> {
+    /// Shows that this node is alive, and tells what it has to tell of itself, if anything.
+    pub async fn beat(&mut self, figures: &str) -> Result<Pulse, Away> {
         let outcome = match &mut self.connection {
-            Some(connection) => self.heart.beat(connection).await,
+            Some(connection) => self.heart.beat(connection, figures).await,
             None => Err(not_connected()),
         };
         self.judged(outcome)
@@ -268,6 +268,7 @@ impl Link {
         pipeline.atomic();
         pipeline.zrem(self.key("nodes"), node).ignore();
         pipeline.hdel(self.key("counts"), node).ignore();
+        pipeline.hdel(self.key("figures"), node).ignore();
         pipeline.del(self.inbox(node)).ignore();
         pipeline.del(format!("{}:taken:{node}", self.tag)).ignore();
         let outcome = self.query::<()>(&pipeline).await;

@@ -5,6 +5,7 @@
 //! {prefix:music}:rooms     hash    room -> envelope, what the rules know of it
 //! {prefix:music}:nodes     zset    node -> when it last showed, by Redis's clock
 //! {prefix:music}:counts    hash    node -> letters written to it so far
+//! {prefix:music}:figures   hash    node -> what it tells of itself with each heartbeat
 //! {prefix:music}:in:node   stream  letters to it, numbered from 1 without a gap
 //! {prefix:music}:taken:node set    which steps of the node's present batch were taken, lest one be taken twice
 //! {prefix:music}:fact:name string  something that all nodes know beside the rooms

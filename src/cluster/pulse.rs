@@ -1,5 +1,7 @@
 //! Who is alive: each node shows from time to time, and looks for those that do not.
 
+use std::collections::HashMap;
+
 use redis::aio::MultiplexedConnection;
 use redis::{RedisError, Script};
 
@@ -8,7 +10,7 @@ use crate::time::Timestamp;
 /// Shows that a node is alive.
 pub struct Heart {
     script: Script,
-    keys: [String; 2],
+    keys: [String; 3],
     node: String,
     lease_ms: u128,
 }
@@ -24,6 +26,8 @@ pub struct Pulse {
     pub silent: Vec<String>,
     /// What time it is there.
     pub time: Timestamp,
+    /// What each node has told of itself, by its name.
+    pub figures: HashMap<String, String>,
 }
 
 impl Heart {
@@ -31,21 +35,33 @@ impl Heart {
     pub fn new(tag: &str, node: &str, lease: std::time::Duration) -> Self {
         Self {
             script: Script::new(include_str!("pulse.lua")),
-            keys: [format!("{tag}:nodes"), format!("{tag}:epoch")],
+            keys: ["nodes", "epoch", "figures"].map(|name| format!("{tag}:{name}")),
             node: node.to_owned(),
             lease_ms: lease.as_millis(),
         }
     }
 
-    /// Shows once.
-    pub async fn beat(&self, connection: &mut MultiplexedConnection) -> Result<Pulse, RedisError> {
+    /// Shows once, and tells what this node has to tell of itself, if anything.
+    pub async fn beat(
+        &self,
+        connection: &mut MultiplexedConnection,
+        figures: &str,
+    ) -> Result<Pulse, RedisError> {
         let mut call = self.script.prepare_invoke();
         call.key(&self.keys[..])
             .arg(&self.node)
             .arg(self.lease_ms.to_string())
-            .arg(hex::encode(super::random::<8>()));
-        let (epoch, was_known, silent, micros): (String, i64, Vec<String>, u64) =
+            .arg(hex::encode(super::random::<8>()))
+            .arg(figures);
+        let (epoch, was_known, silent, micros, figures): (String, i64, Vec<String>, u64, Vec<String>) =
             call.invoke_async(connection).await?;
-        Ok(Pulse { epoch, was_known: was_known == 1, silent, time: Timestamp::from_micros(micros) })
+        let pairs = figures.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone()));
+        Ok(Pulse {
+            epoch,
+            was_known: was_known == 1,
+            silent,
+            time: Timestamp::from_micros(micros),
+            figures: pairs.collect(),
+        })
     }
 }

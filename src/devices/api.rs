@@ -266,7 +266,7 @@ async fn per_minute(State(site): State<Arc<Site>>, Query(chart): Query<Chart>) -
 
 async fn status(State(site): State<Arc<Site>>) -> Response {
     let live =
-        site.questions.ask(|desk, _| (desk.hub().n_members(), desk.hub().n_seated(), desk.hub().n_rooms()));
+        site.questions.ask(|desk, _| (desk.n_connections(), desk.hub().n_seated(), desk.hub().n_rooms()));
     let Some((connections, clients, rooms)) = live.await else { return stopping() };
     let database = site.status.lock().clone();
     routes::json(&json!({

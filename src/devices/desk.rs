@@ -1,6 +1,7 @@
 //! Where the rules meet the spool: looks facts up, runs the rule, and once it is known to hold, appends its records and
 //! lets its effects wait.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub struct Desk {
     facts: LocalFacts,
     /// What other nodes know too, if there are any.
     commons: Option<Commons>,
+    /// Connections to the other nodes, as they tell.
+    n_elsewhere: u64,
     spool: Spool,
     auth: Arc<ArcSwap<Auth>>,
     durability: Durability,
@@ -57,6 +60,7 @@ impl Desk {
             hub: Hub::new(config.limits()),
             facts,
             commons,
+            n_elsewhere: 0,
             spool,
             auth,
             durability: config.durability,
@@ -68,6 +72,11 @@ impl Desk {
     /// The rooms.
     pub fn hub(&self) -> &Hub {
         &self.hub
+    }
+
+    /// Connections on all nodes, in a room or not.
+    pub fn n_connections(&self) -> u64 {
+        self.hub.n_members() as u64 + self.n_elsewhere
     }
 
     /// Where a device was last.
@@ -315,12 +324,20 @@ impl Shared for Desk {
         self.commons.as_mut().map(|commons| &mut commons.ledger)
     }
 
-    fn lifetime(fact: &str) -> Option<Duration> {
+    fn lifetime(&self, fact: &str) -> Option<Duration> {
         Commons::lifetime(fact)
     }
 
     fn merge(fact: &str, theirs: &str, ours: &str) -> String {
         Commons::merge(fact, theirs, ours)
+    }
+
+    fn figures(&self) -> Vec<u64> {
+        vec![self.hub.n_members() as u64]
+    }
+
+    fn hear_figures(&mut self, others: HashMap<String, Vec<u64>>) {
+        self.n_elsewhere = others.values().filter_map(|figures| figures.first()).sum();
     }
 
     fn propose(&mut self) {

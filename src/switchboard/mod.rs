@@ -24,7 +24,7 @@ pub mod stage;
 mod task;
 mod written;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 use std::hash::Hash;
 use std::net::IpAddr;
@@ -136,7 +136,7 @@ pub trait Shared: Hub {
     }
 
     /// How long a fact is worth knowing; for ever, unless told otherwise.
-    fn lifetime(_fact: &str) -> Option<Duration> {
+    fn lifetime(&self, _fact: &str) -> Option<Duration> {
         None
     }
 
@@ -144,6 +144,19 @@ pub trait Shared: Hub {
     fn merge(_fact: &str, _theirs: &str, ours: &str) -> String {
         ours.to_owned()
     }
+
+    /// What the rules have counted since the start; what a step counted is taken back with it.
+    fn counts(&mut self) -> &mut [u64] {
+        &mut []
+    }
+
+    /// What this node tells the others of itself from time to time, so that answers can speak for all nodes.
+    fn figures(&self) -> Vec<u64> {
+        Vec::new()
+    }
+
+    /// What the other nodes tell of themselves, by their names; nothing while they are out of reach.
+    fn hear_figures(&mut self, _others: HashMap<String, Vec<u64>>) {}
 
     /// What is settled from here on may have to be revoked; [`Self::confirm`] ends this.
     fn propose(&mut self) {}

@@ -12,14 +12,12 @@ use crate::time::Timestamp;
 /// The fact that tells nodes of all bans.
 const FACT: &str = "bans";
 
-/// Banned addresses, each until a moment.
+/// What nodes tell each other beside the rooms.
+type Facts = Ledger<String, String>;
+
+/// Banned addresses, each until a moment: those that hold here, for a node does not ask about each newcomer.
 #[derive(Default)]
-pub struct Bans {
-    /// Those that hold here: a node does not ask the others about each newcomer.
-    held: HashMap<IpAddr, Timestamp>,
-    /// What the nodes tell each other.
-    pub ledger: Ledger<String, String>,
-}
+pub struct Bans(HashMap<IpAddr, Timestamp>);
 
 /// A ban as operators see it.
 #[derive(Debug, Serialize)]
@@ -32,37 +30,37 @@ pub struct Ban {
 
 impl Bans {
     /// Bans an address, and the others of its subscriber.
-    pub fn add(&mut self, address: IpAddr, until: Timestamp) {
-        self.learn();
-        self.held.insert(subscriber(address), until);
-        self.tell();
+    pub fn add(&mut self, facts: &mut Facts, address: IpAddr, until: Timestamp) {
+        self.learn(facts);
+        self.0.insert(subscriber(address), until);
+        self.tell(facts);
     }
 
     /// Lets an address in again; false if it was not banned.
-    pub fn lift(&mut self, address: IpAddr) -> bool {
-        self.learn();
-        let was_banned = self.held.remove(&subscriber(address)).is_some();
+    pub fn lift(&mut self, facts: &mut Facts, address: IpAddr) -> bool {
+        self.learn(facts);
+        let was_banned = self.0.remove(&subscriber(address)).is_some();
         if was_banned {
-            self.tell();
+            self.tell(facts);
         }
         was_banned
     }
 
     /// Whether an address is banned.
     pub fn holds(&self, address: IpAddr, now: Timestamp) -> bool {
-        self.held.get(&subscriber(address)).is_some_and(|until| *until > now)
+        self.0.get(&subscriber(address)).is_some_and(|until| *until > now)
     }
 
     /// Takes over what other nodes tell, and drops bans that have ended.
-    pub fn look(&mut self, now: Timestamp) {
-        self.learn();
-        self.held.retain(|_, until| *until > now);
+    pub fn look(&mut self, facts: &Facts, now: Timestamp) {
+        self.learn(facts);
+        self.0.retain(|_, until| *until > now);
     }
 
     /// All of them, the first to end first.
     pub fn list(&self) -> Vec<Ban> {
         let mut list: Vec<Ban> = self
-            .held
+            .0
             .iter()
             .map(|(address, until)| Ban { address: *address, until: until.as_millis() })
             .collect();
@@ -81,14 +79,14 @@ impl Bans {
     }
 
     /// Where nothing is told, what was known goes on to hold.
-    fn learn(&mut self) {
-        if let Some(told) = self.ledger.get(&FACT.to_owned()).and_then(|text| read(text)) {
-            self.held = told;
+    fn learn(&mut self, facts: &Facts) {
+        if let Some(told) = facts.get(&FACT.to_owned()).and_then(|text| read(text)) {
+            self.0 = told;
         }
     }
 
-    fn tell(&mut self) {
-        self.ledger.insert(FACT.to_owned(), write(&self.held));
+    fn tell(&self, facts: &mut Facts) {
+        facts.insert(FACT.to_owned(), write(&self.0));
     }
 }
 
@@ -115,50 +113,52 @@ mod tests {
     }
 
     /// What a node knows once it has looked at what another one tells.
-    fn told_by(other: &Bans) -> Bans {
+    fn told_by(facts: &Facts) -> Bans {
         let mut bans = Bans::default();
-        bans.ledger.put(FACT.to_owned(), other.ledger.peek(&FACT.to_owned()).cloned());
-        bans.look(NOW);
+        bans.look(facts, NOW);
         bans
     }
 
     #[test]
     fn a_ban_holds_wherever_it_was_heard_of_until_it_is_lifted_or_over() {
+        let mut facts = Facts::default();
         let mut here = Bans::default();
-        here.add(address(1), after(60));
-        here.add(address(2), after(10));
-        let mut there = told_by(&here);
+        here.add(&mut facts, address(1), after(60));
+        here.add(&mut facts, address(2), after(10));
+        let mut there = told_by(&facts);
         assert!(there.holds(address(1), NOW) && there.holds(address(2), NOW));
         assert!(!there.holds(address(2), after(10)) && !there.holds(address(3), NOW));
-        assert!(there.lift(address(1)) && !there.lift(address(1)));
-        let here = told_by(&there);
+        assert!(there.lift(&mut facts, address(1)) && !there.lift(&mut facts, address(1)));
+        let here = told_by(&facts);
         assert!(!here.holds(address(1), NOW) && here.holds(address(2), NOW));
-        there.look(after(11));
-        assert!(told_by(&there).list().len() == 1 && here.list().len() == 1);
+        there.look(&facts, after(11));
+        assert!(there.list().is_empty() && here.list().len() == 1);
     }
 
     #[test]
     fn what_is_known_holds_while_nobody_tells_anything() {
+        let mut facts = Facts::default();
         let mut bans = Bans::default();
-        bans.add(address(1), after(60));
-        bans.ledger.clear();
-        bans.look(NOW);
+        bans.add(&mut facts, address(1), after(60));
+        facts.clear();
+        bans.look(&facts, NOW);
         assert!(bans.holds(address(1), NOW));
         // Whoever tells again tells that too.
-        bans.add(address(2), after(60));
-        assert_eq!(told_by(&bans).list().len(), 2);
+        bans.add(&mut facts, address(2), after(60));
+        assert_eq!(told_by(&facts).list().len(), 2);
     }
 
     #[test]
     fn bans_of_both_sides_hold_after_a_separation_and_the_longer_of_two() {
-        let (mut ours, mut theirs) = (Bans::default(), Bans::default());
-        ours.add(address(1), after(60));
-        theirs.add(address(1), after(90));
-        theirs.add(address(2), after(60));
-        let text = |bans: &Bans| bans.ledger.peek(&FACT.to_owned()).cloned().unwrap();
-        let mut both = Bans::default();
-        both.ledger.put(FACT.to_owned(), Some(Bans::merge(&text(&theirs), &text(&ours))));
-        both.look(NOW);
+        let (mut ours, mut theirs) = (Facts::default(), Facts::default());
+        Bans::default().add(&mut ours, address(1), after(60));
+        let mut there = Bans::default();
+        there.add(&mut theirs, address(1), after(90));
+        there.add(&mut theirs, address(2), after(60));
+        let text = |facts: &Facts| facts.peek(&FACT.to_owned()).cloned().unwrap();
+        let mut both = Facts::default();
+        both.put(FACT.to_owned(), Some(Bans::merge(&text(&theirs), &text(&ours))));
+        let both = told_by(&both);
         assert!(both.holds(address(1), after(80)) && both.holds(address(2), NOW));
     }
 }

@@ -1,10 +1,11 @@
-//! How busy the rooms are: totals since the start, and the last hour minute by minute.
+//! How busy the rooms are: the last hour, minute by minute.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde::Serialize;
 
+use super::counts::Totals;
 use crate::time::Timestamp;
 
 /// Between two looks.
@@ -12,20 +13,6 @@ const MINUTE: Duration = Duration::from_mins(1);
 
 /// Looks that are kept.
 const MINUTES: usize = 60;
-
-/// What has happened since the start.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Totals {
-    /// Rooms that were made.
-    pub rooms_created: u64,
-    /// Members that joined one.
-    pub joins: u64,
-    /// Chat messages.
-    pub chats: u64,
-    /// Events of members, all kinds together.
-    pub events: u64,
-}
 
 /// The state of things at a minute, and what happened in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -1,16 +1,19 @@
 //! All watch rooms, and who sits where. Pure: time comes in with each event, frames go out as effects.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use serde_json::value::RawValue;
 
 use super::Config;
 use super::bans::Bans;
 use super::chance::Chance;
-use super::history::{History, Totals};
+use super::counts::{Count, Counts};
+use super::history::History;
 use super::names::RoomId;
 use super::notes::{Happening, Note};
-use super::passwords::{Passwords, TryLimit};
+use super::passwords::{self, Passwords, TryLimit};
 use super::protocol::{ClientEvent, Refusal, Unread};
 use super::room::{Departure, Fate, Room, Seat};
 use super::rules::Rules;
@@ -24,9 +27,11 @@ use crate::time::Timestamp;
 pub struct Hub {
     pub(super) rooms: Ledger<RoomId, Room>,
     pub(super) members: Ledger<MemberId, Member>,
+    /// What nodes tell each other beside the rooms: bans, and who was wrong about passwords.
+    pub(super) facts: Ledger<String, String>,
     pub(super) bans: Bans,
     pub(super) history: History,
-    pub(super) totals: Totals,
+    pub(super) counts: Counts,
     key: Secret,
     pub(super) rules: Rules,
     pub(super) chance: Chance,
@@ -54,9 +59,10 @@ impl Hub {
         Self {
             rooms: Ledger::default(),
             members: Ledger::default(),
+            facts: Ledger::default(),
             bans: Bans::default(),
             history: History::new(now),
-            totals: Totals::default(),
+            counts: Counts::default(),
             key,
             rules: Rules::new(config),
             chance,
@@ -72,7 +78,8 @@ impl Hub {
     }
 
     pub(super) fn seat(&self, id: MemberId, name: String, now: Timestamp) -> Option<Seat> {
-        self.members.contains(&id).then_some(Seat { id, name, heard_at: now })
+        let address = self.members.get(&id)?.address;
+        Some(Seat { id, name, address: Some(address), heard_at: now })
     }
 
     pub(super) fn take_seat(&mut self, member: MemberId, room: RoomId) {
@@ -108,7 +115,7 @@ impl Hub {
             Departure::CutOff => Happening::CutOff,
         };
         let mut effects = Effects::none();
-        self.note(&mut effects, happening, room, member, now);
+        effects.note(&Note::new(now, happening, room, member));
         let Some(room) = self.rooms.get_mut(&id) else { return effects };
         let (told, fate) = room.leave(member, departure, self.rules.owner_leave, now);
         effects.append(told);
@@ -122,23 +129,10 @@ impl Hub {
             return;
         }
         let Some(room) = self.rooms.remove(&id) else { return };
-        self.note(effects, Happening::RoomDeleted, &room, room.owner(), now);
+        effects.note(&Note::new(now, Happening::RoomDeleted, &room, room.owner()));
         for member in room.members() {
             self.give_up_seat(member);
         }
-    }
-
-    /// Notes what a member did, for the event log.
-    pub(super) fn note(
-        &self,
-        effects: &mut Effects,
-        happening: Happening,
-        room: &Room,
-        member: MemberId,
-        now: Timestamp,
-    ) {
-        let address = self.members.get(&member).map(|member| member.address);
-        effects.note(&Note::new(now, happening, room, member, address));
     }
 
     pub(super) fn stop_helping(&mut self, member: MemberId, id: RoomId) -> Effects {
@@ -185,7 +179,7 @@ impl switchboard::Hub for Hub {
             return Effects::none();
         }
         self.heard(from, now);
-        self.totals.events += 1;
+        self.counts.add(Count::Events);
         let mut effects = match ClientEvent::read(event, payload) {
             Ok(event) => self.obey(from, event, now),
             Err(Unread::Malformed(Some(refusal))) => refuse(refusal),
@@ -281,17 +275,33 @@ impl Shared for Hub {
     }
 
     fn upkeep(&mut self, now: Timestamp) -> Effects {
-        self.passwords.forget(now);
-        self.history.look(self.rooms.count(), self.n_members(), self.totals, now);
-        self.bans.look(now);
+        self.passwords.forget(&mut self.facts, now);
+        self.history.look(self.rooms.count(), self.n_members(), self.counts.seen(), now);
+        self.bans.look(&self.facts, now);
         self.let_go_of_banned(now)
     }
 
     fn facts(&mut self) -> Option<&mut Ledger<String, String>> {
-        Some(&mut self.bans.ledger)
+        Some(&mut self.facts)
     }
 
-    fn merge(_: &str, theirs: &str, ours: &str) -> String {
-        Bans::merge(theirs, ours)
+    fn lifetime(&self, fact: &str) -> Option<Duration> {
+        passwords::is_about(fact).then(|| self.passwords.window())
+    }
+
+    fn merge(fact: &str, theirs: &str, ours: &str) -> String {
+        if passwords::is_about(fact) { passwords::merge(theirs, ours) } else { Bans::merge(theirs, ours) }
+    }
+
+    fn counts(&mut self) -> &mut [u64] {
+        self.counts.own()
+    }
+
+    fn figures(&self) -> Vec<u64> {
+        self.counts.figures(self.members.count())
+    }
+
+    fn hear_figures(&mut self, others: HashMap<String, Vec<u64>>) {
+        self.counts.hear(others);
     }
 }

@@ -7,6 +7,7 @@
 mod admin;
 mod bans;
 mod chance;
+mod counts;
 mod event_log;
 mod history;
 mod hub;

@@ -42,13 +42,7 @@ pub struct Note<'a> {
 
 impl<'a> Note<'a> {
     /// What a member did, or had done to it.
-    pub fn new(
-        now: Timestamp,
-        event: Happening,
-        room: &'a Room,
-        member: MemberId,
-        address: Option<IpAddr>,
-    ) -> Self {
+    pub fn new(now: Timestamp, event: Happening, room: &'a Room, member: MemberId) -> Self {
         Self {
             time: now.to_string(),
             event,
@@ -56,7 +50,7 @@ impl<'a> Note<'a> {
             room: room.name(),
             member_id: member,
             member: room.name_of(member),
-            address,
+            address: room.address_of(member),
         }
     }
 }

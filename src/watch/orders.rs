@@ -7,10 +7,11 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::bans::Ban;
-use super::history::{Minute, Totals};
+use super::counts::Totals;
+use super::history::Minute;
 use super::hub::Hub;
 use super::names::RoomId;
-use super::notes::Happening;
+use super::notes::{Happening, Note};
 use super::room::{Departure, Fate, Room};
 use super::told::ServerEvent;
 use crate::effect::{Close, Effects, MemberId};
@@ -91,18 +92,23 @@ impl Hub {
     pub fn stats(&self) -> Stats {
         let mut rooms: Vec<RoomReport> = self.rooms.values().map(RoomReport::of).collect();
         rooms.sort_by_key(|room| (room.created_at, room.id));
-        Stats { total_rooms: rooms.len(), total_members: self.n_members(), rooms, since_start: self.totals }
+        Stats {
+            total_rooms: rooms.len(),
+            total_members: self.n_members(),
+            rooms,
+            since_start: self.counts.since_start(),
+        }
     }
 
     /// All that the admin page shows.
     pub fn overview(&self, now: Timestamp) -> Overview {
-        let mut rooms: Vec<RoomDetails> = self.rooms.values().map(|room| self.details(room)).collect();
+        let mut rooms: Vec<RoomDetails> = self.rooms.values().map(RoomDetails::of).collect();
         rooms.sort_by_key(|room| (room.report.created_at, room.report.id));
         Overview {
             now: now.as_millis(),
             total_members: self.n_members(),
-            connected: self.members.count(),
-            since_start: self.totals,
+            connected: self.members.count() + self.counts.n_connected_elsewhere(),
+            since_start: self.counts.since_start(),
             minutes: self.history.minutes().iter().copied().collect(),
             bans: self.bans.list(),
             rooms,
@@ -115,7 +121,7 @@ impl Hub {
         let Some(room) = self.rooms.get(&id) else { return (Outcome::NotFound, effects) };
         effects
             .tell_all(room.members(), ServerEvent::RoomDeleted { reason: Some("closed_by_admin") }.frame());
-        self.note(&mut effects, Happening::ClosedByAdmin, room, room.owner(), now);
+        effects.note(&Note::new(now, Happening::ClosedByAdmin, room, room.owner()));
         self.decide(&mut effects, id, Fate::Gone, now);
         (Outcome::Done, effects)
     }
@@ -126,7 +132,7 @@ impl Hub {
         let Some(room) = self.rooms.get(&id) else { return (Outcome::NotFound, effects) };
         let banner = ServerEvent::Banner { message, timestamp: now.as_millis() };
         effects.tell_all(room.members(), banner.frame());
-        self.note(&mut effects, Happening::BannerByAdmin, room, room.owner(), now);
+        effects.note(&Note::new(now, Happening::BannerByAdmin, room, room.owner()));
         (Outcome::Done, effects)
     }
 
@@ -139,7 +145,7 @@ impl Hub {
         }
         if let Some(id) = seat {
             if let Some(room) = self.rooms.get(&id) {
-                self.note(&mut effects, Happening::KickedByAdmin, room, member, now);
+                effects.note(&Note::new(now, Happening::KickedByAdmin, room, member));
             }
             effects.append(self.leave_room(member, id, Departure::CutOff, now));
         }
@@ -149,7 +155,7 @@ impl Hub {
 
     /// Keeps an address out for a time, and disconnects whoever is there from it; other nodes follow within seconds.
     pub fn ban(&mut self, address: IpAddr, span: Duration, now: Timestamp) -> (Outcome, Effects) {
-        self.bans.add(address, now + span);
+        self.bans.add(&mut self.facts, address, now + span);
         (Outcome::Done, self.let_go_of_banned(now))
     }
 
@@ -170,7 +176,8 @@ impl Hub {
 
     /// Lets an address in again.
     pub fn lift_ban(&mut self, address: IpAddr) -> (Outcome, Effects) {
-        let outcome = if self.bans.lift(address) { Outcome::Done } else { Outcome::NotFound };
+        let outcome =
+            if self.bans.lift(&mut self.facts, address) { Outcome::Done } else { Outcome::NotFound };
         (outcome, Effects::none())
     }
 
@@ -178,17 +185,19 @@ impl Hub {
     pub fn n_members(&self) -> usize {
         self.rooms.values().map(Room::n_members).sum()
     }
+}
 
-    fn details(&self, room: &Room) -> RoomDetails {
+impl RoomDetails {
+    fn of(room: &Room) -> Self {
         let view = room.view();
         let member = |member: super::told::MemberView<'_>| MemberDetails {
             id: member.id,
             name: member.name.to_owned(),
             is_owner: member.is_owner,
             last_heartbeat: member.last_heartbeat,
-            address: self.members.peek(&member.id).map(|member| member.address),
+            address: room.address_of(member.id),
         };
-        RoomDetails {
+        Self {
             report: RoomReport::of(room),
             description: view.description.to_owned(),
             room_type: view.room_type,

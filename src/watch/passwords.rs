@@ -2,9 +2,8 @@
 //!
 //! A code is HMAC-SHA256 of room and password under a random key, which is kept where rooms are kept. Whoever reads
 //! that reads the owners' tokens too, so a slow hash would protect little more, and a flood of wrong passwords would
-//! stop every room: this one takes a microsecond. Guessing is stopped by counting.
+//! stop every room: this one takes a microsecond. Guessing is stopped by counting, on all nodes together.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -13,11 +12,14 @@ use serde::{Deserialize, Serialize};
 
 use super::names::RoomId;
 use crate::http::address::subscriber;
-use crate::switchboard::Seed;
+use crate::switchboard::{Ledger, Seed};
 use crate::time::Timestamp;
 
 /// Bytes of a code.
 const CODE_BYTES: usize = 32;
+
+/// The beginning of the names of the facts that tell who was wrong.
+const WRONG: &str = "wrong/";
 
 /// A password as it is kept.
 #[derive(Clone, Serialize, Deserialize)]
@@ -32,14 +34,23 @@ pub struct TryLimit {
     pub window: Duration,
 }
 
-/// The key of all codes, and who has been wrong how often.
+/// The key of all codes, and how often somebody may be wrong.
 pub struct Passwords {
     key: hmac::Key,
     limit: TryLimit,
-    wrong: HashMap<(RoomId, IpAddr), Wrong>,
+}
+
+/// Somebody who tries a room's password.
+#[derive(Clone, Copy)]
+pub struct Guesser {
+    /// The room.
+    pub room: RoomId,
+    /// Where it tries from.
+    pub address: IpAddr,
 }
 
 /// Wrong tries since a moment.
+#[derive(Serialize, Deserialize)]
 struct Wrong {
     tries: u32,
     since: Timestamp,
@@ -48,7 +59,7 @@ struct Wrong {
 impl Passwords {
     /// Codes under the key of that seed.
     pub fn new(seed: &Seed, limit: TryLimit) -> Self {
-        Self { key: hmac::Key::new(hmac::HMAC_SHA256, seed), limit, wrong: HashMap::new() }
+        Self { key: hmac::Key::new(hmac::HMAC_SHA256, seed), limit }
     }
 
     /// A password as it is kept for a room.
@@ -57,34 +68,72 @@ impl Passwords {
         Code(tag.as_ref().try_into().expect("SHA-256 has 32 bytes"))
     }
 
-    /// Whether somebody at that address knows a room's password; always false for who was wrong too often.
+    /// Whether somebody knows a room's password; always false for who was wrong too often.
     pub fn is_right(
-        &mut self,
-        room: RoomId,
+        &self,
+        facts: &mut Ledger<String, String>,
+        guesser: Guesser,
         code: &Code,
         guess: &str,
-        address: IpAddr,
         now: Timestamp,
     ) -> bool {
-        let guesser = (room, subscriber(address));
-        let wrong = self.wrong.get(&guesser).filter(|wrong| now.since(wrong.since) < self.limit.window);
-        let tries = wrong.map_or(0, |wrong| wrong.tries);
+        let fact = format!("{WRONG}{}/{}", guesser.room, subscriber(guesser.address));
+        let wrong = facts.get(&fact).and_then(|text| self.read(text, now));
+        let tries = wrong.as_ref().map_or(0, |wrong| wrong.tries);
         if tries >= self.limit.tries {
             return false;
         }
-        if hmac::verify(&self.key, text(room, guess).as_bytes(), &code.0).is_ok() {
-            self.wrong.remove(&guesser);
+        if hmac::verify(&self.key, text(guesser.room, guess).as_bytes(), &code.0).is_ok() {
+            if wrong.is_some() {
+                facts.remove(&fact);
+            }
             return true;
         }
         let since = wrong.map_or(now, |wrong| wrong.since);
-        self.wrong.insert(guesser, Wrong { tries: tries + 1, since });
+        facts.insert(fact, write(&Wrong { tries: tries + 1, since }));
         false
     }
 
     /// Forgets what counts no more.
-    pub fn forget(&mut self, now: Timestamp) {
-        self.wrong.retain(|_, wrong| now.since(wrong.since) < self.limit.window);
+    pub fn forget(&self, facts: &mut Ledger<String, String>, now: Timestamp) {
+        let is_over = |(fact, text): &(&String, &String)| is_about(fact) && self.read(text, now).is_none();
+        let over: Vec<String> = facts.all().filter(is_over).map(|(fact, _)| fact.clone()).collect();
+        for fact in over {
+            facts.remove(&fact);
+        }
     }
+
+    /// How long a fact about wrong tries counts.
+    pub fn window(&self) -> Duration {
+        self.limit.window
+    }
+
+    fn read(&self, text: &str, now: Timestamp) -> Option<Wrong> {
+        let wrong: Wrong = serde_json::from_str(text).ok()?;
+        (now.since(wrong.since) < self.limit.window).then_some(wrong)
+    }
+}
+
+/// Whether a fact tells who was wrong.
+pub fn is_about(fact: &str) -> bool {
+    fact.starts_with(WRONG)
+}
+
+/// Wrong tries that were counted on nodes out of each other's reach: all of them.
+pub fn merge(theirs: &str, ours: &str) -> String {
+    let read = |text: &str| serde_json::from_str::<Wrong>(text).ok();
+    match (read(theirs), read(ours)) {
+        (Some(theirs), Some(ours)) => write(&Wrong {
+            tries: theirs.tries.saturating_add(ours.tries),
+            since: theirs.since.max(ours.since),
+        }),
+        (Some(_), None) => theirs.to_owned(),
+        (None, _) => ours.to_owned(),
+    }
+}
+
+fn write(wrong: &Wrong) -> String {
+    serde_json::to_string(wrong).expect("wrong tries are plain data")
 }
 
 fn text(room: RoomId, password: &str) -> String {
@@ -100,25 +149,52 @@ mod tests {
     #[test]
     fn whoever_was_wrong_too_often_waits_and_nobody_else_does() {
         let limit = TryLimit { tries: 2, window: Duration::from_mins(1) };
-        let mut passwords = Passwords::new(&Seed::default(), limit);
+        let passwords = Passwords::new(&Seed::default(), limit);
+        let mut facts = Ledger::default();
         let room = RoomId::of(*b"AB12CD");
         let code = passwords.encode(room, "secret");
         let (eve, ann) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
         let mut guess = |guess, address, at: u64| {
-            passwords.is_right(room, &code, guess, address, NOW + Duration::from_secs(at))
+            let guesser = Guesser { room, address };
+            passwords.is_right(&mut facts, guesser, &code, guess, NOW + Duration::from_secs(at))
         };
         assert!(guess("secret", eve, 0));
         assert!(!guess("a", eve, 0) && !guess("b", eve, 59));
         assert!(!guess("secret", eve, 59), "it has had its tries");
         assert!(guess("secret", ann, 59));
+        assert!(!guess("c", ann, 59));
         assert!(guess("secret", eve, 60));
+        passwords.forget(&mut facts, NOW + Duration::from_secs(118));
+        assert_eq!(facts.count(), 1, "what counts is kept");
+        passwords.forget(&mut facts, NOW + Duration::from_secs(119));
+        assert_eq!(facts.count(), 0);
+    }
+
+    #[test]
+    fn tries_on_both_sides_of_a_separation_count_together() {
+        let limit = TryLimit { tries: 2, window: Duration::from_mins(1) };
+        let passwords = Passwords::new(&Seed::default(), limit);
+        let room = RoomId::of(*b"AB12CD");
+        let code = passwords.encode(room, "secret");
+        let guesser = Guesser { room, address: [10, 0, 0, 1].into() };
+        let wrong_once = || {
+            let mut facts = Ledger::default();
+            assert!(!passwords.is_right(&mut facts, guesser, &code, "a", NOW));
+            facts
+        };
+        let (theirs, ours) = (wrong_once(), wrong_once());
+        let (fact, theirs) = theirs.all().next().unwrap();
+        let mut both = Ledger::default();
+        both.put(fact.clone(), Some(merge(theirs, ours.peek(fact).unwrap())));
+        assert!(!passwords.is_right(&mut both, guesser, &code, "secret", NOW));
     }
 
     #[test]
     fn a_code_is_good_for_its_room_alone() {
         let limit = TryLimit { tries: 9, window: Duration::from_mins(1) };
-        let mut passwords = Passwords::new(&Seed::default(), limit);
+        let passwords = Passwords::new(&Seed::default(), limit);
         let code = passwords.encode(RoomId::of(*b"AB12CD"), "secret");
-        assert!(!passwords.is_right(RoomId::of(*b"AB12CE"), &code, "secret", [10, 0, 0, 1].into(), NOW));
+        let elsewhere = Guesser { room: RoomId::of(*b"AB12CE"), address: [10, 0, 0, 1].into() };
+        assert!(!passwords.is_right(&mut Ledger::default(), elsewhere, &code, "secret", NOW));
     }
 }

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::counts::Count;
 use super::hub::Hub;
 use super::names::{RoomId, RoomType};
-use super::notes::Happening;
+use super::notes::{Happening, Note};
+use super::passwords::Guesser;
 use super::protocol::{Chat, ClientEvent, CreateRoom, JoinRoom, Refusal, Show};
 use super::room::{Departure, Founding, Room};
 use super::rules::Control;
@@ -85,10 +87,10 @@ impl Hub {
         let room = Room::open(founding, seat, now);
         let view = RoomView { password: password.as_deref(), ..room.owners_view() };
         effects.answer(&Success::created(view));
-        self.note(&mut effects, Happening::RoomCreated, &room, from, now);
+        effects.note(&Note::new(now, Happening::RoomCreated, &room, from));
         self.rooms.insert(id, room);
         self.take_seat(from, id);
-        self.totals.rooms_created += 1;
+        self.counts.add(Count::RoomsCreated);
         effects
     }
 
@@ -109,9 +111,10 @@ impl Hub {
                 return refuse(Refusal::NoSuchRoom);
             }
             let guess = given.password.as_deref().unwrap_or_default();
+            let guesser = Guesser { room: id, address };
             if let Some(code) = room.code()
                 && !room.has(from)
-                && !self.passwords.is_right(id, code, guess, address, now)
+                && !self.passwords.is_right(&mut self.facts, guesser, code, guess, now)
             {
                 return refuse(Refusal::WrongPassword);
             }
@@ -135,10 +138,10 @@ impl Hub {
             self.give_up_seat(member);
         }
         self.take_seat(from, id);
-        self.totals.joins += 1;
+        self.counts.add(Count::Joins);
         if let Some(room) = self.rooms.get(&id) {
             let happening = if is_owner { Happening::OwnerReturned } else { Happening::Joined };
-            self.note(&mut effects, happening, room, from, now);
+            effects.note(&Note::new(now, happening, room, from));
         }
         effects
     }
@@ -214,7 +217,7 @@ impl Hub {
             kind: chat.kind,
             timestamp: now.as_millis(),
         };
-        self.totals.chats += 1;
+        self.counts.add(Count::Chats);
         room.chat(message)
     }
 
@@ -250,7 +253,7 @@ impl Hub {
         let mut effects = room.transfer(to, self.chance.owner_token(), now);
         effects.answer(&Success::plain());
         if let Some(room) = self.rooms.get(&id) {
-            self.note(&mut effects, Happening::HandedOver, room, to, now);
+            effects.note(&Note::new(now, Happening::HandedOver, room, to));
         }
         effects
     }

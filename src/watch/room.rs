@@ -1,6 +1,7 @@
 //! One watch room: who sits in it, who owns it, what is on its screen, when it expires. No I/O, no clock.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,9 @@ pub struct Seat {
     pub id: MemberId,
     /// What it is called.
     pub name: String,
+    /// Where it connects from, for operators alone.
+    #[serde(default)]
+    pub address: Option<IpAddr>,
     /// When it last said anything.
     pub heard_at: Timestamp,
 }
@@ -453,6 +457,11 @@ impl Room {
         let token = Some(self.founding.token.expose());
         effects.tell(to, ServerEvent::OwnerChanged { owner: to, name: &name, token }.frame());
         effects
+    }
+
+    /// Where a member connects from, as far as that is known.
+    pub fn address_of(&self, member: MemberId) -> Option<IpAddr> {
+        self.seat(member)?.address
     }
 
     /// What a member is called.

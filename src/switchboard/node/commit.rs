@@ -200,6 +200,9 @@ impl<H: Shared> Node<H> {
             if let Some(facts) = self.hub.facts() {
                 facts.undo(step.facts);
             }
+            for (count, counted) in self.hub.counts().iter_mut().zip(step.counted) {
+                *count -= counted;
+            }
             jobs.push(step.job);
         }
         jobs.reverse();

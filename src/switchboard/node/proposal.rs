@@ -75,9 +75,9 @@ impl<H: Shared> Node<H> {
     fn claim_of(&mut self, fact: &str) -> FactClaim {
         let seen = self.learned.get(fact).cloned().unwrap_or_default();
         let fact = fact.to_owned();
-        let change = match self.hub.facts().and_then(|facts| facts.peek(&fact)) {
-            Some(value) if *value == seen => FactChange::Nothing,
-            Some(value) => FactChange::To { value: value.clone(), lifetime: H::lifetime(&fact) },
+        let change = match self.hub.facts().and_then(|facts| facts.peek(&fact).cloned()) {
+            Some(value) if value == seen => FactChange::Nothing,
+            Some(value) => FactChange::To { value, lifetime: self.hub.lifetime(&fact) },
             None if seen.is_empty() => FactChange::Nothing,
             None => FactChange::Gone,
         };

@@ -39,10 +39,15 @@ impl<H: Shared> Node<H> {
         self.link.discard(self.n_read).await
     }
 
-    /// Shows that this node is alive, and sets its clock by Redis'.
+    /// Shows that this node is alive, tells the others its figures and hears theirs, and sets its clock by Redis'.
     pub(super) async fn pulse(&mut self) -> Result<Pulse, Away> {
+        let figures = self.hub.figures();
+        let written = if figures.is_empty() { String::new() } else { write(&figures) };
         let asked = self.clock.own();
-        let pulse = self.link.beat().await?;
+        let mut pulse = self.link.beat(&written).await?;
+        pulse.figures.remove(&self.link.node);
+        let read = |(node, text): (String, String)| Some((node, serde_json::from_str(&text).ok()?));
+        self.hub.hear_figures(pulse.figures.drain().filter_map(read).collect());
         if let Some(put) = self.clock.heard(pulse.time, asked, self.clock.own()) {
             warn!(
                 service = self.service,
@@ -112,6 +117,7 @@ impl<H: Shared> Node<H> {
         if matches!(self.together, Together::Yes) {
             warn!(service = self.service, %away, "redis is away: rooms go on with the members of this node");
             self.together = Together::No { since: Instant::now(), changed: HashMap::new() };
+            self.hub.hear_figures(HashMap::new());
             self.figures.is_together.set(0.0);
             self.context.remark(self.service, Some("redis is away: rooms go on node by node"));
         }
@@ -231,7 +237,7 @@ impl<H: Shared> Node<H> {
             let claim = |(fact, value): &(String, String)| FactClaim {
                 fact: fact.clone(),
                 seen: self.learned.get(fact).cloned().unwrap_or_default(),
-                change: FactChange::To { value: value.clone(), lifetime: H::lifetime(fact) },
+                change: FactChange::To { value: value.clone(), lifetime: self.hub.lifetime(fact) },
             };
             let commits: Vec<Commit> =
                 ours.iter().map(|fact| Commit { facts: vec![claim(fact)], ..Commit::default() }).collect();
@@ -286,4 +292,8 @@ impl<H: Shared> Node<H> {
             debug!(service = self.service, %away, "the other nodes will notice");
         }
     }
+}
+
+fn write(figures: &[u64]) -> String {
+    serde_json::to_string(figures).expect("numbers are written as text")
 }
