@@ -12,6 +12,9 @@ local letters_at = 6 + n_claims * 4
 local facts_at = letters_at + n_letters * 2
 local n_facts = #KEYS - 5 - n_letters
 
+-- Redis 7 and Valkey tell their version, Redis 6.2 does not.
+local has_shard_channels = redis.REDIS_VERSION_NUM ~= nil
+
 local function n_written()
   return tonumber(redis.call('HGET', KEYS[3], node) or '0')
 end
@@ -66,6 +69,10 @@ for i = 0, n_letters - 1 do
   local to, letter = ARGV[letters_at + i * 2], ARGV[letters_at + 1 + i * 2]
   local number = redis.call('HINCRBY', KEYS[3], to, 1)
   redis.call('XADD', KEYS[6 + i], 'MAXLEN', '~', ARGV[3], number .. '-0', 'l', letter)
+  if has_shard_channels then
+    -- A user who may not publish may not subscribe either: then all nodes ask for their letters.
+    redis.pcall('SPUBLISH', KEYS[6 + i], number .. ' ' .. letter)
+  end
 end
 redis.call('SADD', KEYS[5], place)
 return {'done', n_written(), {}, {}}

@@ -1,10 +1,14 @@
 //! How Redis is reached: at its URL, or at the node of a Redis Cluster that has a service's keys.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, RedisError, TlsCertificates};
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, IntoConnectionInfo, ProtocolVersion, PushInfo,
+    RedisError, TlsCertificates,
+};
 use tokio::time::timeout;
 
 use super::Config;
@@ -37,16 +41,9 @@ impl Reach {
             Some(read.with_context(|| format!("[cluster] ca_file = {:?}", config.ca_file))?)
         };
         let client = |url: &str| {
-            let client = match &authority {
-                Some(authority) => {
-                    let certificates =
-                        TlsCertificates { client_tls: None, root_cert: Some(authority.clone()) };
-                    Client::build_with_tls(url, certificates)
-                }
-                None => Client::open(url),
-            };
             // What the library says of a bad URL may hold the password.
-            client.map_err(|_| anyhow::anyhow!("[cluster] url: a URL like redis://host:6379 is expected"))
+            open(url, authority.clone())
+                .map_err(|_| anyhow::anyhow!("[cluster] url: a URL like redis://host:6379 is expected"))
         };
         let clients = urls.expose().split(',').map(|url| client(url.trim())).collect::<Result<_>>()?;
         Ok(Self { clients, key: String::new(), response_timeout: config.response_timeout })
@@ -59,21 +56,26 @@ impl Reach {
 
     /// A connection for questions that are answered at once.
     pub async fn connect(&self) -> Result<MultiplexedConnection, RedisError> {
-        self.connect_with(Some(self.response_timeout)).await
+        self.connect_with(AsyncConnectionConfig::new().set_response_timeout(Some(self.response_timeout)))
+            .await
     }
 
-    /// A connection for questions that Redis answers when there is something to say.
-    pub async fn connect_to_wait(&self) -> Result<MultiplexedConnection, RedisError> {
-        self.connect_with(None).await
-    }
-
-    async fn connect_with(
+    /// A connection on which Redis speaks when there is something to say, as an answer or unasked.
+    ///
+    /// `hear` gets what it says unasked; it must not wait.
+    pub async fn connect_to_wait(
         &self,
-        response_timeout: Option<Duration>,
+        hear: impl Fn(PushInfo) + Send + Sync + 'static,
     ) -> Result<MultiplexedConnection, RedisError> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.response_timeout))
-            .set_response_timeout(response_timeout);
+        let hear = move |push| {
+            hear(push);
+            Ok::<(), Infallible>(())
+        };
+        self.connect_with(AsyncConnectionConfig::new().set_response_timeout(None).set_push_sender(hear)).await
+    }
+
+    async fn connect_with(&self, config: AsyncConnectionConfig) -> Result<MultiplexedConnection, RedisError> {
+        let config = config.set_connection_timeout(Some(self.response_timeout));
         let mut failure = RedisError::from((ErrorKind::InvalidClientConfig, "no URL"));
         for client in &self.clients {
             match self.follow(client, &config).await {
@@ -102,6 +104,19 @@ impl Reach {
         };
         let client = Client::open(info.clone().set_addr(address))?;
         client.get_multiplexed_async_connection_with_config(config).await
+    }
+}
+
+/// A Redis that speaks the third version of its protocol, in which it may speak unasked.
+fn open(url: &str, authority: Option<Vec<u8>>) -> Result<Client, RedisError> {
+    let info = url.into_connection_info()?;
+    let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+    let info = info.set_redis_settings(settings);
+    match authority {
+        Some(authority) => {
+            Client::build_with_tls(info, TlsCertificates { client_tls: None, root_cert: Some(authority) })
+        }
+        None => Client::open(info),
     }
 }
 

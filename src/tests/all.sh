@@ -31,6 +31,10 @@ command -v nginx >/dev/null || install nginx-light
 command -v haproxy >/dev/null || install haproxy
 [ -e /usr/lib/*/faketime/libfaketime.so.1 ] || install libfaketime
 command -v mount >/dev/null || install mount
+servers=target/servers
+mkdir -p $servers
+[ -x $servers/valkey-server ] || bash src/tests/install-valkey.sh $servers
+[ -x $servers/redis-server-6.2 ] || bash src/tests/install-redis-6.2.sh $servers
 npm ci --prefix src/tests/clients --no-audit --no-fund --loglevel=error
 
 cargo fmt --check

@@ -255,7 +255,7 @@ fn redis_may_want_a_user_a_password_and_tls() {
         "tls-key-file key.pem",
         "tls-auth-clients no",
         &format!("tls-port {tls_port}"),
-        "user hub on >secret ~{roomhub* +@all -@admin",
+        "user hub on >secret ~{roomhub* &{roomhub* +@all -@admin",
     ];
     let authority = folder.path().join("cert.pem").to_str().unwrap().to_owned();
     let redis = Redis::start_with(folder, &lines);

@@ -2,6 +2,7 @@
 
 mod devices;
 mod faults;
+mod letters;
 mod order;
 mod rolling;
 mod together;

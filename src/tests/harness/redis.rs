@@ -7,8 +7,30 @@ use tempfile::TempDir;
 
 use super::{eventually, free_port};
 
+/// A program that is a Redis.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// Redis as the system has it, 7 or later.
+    Redis,
+    /// The oldest that will do.
+    Redis62,
+    /// Valkey.
+    Valkey,
+}
+
+impl Kind {
+    fn program(self) -> &'static str {
+        match self {
+            Self::Redis => "redis-server",
+            Self::Redis62 => concat!(env!("CARGO_MANIFEST_DIR"), "/target/servers/redis-server-6.2"),
+            Self::Valkey => concat!(env!("CARGO_MANIFEST_DIR"), "/target/servers/valkey-server"),
+        }
+    }
+}
+
 /// A Redis of one test.
 pub struct Redis {
+    kind: Kind,
     child: Option<Child>,
     folder: TempDir,
     /// Where it listens.
@@ -23,16 +45,22 @@ impl Redis {
 
     /// Starts one with more lines in its configuration, in a folder where the files are that they name.
     pub fn start_with(folder: TempDir, lines: &[&str]) -> Self {
+        Self::of(Kind::Redis, folder, lines)
+    }
+
+    /// The same with a program of one's choice.
+    pub fn of(kind: Kind, folder: TempDir, lines: &[&str]) -> Self {
         let port = free_port();
         fs::write(folder.path().join("redis.conf"), lines.join("\n")).unwrap();
-        let mut redis = Self { child: None, folder, port };
+        let mut redis = Self { kind, child: None, folder, port };
         redis.come_up();
         redis
     }
 
     /// Starts the process, with nothing in it.
     pub fn come_up(&mut self) {
-        let child = Command::new("redis-server")
+        let program = self.kind.program();
+        let child = Command::new(program)
             .arg("redis.conf")
             .args([
                 "--port",
@@ -48,7 +76,7 @@ impl Redis {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
-            .unwrap();
+            .unwrap_or_else(|error| panic!("{program}: {error}; src/tests/all.sh installs it"));
         self.child = Some(child);
         eventually("a Redis that answers", || (self.run(&["PING"]) == "PONG").then_some(()));
     }
