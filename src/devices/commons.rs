@@ -71,6 +71,7 @@ impl Commons {
             Record::Connected { .. }
             | Record::Disconnected { .. }
             | Record::RoomQuery { .. }
+            | Record::DeviceNamed { .. }
             | Record::Revoked { .. } => {}
         }
     }

@@ -376,6 +376,7 @@ fn log_record(record: &Record) {
             info!(from = %message.from, room = %message.room, kind, "message forwarded");
         }
         Record::DeviceSeen { .. }
+        | Record::DeviceNamed { .. }
         | Record::RoomQuery { .. }
         | Record::Collected { .. }
         | Record::Revoked { .. } => {}

@@ -169,10 +169,12 @@ impl Hub {
             return Err(Refusal::RoomNotFound(room.to_string()));
         }
         let mut outcome = self.deliver(from, None, room, said, facts, now)?;
-        if facts.last_room(from).is_none() {
-            let identity = "console".into();
-            outcome.records.insert(0, Record::DeviceSeen { device: from.clone(), identity, room, at: now });
-        }
+        let device = from.clone();
+        let named = match facts.last_room(from) {
+            Some(_) => Record::DeviceNamed { device, at: now },
+            None => Record::DeviceSeen { device, identity: "console".into(), room, at: now },
+        };
+        outcome.records.insert(0, named);
         Ok(outcome)
     }
 

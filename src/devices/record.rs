@@ -62,6 +62,8 @@ pub enum Record {
     RoomCreated { room: RoomId, at: Timestamp },
     /// A device said who it is; its last room is that one from here on.
     DeviceSeen { device: DeviceId, identity: Box<str>, room: RoomId, at: Timestamp },
+    /// Somebody speaks for a device that has been here before; another node may not have come to tell of it yet.
+    DeviceNamed { device: DeviceId, at: Timestamp },
     /// A device's connection is in a room.
     Connected {
         connection: RecordId,
@@ -111,6 +113,7 @@ impl Record {
         match self {
             Self::RoomCreated { at, .. }
             | Self::DeviceSeen { at, .. }
+            | Self::DeviceNamed { at, .. }
             | Self::Connected { at, .. }
             | Self::Disconnected { at, .. }
             | Self::RoomQuery { at, .. }
@@ -124,7 +127,7 @@ impl Record {
     pub fn concerns_directory(&self) -> bool {
         match self {
             Self::Message(message) => message.message_id.is_some() || message.waiting.is_some(),
-            Self::RoomQuery { .. } | Self::Revoked { .. } => false,
+            Self::DeviceNamed { .. } | Self::RoomQuery { .. } | Self::Revoked { .. } => false,
             Self::RoomCreated { .. }
             | Self::DeviceSeen { .. }
             | Self::Connected { .. }

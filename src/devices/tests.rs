@@ -48,7 +48,8 @@ impl Notebook {
             Record::Collected { device, room, .. } => {
                 self.waiting.remove(&(device.clone(), *room));
             }
-            Record::Connected { .. }
+            Record::DeviceNamed { .. }
+            | Record::Connected { .. }
             | Record::Disconnected { .. }
             | Record::RoomQuery { .. }
             | Record::Revoked { .. } => {}

@@ -180,6 +180,6 @@ fn take_in(database: &Connection, record: &Record) -> rusqlite::Result<()> {
         Record::Collected { device, room, .. } => {
             put("DELETE FROM waiting WHERE device = ?1 AND room = ?2", &[&device.as_str(), &room.as_str()])
         }
-        Record::RoomQuery { .. } | Record::Revoked { .. } => Ok(()),
+        Record::DeviceNamed { .. } | Record::RoomQuery { .. } | Record::Revoked { .. } => Ok(()),
     }
 }

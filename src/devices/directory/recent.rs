@@ -43,6 +43,7 @@ impl Recent {
             Record::Connected { .. }
             | Record::Disconnected { .. }
             | Record::RoomQuery { .. }
+            | Record::DeviceNamed { .. }
             | Record::Revoked { .. } => return,
         }
         self.records.push_back((ticket, record));
@@ -72,6 +73,7 @@ impl Recent {
                 Record::Connected { .. }
                 | Record::Disconnected { .. }
                 | Record::RoomQuery { .. }
+                | Record::DeviceNamed { .. }
                 | Record::Revoked { .. } => {}
             }
         }

@@ -142,6 +142,19 @@ async fn check_everything(store: &Store) {
     append(store, batch).await;
     assert_eq!(texts(store, MessageQuery::default()).await.len(), 5);
 
+    // Somebody speaks for a device that another node has seen and not told of yet.
+    let named = (id(40), Record::DeviceNamed { device: device("d3"), at: at(40) });
+    append(store, vec![named, message(41, "d3", None, "für d3")]).await;
+    append(store, vec![seen(39, "d3")]).await;
+    assert!(
+        store.devices_after("d2", 10).await.unwrap() == [("d3".into(), "E03EI3TX".into())],
+        "what was seen earlier and told later counts"
+    );
+    let named = (id(42), Record::DeviceNamed { device: device("d3"), at: at(42) });
+    append(store, vec![named]).await;
+    assert_eq!(store.devices_after("d2", 10).await.unwrap().len(), 1, "what is known of a device stays");
+    assert_eq!(texts(store, MessageQuery::default()).await.len(), 6);
+
     // A batch of any size.
     let many: Vec<Named> = (1000..4000).map(|number| message(number, "d1", None, "viele")).collect();
     append(store, many).await;

@@ -87,6 +87,8 @@ pub struct ByTable<'a> {
     pub rooms: BTreeMap<RoomId, Timestamp>,
     /// Devices that said who they are.
     pub devices: Vec<(&'a DeviceId, &'a str, RoomId, Timestamp)>,
+    /// Devices that somebody spoke for.
+    pub named: Vec<(&'a DeviceId, Timestamp)>,
     /// Connections that began.
     pub connections: Vec<&'a Record>,
     /// Messages.
@@ -108,6 +110,7 @@ impl<'a> ByTable<'a> {
                     tables.mention(*room, *at);
                     tables.devices.push((device, identity, *room, *at));
                 }
+                Record::DeviceNamed { device, at } => tables.named.push((device, *at)),
                 Record::Connected { .. } => tables.connections.push(record),
                 Record::Disconnected { connection, at } => tables.ends.push((*connection, *at)),
                 Record::Message(message) => {

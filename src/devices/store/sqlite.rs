@@ -240,9 +240,18 @@ fn write(database: &Transaction<'_>, tables: &ByTable<'_>) -> Result<(), Failure
         put(
             "INSERT INTO devices (device_id, first_connected_at, last_connected_at, last_room_id, last_identity) \
              VALUES (?1, ?2, ?2, ?3, ?4) ON CONFLICT (device_id) DO UPDATE SET \
+             first_connected_at = MIN(excluded.first_connected_at, first_connected_at), \
              last_connected_at = excluded.last_connected_at, last_room_id = excluded.last_room_id, \
-             last_identity = excluded.last_identity WHERE excluded.last_connected_at >= last_connected_at",
+             last_identity = excluded.last_identity \
+             WHERE last_identity IS NULL OR excluded.last_connected_at >= last_connected_at",
             &[&device.as_str(), &stamp(*at), &room.as_str(), identity],
+        )?;
+    }
+    for (device, at) in &tables.named {
+        put(
+            "INSERT INTO devices (device_id, first_connected_at, last_connected_at) VALUES (?1, ?2, ?2) \
+             ON CONFLICT (device_id) DO NOTHING",
+            &[&device.as_str(), &stamp(*at)],
         )?;
     }
     for record in &tables.connections {

@@ -117,6 +117,28 @@ fn a_device_room_is_one_room_on_three_nodes() {
 }
 
 #[test]
+fn what_is_said_for_a_device_that_another_node_has_yet_to_tell_of_is_kept() {
+    let mut database = MariaDb::start();
+    let cluster = nodes(&database);
+    database.go_down("TERM");
+    let (d1, _) = Device::join(cluster.nodes[0].address, "d1", None);
+    // Its own node has it in the spool, and no time to come to the database.
+    cluster.nodes[0].signal("STOP");
+    let path = format!("/rooms/{}/messages", d1.room);
+    let json_type = [("Content-Type", "application/json")];
+    let body = r#"{"content":"for d1","device_id":"d1"}"#;
+    let sent = http::request(cluster.nodes[1].address, "POST", &path, &json_type, body);
+    assert_eq!(sent.status, 202, "{sent:?}");
+    database.come_up();
+    eventually("the message in the database", || (contents(&database) == ["for d1"]).then_some(()));
+    assert_eq!(database.run("SELECT COUNT(*) FROM devices WHERE last_identity IS NULL").trim(), "1");
+    cluster.nodes[0].signal("CONT");
+    eventually("what the other node knows", || {
+        (database.run("SELECT last_identity FROM devices").trim() == "test").then_some(())
+    });
+}
+
+#[test]
 fn kills_of_nodes_lose_nothing_and_double_nothing() {
     let database = MariaDb::start();
     let mut cluster = nodes(&database);

@@ -31,10 +31,19 @@ const ROOMS: Insert = Insert {
 const DEVICES: Insert = Insert {
     head: "INSERT INTO devices (device_id, first_connected_at, last_connected_at, last_room_id, last_identity) VALUES ",
     row: "(?, FROM_UNIXTIME(? / 1000), FROM_UNIXTIME(? / 1000), ?, ?)",
+    // Assignments are done in this order. A row without an identity is one of `NAMED`.
     tail: " ON DUPLICATE KEY UPDATE \
+           first_connected_at = LEAST(VALUES(first_connected_at), first_connected_at), \
+           last_connected_at = IF(last_identity IS NULL, VALUES(last_connected_at), \
+           GREATEST(VALUES(last_connected_at), last_connected_at)), \
            last_room_id = IF(VALUES(last_connected_at) >= last_connected_at, VALUES(last_room_id), last_room_id), \
-           last_identity = IF(VALUES(last_connected_at) >= last_connected_at, VALUES(last_identity), last_identity), \
-           last_connected_at = GREATEST(VALUES(last_connected_at), last_connected_at)",
+           last_identity = IF(VALUES(last_connected_at) >= last_connected_at, VALUES(last_identity), last_identity)",
+};
+
+const NAMED: Insert = Insert {
+    head: "INSERT INTO devices (device_id, first_connected_at, last_connected_at) VALUES ",
+    row: "(?, FROM_UNIXTIME(? / 1000), FROM_UNIXTIME(? / 1000))",
+    tail: " ON DUPLICATE KEY UPDATE device_id = devices.device_id",
 };
 
 const CONNECTIONS: Insert = Insert {
@@ -69,6 +78,9 @@ pub async fn append(conn: &mut Conn, records: &[Named]) -> Result<(), Failure> {
         vec![device.as_str().into(), millis(*at), millis(*at), room.as_str().into(), (*identity).into()]
     });
     insert(&mut transaction, &DEVICES, devices.collect()).await?;
+    let named =
+        tables.named.iter().map(|(device, at)| vec![device.as_str().into(), millis(*at), millis(*at)]);
+    insert(&mut transaction, &NAMED, named.collect()).await?;
     insert(
         &mut transaction,
         &CONNECTIONS,
