@@ -39,7 +39,7 @@ const FORGET_EVERY: Duration = Duration::from_mins(1);
 
 /// What a connection that cannot be taken is told.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\
-    Content-Type: application/json\r\nContent-Length: 31\r\n\r\n{\"error\":\"too many connections\"}";
+    Content-Type: application/json\r\nContent-Length: 32\r\n\r\n{\"error\":\"too many connections\"}";
 
 /// Time to tell it, and to hear out what it asked for.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);

@@ -76,5 +76,9 @@ pub fn parse(bytes: &[u8]) -> Response {
         }
         kept.push_str(value);
     }
+    if let (Some(length), false) = (headers.get("content-length"), status == 304) {
+        let head = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+        assert_eq!(bytes.len() - head, length.parse::<usize>().unwrap(), "{text}");
+    }
     Response { status, headers, body: body.to_owned() }
 }
