@@ -6,6 +6,9 @@ use std::process::{Child, Command, Stdio};
 use super::cluster::{Cluster, NAMES};
 use super::{eventually, free_port, http};
 
+/// The services and their ports.
+const PORTS: [(&str, u16); 4] = [("music", 3000), ("watch", 3001), ("signal", 5000), ("devices", 8765)];
+
 /// A load balancer.
 pub struct Balancer {
     child: Child,
@@ -18,8 +21,17 @@ impl Balancer {
     /// nginx, with `assets/deploy/nginx.conf`.
     pub fn nginx(cluster: &Cluster) -> Self {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let site = at_nodes(include_str!("../../../assets/deploy/nginx.conf"), cluster)
-            .replace("listen 80;", &format!("listen {address};"));
+        let mut site = at_nodes(include_str!("../../../assets/deploy/nginx.conf"), cluster);
+        for (service, port) in PORTS {
+            let listen = format!("    listen {port};\n");
+            let (listens, named) = if service == cluster.service {
+                (format!("    listen {address};\n"), format!("    {} {service};\n", address.port()))
+            } else {
+                (String::new(), String::new())
+            };
+            site = replaced(&site, &listen, &listens);
+            site = replaced(&site, &format!("    {port} {service};\n"), &named);
+        }
         let folder = tempfile::tempdir().unwrap();
         let whole = format!(
             "daemon off; pid nginx.pid; error_log stderr; events {{}} http {{ access_log off; \
@@ -35,8 +47,11 @@ impl Balancer {
     /// `HAProxy`, with `assets/deploy/haproxy.cfg`.
     pub fn haproxy(cluster: &Cluster) -> Self {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let whole = at_nodes(include_str!("../../../assets/deploy/haproxy.cfg"), cluster)
-            .replace("bind :80", &format!("bind {address}"));
+        let mut whole = at_nodes(include_str!("../../../assets/deploy/haproxy.cfg"), cluster);
+        for (service, port) in PORTS {
+            let own = if service == cluster.service { address.port() } else { free_port() };
+            whole = replaced(&whole, &format!("bind :{port}\n"), &format!("bind 127.0.0.1:{own}\n"));
+        }
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("haproxy.cfg");
         std::fs::write(&file, whole).unwrap();
@@ -47,8 +62,11 @@ impl Balancer {
 
     fn start(mut command: Command, address: SocketAddr, folder: tempfile::TempDir) -> Self {
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
-        let balancer = Self { child, address, _folder: folder };
-        eventually("a load balancer", || TcpStream::connect(address).ok());
+        let mut balancer = Self { child, address, _folder: folder };
+        eventually("a load balancer", || {
+            assert_eq!(balancer.child.try_wait().unwrap(), None, "it does not start: {command:?}");
+            TcpStream::connect(address).ok()
+        });
         eventually("a node behind it", || (http::get(address, "/livez").status == 200).then_some(()));
         balancer
     }
@@ -63,9 +81,20 @@ impl Drop for Balancer {
     }
 }
 
-/// The configuration with the nodes' addresses.
+/// The configuration with the addresses of the service's nodes; those of the other services lead nowhere.
 fn at_nodes(configuration: &str, cluster: &Cluster) -> String {
-    NAMES.iter().zip(&cluster.nodes).fold(configuration.to_owned(), |text, (name, node)| {
-        text.replace(&format!("node-{name}:3000"), &node.address.to_string())
-    })
+    let mut text = configuration.to_owned();
+    for (name, node) in NAMES.iter().zip(&cluster.nodes) {
+        for (service, port) in PORTS {
+            let address =
+                if service == cluster.service { node.address.to_string() } else { "127.0.0.1:1".to_owned() };
+            text = replaced(&text, &format!("node-{name}:{port}"), &address);
+        }
+    }
+    text
+}
+
+fn replaced(text: &str, words: &str, others: &str) -> String {
+    assert!(text.contains(words), "{words} is not in\n{text}");
+    text.replace(words, others)
 }
