@@ -8,6 +8,10 @@ check:
     cargo clippy --locked --all-targets -- --deny warnings
     RUSTDOCFLAGS="--deny warnings" cargo doc --locked --no-deps --document-private-items
 
+# What dependencies may be and bring along, by `.deny.toml`; `cargo install cargo-deny` first.
+deny:
+    cargo deny check bans licenses sources
+
 # Every test there is, other people's clients included.
 test:
     bash src/tests/all.sh

@@ -134,7 +134,7 @@ impl Reader {
         loop {
             while self.ask(connection, Answer::AtOnce).await? == BATCH {}
             while let Ok(Some(push)) = timeout(WAIT, said.pushes.recv()).await {
-                let is_end = push.kind == PushKind::Disconnection;
+                let is_end = matches!(push.kind, PushKind::Disconnection | PushKind::SUnsubscribe);
                 let letter = letter_of(push);
                 let is_gap = letter.as_ref().is_some_and(|letter| letter.number > self.number + 1);
                 if let Some(letter) = letter.filter(|letter| letter.number == self.number + 1) {
