@@ -2,7 +2,7 @@
 -- nodes that members sit on are written to. If not, nothing is done, and the caller is told what they are. Either way it
 -- is told how many letters had been written to it by then.
 --
--- KEYS  versions, rooms, counts, own inbox, taken, inbox..., fact...
+-- KEYS  versions, rooms, counts, taken, inbox..., fact...
 -- ARGV  own node, the step's place in its batch, letters that may wait, number of claims, number of letters, then for each
 --       claim room, version seen ('' for none), version made ('' for only seen, '-' for gone), envelope; for each inbox
 --       node, letter; for each fact its name, value seen, value made (likewise), lifetime in milliseconds (0 for ever)
@@ -10,7 +10,7 @@ local node, place = ARGV[1], ARGV[2]
 local n_claims, n_letters = tonumber(ARGV[4]), tonumber(ARGV[5])
 local letters_at = 6 + n_claims * 4
 local facts_at = letters_at + n_letters * 2
-local n_facts = #KEYS - 5 - n_letters
+local n_facts = #KEYS - 4 - n_letters
 
 -- Redis 7 and Valkey tell their version, Redis 6.2 does not.
 local has_shard_channels = redis.REDIS_VERSION_NUM ~= nil
@@ -20,8 +20,9 @@ local function n_written()
 end
 
 -- The connection ended before the answer came, and this is the second time.
-if redis.call('SISMEMBER', KEYS[5], place) == 1 then
-  return {'done', n_written(), {}, {}}
+local taken_at = redis.call('HGET', KEYS[4], place)
+if taken_at then
+  return {'done', tonumber(taken_at), {}, {}}
 end
 
 local stale_rooms, stale_facts = {}, {}
@@ -35,7 +36,7 @@ for i = 0, n_claims - 1 do
   end
 end
 for i = 0, n_facts - 1 do
-  local value = redis.call('GET', KEYS[6 + n_letters + i]) or ''
+  local value = redis.call('GET', KEYS[5 + n_letters + i]) or ''
   if value ~= ARGV[facts_at + 1 + i * 4] then
     stale_facts[#stale_facts + 1] = ARGV[facts_at + i * 4]
     stale_facts[#stale_facts + 1] = value
@@ -56,7 +57,7 @@ for i = 0, n_claims - 1 do
   end
 end
 for i = 0, n_facts - 1 do
-  local key, made, lifetime = KEYS[6 + n_letters + i], ARGV[facts_at + 2 + i * 4], ARGV[facts_at + 3 + i * 4]
+  local key, made, lifetime = KEYS[5 + n_letters + i], ARGV[facts_at + 2 + i * 4], ARGV[facts_at + 3 + i * 4]
   if made == '-' then
     redis.call('DEL', key)
   elseif made ~= '' and lifetime ~= '0' then
@@ -68,11 +69,12 @@ end
 for i = 0, n_letters - 1 do
   local to, letter = ARGV[letters_at + i * 2], ARGV[letters_at + 1 + i * 2]
   local number = redis.call('HINCRBY', KEYS[3], to, 1)
-  redis.call('XADD', KEYS[6 + i], 'MAXLEN', '~', ARGV[3], number .. '-0', 'l', letter)
+  redis.call('XADD', KEYS[5 + i], 'MAXLEN', '~', ARGV[3], number .. '-0', 'l', letter)
   if has_shard_channels then
-    -- A user who may not publish may not subscribe either: then all nodes ask for their letters.
-    redis.pcall('SPUBLISH', KEYS[6 + i], number .. ' ' .. letter)
+    -- Where the user may not, letters are asked for.
+    redis.pcall('SPUBLISH', KEYS[5 + i], number .. ' ' .. letter)
   end
 end
-redis.call('SADD', KEYS[5], place)
-return {'done', n_written(), {}, {}}
+local taken_now = n_written()
+redis.call('HSET', KEYS[4], place, taken_now)
+return {'done', taken_now, {}, {}}

@@ -6,12 +6,13 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::{ErrorKind, FromRedisValue, Pipeline, RedisError, Script, Value};
 use tokio::sync::oneshot;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::mail::Mail;
 use super::pulse::{Heart, Pulse};
 use super::reach::Reach;
 use super::{Away, Config, SECRET_BYTES};
+use crate::time::Timestamp;
 
 /// Rooms that are fetched at once.
 pub const FETCH: usize = 256;
@@ -145,6 +146,8 @@ pub struct Link {
     connection: Option<MultiplexedConnection>,
     /// The connection that is being made.
     coming: Option<oneshot::Receiver<MultiplexedConnection>>,
+    /// When there was one last.
+    connected_at: Option<Instant>,
     heart: Heart,
     commit: Script,
     tag: String,
@@ -167,6 +170,7 @@ impl Link {
             reach: reach.of(&format!("{tag}:nodes")),
             connection: None,
             coming: None,
+            connected_at: None,
             heart: Heart::new(&tag, &node, config.lease),
             commit: Script::new(include_str!("commit.lua")),
             tag,
@@ -180,8 +184,12 @@ impl Link {
     pub async fn connect(&mut self) {
         if self.connection.is_none() {
             let reach = &self.reach;
-            let coming = self.coming.get_or_insert_with(|| connect(reach.clone()));
+            // One that was of no use is not followed by another at once: Redis may be there and take nothing.
+            let was_brief = self.connected_at.is_some_and(|at| at.elapsed() < RETRY);
+            let pause = if was_brief { RETRY } else { Duration::ZERO };
+            let coming = self.coming.get_or_insert_with(|| connect(reach.clone(), pause));
             self.connection = coming.await.ok();
+            self.connected_at = Some(Instant::now());
             self.coming = None;
         }
     }
@@ -275,6 +283,16 @@ impl Link {
         self.judged(outcome)
     }
 
+    /// Has nodes looked for, as if they had shown at that moment: those that are there will, the others are buried.
+    pub async fn expect(&mut self, nodes: &[String], at: Timestamp) -> Result<(), Away> {
+        let mut pipeline = redis::pipe();
+        for node in nodes {
+            pipeline.cmd("ZADD").arg(self.key("nodes")).arg("NX").arg(at.as_millis()).arg(node).ignore();
+        }
+        let outcome = if nodes.is_empty() { Ok(()) } else { self.query::<()>(&pipeline).await };
+        self.judged(outcome)
+    }
+
     /// Throws letters away that have been read.
     pub async fn discard(&mut self, up_to: u64) -> Result<(), Away> {
         let mut pipeline = redis::pipe();
@@ -290,12 +308,12 @@ impl Link {
     }
 
     fn add(&self, pipeline: &mut Pipeline, place: usize, commit: &Commit) {
-        let n_keys = 5 + commit.letters.len() + commit.facts.len();
+        let n_keys = 4 + commit.letters.len() + commit.facts.len();
         let call = pipeline.cmd("EVALSHA").arg(self.commit.get_hash()).arg(n_keys);
         for key in ["versions", "rooms", "counts"] {
             call.arg(self.key(key));
         }
-        call.arg(self.inbox(&self.node)).arg(self.taken());
+        call.arg(self.taken());
         for (node, _) in &commit.letters {
             call.arg(self.inbox(node));
         }
@@ -355,10 +373,11 @@ impl Link {
     }
 }
 
-fn connect(reach: Reach) -> oneshot::Receiver<MultiplexedConnection> {
+fn connect(reach: Reach, pause: Duration) -> oneshot::Receiver<MultiplexedConnection> {
     let (sender, coming) = oneshot::channel();
     #[allow(clippy::disallowed_methods, reason = "no task of the process: it ends when nobody waits for it")]
     tokio::spawn(async move {
+        sleep(pause).await;
         while !sender.is_closed() {
             match reach.connect().await {
                 Ok(connection) => {

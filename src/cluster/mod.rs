@@ -7,7 +7,7 @@
 //! {prefix:music}:counts    hash    node -> letters written to it so far
 //! {prefix:music}:figures   hash    node -> what it tells of itself with each heartbeat
 //! {prefix:music}:in:node   stream  letters to it, numbered from 1 without a gap
-//! {prefix:music}:taken:node set    which steps of the node's present batch were taken, lest one be taken twice
+//! {prefix:music}:taken:node hash   steps of the node's present batch that were taken, lest one be taken twice -> letters by then
 //! {prefix:music}:fact:name string  something that all nodes know beside the rooms
 //! ```
 //! Knows no rooms: names, versions and envelopes are text here. All keys of a service share one hash tag, so in a Redis

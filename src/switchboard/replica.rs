@@ -1,6 +1,6 @@
 //! What a node knows of a cluster's rooms, beside the rooms themselves: versions, and where their occupants are.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Display;
 
 use serde::{Deserialize, Serialize};
@@ -57,6 +57,18 @@ impl<K: Name + Display> Replica<K> {
         self.rooms.get(room).map_or("", |known| &known.version)
     }
 
+    /// Whether this node made that version.
+    pub fn is_own(&self, version: &str) -> bool {
+        let author = version.split_once('@').and_then(|(_, step)| step.rsplit_once('.'));
+        author.is_some_and(|(node, _)| node == self.node)
+    }
+
+    /// The other nodes that rooms have occupants on.
+    pub fn other_nodes(&self) -> Vec<String> {
+        let homes = self.rooms.values().flat_map(|known| known.homes.keys());
+        homes.filter(|node| **node != self.node).cloned().collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
     /// All that is known.
     pub fn all(&self) -> impl Iterator<Item = (&K, &Known)> {
         self.rooms.iter()
@@ -77,6 +89,13 @@ impl<K: Name + Display> Replica<K> {
     /// Notes what this node made of a room.
     pub fn note(&mut self, room: K, known: Known) {
         self.rooms.insert(room, known);
+    }
+
+    /// A member here has lost its seat, and knows it.
+    pub fn vacate(&mut self, room: &K, member: MemberId) {
+        if let Some(own) = self.rooms.get_mut(room).and_then(|known| known.homes.get_mut(&self.node)) {
+            own.retain(|occupant| *occupant != member);
+        }
     }
 
     /// There is no such room.
@@ -123,5 +142,19 @@ impl Known {
         let room = RawValue::from_string(self.text.clone()).expect("a room is plain data");
         let envelope = Envelope { homes: self.homes.clone(), room };
         to_raw_value(&envelope).expect("an envelope is plain data")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_tells_its_age_and_who_made_it() {
+        let mut replica: Replica<String> = Replica::new("node");
+        let version = replica.next_version(&"room".to_owned());
+        assert_eq!((age(&version), replica.is_own(&version)), (1, true));
+        assert_eq!((age("7@other.12"), replica.is_own("7@other.12")), (7, false));
+        assert_eq!((age(""), replica.is_own("")), (0, false));
     }
 }

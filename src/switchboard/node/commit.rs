@@ -23,6 +23,17 @@ const MAX_FACTS_ALONE: usize = 65_536;
 /// What Redis was asked, and for which group.
 type Asked<H> = Vec<(Made<H>, Group<H>)>;
 
+/// What Redis said of groups, in order, each with the number of the last letter before it.
+type Answers<H> = Vec<(u64, Heard<H>)>;
+
+/// What Redis said of a group.
+enum Heard<H: Shared> {
+    /// It holds.
+    Holds(Made<H>, Group<H>),
+    /// It saw something else than there is.
+    Stale(Stale),
+}
+
 impl<H: Shared> Node<H> {
     /// Sees whether the groups hold, and does what they want; gives the jobs of those that do not.
     pub(super) async fn agree(&mut self, groups: Vec<Group<H>>) -> Vec<Job<H>> {
@@ -55,8 +66,19 @@ impl<H: Shared> Node<H> {
                 return Err(Vec::new());
             }
         };
-        let (held, again) = self.sort(curious, outcomes).await;
-        right.extend(held);
+        let asked = curious.into_iter().map(|group| (Vec::new(), group)).collect();
+        let (heard, mut again) = self.hear(asked, outcomes);
+        for (letters, heard) in heard {
+            self.read_up_to(letters).await;
+            match heard {
+                Heard::Holds(_, group) => right.push(group),
+                Heard::Stale(stale) => self.learn_stale(stale),
+            }
+        }
+        // A letter may have told of a room that a group saw as it was before.
+        let (overtaken, right) = right.into_iter().partition(|group| self.is_overtaken(group));
+        let overtaken: Vec<Group<H>> = overtaken;
+        again.extend(overtaken.into_iter().flat_map(|group| self.undo(group)));
         Ok((right, again))
     }
 
@@ -114,47 +136,43 @@ impl<H: Shared> Node<H> {
             }
         };
         self.figures.latency.record(asked_at.elapsed().as_secs_f64());
-        let mut groups = Vec::with_capacity(asked.len());
-        for ((made, group), outcome) in asked.into_iter().zip(&outcomes) {
-            if matches!(outcome.said, Outcome::Done) {
-                self.figures.steps.increment(1);
-                self.note(made);
+        // In the order in which Redis took them, between the letters that others wrote: so members here hear all of it
+        // as members elsewhere do.
+        let (heard, again) = self.hear(asked, outcomes);
+        for (letters, heard) in heard {
+            self.read_up_to(letters).await;
+            match heard {
+                Heard::Holds(made, group) => {
+                    self.figures.steps.increment(1);
+                    self.note(made);
+                    self.perform(vec![group]);
+                }
+                Heard::Stale(stale) => self.learn_stale(stale),
             }
-            groups.push(group);
         }
-        let (done, again) = self.sort(groups, outcomes).await;
-        held.extend(done);
         self.perform(held);
         again
     }
 
-    /// Tells groups that hold from those that saw what is no more: these are undone, and what is there is learned.
-    async fn sort(
-        &mut self,
-        groups: Vec<Group<H>>,
-        outcomes: Vec<At<Outcome>>,
-    ) -> (Vec<Group<H>>, Vec<Job<H>>) {
-        let letters = outcomes.iter().map(|at| at.letters).max().unwrap_or(0);
-        let (mut held, mut again, mut learned) = (Vec::new(), Vec::new(), Vec::new());
-        for (group, outcome) in groups.into_iter().zip(outcomes) {
-            match outcome.said {
-                Outcome::Done => held.push(group),
+    /// Tells groups that hold from those that saw what is no more, which are undone; each with the letters before it.
+    fn hear(&mut self, asked: Asked<H>, outcomes: Vec<At<Outcome>>) -> (Answers<H>, Vec<Job<H>>) {
+        let (mut heard, mut again) = (Vec::with_capacity(asked.len()), Vec::new());
+        for ((made, group), At { letters, said }) in asked.into_iter().zip(outcomes) {
+            let said = match said {
+                Outcome::Done => Heard::Holds(made, group),
                 Outcome::Stale(stale) => {
                     again.extend(self.undo(group));
-                    learned.push(stale);
+                    Heard::Stale(stale)
                 }
-            }
+            };
+            heard.push((letters, said));
         }
-        self.read_up_to(letters).await;
-        for Stale { rooms, facts } in learned {
-            for stored in rooms {
-                self.learn(stored);
-            }
-            for (fact, value) in facts {
-                self.learn_fact(fact, value);
-            }
-        }
-        (held, again)
+        (heard, again)
+    }
+
+    /// Whether a room is known by now to be another one than the group saw.
+    fn is_overtaken(&self, group: &Group<H>) -> bool {
+        group.rooms.iter().any(|(room, seen)| self.replica.version(room) != seen)
     }
 
     /// A connection may end while Redis is well: over another one, steps are taken that were not.
@@ -204,6 +222,12 @@ impl<H: Shared> Node<H> {
                 *count -= counted;
             }
             jobs.push(step.job);
+        }
+        // What was learned of a room meanwhile is what it is.
+        for (room, seen) in group.rooms {
+            if self.replica.version(&room) != seen {
+                self.restore(&room);
+            }
         }
         jobs.reverse();
         jobs

@@ -32,12 +32,13 @@ use super::ledger::Ledger;
 use super::members::{FAREWELL, Farewell, Members};
 use super::replica::Replica;
 use crate::cluster::{Link, Mail};
+use crate::effect::MemberId;
 use crate::runtime::Context;
 use crate::time::Timestamp;
 use common_clock::CommonClock;
 use steps::{Group, Job, Step};
 
-/// Arrivals in one batch.
+/// Arrivals, or other jobs, in one batch.
 const BATCH: usize = 256;
 
 /// Timers of rooms are looked at this often.
@@ -59,6 +60,10 @@ pub struct Node<H: Shared> {
     learned: HashMap<String, String>,
     /// The last letter that was read.
     n_read: u64,
+    /// Whether Redis has been found to know nothing of this node: its letters are numbered from 1 again.
+    is_forgotten: bool,
+    /// Members that left while the others were out of reach, and have yet to be lost there.
+    departed: Vec<(MemberId, H::RoomId)>,
     /// The name of what Redis remembers.
     epoch: String,
     together: Together<H::RoomId>,
@@ -115,6 +120,8 @@ impl<H: Shared> Node<H> {
             replica: Replica::new(&link.node),
             link,
             n_read: 0,
+            is_forgotten: false,
+            departed: Vec::new(),
             epoch: String::new(),
             together_since: Instant::now(),
             together: Together::No { since: Instant::now(), changed: HashMap::new() },
@@ -192,8 +199,15 @@ impl<H: Shared> Node<H> {
         self.figures.sweeps.increment(1);
     }
 
-    /// Runs jobs until all of them hold.
-    async fn run(&mut self, mut jobs: Vec<Job<H>>) {
+    /// Runs jobs until all of them hold; of many, some after the others.
+    async fn run(&mut self, jobs: Vec<Job<H>>) {
+        let mut jobs = jobs.into_iter().peekable();
+        while jobs.peek().is_some() {
+            self.run_some(jobs.by_ref().take(BATCH).collect()).await;
+        }
+    }
+
+    async fn run_some(&mut self, mut jobs: Vec<Job<H>>) {
         while !jobs.is_empty() {
             let groups = self.try_all(jobs);
             jobs = match self.together {
@@ -225,8 +239,9 @@ impl<H: Shared> Node<H> {
             };
             let (rooms, members) = (self.hub.rooms().step(), self.hub.members().step());
             let facts = self.hub.facts().map(Ledger::step).unwrap_or_default();
+            let seen = |room: &H::RoomId| (room.clone(), self.replica.version(room).to_owned());
             let mut group = Group {
-                rooms: rooms.before.keys().chain(&rooms.read).cloned().collect(),
+                rooms: rooms.before.keys().chain(&rooms.read).map(seen).collect(),
                 members: members.before.keys().copied().collect(),
                 facts: facts.before.keys().chain(&facts.read).cloned().collect(),
                 steps: Vec::new(),

@@ -5,7 +5,7 @@ use tracing::warn;
 
 use super::Node;
 use super::steps::Made;
-use crate::cluster::{self, Stored};
+use crate::cluster::{self, Stale, Stored};
 use crate::effect::MemberId;
 use crate::switchboard::Shared;
 use crate::switchboard::letter::Letter;
@@ -44,6 +44,23 @@ impl<H: Shared> Node<H> {
             self.unseat(*member, &room);
         }
         unseated
+    }
+
+    /// Makes of a room what is known of it.
+    pub(super) fn restore(&mut self, room: &H::RoomId) {
+        let known = self.replica.get(room).and_then(|known| serde_json::from_str(&known.text).ok());
+        self.hub.rooms().put(room.clone(), known);
+    }
+
+    /// Takes over what is not what the rules saw; who has lost a seat and was not told comes back.
+    pub(super) fn learn_stale(&mut self, Stale { rooms, facts }: Stale) {
+        for stored in rooms {
+            let unseated = self.learn(stored);
+            self.members.send_back(unseated.into_iter());
+        }
+        for (fact, value) in facts {
+            self.learn_fact(fact, value);
+        }
     }
 
     /// Takes over a fact as Redis has it.
@@ -87,6 +104,7 @@ impl<H: Shared> Node<H> {
         for (member, room) in &letter.unseated {
             if let Some(room) = H::room_id(room) {
                 self.unseat(*member, &room);
+                self.replica.vacate(&room, *member);
             }
         }
         self.members.send_back(letter.lost.iter().copied());
@@ -95,16 +113,34 @@ impl<H: Shared> Node<H> {
 
     /// Reads the letters that had been written when Redis said something; they are on their way.
     pub(super) async fn read_up_to(&mut self, number: u64) {
+        if number < self.n_read {
+            warn!(
+                service = self.service,
+                "redis knows of fewer letters than have been read: members are sent back"
+            );
+            self.give_up_letters(number);
+        }
+        let mut has_asked = false;
         while self.n_read < number {
             if let Ok(Some(letter)) = timeout(self.link.patience, self.mail.next()).await {
                 self.read(&letter);
-            } else {
+                has_asked = false;
+            } else if has_asked {
                 warn!(service = self.service, "letters do not come: members are sent back");
-                self.send_all_back();
-                self.mail = self.link.mail(number);
-                self.n_read = number;
+                self.give_up_letters(number);
+            } else {
+                // Over another connection, which begins with asking.
+                self.mail = self.link.mail(self.n_read);
+                has_asked = true;
             }
         }
+    }
+
+    /// Goes on after that letter: nobody knows what this node has missed.
+    fn give_up_letters(&mut self, number: u64) {
+        self.send_all_back();
+        self.mail = self.link.mail(number);
+        self.n_read = number;
     }
 
     /// Members that sit in rooms have missed something: they come back and are told everything anew.

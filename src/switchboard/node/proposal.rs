@@ -20,15 +20,14 @@ impl<H: Shared> Node<H> {
         let mut made: Made<H> = Vec::new();
         let mut letters = Letters::new();
         let mut homes = HashMap::new();
-        for room in &group.rooms {
+        for (room, seen) in &group.rooms {
             self.replica.homes_elsewhere(room, &mut homes);
             let (change, known) = self.change_of(room);
             if matches!(change, Change::To { .. } | Change::Gone) {
                 self.tell_unseated(room, known.as_ref(), &mut letters);
                 made.push((room.clone(), known));
             }
-            let seen = self.replica.version(room).to_owned();
-            commit.claims.push(Claim { room: room.to_string(), seen, change });
+            commit.claims.push(Claim { room: room.to_string(), seen: seen.clone(), change });
         }
         for fact in &group.facts {
             commit.facts.push(self.claim_of(fact));
@@ -58,9 +57,9 @@ impl<H: Shared> Node<H> {
 
     /// What Redis is asked before anything of a group is written down: whether the rules saw things as they are.
     pub(super) fn question(&mut self, group: &Group<H>) -> Commit {
-        let claim = |room: &H::RoomId| Claim {
+        let claim = |(room, seen): (&H::RoomId, &String)| Claim {
             room: room.to_string(),
-            seen: self.replica.version(room).to_owned(),
+            seen: seen.clone(),
             change: Change::Nothing,
         };
         let claims = group.rooms.iter().map(claim).collect();

@@ -5,6 +5,7 @@
 //! are sent back to join it anew. If Redis has lost its memory, each room becomes what the node knows that saw it last.
 
 use std::collections::{HashMap, HashSet};
+use std::mem;
 
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
@@ -26,7 +27,7 @@ impl<H: Shared> Node<H> {
 
     async fn try_beat(&mut self) -> Result<(), Away> {
         let pulse = self.pulse().await?;
-        if pulse.epoch != self.epoch || !pulse.was_known {
+        if pulse.epoch != self.epoch || self.is_forgotten {
             return self.join(pulse).await;
         }
         self.look_around().await?;
@@ -45,6 +46,7 @@ impl<H: Shared> Node<H> {
         let written = if figures.is_empty() { String::new() } else { write(&figures) };
         let asked = self.clock.own();
         let mut pulse = self.link.beat(&written).await?;
+        self.is_forgotten |= !pulse.was_known;
         pulse.figures.remove(&self.link.node);
         let read = |(node, text): (String, String)| Some((node, serde_json::from_str(&text).ok()?));
         self.hub.hear_figures(pulse.figures.drain().filter_map(read).collect());
@@ -68,11 +70,7 @@ impl<H: Shared> Node<H> {
         };
         let mut news: Vec<String> = at.said.iter().filter(is_news).map(|(room, _)| room.clone()).collect();
         news.extend(gone);
-        let unseated = self.fetch(&news).await?;
-        // Without letters, nobody can have told them: another node has just buried this one.
-        if at.letters == 0 {
-            self.members.send_back(unseated.into_iter());
-        }
+        self.fetch(&news).await?;
         Ok(())
     }
 
@@ -81,17 +79,20 @@ impl<H: Shared> Node<H> {
         names.filter(|room| !versions.contains_key(room)).collect()
     }
 
-    /// Learns of rooms; gives the members here that have no seat in them any more.
-    async fn fetch(&mut self, rooms: &[String]) -> Result<Vec<MemberId>, Away> {
-        let mut unseated = Vec::new();
+    /// Learns of rooms. Members here that have no seat in them any more, and were told so by no letter, are sent back;
+    /// gives how many.
+    async fn fetch(&mut self, rooms: &[String]) -> Result<usize, Away> {
+        let mut n_sent_back = 0;
         for some in rooms.chunks(FETCH) {
             let at = self.link.fetch(some).await?;
             self.read_up_to(at.letters).await;
             for stored in at.said {
-                unseated.extend(self.learn(stored));
+                let unseated = self.learn(stored);
+                n_sent_back += unseated.len();
+                self.members.send_back(unseated.into_iter());
             }
         }
-        Ok(unseated)
+        Ok(n_sent_back)
     }
 
     /// A node is dead: its members leave their rooms. Whoever notices does it, and it is done once.
@@ -137,7 +138,7 @@ impl<H: Shared> Node<H> {
     /// Makes one of what is here and what is there.
     async fn join(&mut self, pulse: Pulse) -> Result<(), Away> {
         let has_forgotten = pulse.epoch != self.epoch;
-        if has_forgotten || !pulse.was_known {
+        if has_forgotten || self.is_forgotten {
             self.n_read = 0;
         }
         self.mail = self.link.mail(self.n_read);
@@ -155,7 +156,11 @@ impl<H: Shared> Node<H> {
             let name = room.to_string();
             let (here, there) = (self.replica.version(room), at.said.get(&name).map_or("", String::as_str));
             let base = changed.get(room).map_or(here, String::as_str);
-            let is_ours = there == base || there == here || (has_forgotten && age(there) < age(here));
+            // What this node made there and heard no answer to, it went on from.
+            let is_ours = there == base
+                || there == here
+                || self.replica.is_own(there)
+                || (has_forgotten && age(there) < age(here));
             match is_ours {
                 true if there != here || changed.contains_key(room) => {
                     ours.push((room.clone(), there.to_owned()));
@@ -172,7 +177,12 @@ impl<H: Shared> Node<H> {
         let n_ours = ours.len();
         theirs.extend(self.give(ours).await?);
         self.give_facts().await?;
-        let (strangers, left) = self.fetch_and_compare(&theirs).await?;
+        let sent_back = self.fetch_and_compare(&theirs).await?;
+        if has_forgotten {
+            // Nodes may have died that only rooms tell of.
+            let others = self.replica.other_nodes();
+            self.link.expect(&others, pulse.time).await?;
+        }
         let away_secs = match &self.together {
             Together::Yes => 0,
             Together::No { since, .. } => since.elapsed().as_secs(),
@@ -182,17 +192,18 @@ impl<H: Shared> Node<H> {
             away_secs,
             ours = n_ours,
             theirs = theirs.len(),
-            sent_back = strangers.len(),
+            sent_back,
             "together with the other nodes"
         );
-        self.members.send_back(strangers.into_iter());
         self.epoch = pulse.epoch;
+        self.is_forgotten = false;
         self.together = Together::Yes;
         self.together_since = Instant::now();
         self.figures.is_together.set(1.0);
         self.context.remark(self.service, None);
         self.forget_facts();
-        self.run(left).await;
+        let departed = mem::take(&mut self.departed);
+        self.run(departed.into_iter().map(|(member, room)| Job::Lose(member, room)).collect()).await;
         Ok(())
     }
 
@@ -216,7 +227,10 @@ impl<H: Shared> Node<H> {
             });
             made.push((room, known));
         }
-        let outcomes = if commits.is_empty() { Vec::new() } else { self.link.take(&commits).await? };
+        let mut outcomes = Vec::with_capacity(commits.len());
+        for some in commits.chunks(FETCH) {
+            outcomes.extend(self.link.take(some).await?);
+        }
         let mut refused = Vec::new();
         for ((room, known), outcome) in made.into_iter().zip(outcomes) {
             match outcome.said {
@@ -246,6 +260,10 @@ impl<H: Shared> Node<H> {
             for ((fact, value), outcome) in ours.into_iter().zip(outcomes) {
                 let Outcome::Stale(Stale { facts, .. }) = outcome.said else { continue };
                 let theirs = facts.into_iter().find_map(|(name, theirs)| theirs.filter(|_| name == fact));
+                if theirs.as_ref() == Some(&value) {
+                    // It was taken in, and no answer heard.
+                    continue;
+                }
                 let value =
                     theirs.as_ref().map_or_else(|| value.clone(), |theirs| H::merge(&fact, theirs, &value));
                 self.learned.insert(fact.clone(), theirs.unwrap_or_default());
@@ -256,19 +274,22 @@ impl<H: Shared> Node<H> {
         Ok(())
     }
 
-    /// Learns of rooms that others have changed: members here that have no seat there, and what is to be done about
-    /// those that have one there and left meanwhile.
-    async fn fetch_and_compare(&mut self, rooms: &[String]) -> Result<(Vec<MemberId>, Vec<Job<H>>), Away> {
-        let ids: Vec<H::RoomId> = rooms.iter().filter_map(|room| H::room_id(room)).collect();
-        let before: Vec<Vec<MemberId>> =
-            ids.iter().map(|room| self.replica.own_occupants(room).to_vec()).collect();
-        let unseated = self.fetch(rooms).await?;
-        let mut left = Vec::new();
-        for (room, before) in ids.iter().zip(before) {
-            let strangers = self.replica.own_occupants(room).iter().filter(|member| !before.contains(member));
-            left.extend(strangers.map(|member| Job::Lose(*member, room.clone())));
+    /// Learns of rooms that others have changed, and notes who has a seat there and left meanwhile; gives how many
+    /// members here have none there and are sent back.
+    async fn fetch_and_compare(&mut self, rooms: &[String]) -> Result<usize, Away> {
+        let mut n_sent_back = 0;
+        for some in rooms.chunks(FETCH) {
+            let ids: Vec<H::RoomId> = some.iter().filter_map(|room| H::room_id(room)).collect();
+            let before: Vec<Vec<MemberId>> =
+                ids.iter().map(|room| self.replica.own_occupants(room).to_vec()).collect();
+            n_sent_back += self.fetch(some).await?;
+            for (room, before) in ids.iter().zip(before) {
+                let seated =
+                    self.replica.own_occupants(room).iter().filter(|member| !before.contains(member));
+                self.departed.extend(seated.map(|member| (*member, room.clone())));
+            }
         }
-        Ok((unseated, left))
+        Ok(n_sent_back)
     }
 
     /// The process stops: its members are lost to their rooms at once, not after the lease.

@@ -1,6 +1,6 @@
 //! What a node has the rules do: jobs, what came of them, and which of them hang together.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::effect::{Delivery, Effect, MemberId};
 use crate::switchboard::Shared;
@@ -40,8 +40,8 @@ pub struct Step<H: Shared> {
 pub struct Group<H: Shared> {
     /// The steps, in their order.
     pub steps: Vec<Step<H>>,
-    /// Rooms that they looked at or changed.
-    pub rooms: BTreeSet<H::RoomId>,
+    /// Rooms that they looked at or changed, and the versions that they saw.
+    pub rooms: BTreeMap<H::RoomId, String>,
     /// Members that they concern.
     pub members: HashSet<MemberId>,
     /// Facts that they looked for or changed.
@@ -75,7 +75,7 @@ impl<H: Shared> Step<H> {
 impl<H: Shared> Group<H> {
     /// Whether both look at one thing.
     pub fn is_related_to(&self, other: &Self) -> bool {
-        !self.rooms.is_disjoint(&other.rooms)
+        self.rooms.keys().any(|room| other.rooms.contains_key(room))
             || !self.members.is_disjoint(&other.members)
             || !self.facts.is_disjoint(&other.facts)
     }

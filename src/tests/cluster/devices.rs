@@ -204,6 +204,32 @@ fn every_listener_hears_the_same_in_one_order() {
 }
 
 #[test]
+fn who_comes_and_goes_on_every_node_leaves_no_ghost() {
+    let database = MariaDb::start();
+    let cluster = nodes(&database);
+    let addresses = [0, 1, 2].map(|n| cluster.nodes[n].address);
+    let (mut witness, _) = Device::join(addresses[0], "witness", None);
+    let guests: Vec<_> = (0..9)
+        .map(|n| {
+            let (address, room) = (addresses[n % 3], witness.room.clone());
+            std::thread::spawn(move || {
+                for _ in 0..60 {
+                    // Gone before its room has heard of it, or a moment later.
+                    Device::join(address, &format!("guest-{n}"), Some(&room));
+                }
+            })
+        })
+        .collect();
+    for guest in guests {
+        guest.join().unwrap();
+    }
+    eventually("nobody but the witness", || {
+        witness.say(&json!({"type": "query_room"}));
+        (witness.hear()["total_clients"] == 1).then_some(())
+    });
+}
+
+#[test]
 fn without_redis_devices_go_on_node_by_node_and_meet_again() {
     let database = MariaDb::start();
     let mut cluster = nodes(&database);

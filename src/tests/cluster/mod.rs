@@ -3,6 +3,7 @@
 mod devices;
 mod faults;
 mod letters;
+mod memory;
 mod order;
 mod rolling;
 mod together;

@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use serde_json::{Value, json};
@@ -172,6 +174,63 @@ fn all_members_hear_the_same_in_one_order_and_redis_has_what_it_came_to() {
             (outcome(&mut witness, &overview(node)) == alone).then_some(())
         });
     }
+}
+
+#[test]
+fn whoever_answers_is_heard_after_what_it_answers_however_much_else_goes_on() {
+    const N_QUESTIONS: usize = 120;
+    let cluster = Cluster::with("watch", &TALKATIVE);
+    let [a, b, _] = [0, 1, 2].map(|n| cluster.nodes[n].address);
+    let (_, mut members) = gather(&[a, b, a]);
+    // Rooms that fill the asker's node with work.
+    let is_over = Arc::new(AtomicBool::new(false));
+    let noise: Vec<_> = (0..6)
+        .map(|_| {
+            let (until, (_, mut members)) = (Arc::clone(&is_over), gather(&[a, b]));
+            thread::spawn(move || {
+                while !until.load(Ordering::Relaxed) {
+                    for _ in 0..20 {
+                        let content = "noise".repeat(100);
+                        members[0].emit("chat:message", &json!({"content": content, "type": "text"}));
+                    }
+                    ask(&mut members[0], "room:list", &json!({}));
+                }
+            })
+        })
+        .collect();
+    let mut listener = members.pop().unwrap();
+    let mut answerer = members.pop().unwrap();
+    let mut asker = members.pop().unwrap();
+    let asking = thread::spawn(move || {
+        for n in 0..N_QUESTIONS {
+            asker.emit("chat:message", &json!({"content": format!("question {n}"), "type": "text"}));
+            asker.ask("room:list", None);
+        }
+        asker
+    });
+    let answering = thread::spawn(move || {
+        for n in 0..N_QUESTIONS {
+            while !is_chat(&answerer.hear().unwrap(), &format!("question {n}")) {}
+            answerer.emit("chat:message", &json!({"content": format!("answer {n}"), "type": "text"}));
+        }
+        answerer
+    });
+    let (mut n_asked, mut n_answered) = (0, 0);
+    while n_answered < N_QUESTIONS {
+        let (_, chat) = listener.hear().unwrap();
+        if chat["content"] == format!("question {n_asked}") {
+            n_asked += 1;
+        } else {
+            assert_eq!(chat["content"], format!("answer {n_answered}"));
+            n_answered += 1;
+            assert!(n_answered <= n_asked, "answer {n_answered} of {n_asked} questions");
+        }
+    }
+    is_over.store(true, Ordering::Relaxed);
+    for room in noise {
+        room.join().unwrap();
+    }
+    drop((asking.join().unwrap(), answering.join().unwrap()));
 }
 
 /// What the rules come to on one server, if the same members do the same in that order, each after the other.
