@@ -86,8 +86,10 @@ impl Commons {
         if !fact.starts_with(WAITING) {
             return ours.to_owned();
         }
-        let mut letters = read(theirs);
-        letters.extend(read(ours));
+        let (mut letters, ours) = (read(theirs), read(ours));
+        // What both begin with was there before they went apart.
+        let n_common = letters.iter().zip(&ours).take_while(|(theirs, ours)| theirs == ours).count();
+        letters.extend(ours.into_iter().skip(n_common));
         write(&letters)
     }
 }
@@ -132,6 +134,8 @@ mod tests {
     fn letters_of_both_sides_of_a_cut_are_kept() {
         let merged = Commons::merge("waiting/E03EI3TX/d1", r#"["one"]"#, r#"["two"]"#);
         assert_eq!(merged, r#"["one","two"]"#);
+        let merged = Commons::merge("waiting/E03EI3TX/d1", r#"["old","one"]"#, r#"["old","two"]"#);
+        assert_eq!(merged, r#"["old","one","two"]"#);
         assert_eq!(Commons::merge("last/d1", "AAAAAAAA", "BBBBBBBB"), "BBBBBBBB");
     }
 }

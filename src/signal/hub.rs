@@ -259,7 +259,8 @@ impl switchboard::Hub for Hub {
     }
 
     fn handle(&mut self, from: MemberId, event: &str, payload: Option<&RawValue>, now: Timestamp) -> Effects {
-        let Some(member) = self.members.get(&from) else { return Effects::none() };
+        // To be changed, so that a step that is taken back gives back what it took.
+        let Some(member) = self.members.get_mut(&from) else { return Effects::none() };
         let mut effects = if member.events.take(self.rules.events, now) {
             match ClientEvent::read(event, payload) {
                 Ok((ClientEvent::Join(asked), name)) => self.join(from, &asked, name, now),

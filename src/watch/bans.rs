@@ -30,8 +30,8 @@ pub struct Ban {
 
 impl Bans {
     /// Bans an address, and the others of its subscriber.
-    pub fn add(&mut self, facts: &mut Facts, address: IpAddr, until: Timestamp) {
-        self.learn(facts);
+    pub fn add(&mut self, facts: &mut Facts, address: IpAddr, until: Timestamp, now: Timestamp) {
+        self.look(facts, now);
         self.0.insert(subscriber(address), until);
         self.tell(facts);
     }
@@ -123,8 +123,8 @@ mod tests {
     fn a_ban_holds_wherever_it_was_heard_of_until_it_is_lifted_or_over() {
         let mut facts = Facts::default();
         let mut here = Bans::default();
-        here.add(&mut facts, address(1), after(60));
-        here.add(&mut facts, address(2), after(10));
+        here.add(&mut facts, address(1), after(60), NOW);
+        here.add(&mut facts, address(2), after(10), NOW);
         let mut there = told_by(&facts);
         assert!(there.holds(address(1), NOW) && there.holds(address(2), NOW));
         assert!(!there.holds(address(2), after(10)) && !there.holds(address(3), NOW));
@@ -139,22 +139,22 @@ mod tests {
     fn what_is_known_holds_while_nobody_tells_anything() {
         let mut facts = Facts::default();
         let mut bans = Bans::default();
-        bans.add(&mut facts, address(1), after(60));
+        bans.add(&mut facts, address(1), after(60), NOW);
         facts.clear();
         bans.look(&facts, NOW);
         assert!(bans.holds(address(1), NOW));
         // Whoever tells again tells that too.
-        bans.add(&mut facts, address(2), after(60));
+        bans.add(&mut facts, address(2), after(60), NOW);
         assert_eq!(told_by(&facts).list().len(), 2);
     }
 
     #[test]
     fn bans_of_both_sides_hold_after_a_separation_and_the_longer_of_two() {
         let (mut ours, mut theirs) = (Facts::default(), Facts::default());
-        Bans::default().add(&mut ours, address(1), after(60));
+        Bans::default().add(&mut ours, address(1), after(60), NOW);
         let mut there = Bans::default();
-        there.add(&mut theirs, address(1), after(90));
-        there.add(&mut theirs, address(2), after(60));
+        there.add(&mut theirs, address(1), after(90), NOW);
+        there.add(&mut theirs, address(2), after(60), NOW);
         let text = |facts: &Facts| facts.peek(&FACT.to_owned()).cloned().unwrap();
         let mut both = Facts::default();
         both.put(FACT.to_owned(), Some(Bans::merge(&text(&theirs), &text(&ours))));

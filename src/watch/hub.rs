@@ -36,6 +36,8 @@ pub struct Hub {
     pub(super) rules: Rules,
     pub(super) chance: Chance,
     pub(super) passwords: Passwords,
+    /// Bytes of voices in each room lately, on this node.
+    pub(super) voices: HashMap<RoomId, Bucket>,
     /// Public rooms as text, and since when they look like that.
     pub(super) list: Option<(Timestamp, Box<RawValue>)>,
     sweep_at: Timestamp,
@@ -67,6 +69,7 @@ impl Hub {
             rules: Rules::new(config),
             chance,
             passwords: Passwords::new(seed, limit),
+            voices: HashMap::new(),
             list: None,
             sweep_at: now + config.sweep_interval,
         }
@@ -276,6 +279,7 @@ impl Shared for Hub {
 
     fn upkeep(&mut self, now: Timestamp) -> Effects {
         self.passwords.forget(&mut self.facts, now);
+        self.voices.retain(|room, _| self.rooms.peek(room).is_some());
         self.history.look(self.rooms.count(), self.n_members(), self.counts.seen(), now);
         self.bans.look(&self.facts, now);
         self.let_go_of_banned(now)

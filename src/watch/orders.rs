@@ -155,7 +155,7 @@ impl Hub {
 
     /// Keeps an address out for a time, and disconnects whoever is there from it; other nodes follow within seconds.
     pub fn ban(&mut self, address: IpAddr, span: Duration, now: Timestamp) -> (Outcome, Effects) {
-        self.bans.add(&mut self.facts, address, now + span);
+        self.bans.add(&mut self.facts, address, now + span, now);
         (Outcome::Done, self.let_go_of_banned(now))
     }
 

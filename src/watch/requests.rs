@@ -43,10 +43,7 @@ impl Hub {
             ClientEvent::Signal { event, to, body } => {
                 self.in_shared_room(from, |room| room.signal(from, event, to, &body))
             }
-            ClientEvent::AudioChunk { audio, sample_rate } => {
-                let limit = self.rules.voices;
-                self.in_own_room(from, |room| room.audio_chunk(from, &audio, &sample_rate, limit, now))
-            }
+            ClientEvent::AudioChunk { audio, sample_rate } => self.speak(from, &audio, &sample_rate, now),
             ClientEvent::Chat(chat) => self.chat(from, chat, now),
             ClientEvent::ClearState => self.clear_state(from),
             ClientEvent::Heartbeat => {
@@ -197,8 +194,23 @@ impl Hub {
         effects
     }
 
+    /// Passes a piece of a voice on, unless the room talks more than it may.
+    fn speak(&mut self, from: MemberId, audio: &RawValue, sample_rate: &RawValue, now: Timestamp) -> Effects {
+        let Some(room) = self.room_of(from).and_then(|id| self.rooms.get(&id)) else {
+            return Effects::none();
+        };
+        let spoken = self.voices.entry(room.id()).or_default();
+        if !spoken.take_many(audio.get().len() as u64, self.rules.voices, now) {
+            let mut effects = Effects::none();
+            effects.refused("too_many_voices");
+            return effects;
+        }
+        room.audio_chunk(from, audio, sample_rate)
+    }
+
     fn chat(&mut self, from: MemberId, chat: Chat, now: Timestamp) -> Effects {
-        let Some(member) = self.members.get(&from) else { return Effects::none() };
+        // To be changed, so that a step that is taken back gives back what it took.
+        let Some(member) = self.members.get_mut(&from) else { return Effects::none() };
         let Some(room) = member.room.and_then(|id| self.rooms.get_mut(&id)) else { return Effects::none() };
         if chat.content.is_empty() || !is_short(&chat.content, self.rules.max_chat_chars) {
             return Effects::none();

@@ -14,7 +14,6 @@ use super::protocol::Show;
 use super::rules::{OwnerLeave, Patience};
 use super::told::{ChatMessage, HIDDEN, MemberView, RoomView, ServerEvent};
 use crate::effect::{Effects, MemberId};
-use crate::switchboard::{Allowance, Bucket};
 use crate::time::Timestamp;
 
 /// Chat messages that a newcomer may ask for.
@@ -92,9 +91,6 @@ pub struct Room {
     pub(super) helper: Option<MemberId>,
     pub(super) on_screen: OnScreen,
     chats: VecDeque<ChatMessage>,
-    /// Bytes of voices lately, on this node.
-    #[serde(skip)]
-    voices: Bucket,
     vacancy: Option<Vacancy>,
 }
 
@@ -120,7 +116,6 @@ impl Room {
             helper: None,
             on_screen: OnScreen::Nothing,
             chats: VecDeque::new(),
-            voices: Bucket::default(),
             vacancy: None,
         }
     }
@@ -404,21 +399,10 @@ impl Room {
         self.tell_others(from, &ServerEvent::Pause)
     }
 
-    /// Passes a piece of a voice on, unless the room talks more than it may.
-    pub fn audio_chunk(
-        &mut self,
-        from: MemberId,
-        audio: &RawValue,
-        sample_rate: &RawValue,
-        limit: Allowance,
-        now: Timestamp,
-    ) -> Effects {
+    /// Passes a piece of a voice on.
+    pub fn audio_chunk(&self, from: MemberId, audio: &RawValue, sample_rate: &RawValue) -> Effects {
         let mut effects = Effects::none();
         if !self.has(from) {
-            return effects;
-        }
-        if !self.voices.take_many(audio.get().len() as u64, limit, now) {
-            effects.refused("too_many_voices");
             return effects;
         }
         let others = self.members().into_iter().filter(|member| *member != from).collect();
