@@ -14,7 +14,7 @@ pub fn run_client(program: &str, script: &str, server: &Server, more: &[&str]) {
 /// Runs a client that comes to one server, and to three.
 pub fn run_client_everywhere(program: &str, script: &str, service: &'static str, more: &[&str]) {
     everywhere(service, &[], |site| {
-        site.all_take_part(|| run_client_at(program, script, site.address, more, &|| site.log()));
+        site.spread(|| run_client_at(program, script, site.address, more, &|| site.log()));
     });
 }
 

@@ -166,7 +166,7 @@ fn servers_of_rooms_that_are_well_pass_every_check_on_both_transports() {
         std::fs::write(key.path(), if service == "watch" { "open sesame" } else { "" }).unwrap();
         let key = ["--users", "4", "--auth-key-file", key.path().to_str().unwrap()];
         everywhere(service, &[], |site| {
-            site.all_take_part(|| {
+            site.spread(|| {
                 let (code, told) = probe_at(&format!("http://{}", site.address), service, &key);
                 assert_eq!((code, outcome(&told)), (0, (n_checks, Vec::new())), "{service}:\n{told}");
                 assert!(!told.contains("sesame"), "{told}");

@@ -89,13 +89,14 @@ impl Site {
         self.servers().iter().map(Server::rss_kib).sum()
     }
 
-    /// Does something that every server must have a part in.
-    pub fn all_take_part(&self, act: impl FnOnce()) {
+    /// Does something that members on different servers must have a part in, if there are several.
+    pub fn spread(&self, act: impl FnOnce()) {
         let events = format!("roomhub_events_in_total{{service=\"{}\"}}", self.service);
         let count = || self.servers().iter().map(|server| server.metric(&events)).collect::<Vec<_>>();
         let before = count();
         act();
         let after = count();
-        assert!(before.iter().zip(&after).all(|(before, after)| after > before), "{before:?} {after:?}");
+        let n_servers = before.iter().zip(&after).filter(|(before, after)| after > before).count();
+        assert!(n_servers >= before.len().min(2), "{before:?} {after:?}");
     }
 }
