@@ -68,11 +68,14 @@ for i = 0, n_facts - 1 do
 end
 for i = 0, n_letters - 1 do
   local to, letter = ARGV[letters_at + i * 2], ARGV[letters_at + 1 + i * 2]
-  local number = redis.call('HINCRBY', KEYS[3], to, 1)
-  redis.call('XADD', KEYS[5 + i], 'MAXLEN', '~', ARGV[3], number .. '-0', 'l', letter)
-  if has_shard_channels then
-    -- Where the user may not, letters are asked for.
-    redis.pcall('SPUBLISH', KEYS[5 + i], number .. ' ' .. letter)
+  -- What claims nothing may come too late: a node that is gone has no count.
+  if n_claims > 0 or redis.call('HEXISTS', KEYS[3], to) == 1 then
+    local number = redis.call('HINCRBY', KEYS[3], to, 1)
+    redis.call('XADD', KEYS[5 + i], 'MAXLEN', '~', ARGV[3], number .. '-0', 'l', letter)
+    if has_shard_channels then
+      -- Where the user may not, letters are asked for.
+      redis.pcall('SPUBLISH', KEYS[5 + i], number .. ' ' .. letter)
+    end
   end
 end
 local taken_now = n_written()

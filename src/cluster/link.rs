@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
+use redis::streams::StreamRangeReply;
 use redis::{ErrorKind, FromRedisValue, Pipeline, RedisError, Script, Value};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
@@ -268,6 +269,16 @@ impl Link {
         let states = versions.into_iter().zip(envelopes).map(|(version, envelope)| version.zip(envelope));
         let said = rooms.iter().cloned().zip(states).map(|(room, state)| Stored { room, state }).collect();
         Ok(At { letters: letters.unwrap_or(0), said })
+    }
+
+    /// A letter to this node, if it still stands.
+    pub async fn letter(&mut self, number: u64) -> Result<Option<String>, Away> {
+        let id = format!("{number}-0");
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("XRANGE").arg(self.inbox(&self.node)).arg(&id).arg(&id);
+        let outcome = self.query::<(StreamRangeReply,)>(&pipeline).await;
+        let (reply,) = self.judged(outcome)?;
+        Ok(reply.ids.into_iter().find_map(|entry| entry.get("l")))
     }
 
     /// Forgets a node, and the letters that it has not read.

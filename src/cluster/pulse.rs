@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 /// Shows that a node is alive.
 pub struct Heart {
     script: Script,
-    keys: [String; 3],
+    keys: [String; 4],
     node: String,
     lease_ms: u128,
 }
@@ -35,7 +35,7 @@ impl Heart {
     pub fn new(tag: &str, node: &str, lease: std::time::Duration) -> Self {
         Self {
             script: Script::new(include_str!("pulse.lua")),
-            keys: ["nodes", "epoch", "figures"].map(|name| format!("{tag}:{name}")),
+            keys: ["nodes", "epoch", "figures", "counts"].map(|name| format!("{tag}:{name}")),
             node: node.to_owned(),
             lease_ms: lease.as_millis(),
         }

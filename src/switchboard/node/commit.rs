@@ -167,6 +167,8 @@ impl<H: Shared> Node<H> {
             };
             heard.push((letters, said));
         }
+        // Of steps that were asked for twice, the first may have been taken after others.
+        heard.sort_by_key(|(letters, _)| *letters);
         (heard, again)
     }
 
@@ -223,12 +225,16 @@ impl<H: Shared> Node<H> {
             }
             jobs.push(step.job);
         }
-        // What was learned of a room meanwhile is what it is.
+        // What was learned meanwhile of a room and of who sits there is what it is.
         for (room, seen) in group.rooms {
             if self.replica.version(&room) != seen {
                 self.restore(&room);
             }
         }
+        for (member, room) in self.unseated.iter().filter(|(member, _)| group.members.contains(member)) {
+            self.hub.unseat(*member, room);
+        }
+        self.hub.members().step();
         jobs.reverse();
         jobs
     }

@@ -60,8 +60,18 @@ pub struct Node<H: Shared> {
     learned: HashMap<String, String>,
     /// The last letter that was read.
     n_read: u64,
-    /// Whether Redis has been found to know nothing of this node: its letters are numbered from 1 again.
+    /// What that one said: whether Redis still has it, tells whether it is the Redis that was known.
+    last_read: Option<String>,
+    /// Whether Redis has been found to know nothing of this node.
     is_forgotten: bool,
+    /// Whether letters are numbered from 1 again.
+    must_recount: bool,
+    /// The name of what Redis remembered when that numbering began.
+    counted_in: String,
+    /// Whether it is being found out which rooms are as here, and which as there: letters do not tell it.
+    is_comparing: bool,
+    /// Who has lost a seat since the steps under way began.
+    unseated: Vec<(MemberId, H::RoomId)>,
     /// Members that left while the others were out of reach, and have yet to be lost there.
     departed: Vec<(MemberId, H::RoomId)>,
     /// The name of what Redis remembers.
@@ -120,7 +130,12 @@ impl<H: Shared> Node<H> {
             replica: Replica::new(&link.node),
             link,
             n_read: 0,
+            last_read: None,
             is_forgotten: false,
+            must_recount: true,
+            counted_in: String::new(),
+            is_comparing: false,
+            unseated: Vec::new(),
             departed: Vec::new(),
             epoch: String::new(),
             together_since: Instant::now(),
@@ -226,6 +241,7 @@ impl<H: Shared> Node<H> {
     fn try_all(&mut self, jobs: Vec<Job<H>>) -> Vec<Group<H>> {
         let now = self.now();
         let mut groups: Vec<Group<H>> = Vec::new();
+        self.unseated.clear();
         // Whoever only looked did no step.
         self.hub.rooms().step();
         self.hub.members().step();

@@ -76,6 +76,7 @@ impl<H: Shared> Node<H> {
 
     fn unseat(&mut self, member: MemberId, room: &H::RoomId) {
         if self.members.has(member) {
+            self.unseated.push((member, room.clone()));
             self.hub.unseat(member, room);
             self.hub.members().step();
         }
@@ -93,13 +94,17 @@ impl<H: Shared> Node<H> {
             self.send_all_back();
         }
         self.n_read = letter.number;
+        self.last_read = Some(letter.text.clone());
         let Ok(letter) = serde_json::from_str::<Letter>(&letter.text) else {
             warn!(service = self.service, "a letter cannot be read: is another node of another version?");
             return;
         };
-        for (room, version, envelope) in &letter.rooms {
+        let enclosed = if self.is_comparing { &[][..] } else { &letter.rooms };
+        for (room, version, envelope) in enclosed {
             let state = Some((version.clone(), envelope.get().to_owned()));
-            self.learn(Stored { room: room.clone(), state });
+            let mut unseated = self.learn(Stored { room: room.clone(), state });
+            unseated.retain(|member| !letter.unseated.iter().any(|(told, _)| told == member));
+            self.members.send_back(unseated.into_iter());
         }
         for (member, room) in &letter.unseated {
             if let Some(room) = H::room_id(room) {
@@ -137,10 +142,12 @@ impl<H: Shared> Node<H> {
     }
 
     /// Goes on after that letter: nobody knows what this node has missed.
-    fn give_up_letters(&mut self, number: u64) {
+    pub(super) fn give_up_letters(&mut self, number: u64) {
         self.send_all_back();
         self.mail = self.link.mail(number);
         self.n_read = number;
+        self.last_read = None;
+        self.must_recount = false;
     }
 
     /// Members that sit in rooms have missed something: they come back and are told everything anew.

@@ -47,6 +47,7 @@ impl<H: Shared> Node<H> {
         let asked = self.clock.own();
         let mut pulse = self.link.beat(&written).await?;
         self.is_forgotten |= !pulse.was_known;
+        self.must_recount |= !pulse.was_known;
         pulse.figures.remove(&self.link.node);
         let read = |(node, text): (String, String)| Some((node, serde_json::from_str(&text).ok()?));
         self.hub.hear_figures(pulse.figures.drain().filter_map(read).collect());
@@ -138,12 +139,21 @@ impl<H: Shared> Node<H> {
     /// Makes one of what is here and what is there.
     async fn join(&mut self, pulse: Pulse) -> Result<(), Away> {
         let has_forgotten = pulse.epoch != self.epoch;
-        if has_forgotten || self.is_forgotten {
+        // Once: what has been read since is not read again, should this attempt fail.
+        if mem::take(&mut self.must_recount) || self.counted_in != pulse.epoch {
+            self.counted_in.clone_from(&pulse.epoch);
             self.n_read = 0;
+            self.last_read = None;
         }
         self.mail = self.link.mail(self.n_read);
         let at = self.link.versions().await?;
+        if self.last_read.is_some() && self.link.letter(self.n_read).await? != self.last_read {
+            warn!(service = self.service, "redis has forgotten the last letters: members are sent back");
+            self.give_up_letters(at.letters);
+        }
+        self.is_comparing = true;
         self.read_up_to(at.letters).await;
+        self.is_comparing = false;
         let nothing = HashMap::new();
         let changed = match &self.together {
             Together::Yes => &nothing,
@@ -267,6 +277,9 @@ impl<H: Shared> Node<H> {
                 let value =
                     theirs.as_ref().map_or_else(|| value.clone(), |theirs| H::merge(&fact, theirs, &value));
                 self.learned.insert(fact.clone(), theirs.unwrap_or_default());
+                if let Some(facts) = self.hub.facts() {
+                    facts.put(fact.clone(), Some(value.clone()));
+                }
                 again.push((fact, value));
             }
             ours = again;
@@ -278,14 +291,17 @@ impl<H: Shared> Node<H> {
     /// members here have none there and are sent back.
     async fn fetch_and_compare(&mut self, rooms: &[String]) -> Result<usize, Away> {
         let mut n_sent_back = 0;
+        let occupants = |room: H::RoomId| {
+            let occupants = self.replica.own_occupants(&room).to_vec();
+            (room, occupants)
+        };
+        let before: HashMap<H::RoomId, Vec<MemberId>> =
+            rooms.iter().filter_map(|room| H::room_id(room)).map(occupants).collect();
         for some in rooms.chunks(FETCH) {
-            let ids: Vec<H::RoomId> = some.iter().filter_map(|room| H::room_id(room)).collect();
-            let before: Vec<Vec<MemberId>> =
-                ids.iter().map(|room| self.replica.own_occupants(room).to_vec()).collect();
             n_sent_back += self.fetch(some).await?;
-            for (room, before) in ids.iter().zip(before) {
-                let seated =
-                    self.replica.own_occupants(room).iter().filter(|member| !before.contains(member));
+            for room in some.iter().filter_map(|room| H::room_id(room)) {
+                let is_news = |member: &&MemberId| !before[&room].contains(member);
+                let seated = self.replica.own_occupants(&room).iter().filter(is_news);
                 self.departed.extend(seated.map(|member| (*member, room.clone())));
             }
         }

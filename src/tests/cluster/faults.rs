@@ -188,6 +188,36 @@ fn a_node_that_is_cut_off_goes_on_alone_and_the_others_without_it() {
 }
 
 #[test]
+fn who_left_and_who_came_while_a_node_was_cut_off_is_put_right_afterwards() {
+    let redis = Redis::start();
+    let cable = Cable::to(redis.port);
+    let urls = [redis.url(), format!("redis://127.0.0.1:{}", cable.port), redis.url()];
+    // Nobody takes it for dead meanwhile.
+    let cluster = Cluster::at("music", redis, &urls, &[("ROOMHUB_CLUSTER__LEASE", "60s")]);
+    let mut ann = Client::host(cluster.nodes[0].address, "AB12");
+    let mut dan = Client::guest(cluster.nodes[1].address, "AB12");
+    assert_eq!(ann.expect("room_users")["count"], 2);
+    cable.cut();
+    cluster.await_readiness(1, "redis is away");
+    let mut eve = Client::guest(cluster.nodes[1].address, "AB12");
+    dan.expect("room_users");
+    dan.emit("leave_room", &json!({"room_id": "AB12"}));
+    dan.expect("room_left");
+    // The cut-off node will hear of this, and of the room as it is over here.
+    ann.emit("seek", &json!({"room_id": "AB12", "current_time": 42.5}));
+    ann.emit("get_room_state", &json!({"room_id": "AB12"}));
+    ann.expect("room_state");
+    cable.mend();
+    assert_eq!(ann.expect("room_users")["count"], 1, "who left is gone");
+    while eve.hear().is_some() {}
+    let _eve = Client::guest(cluster.nodes[1].address, "AB12");
+    assert_eq!(ann.expect("room_users")["count"], 2, "who came has come back");
+    // Still connected.
+    dan.emit("time_ping", &json!({"clientTime": 7}));
+    while dan.hear().unwrap().0 != "time_pong" {}
+}
+
+#[test]
 fn a_timer_fires_once_in_the_cluster() {
     let redis = Redis::start();
     let urls = [(); 3].map(|()| redis.url());
