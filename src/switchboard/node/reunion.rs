@@ -139,51 +139,8 @@ impl<H: Shared> Node<H> {
     /// Makes one of what is here and what is there.
     async fn join(&mut self, pulse: Pulse) -> Result<(), Away> {
         let has_forgotten = pulse.epoch != self.epoch;
-        // Once: what has been read since is not read again, should this attempt fail.
-        if mem::take(&mut self.must_recount) || self.counted_in != pulse.epoch {
-            self.counted_in.clone_from(&pulse.epoch);
-            self.n_read = 0;
-            self.last_read = None;
-        }
-        self.mail = self.link.mail(self.n_read);
-        let at = self.link.versions().await?;
-        if self.last_read.is_some() && self.link.letter(self.n_read).await? != self.last_read {
-            warn!(service = self.service, "redis has forgotten the last letters: members are sent back");
-            self.give_up_letters(at.letters);
-        }
-        self.is_comparing = true;
-        self.read_up_to(at.letters).await;
-        self.is_comparing = false;
-        let nothing = HashMap::new();
-        let changed = match &self.together {
-            Together::Yes => &nothing,
-            Together::No { changed, .. } => changed,
-        };
-        let mine: HashSet<&H::RoomId> =
-            self.replica.all().map(|(room, _)| room).chain(changed.keys()).collect();
-        let (mut theirs, mut ours) = (Vec::new(), Vec::new());
-        for room in mine {
-            let name = room.to_string();
-            let (here, there) = (self.replica.version(room), at.said.get(&name).map_or("", String::as_str));
-            let base = changed.get(room).map_or(here, String::as_str);
-            // What this node made there and heard no answer to, it went on from.
-            let is_ours = there == base
-                || there == here
-                || self.replica.is_own(there)
-                || (has_forgotten && age(there) < age(here));
-            match is_ours {
-                true if there != here || changed.contains_key(room) => {
-                    ours.push((room.clone(), there.to_owned()));
-                }
-                true => {}
-                false => theirs.push(name),
-            }
-        }
-        let unknown = |name: &&String| {
-            H::room_id(name)
-                .is_some_and(|room| self.replica.get(&room).is_none() && !changed.contains_key(&room))
-        };
-        theirs.extend(at.said.keys().filter(unknown).cloned());
+        let versions = self.catch_up(&pulse.epoch).await?;
+        let (ours, mut theirs) = self.compare(&versions, has_forgotten);
         let n_ours = ours.len();
         theirs.extend(self.give(ours).await?);
         self.give_facts().await?;
@@ -215,6 +172,62 @@ impl<H: Shared> Node<H> {
         let departed = mem::take(&mut self.departed);
         self.run(departed.into_iter().map(|(member, room)| Job::Lose(member, room)).collect()).await;
         Ok(())
+    }
+
+    /// Reads the letters that were written meanwhile; gives the versions of all rooms.
+    async fn catch_up(&mut self, epoch: &str) -> Result<HashMap<String, String>, Away> {
+        // Once: what has been read since is not read again, should this attempt fail.
+        if mem::take(&mut self.must_recount) || self.counted_in != epoch {
+            epoch.clone_into(&mut self.counted_in);
+            self.n_read = 0;
+            self.last_read = None;
+        }
+        self.mail = self.link.mail(self.n_read);
+        let at = self.link.versions().await?;
+        if self.last_read.is_some() && self.link.letter(self.n_read).await? != self.last_read {
+            warn!(service = self.service, "redis has forgotten the last letters: members are sent back");
+            self.give_up_letters(at.letters);
+        }
+        self.is_comparing = true;
+        self.read_up_to(at.letters).await;
+        self.is_comparing = false;
+        Ok(at.said)
+    }
+
+    /// Rooms that become what they are here, with the versions that they have there, and those that are learned of.
+    fn compare(
+        &self,
+        there: &HashMap<String, String>,
+        has_forgotten: bool,
+    ) -> (Vec<(H::RoomId, String)>, Vec<String>) {
+        let nothing = HashMap::new();
+        let changed = match &self.together {
+            Together::Yes => &nothing,
+            Together::No { changed, .. } => changed,
+        };
+        let mine: HashSet<&H::RoomId> =
+            self.replica.all().map(|(room, _)| room).chain(changed.keys()).collect();
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for room in &mine {
+            let name = room.to_string();
+            let (here, there) = (self.replica.version(room), there.get(&name).map_or("", String::as_str));
+            let base = changed.get(room).map_or(here, String::as_str);
+            // What this node made there and heard no answer to, it went on from.
+            let is_ours = there == base
+                || there == here
+                || self.replica.is_own(there)
+                || (has_forgotten && age(there) < age(here));
+            match is_ours {
+                true if there != here || changed.contains_key(room) => {
+                    ours.push(((*room).clone(), there.to_owned()));
+                }
+                true => {}
+                false => theirs.push(name),
+            }
+        }
+        let is_unknown = |name: &&String| H::room_id(name).is_some_and(|room| !mine.contains(&room));
+        theirs.extend(there.keys().filter(is_unknown).cloned());
+        (ours, theirs)
     }
 
     /// Puts rooms as they are here in Redis; gives those that somebody changed meanwhile.
