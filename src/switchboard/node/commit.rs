@@ -76,8 +76,8 @@ impl<H: Shared> Node<H> {
             }
         }
         // A letter may have told of a room that a group saw as it was before.
-        let (overtaken, right) = right.into_iter().partition(|group| self.is_overtaken(group));
-        let overtaken: Vec<Group<H>> = overtaken;
+        let (overtaken, right): (Vec<_>, Vec<_>) =
+            right.into_iter().partition(|group| self.is_overtaken(group));
         again.extend(overtaken.into_iter().flat_map(|group| self.undo(group)));
         Ok((right, again))
     }

@@ -172,7 +172,7 @@ impl<H: Shared> Node<H> {
                 () = self.link.connect(), if is_alone => self.come_together().await,
                 _ = beats.tick(), if !is_alone => self.beat().await,
                 _ = sweeps.tick() => self.sweep().await,
-                Some(letter) = self.mail.next(), if !is_alone => self.read(&letter),
+                Some(letter) = self.mail.next(), if !is_alone => self.read(letter),
                 _ = arrivals.next(&mut batch, BATCH) => {
                     let arrivals = std::mem::take(&mut batch);
                     self.take(arrivals).await;

@@ -83,7 +83,7 @@ impl<H: Shared> Node<H> {
     }
 
     /// Does what a letter says.
-    pub(super) fn read(&mut self, letter: &cluster::Letter) {
+    pub(super) fn read(&mut self, letter: cluster::Letter) {
         if letter.number != self.n_read + 1 {
             warn!(
                 service = self.service,
@@ -94,8 +94,9 @@ impl<H: Shared> Node<H> {
             self.send_all_back();
         }
         self.n_read = letter.number;
-        self.last_read = Some(letter.text.clone());
-        let Ok(letter) = serde_json::from_str::<Letter>(&letter.text) else {
+        let read = serde_json::from_str::<Letter>(&letter.text);
+        self.last_read = Some(letter.text);
+        let Ok(letter) = read else {
             warn!(service = self.service, "a letter cannot be read: is another node of another version?");
             return;
         };
@@ -128,7 +129,7 @@ impl<H: Shared> Node<H> {
         let mut has_asked = false;
         while self.n_read < number {
             if let Ok(Some(letter)) = timeout(self.link.patience, self.mail.next()).await {
-                self.read(&letter);
+                self.read(letter);
                 has_asked = false;
             } else if has_asked {
                 warn!(service = self.service, "letters do not come: members are sent back");
