@@ -2,6 +2,8 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use super::text;
+
 /// What comes out of a stream.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Heard {
@@ -60,7 +62,7 @@ impl IcyReader {
 
 /// The words between `StreamTitle='` and `';`.
 fn title(block: &[u8]) -> String {
-    let text = String::from_utf8_lossy(block);
+    let text = text::decode(block, None);
     let words = text.split_once("StreamTitle='").map_or("", |(_, words)| words);
     words.split("';").next().unwrap_or_default().trim_end_matches('\0').to_owned()
 }

@@ -20,6 +20,7 @@ use super::listening::say;
 use super::microphone::{Origin, Turn};
 use super::protocol::station_of;
 use super::stations::Stations;
+use super::text;
 use super::track::{Track, clean};
 use crate::http::guard::Guarded;
 use crate::http::head::Head;
@@ -201,18 +202,18 @@ fn programme() -> Track {
 
 /// The track that a metadata request names: `song` as `Artist - Title`, or `artist` and `title`.
 pub fn named(query: &str) -> Option<Track> {
-    let text = |name: &str| parameter(query, name).map(|bytes| clean(&in_any_charset(bytes)));
-    let (artist, title) = match text("song") {
+    let value = |name: &str| parameter(query, name).map(|bytes| clean(&text::decode(&bytes, None)));
+    let (artist, title) = match value("song") {
         Some(song) => song.split_once(" - ").map_or_else(
             || (String::new(), song.clone()),
             |(artist, title)| (artist.trim().to_owned(), title.trim().to_owned()),
         ),
-        None => (text("artist").unwrap_or_default(), text("title")?),
+        None => (value("artist").unwrap_or_default(), value("title")?),
     };
     Some(Track { title, artist, ..programme() })
 }
 
-/// A parameter's bytes; what is no UTF-8 is Latin-1, as old source clients write it.
+/// A parameter's bytes, in the charset of the source client.
 fn parameter(query: &str, name: &str) -> Option<Vec<u8>> {
     let pair = query.split('&').find_map(|pair| pair.split_once('=').filter(|(known, _)| *known == name));
     let (_, value) = pair?;
@@ -229,11 +230,6 @@ fn parameter(query: &str, name: &str) -> Option<Vec<u8>> {
         }
     }
     Some(decoded)
-}
-
-fn in_any_charset(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes)
-        .unwrap_or_else(|error| error.as_bytes().iter().map(|byte| char::from(*byte)).collect())
 }
 
 #[cfg(test)]

@@ -37,6 +37,7 @@ mod server;
 mod shelf;
 mod station;
 mod stations;
+mod text;
 mod track;
 mod watching;
 

@@ -1,0 +1,74 @@
+//! Text whose encoding is not known: what tags and titles of other programs hold. No I/O.
+
+use encoding_rs::{Encoding, WINDOWS_1251, WINDOWS_1252};
+
+/// Decodes text: as UTF-8 if it is valid, else by the declared charset, else by what it looks like.
+///
+/// Text that is in neither is taken for Windows-1251 if its words are Cyrillic there, else for Windows-1252, which
+/// holds Latin-1. A declared charset that is not known counts as none.
+pub fn decode(bytes: &[u8], declared: Option<&str>) -> String {
+    let declared = declared.and_then(|label| Encoding::for_label(label.trim().as_bytes()));
+    // Bytes of UTF-16 and of ISO-2022-JP may be valid UTF-8 and mean something else.
+    if let Some(encoding) = declared.filter(|encoding| !encoding.is_ascii_compatible()) {
+        return encoding.decode(bytes).0.into_owned();
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => return text.trim_start_matches('\u{feff}').to_owned(),
+        // A field of fixed length may end within a character.
+        Err(error) if error.error_len().is_none() && !bytes[..error.valid_up_to()].is_ascii() => {
+            return String::from_utf8_lossy(&bytes[..error.valid_up_to()]).into_owned();
+        }
+        Err(_) => {}
+    }
+    let guessed = if is_cyrillic(bytes) { WINDOWS_1251 } else { WINDOWS_1252 };
+    declared.unwrap_or(guessed).decode_without_bom_handling(bytes).0.into_owned()
+}
+
+/// Whether more letters stand in words that are wholly Cyrillic in Windows-1251 than in words with Latin letters and
+/// others: Latin languages write few of their words without a single letter of ASCII.
+fn is_cyrillic(bytes: &[u8]) -> bool {
+    let words = bytes.split(|byte| !byte.is_ascii_alphabetic() && !is_letter_of_1251(*byte));
+    let (mut n_cyrillic, mut n_latin) = (0, 0);
+    for word in words.filter(|word| word.len() > 1) {
+        match word.iter().filter(|byte| byte.is_ascii()).count() {
+            0 => n_cyrillic += word.len(),
+            n_ascii if n_ascii < word.len() => n_latin += word.len(),
+            _ => {}
+        }
+    }
+    n_cyrillic > n_latin
+}
+
+fn is_letter_of_1251(byte: u8) -> bool {
+    matches!(byte, 0xc0..|0xa8| 0xb8 | 0xa5 | 0xaa | 0xaf | 0xb2..=0xb4 | 0xba | 0xbf)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_of_old_programs_is_read_in_the_charset_it_looks_like() {
+        let cases: [(&[u8], Option<&str>, &str); 12] = [
+            ("Песня 歌🎵".as_bytes(), None, "Песня 歌🎵"),
+            (b"\xef\xbb\xbfplain", None, "plain"),
+            ("Песн".as_bytes().split_last().unwrap().1, None, "Пес"),
+            (
+                b"\xca\xe8\xed\xee - \xc3\xf0\xf3\xef\xef\xe0 \xea\xf0\xee\xe2\xe8",
+                None,
+                "Кино - Группа крови",
+            ),
+            (b"DJ \xb8\xeb\xea\xe0 feat. \xdf", None, "DJ ёлка feat. Я"),
+            (b"Bj\xf6rk - J\xf3ga", None, "Björk - Jóga"),
+            (b"Mot\xf6rhead \x96 \xc0 la \xe9t\xe9", None, "Motörhead – À la été"),
+            (b"caf\xe9", Some("nonsense"), "café"),
+            (b"\xcb\xc9\xce\xcf", Some("koi8-r"), "кино"),
+            (b"\x83\x5c", Some("Shift_JIS"), "ソ"),
+            (b"A\0B\0", Some("utf-16le"), "AB"),
+            ("schon gut".as_bytes(), Some("windows-1251"), "schon gut"),
+        ];
+        for (bytes, declared, expected) in cases {
+            assert_eq!(decode(bytes, declared), expected, "{bytes:x?}");
+        }
+    }
+}
