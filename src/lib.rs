@@ -7,6 +7,7 @@ pub mod devices;
 pub mod effect;
 pub mod error_reports;
 pub mod http;
+pub mod json;
 pub mod logging;
 pub mod metrics;
 pub mod music;

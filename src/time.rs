@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize, Serializer};
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// The moment this many milliseconds after the epoch.
+    /// The moment this many milliseconds after the epoch; the last there is, if that is later.
     pub const fn from_millis(millis: u64) -> Self {
-        Self(millis * 1000)
+        Self(millis.saturating_mul(1000))
     }
 
     /// The moment this many microseconds after the epoch.
@@ -47,7 +47,7 @@ impl Timestamp {
 
     /// So long before.
     pub fn earlier(self, span: Duration) -> Self {
-        Self(self.0.saturating_sub(span.as_micros() as u64))
+        Self(self.0.saturating_sub(u64::try_from(span.as_micros()).unwrap_or(u64::MAX)))
     }
 }
 
@@ -59,10 +59,13 @@ impl std::ops::Add<Duration> for Timestamp {
     }
 }
 
+/// The last moment that ISO 8601 has a form for: the end of the year 9999.
+const LAST_ISO_MILLIS: u64 = 253_402_300_799_999;
+
 /// ISO 8601 in UTC with milliseconds: `2026-01-31T09:30:00.000Z`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let moment = SystemTime::UNIX_EPOCH + Duration::from_millis(self.as_millis());
+        let moment = SystemTime::UNIX_EPOCH + Duration::from_millis(self.as_millis().min(LAST_ISO_MILLIS));
         humantime::format_rfc3339_millis(moment).fmt(f)
     }
 }
@@ -144,6 +147,16 @@ mod tests {
     #[test]
     fn a_timestamp_reads_as_iso_8601() {
         assert_eq!(Timestamp::from_millis(1_700_000_000_123).to_string(), "2023-11-14T22:13:20.123Z");
+    }
+
+    #[test]
+    fn a_moment_beyond_all_years_is_the_last_one() {
+        assert_eq!(Timestamp::from_millis(u64::MAX).to_string(), "9999-12-31T23:59:59.999Z");
+        assert_eq!(
+            (Timestamp::from_micros(u64::MAX) + Duration::MAX).since(Timestamp::default()).as_micros(),
+            u128::from(u64::MAX)
+        );
+        assert_eq!(Timestamp::from_millis(1).earlier(Duration::MAX), Timestamp::default());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use serde_json::Number;
 use serde_json::value::RawValue;
 
 use super::names::{Dialect, RoomId, Track};
+use crate::json;
 use crate::time::Seconds;
 
 /// The longest name that a page may introduce itself by, in characters.
@@ -45,7 +46,7 @@ pub enum GivenRoom {
 impl<'a> Fields<'a> {
     /// Reads the payload of an event; one that is no object has no fields.
     pub fn of(payload: Option<&'a RawValue>) -> Self {
-        payload.and_then(|payload| serde_json::from_str(payload.get()).ok()).unwrap_or_default()
+        payload.and_then(|payload| json::read(payload.get())).unwrap_or_default()
     }
 
     /// The dialect that the spelling gives away.

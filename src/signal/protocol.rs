@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use super::names::Id;
 use super::turn::IceServer;
 use crate::effect::{Frame, MemberId};
+use crate::json;
 
 /// The event under which everything may travel.
 pub const MESSAGE: &str = "message";
@@ -159,7 +160,7 @@ impl ClientEvent {
 
 /// Reads an object; a struct's fields in an array are none.
 fn read<'de, T: Deserialize<'de>>(text: &'de str) -> Option<T> {
-    if text.starts_with('{') { serde_json::from_str(text).ok() } else { None }
+    if text.starts_with('{') { json::read(text) } else { None }
 }
 
 impl Relay {

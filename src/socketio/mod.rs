@@ -16,6 +16,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Findings;
+use crate::json;
 use crate::time::human;
 
 pub use engine::endpoint;
@@ -68,6 +69,6 @@ fn token_of(auth: &str) -> Option<Box<str>> {
     struct Auth {
         token: Box<str>,
     }
-    let auth: Auth = serde_json::from_str(auth).ok()?;
+    let auth: Auth = json::read(auth)?;
     (auth.token.len() <= MAX_TOKEN_BYTES).then_some(auth.token)
 }

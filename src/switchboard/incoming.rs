@@ -1,4 +1,4 @@
-//! An event as it came: its text untouched until the hub reads it.
+//! An event as it came, but for what no JSON library would read: its text is untouched until the hub reads it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,6 +9,7 @@ use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::written::Wire;
+use crate::json;
 
 /// An event's text: `["event", argument, …]` of Socket.IO, or a plain WebSocket's object.
 pub struct Incoming {
@@ -21,12 +22,12 @@ pub struct Incoming {
 impl Incoming {
     /// A Socket.IO event, with the number of its acknowledgement if one is asked for.
     pub fn packet(text: Bytes, ack: Option<i64>) -> Self {
-        Self { text, wire: Wire::SocketIo, ack }
+        Self { text: json::mended(text), wire: Wire::SocketIo, ack }
     }
 
     /// A text, or binary, frame of a plain WebSocket.
     pub fn frame(text: Bytes) -> Self {
-        Self { text, wire: Wire::Plain, ack: None }
+        Self { text: json::mended(text), wire: Wire::Plain, ack: None }
     }
 
     /// The length of its text.
@@ -48,8 +49,7 @@ impl Incoming {
         let Some(payload) = payload.filter(|payload| payload.get().starts_with('{')) else {
             return Event { name: Cow::Borrowed(""), payload: None };
         };
-        let name =
-            serde_json::from_str(payload.get()).map_or(Cow::Borrowed(""), |typed: Typed<'_>| typed.name.0);
+        let name = json::read(payload.get()).map_or(Cow::Borrowed(""), |typed: Typed<'_>| typed.name.0);
         Event { name, payload: Some(payload) }
     }
 }
@@ -126,7 +126,16 @@ mod tests {
         assert!(is(frame(join.as_bytes()).as_ref(), "join", Some(join)));
         assert!(is(frame(br#" {"device_id":"d1"} "#).as_ref(), "", Some(r#"{"device_id":"d1"}"#)));
         assert!(is(frame(br#"{"type":7}"#).as_ref(), "", Some(r#"{"type":7}"#)));
-        for text in [&b"[1]"[..], b"{", b"\"join\"", b"{\"a\":NaN}", b"\xff\xfe", b"", b"{} {}"] {
+        let twice = r#"{"type":"join","type":"leave"}"#;
+        assert!(is(frame(twice.as_bytes()).as_ref(), "leave", Some(twice)));
+        let marked = "\u{feff}{\"type\":\"join\"}\n".as_bytes();
+        assert!(is(frame(marked).as_ref(), "join", Some(r#"{"type":"join"}"#)));
+        assert!(is(
+            frame(br#"{"type":"\udc00","\ud83d":0}"#).as_ref(),
+            "\u{fffd}",
+            Some(r#"{"type":"\ufffd","\ufffd":0}"#)
+        ));
+        for text in [&b"[1]"[..], b"{", b"\"join\"", b"{\"a\":NaN}", b"\xff\xfe", b"", b"{} {}", b"{}\0"] {
             assert!(is(frame(text).as_ref(), "", None), "{text:?}");
         }
     }

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::names::{RoomId, RoomType};
 use crate::effect::MemberId;
+use crate::json;
 
 /// An event of a client.
 #[derive(Debug)]
@@ -241,7 +242,7 @@ fn usual_sample_rate() -> Box<RawValue> {
 }
 
 fn parse<T: DeserializeOwned>(text: &str) -> Option<T> {
-    serde_json::from_str(text).ok()
+    json::read(text)
 }
 
 /// Reads an object; a struct's fields in an array are none.

@@ -101,3 +101,21 @@ fn every_event_is_acknowledged_whatever_it_is() {
         assert_eq!(n_acks, 1, "{event}");
     }
 }
+
+#[test]
+fn of_a_key_that_is_repeated_the_last_counts() {
+    check_with(
+        &Config::default(),
+        r#"
+        ann connects
+        ann: create-room {"roomId":"one","roomId":"two","track":{"id":1,"id":2}}
+        "#,
+        &expect![[r#"
+            ann connects
+              ann <- connected {"message":"连接成功"}
+            ann: create-room {"roomId":"one","roomId":"two","track":{"id":1,"id":2}}
+              ann <- room-created {"roomId":"two","userCount":1}
+              ann <- room-users {"count":1}
+        "#]],
+    );
+}

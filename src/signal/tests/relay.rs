@@ -95,3 +95,24 @@ fn a_message_that_holds_a_join_is_one_and_is_answered_as_a_message() {
         "#]],
     );
 }
+
+#[test]
+fn of_a_key_that_is_repeated_the_last_counts() {
+    check(
+        r#"
+        s1 connects
+        s1: join {"userId":"eve","roomId":"x","userId":"ann","roomId":"r"}
+        s1: message {"roomId":"x","roomId":"r","text":"hi"}
+        s1: message {"type":"note","type":"leave","userId":"ann","roomId":"r"}
+        "#,
+        &expect![[r#"
+            s1 connects
+              s1 <- connected {"type":"connected","sid":"s1"}
+            s1: join {"userId":"eve","roomId":"x","userId":"ann","roomId":"r"}
+              s1 <- joined {"type":"joined","userId":"ann","roomId":"r","users":["ann"],"iceServers":[]}
+            s1: message {"roomId":"x","roomId":"r","text":"hi"}
+            s1: message {"type":"note","type":"leave","userId":"ann","roomId":"r"}
+              s1 <- message {"type":"leaved","userId":"ann","roomId":"r"}
+        "#]],
+    );
+}

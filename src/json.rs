@@ -1,0 +1,190 @@
+//! JSON as clients write it: what the JSON libraries of JavaScript and Python write and take is taken here too.
+//!
+//! Of a repeated key the last counts; half of a surrogate pair, as a text cut within an emoji has it, is U+FFFD.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
+
+use bytes::{Bytes, BytesMut};
+use serde::Deserialize;
+use serde::de::value::MapDeserializer;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// Arrays and objects within each other; deeper ones are refused, for many readers cannot take them.
+const MAX_DEPTH: usize = 128;
+
+/// The mark that some programs put before a text.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// An escaped UTF-16 unit: `\ud83d`.
+const ESCAPE_BYTES: usize = 6;
+
+/// What stands for half of a surrogate pair.
+const REPLACEMENT: &[u8; ESCAPE_BYTES] = b"\\ufffd";
+
+/// Reads a value; `None` if it is not of that kind.
+pub fn read<'de, T: Deserialize<'de>>(text: &'de str) -> Option<T> {
+    serde_json::from_str(text).ok().or_else(|| {
+        // Structs take no key twice.
+        let Entries(entries) = serde_json::from_str(text).ok()?;
+        T::deserialize(MapDeserializer::new(entries.into_iter())).ok()
+    })
+}
+
+/// An object's entries, of each key the last.
+struct Entries<'a>(HashMap<Cow<'a, str>, &'a RawValue>);
+
+impl<'de> Deserialize<'de> for Entries<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EntriesReader)
+    }
+}
+
+struct EntriesReader;
+
+/// Borrowed where the text has no escapes.
+#[derive(Deserialize)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'de> Visitor<'de> for EntriesReader {
+    type Value = Entries<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries<'de>, A::Error> {
+        let mut entries = HashMap::new();
+        while let Some((Key(key), value)) = map.next_entry()? {
+            entries.insert(key, value);
+        }
+        Ok(Entries(entries))
+    }
+}
+
+/// The text without a byte order mark, and with U+FFFD for each half of a surrogate pair; everything else to the byte.
+pub fn mended(mut text: Bytes) -> Bytes {
+    if text.starts_with(BYTE_ORDER_MARK) {
+        text = text.slice(BYTE_ORDER_MARK.len()..);
+    }
+    let mut mended: Option<BytesMut> = None;
+    let mut at = 0;
+    while let Some(ahead) = text[at..].iter().position(|byte| *byte == b'\\') {
+        at += ahead;
+        at += match (unit_at(&text, at), unit_at(&text, at + ESCAPE_BYTES)) {
+            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 2 * ESCAPE_BYTES,
+            (Some(0xd800..=0xdfff), _) => {
+                let mended = mended.get_or_insert_with(|| BytesMut::from(&text[..]));
+                mended[at..at + ESCAPE_BYTES].copy_from_slice(REPLACEMENT);
+                ESCAPE_BYTES
+            }
+            (Some(_), _) => ESCAPE_BYTES,
+            // The character after a backslash begins no escape.
+            (None, _) => 2,
+        };
+        at = at.min(text.len());
+    }
+    mended.map_or(text, BytesMut::freeze)
+}
+
+/// The UTF-16 unit that is escaped there.
+fn unit_at(text: &[u8], at: usize) -> Option<u32> {
+    let digits = text.get(at..at + ESCAPE_BYTES)?.strip_prefix(b"\\u")?;
+    digits.iter().try_fold(0, |unit, digit| Some(unit * 16 + char::from(*digit).to_digit(16)?))
+}
+
+/// Whether arrays and objects stand in each other deeper than readers can be asked to follow.
+pub fn is_too_deep(text: &str) -> bool {
+    let (mut depth, mut is_in_string, mut is_escaped) = (0_usize, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            b'"' => is_in_string = !is_in_string,
+            b'[' | b'{' if !is_in_string => {
+                depth += 1;
+                if depth > MAX_DEPTH {
+                    return true;
+                }
+            }
+            b']' | b'}' if !is_in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
+}
+
+/// The value without the blanks between its parts: what a client writes twice is the same text then.
+pub fn compact(value: &str) -> String {
+    let (mut is_in_string, mut is_escaped) = (false, false);
+    let is_part = |c: &char| {
+        let is_part = is_in_string || !c.is_ascii_whitespace();
+        match c {
+            _ if is_escaped => is_escaped = false,
+            '\\' => is_escaped = true,
+            '"' => is_in_string = !is_in_string,
+            _ => {}
+        }
+        is_part
+    };
+    value.chars().filter(is_part).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Pair<'a> {
+        #[serde(borrow)]
+        a: &'a RawValue,
+        b: Option<String>,
+    }
+
+    fn pair(text: &str) -> Option<(String, Option<String>)> {
+        read(text).map(|Pair { a, b }: Pair<'_>| (a.get().to_owned(), b))
+    }
+
+    #[test]
+    fn of_a_repeated_key_the_last_counts() {
+        let expected = Some(("[2]".to_owned(), Some("x".to_owned())));
+        assert_eq!(pair(r#"{"a":1,"b":"y","c":0,"\u0061":[2],"c":1,"b":"x"}"#), expected);
+        assert_eq!(pair(r#"{"a":1,"a":2,"b":7}"#), None);
+        for text in ["", "[1,2]", r#""a""#, r#"{"a":1,"a":2"#] {
+            assert_eq!(pair(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_is_replaced_and_nothing_else_is_touched() {
+        let mended = |text: &str| String::from_utf8(mended(Bytes::from(text.to_owned())).to_vec()).unwrap();
+        for (text, expected) in [
+            (r#"{"a":"\ud83d"}"#, r#"{"a":"\ufffd"}"#),
+            (r#""\uDC00\ud83dx\ud83d\ud83d\ude00""#, r#""\ufffd\ufffdx\ufffd\ud83d\ude00""#),
+            (r#""\ud83d\n\ud83d\""#, r#""\ufffd\n\ufffd\""#),
+            ("\u{feff}{}", "{}"),
+        ] {
+            assert_eq!(mended(text), expected);
+        }
+        for same in
+            [r#""\\ud83d""#, r#""\ud83d\ude00 \u00e9 \" \\""#, r"\", r"\u", r"\ud8", r"\\\", "ü\\ü", ""]
+        {
+            assert_eq!(mended(same), same);
+        }
+    }
+
+    #[test]
+    fn depth_is_counted_outside_of_strings() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(!is_too_deep(&nested(MAX_DEPTH)) && is_too_deep(&nested(MAX_DEPTH + 1)));
+        assert!(!is_too_deep(&"[],{}".repeat(1000)));
+        assert!(!is_too_deep(&format!(r#""\"{}""#, "[".repeat(1000))));
+    }
+
+    #[test]
+    fn blanks_between_parts_make_no_difference() {
+        assert_eq!(compact("{ \"a b\" :\t[1,\n \"\\\" \"] }"), r#"{"a b":[1,"\" "]}"#);
+    }
+}
