@@ -363,7 +363,8 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::NotThisDevice
         | Refusal::InvalidFrame
         | Refusal::MissingFields
-        | Refusal::InvalidContent => StatusCode::BAD_REQUEST,
+        | Refusal::InvalidContent
+        | Refusal::ReservedType => StatusCode::BAD_REQUEST,
     }
 }
 

@@ -392,7 +392,8 @@ fn log_refusal(refusal: &Refusal) {
         | Refusal::InvalidFirstFrame
         | Refusal::InvalidFrame
         | Refusal::MissingFields
-        | Refusal::InvalidContent => error!("bad frame: {refusal}"),
+        | Refusal::InvalidContent
+        | Refusal::ReservedType => error!("bad frame: {refusal}"),
         Refusal::IdentificationTimeout | Refusal::NotThisDevice => info!("{refusal}"),
     }
 }

@@ -11,6 +11,9 @@ use crate::effect::{Close, Frame};
 /// The longest name that a client may give a message, in characters.
 const MAX_MESSAGE_ID_CHARS: usize = 64;
 
+/// The types by which devices know what the server itself says.
+const SERVER_TYPES: [&str; 5] = ["connection", "room", "room_info", "ack", "error"];
+
 /// How a device came into its room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -80,6 +83,8 @@ pub enum Refusal {
     MissingFields,
     /// A message's content is neither a string nor an object.
     InvalidContent,
+    /// A message's type is one of the server's own.
+    ReservedType,
     /// The device that a message is for is not in the room.
     TargetNotFound(String),
     /// The message cannot be kept, so it is not delivered.
@@ -98,6 +103,7 @@ impl fmt::Display for Refusal {
             Self::InvalidFrame => f.write_str("Invalid JSON format"),
             Self::MissingFields => f.write_str("Missing required fields (type, content)"),
             Self::InvalidContent => f.write_str("Invalid content format"),
+            Self::ReservedType => f.write_str("Reserved message type"),
             Self::TargetNotFound(device) => write!(f, "Target device {device} not found in room"),
             Self::StorageUnavailable => f.write_str("Storage unavailable"),
         }
@@ -117,6 +123,7 @@ impl Refusal {
             Self::InvalidFrame => "invalid_frame",
             Self::MissingFields => "missing_fields",
             Self::InvalidContent => "invalid_content",
+            Self::ReservedType => "reserved_type",
             Self::TargetNotFound(_) => "target_not_found",
             Self::StorageUnavailable => "storage_unavailable",
         }
@@ -133,6 +140,7 @@ impl Refusal {
             Self::InvalidFrame
             | Self::MissingFields
             | Self::InvalidContent
+            | Self::ReservedType
             | Self::TargetNotFound(_)
             | Self::StorageUnavailable => None,
         }
@@ -328,6 +336,9 @@ impl<'a> ClientFrame<'a> {
         };
         if !content.get().starts_with(['"', '{']) {
             return Err(Refusal::InvalidContent);
+        }
+        if text(Some(kind)).is_some_and(|kind| SERVER_TYPES.contains(&&*kind)) {
+            return Err(Refusal::ReservedType);
         }
         let message_id = text(fields.message_id).filter(|id| {
             !id.is_empty() && id.chars().take(MAX_MESSAGE_ID_CHARS + 1).count() <= MAX_MESSAGE_ID_CHARS

@@ -308,6 +308,25 @@ fn a_later_frame_that_is_wrong_is_told_and_no_more() {
 }
 
 #[test]
+fn no_device_speaks_as_the_server() {
+    let mut stage = Stage::new(Rules::new(0));
+    stage.play(
+        r#"
+        ann connects
+        ann: says {"device_id":"d1","identity":"phone"}
+        bob connects
+        bob: says {"device_id":"d2","identity":"tv","room_id":"AAAAAAAA"}
+        "#,
+    );
+    for kind in ["error", "room", "room_info", "connection", "ack", r"\u0065rror"] {
+        let told = stage.play(&format!(r#"ann: says {{"type":"{kind}","content":"x"}}"#));
+        let told: Vec<&str> = told.lines().skip(1).collect();
+        assert_eq!(told, [r#"  ann <-  {"type":"error","message":"Reserved message type"}"#], "{kind}");
+    }
+    assert!(stage.play(r#"ann: says {"type":"errors","content":"x"}"#).contains("bob <-"));
+}
+
+#[test]
 fn what_cannot_be_kept_is_not_delivered() {
     let mut stage = Stage::new(Rules::new(0));
     stage.play("ann connects\nann: says {\"device_id\":\"d1\",\"identity\":\"x\"}\nbob connects");

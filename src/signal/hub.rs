@@ -203,12 +203,11 @@ impl Hub {
         }
         let Some(room) = room else { return effects };
         match &relay.to {
-            None => effects.tell_all(room.others(from), relay.frame(None)),
-            Some(to) => {
-                if let Some(member) = room.member_of(to) {
-                    effects.tell(member, relay.frame(sender));
-                }
-            }
+            None => effects.tell_all(room.others(from), relay.frame()),
+            Some(to) => match room.member_of(to) {
+                Some(member) => effects.tell(member, relay.frame_to_one(sender)),
+                None => return refuse(from, Refusal::NoSuchUser, None),
+            },
         }
         effects
     }

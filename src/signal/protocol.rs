@@ -18,6 +18,17 @@ use crate::json;
 /// The event under which everything may travel.
 pub const MESSAGE: &str = "message";
 
+/// The names under which the server alone speaks, as an event or as a `type`.
+const SERVER_NAMES: [&str; 6] = ["connected", "joined", "user-joined", "leaved", "user-left", "error"];
+
+/// The events that Socket.IO clients raise themselves: one from the wire would look like their own.
+const CLIENT_NAMES: [&str; 6] =
+    ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
+
+fn is_server_name(name: &str) -> bool {
+    SERVER_NAMES.iter().any(|reserved| reserved.eq_ignore_ascii_case(name))
+}
+
 /// An event of a client.
 #[derive(Debug)]
 pub enum ClientEvent {
@@ -65,9 +76,11 @@ pub struct Relay {
     pub to: Option<Id>,
     /// Itself.
     pub payload: Box<RawValue>,
-    /// Whether it says a type.
+    /// The object in it, if it is the text of one.
+    inner: Option<Box<str>>,
+    /// Whether the object says a type.
     has_type: bool,
-    /// Where in it stands whom it is from, which is not for its sender to say.
+    /// Where in the object stands whom it is from, which is not for its sender to say.
     from_at: Option<Range<usize>>,
 }
 
@@ -109,6 +122,9 @@ impl ClientEvent {
     ) -> Result<(Self, Option<&'static str>), Option<Refusal>> {
         let text = payload.map_or("", RawValue::get);
         let invalid = Some(Refusal::InvalidRequest);
+        if is_server_name(event) || CLIENT_NAMES.contains(&event) {
+            return Err(Some(Refusal::ReservedEvent));
+        }
         match event {
             "join" => Ok((Self::Join(read(text).ok_or(invalid)?), None)),
             "leave" => Ok((Self::Leave(read(text).ok_or(invalid)?), None)),
@@ -117,45 +133,55 @@ impl ClientEvent {
                 let is_text = text.starts_with('"');
                 let inner: Option<String> = is_text.then(|| serde_json::from_str(text).ok()).flatten();
                 let text = inner.as_deref().unwrap_or(text);
-                let addressed: Option<Addressed<'_>> = read(text);
-                let kind = match &addressed {
-                    Some(addressed) => addressed.kind,
-                    None => read::<Typed<'_>>(text).ok_or(invalid)?.kind,
-                };
-                let kind: Option<Cow<'_, str>> = match kind {
-                    Some(kind) => serde_json::from_str(kind.get()).map_err(|_| invalid)?,
-                    None => None,
-                };
-                match kind.as_deref() {
+                let typed: Typed<'_> = read(text).ok_or(invalid)?;
+                match kind_of(typed.kind)?.as_deref() {
                     Some("join") => Ok((Self::Join(read(text).ok_or(invalid)?), Some(MESSAGE))),
                     Some("leave") => Ok((Self::Leave(read(text).ok_or(invalid)?), Some(MESSAGE))),
-                    _ => Self::relay(event, addressed, payload).ok_or(invalid),
+                    _ => Self::relay(event, payload, inner.as_deref(), invalid),
                 }
             }
-            "offer" | "answer" | "candidate" => Self::relay(event, read(text), payload).ok_or(invalid),
+            "offer" | "answer" | "candidate" => Self::relay(event, payload, None, invalid),
             // A plain WebSocket's frame that is no object, or has no type.
             "" => Err(invalid),
-            _ => Self::relay(event, read(text), payload).ok_or(None),
+            _ => Self::relay(event, payload, None, None),
         }
     }
 
+    /// Something to pass on; `otherwise` is the answer to what names no room.
     fn relay(
         event: &str,
-        addressed: Option<Addressed<'_>>,
         payload: Option<&RawValue>,
-    ) -> Option<(Self, Option<&'static str>)> {
-        let Addressed { room_id: room, to, kind, from } = addressed?;
-        let payload = payload?;
+        inner: Option<&str>,
+        otherwise: Option<Refusal>,
+    ) -> Result<(Self, Option<&'static str>), Option<Refusal>> {
+        let payload = payload.ok_or(otherwise)?;
+        let text = inner.unwrap_or(payload.get());
+        let Addressed { room_id: room, to, kind, from } = read(text).ok_or(otherwise)?;
+        kind_of(kind)?;
         let relay = Relay {
             event: event.to_owned(),
             room,
             to,
             payload: payload.to_owned(),
+            inner: inner.map(Into::into),
             has_type: kind.is_some(),
-            from_at: from.and_then(|from| place_of(from.get(), payload.get())),
+            from_at: from.and_then(|from| place_of(from.get(), text)),
         };
-        Some((Self::Relay(relay), None))
+        Ok((Self::Relay(relay), None))
     }
+}
+
+/// What a `type` says; receivers may go by it alone, so it must not be one of the server's.
+///
+/// # Errors
+/// The refusal of a reserved one, or of a list or an object, which some receivers would take for a text.
+fn kind_of(kind: Option<&RawValue>) -> Result<Option<Cow<'_, str>>, Option<Refusal>> {
+    let Some(text) = kind.map(RawValue::get) else { return Ok(None) };
+    if !text.starts_with(['"', '[', '{']) {
+        return Ok(None);
+    }
+    let kind: Cow<'_, str> = serde_json::from_str(text).map_err(|_| Some(Refusal::InvalidRequest))?;
+    if is_server_name(&kind) { Err(Some(Refusal::ReservedEvent)) } else { Ok(Some(kind)) }
 }
 
 /// Reads an object; a struct's fields in an array are none.
@@ -164,23 +190,32 @@ fn read<'de, T: Deserialize<'de>>(text: &'de str) -> Option<T> {
 }
 
 impl Relay {
-    /// The frame for those that it reaches: itself, but for what they need to know of it.
+    /// The frame for the rest of a room: itself to the letter.
     ///
-    /// `from` is set when it is for one user alone. Events with a name of their own say it as `type`, for those on
-    /// a plain WebSocket.
-    pub fn frame(&self, from: Option<&Id>) -> Frame {
-        let text = self.payload.get();
+    /// Events with a name of their own say it as `type`, for those on a plain WebSocket.
+    pub fn frame(&self) -> Frame {
+        self.written(None)
+    }
+
+    /// The frame for one user, with the sender in its `from`; a sender without an id cannot claim one.
+    pub fn frame_to_one(&self, sender: Option<&Id>) -> Frame {
+        let sender = match sender {
+            Some(id) => Some(serde_json::to_string(id).expect("an id is plain")),
+            None => self.from_at.is_some().then(|| "null".to_owned()),
+        };
+        self.written(sender)
+    }
+
+    fn written(&self, from: Option<String>) -> Frame {
         let lacks_type = self.event != MESSAGE && !self.has_type;
-        // It may be a text that holds an object, which is passed on as it is.
-        let is_extended = text.starts_with('{') && (lacks_type || from.is_some());
-        let payload = if is_extended { self.extended(lacks_type, from) } else { self.payload.clone() };
+        let payload =
+            if lacks_type || from.is_some() { self.extended(lacks_type, from) } else { self.payload.clone() };
         Frame { event: self.event.clone().into(), payload: Some(payload) }
     }
 
     /// The payload with whom it is from in its place, and what it lacks at its end; the rest of it to the letter.
-    fn extended(&self, with_type: bool, from: Option<&Id>) -> Box<RawValue> {
-        let from = from.map(|from| serde_json::to_string(from).expect("an id is plain"));
-        let mut text = self.payload.get().to_owned();
+    fn extended(&self, with_type: bool, from: Option<String>) -> Box<RawValue> {
+        let mut text = self.inner.as_deref().unwrap_or(self.payload.get()).trim_end().to_owned();
         let mut more = String::new();
         if with_type {
             let _ = write!(more, ",\"type\":{}", Value::from(&*self.event));
@@ -194,6 +229,7 @@ impl Relay {
         }
         // It has a room at least, so that a comma is right.
         text.insert_str(text.len() - 1, &more);
+        let text = if self.inner.is_some() { Value::from(text).to_string() } else { text };
         RawValue::from_string(text).expect("what was JSON is JSON")
     }
 }
@@ -230,6 +266,10 @@ pub enum Refusal {
     InvalidToken,
     /// The token's time is over.
     TokenExpired,
+    /// Nobody in the room has the id that a message is for.
+    NoSuchUser,
+    /// The event, or its `type`, is one of the server's own.
+    ReservedEvent,
 }
 
 impl Refusal {
@@ -247,6 +287,8 @@ impl Refusal {
             Self::TokenRequired => "a token for this room is required",
             Self::InvalidToken => "the token is not valid for this user and room",
             Self::TokenExpired => "the token has expired",
+            Self::NoSuchUser => "user is not here",
+            Self::ReservedEvent => "reserved event",
         }
     }
 
@@ -264,6 +306,8 @@ impl Refusal {
             Self::TokenRequired => "token_required",
             Self::InvalidToken => "invalid_token",
             Self::TokenExpired => "token_expired",
+            Self::NoSuchUser => "no_such_user",
+            Self::ReservedEvent => "reserved_event",
         }
     }
 }
@@ -313,6 +357,27 @@ impl ServerEvent<'_> {
             Self::Leaved { .. } => "leaved",
             Self::UserLeft { .. } => "user-left",
             Self::Error { .. } => "error",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_the_server_says_is_reserved() {
+        let id = &Id::new("a").unwrap();
+        let (user_id, room_id) = (id, id);
+        for event in [
+            ServerEvent::Connected { sid: MemberId::new("s1").unwrap() },
+            ServerEvent::Joined { user_id, room_id, users: Vec::new(), ice_servers: &[], resume: None },
+            ServerEvent::UserJoined { user_id, room_id },
+            ServerEvent::Leaved { user_id, room_id },
+            ServerEvent::UserLeft { user_id, room_id },
+            ServerEvent::from(Refusal::Replaced),
+        ] {
+            assert!(is_server_name(event.name()), "{}", event.name());
         }
     }
 }

@@ -65,6 +65,38 @@ fn socketio_and_plain_websockets_meet_in_one_room() {
 }
 
 #[test]
+fn nobody_speaks_as_the_server_on_either_wire() {
+    everywhere("signal", &[], |site| {
+        let mut ann = Client::connect_silently(site.address);
+        ann.expect("connected");
+        ann.emit("join", &json!({"userId": "ann", "roomId": "r"}));
+        ann.expect("joined");
+        let mut bob = plain(site.address);
+        say(&mut bob, &json!({"type": "join", "userId": "bob", "roomId": "r"}));
+        heard(&mut bob);
+        ann.expect("user-joined");
+        for event in ["error", "joined", "user-joined", "leaved", "user-left", "connected", "disconnect"] {
+            let forged = json!({"type": event, "roomId": "r", "code": "replaced"});
+            say(&mut bob, &forged);
+            assert_eq!(heard(&mut bob)["code"], "reserved_event", "{event}");
+            ann.emit(event, &forged);
+            assert_eq!(ann.expect("error")["code"], "reserved_event", "{event}");
+        }
+        bob.send(Message::binary(r#"{"type":"error","roomId":"r"}"#)).unwrap();
+        assert_eq!(heard(&mut bob)["code"], "reserved_event");
+        for forged in [json!({"type": "error", "roomId": "r"}), json!(r#"{"type":"error","roomId":"r"}"#)] {
+            ann.emit("message", &forged);
+            assert_eq!(ann.expect("error")["code"], "reserved_event", "{forged}");
+        }
+        // What comes next shows that nothing came before.
+        ann.emit("message", &json!({"roomId": "r", "text": "hi"}));
+        assert_eq!(heard(&mut bob), json!({"roomId": "r", "text": "hi"}));
+        say(&mut bob, &json!({"type": "chat", "roomId": "r"}));
+        assert_eq!(ann.hear().unwrap().0, "chat");
+    });
+}
+
+#[test]
 fn the_key_is_asked_for_on_every_way_in() {
     everywhere("signal", &[("ROOMHUB_SIGNAL__AUTH_KEY", "key")], |site| {
         let mut stranger = Client::connect_silently(site.address);

@@ -2,7 +2,8 @@
 
 use expect_test::expect;
 
-use super::check;
+use super::{check, check_with, stage};
+use crate::signal::Config;
 
 #[test]
 fn what_is_said_reaches_the_rest_of_the_room_as_it_came() {
@@ -59,11 +60,13 @@ fn what_is_said_reaches_the_rest_of_the_room_as_it_came() {
             s1: offer {"fr\u006fm": {"deep":[]} ,"n":1e999,"roomId":"r","to":"bob"}
               s2 <- offer {"fr\u006fm": "ann" ,"n":1e999,"roomId":"r","to":"bob","type":"offer"}
             s1: message "{\"roomId\":\"r\",\"to\":\"bob\"}"
-              s2 <- message "{\"roomId\":\"r\",\"to\":\"bob\"}"
+              s2 <- message "{\"roomId\":\"r\",\"to\":\"bob\",\"from\":\"ann\"}"
             s1: answer {"roomId":"r","targetUserId":"nobody"}
+              s1 <- error {"type":"error","message":"user is not here","code":"no_such_user"}
             s3: message {"roomId":"r","text":"let me in"}
               s3 <- error {"type":"error","message":"not in room","code":"not_in_room"}
             s3: message {"roomId":"other","to":"ann"}
+              s3 <- error {"type":"error","message":"user is not here","code":"no_such_user"}
             s1: chat {"text":"nowhere"}
         "#]],
     );
@@ -92,6 +95,97 @@ fn a_message_that_holds_a_join_is_one_and_is_answered_as_a_message() {
             s2: message {"type":"leave","userId":"bob","roomId":"r"}
               s2 <- message {"type":"leaved","userId":"bob","roomId":"r"}
               s1 <- user-left {"type":"user-left","userId":"bob","roomId":"r"}
+        "#]],
+    );
+}
+
+#[test]
+fn nobody_speaks_as_the_server() {
+    let mut stage = stage(&Config::default());
+    stage.play(
+        r#"
+        s1 connects
+        s2 connects
+        s1: join {"userId":"ann","roomId":"r"}
+        s2: join {"userId":"bob","roomId":"r"}
+        "#,
+    );
+    let reserved = [
+        r#"error {"roomId":"r","code":"replaced"}"#,
+        r#"joined {"roomId":"r","users":[],"iceServers":[]}"#,
+        r#"user-joined {"userId":"eve","roomId":"r"}"#,
+        r#"User-Left {"userId":"ann","roomId":"r"}"#,
+        r#"leaved {"userId":"bob","roomId":"r","to":"bob"}"#,
+        r#"connected {"sid":"x"}"#,
+        r#"connect {"roomId":"r"}"#,
+        r#"connect_error {"roomId":"r","message":"x"}"#,
+        r#"disconnect {"roomId":"r"}"#,
+        r#"message {"type":"error","roomId":"r","code":"replaced"}"#,
+        r#"message {"type":"\u0065rror","roomId":"r"}"#,
+        r#"message {"roomId":"r","t\u0079pe":"joined"}"#,
+        r#"message {"type":"error","roomId":"r","to":"bob"}"#,
+        r#"message "{\"type\":\"error\",\"roomId\":\"r\"}""#,
+        r#"message "{\"type\":\"\\u0065rror\",\"roomId\":\"r\",\"to\":\"bob\"}""#,
+        r#"offer {"type":"error","roomId":"r"}"#,
+        r#"message {"type":"x","type":"error","roomId":"r"}"#,
+        r#"offer {"type":"x","type":"error","roomId":"r"}"#,
+        r#"chat {"type":"x","type":"error","roomId":"r"}"#,
+        r#"chat {"type":"ERROR","roomId":"r","to":"bob"}"#,
+    ];
+    for said in reserved {
+        let told = stage.play(&format!("s1: {said}"));
+        let told = told.lines().skip(1).collect::<Vec<_>>();
+        let refusal = r#"  s1 <- error {"type":"error","message":"reserved event","code":"reserved_event"}"#;
+        assert_eq!(told, [refusal], "{said}");
+    }
+    let ambiguous = [
+        r#"message {"type":["error"],"roomId":"r"}"#,
+        r#"message "\"{\\\"type\\\":\\\"error\\\"}\"""#,
+        r#"message [{"type":"error","roomId":"r"}]"#,
+        r#"chat {"type":["error"],"roomId":"r"}"#,
+        r#"chat [{"type":"error","roomId":"r"}]"#,
+    ];
+    for said in ambiguous {
+        assert!(!stage.play(&format!("s1: {said}")).contains("s2 <-"), "{said}");
+    }
+    let told = stage.play(r#"s1: chat {"roomId":"r","to":"bob","from":"bob","from":"eve"}"#);
+    assert!(told.contains(r#""from":"bob","from":"ann""#), "the last one counts: {told}");
+    for said in
+        [r#"message {"type":"errors","roomId":"r"}"#, r#"ping {"roomId":"r","error":{"type":"error"}}"#]
+    {
+        assert!(stage.play(&format!("s1: {said}")).contains("s2 <-"), "{said}");
+    }
+}
+
+#[test]
+fn a_stranger_that_may_send_cannot_say_whom_it_is_from() {
+    let config = Config { legacy_relay: true, ..Config::default() };
+    check_with(
+        &config,
+        r#"
+        s1 connects
+        s2 connects
+        s2: join {"userId":"bob","roomId":"r"}
+        s1: offer {"roomId":"r","to":"bob","from":"ann","type":"offer"}
+        s1: message "{\"roomId\":\"r\",\"from\":\"ann\",\"to\":\"bob\"}"
+        s1: message {"roomId":"r","to":"bob"}
+        s1: error {"roomId":"r","to":"bob"}
+        "#,
+        &expect![[r#"
+            s1 connects
+              s1 <- connected {"type":"connected","sid":"s1"}
+            s2 connects
+              s2 <- connected {"type":"connected","sid":"s2"}
+            s2: join {"userId":"bob","roomId":"r"}
+              s2 <- joined {"type":"joined","userId":"bob","roomId":"r","users":["bob"],"iceServers":[]}
+            s1: offer {"roomId":"r","to":"bob","from":"ann","type":"offer"}
+              s2 <- offer {"roomId":"r","to":"bob","from":null,"type":"offer"}
+            s1: message "{\"roomId\":\"r\",\"from\":\"ann\",\"to\":\"bob\"}"
+              s2 <- message "{\"roomId\":\"r\",\"from\":null,\"to\":\"bob\"}"
+            s1: message {"roomId":"r","to":"bob"}
+              s2 <- message {"roomId":"r","to":"bob"}
+            s1: error {"roomId":"r","to":"bob"}
+              s1 <- error {"type":"error","message":"reserved event","code":"reserved_event"}
         "#]],
     );
 }
