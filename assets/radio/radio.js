@@ -1,4 +1,5 @@
 // The player: what plays comes as events, what is shown is what the ear hears.
+// Every address is relative: a proxy may put any path before those of the server.
 
 const WORDS = {
   en: {
@@ -20,23 +21,63 @@ const $ = id => document.getElementById(id);
 const audio = new Audio();
 audio.preload = "none";
 let streams = [];
-let selected = decodeURIComponent(location.hash.slice(1)) || "/";
+let selected = named();
 let skew = 0;
 let burst = 5;
 let analyser = null;
 let shown = "";
 let joinedAt = 0;
+let retry = 0;
+let failures = 0;
+/// What each station has played, the latest last, as far as this page knows.
+const past = new Map();
+/// The station whose whole history is known, with the track that was the latest then.
+let known = "";
 
 $("past-title").textContent = words.past;
 $("volume-label").textContent = words.volume;
 $("admin-title").textContent = words.admin;
 $("key-label").textContent = words.key;
 for (const id of ["previous", "next", "shuffle"]) $(id).textContent = words[id];
-$("volume").value = audio.volume = Number(localStorage.getItem("volume") ?? 0.8);
-$("volume").addEventListener("input", () => localStorage.setItem("volume", audio.volume = Number($("volume").value)));
+$("volume").value = audio.volume = kept();
+$("volume").addEventListener("input", () => {
+  audio.volume = Number($("volume").value);
+  try {
+    localStorage.setItem("volume", audio.volume);
+  } catch {
+    // The browser keeps nothing.
+  }
+});
+
+/// The volume of the last visit.
+function kept() {
+  try {
+    const volume = parseFloat(localStorage.getItem("volume"));
+    return volume >= 0 && volume <= 1 ? volume : 0.8;
+  } catch {
+    return 0.8;
+  }
+}
 
 const isPlaying = () => audio.src !== "" && !audio.paused;
 const clock = seconds => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+
+/// The station that the address of the page names.
+function named() {
+  const text = location.hash.slice(1);
+  try {
+    return decodeURIComponent(text) || "/";
+  } catch {
+    // It is no encoded text.
+    return text;
+  }
+}
+
+/// The selected station, or else the first.
+const current = () => streams.find(stream => stream.route === selected) ?? streams[0];
+
+/// A path of the server's that ends with a route.
+const address = (path, route) => path + route.split("/").map(encodeURIComponent).join("/");
 
 /// The station's time of what is heard. A listener begins the burst behind the head; what a browser has played since is
 /// known to the millisecond, what it holds is not.
@@ -47,25 +88,47 @@ function heardAt() {
 /// The track that is heard: of the last two, the one whose time has come.
 function heard(stream) {
   const now = heardAt();
-  const past = [...stream.past].reverse();
-  return past.find(track => track.started_at <= now) ?? past.at(-1) ?? { title: stream.title, artist: stream.artist, started_at: now };
+  const played = past.get(stream.route) ?? [];
+  return played.findLast(track => track.started_at <= now) ?? played[0] ?? { title: stream.title, artist: stream.artist, started_at: now };
 }
 
 function play() {
-  audio.src = `${selected}${selected.includes("?") ? "&" : "?"}t=${Date.now()}`;
+  clearTimeout(retry);
+  const stream = current();
+  if (!stream) return;
+  audio.src = `${address(".", stream.route)}?t=${Date.now()}`;
   joinedAt = Date.now() / 1000;
-  audio.play().catch(() => {});
   listenIn();
+  audio.play().catch(() => {});
 }
 
 function stop() {
+  clearTimeout(retry);
   audio.pause();
   audio.removeAttribute("src");
   audio.load();
 }
 
+/// Plays again after a while, and after a longer one when that fails too.
+function playAgain() {
+  if (!audio.src) return;
+  clearTimeout(retry);
+  failures += 1;
+  retry = setTimeout(play, Math.min(30, 2 ** Math.min(failures, 5)) * 500);
+}
+
+/// Sound that goes through an analyser falls silent on WebKit: when a phone is locked, and for streams in any case.
+const canAnalyse = !/AppleWebKit/.test(navigator.userAgent) || /Chrome\/|Chromium\//.test(navigator.userAgent);
+
 function listenIn() {
-  if (analyser) return;
+  if (analyser) {
+    analyser.context.resume();
+    return;
+  }
+  if (!canAnalyse || !window.AudioContext) {
+    $("spectrum").hidden = true;
+    return;
+  }
   const context = new AudioContext();
   analyser = context.createAnalyser();
   analyser.fftSize = 1024;
@@ -110,8 +173,7 @@ function card(stream) {
   const button = element("button", "station");
   button.type = "button";
   button.addEventListener("click", () => {
-    selected = stream.route;
-    location.hash = selected;
+    select(stream.route);
     play();
     show();
   });
@@ -123,6 +185,12 @@ function card(stream) {
   times.append(element("span", "elapsed"), element("span", "length"));
   button.append(route, element("span", "title"), element("span", "artist"), element("span", "scan"), bar, times);
   return button;
+}
+
+function select(route) {
+  selected = route;
+  location.hash = address("", route);
+  learn();
 }
 
 function show() {
@@ -137,7 +205,7 @@ function show() {
     const track = heard(stream);
     const elapsed = Math.max(0, heardAt() - track.started_at);
     const length = track.duration_seconds;
-    button.setAttribute("aria-pressed", String(stream.route === selected));
+    button.setAttribute("aria-pressed", String(stream === current()));
     const badge = button.querySelector(".badge");
     badge.hidden = stream.source === "folder";
     badge.textContent = words[stream.source] ?? "";
@@ -149,7 +217,7 @@ function show() {
     button.querySelector(".length").textContent = length ? clock(length) : "";
     button.querySelector(".bar i").style.width = length ? `${Math.min(100, (elapsed / length) * 100)}%` : "0";
   });
-  const stream = streams.find(known => known.route === selected) ?? streams[0];
+  const stream = current();
   if (!stream) return;
   const track = heard(stream);
   $("title").textContent = track.title || words.silent;
@@ -162,47 +230,86 @@ function show() {
     document.title = name ? `${name} · roomhub radio` : "roomhub radio";
     if ("mediaSession" in navigator) navigator.mediaSession.metadata = new MediaMetadata({ title: track.title, artist: track.artist });
   }
-  const past = stream.past.filter(known => known.started_at < track.started_at).reverse().slice(0, 20);
-  const rows = past.map(known => `${known.started_at}`).join();
+  const before = (past.get(stream.route) ?? []).filter(played => played.started_at < track.started_at).reverse().slice(0, 20);
+  const rows = [stream.route, ...before.map(played => played.started_at)].join();
   if ($("history").dataset.rows !== rows) {
     $("history").dataset.rows = rows;
-    $("history").replaceChildren(...past.map(known => {
+    $("history").replaceChildren(...before.map(played => {
       const row = element("li");
       row.append(
-        element("time", "", new Date(known.started_at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })),
-        element("span", "", [known.artist, known.title].filter(Boolean).join(" - ")),
+        element("time", "", new Date(played.started_at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })),
+        element("span", "", [played.artist, played.title].filter(Boolean).join(" - ")),
       );
       return row;
     }));
   }
-  $("past").hidden = past.length === 0;
+  $("past").hidden = before.length === 0;
 }
 
-const events = new EventSource("/events");
+/// Keeps a track that has begun.
+function note(stream) {
+  const played = past.get(stream.route) ?? [];
+  if (!stream.started_at || played.at(-1)?.started_at === stream.started_at) return;
+  const { title, artist, duration_seconds, started_at } = stream;
+  past.set(stream.route, [...played.slice(-100), { title, artist, duration_seconds, started_at }]);
+}
+
+/// Asks for the whole history of the station that is shown, once for each of its tracks.
+async function learn() {
+  const stream = current();
+  const latest = stream && `${stream.route} ${stream.started_at}`;
+  if (!stream || latest === known) return;
+  known = latest;
+  try {
+    const answer = await fetch(`history?route=${encodeURIComponent(stream.route)}`);
+    const { history } = await answer.json();
+    if (history?.length) past.set(stream.route, history);
+    show();
+  } catch {
+    // The next track asks again.
+  }
+}
+
+const events = new EventSource("events");
 events.onopen = () => { $("state").textContent = words.air; };
 events.onerror = () => { $("state").textContent = words.lost; };
-events.onmessage = async message => {
+events.onmessage = message => {
   const news = JSON.parse(message.data);
   skew = news.now - Date.now() / 1000;
   burst = news.burst_seconds;
-  streams = await Promise.all(news.streams.map(async stream => {
-    const answer = await fetch(`/history?route=${encodeURIComponent(stream.route)}`);
-    return { ...stream, past: (await answer.json()).history ?? [] };
-  }));
+  streams = news.streams;
+  streams.forEach(note);
   show();
+  learn();
 };
+window.addEventListener("hashchange", () => {
+  if (named() === current()?.route) return;
+  selected = named();
+  if (isPlaying()) play();
+  show();
+  learn();
+});
 setInterval(show, 250);
 
 $("play").addEventListener("click", () => { isPlaying() ? stop() : play(); show(); });
 // A station that was restarted is taken up again.
-audio.addEventListener("ended", () => setTimeout(play, 1000));
-audio.addEventListener("error", () => audio.src && setTimeout(play, 2000));
+audio.addEventListener("ended", playAgain);
+audio.addEventListener("error", playAgain);
+audio.addEventListener("playing", () => { failures = 0; });
+// The first sound is here: the connection may have taken its time.
+audio.addEventListener("loadedmetadata", () => { joinedAt = Date.now() / 1000; });
 
 async function order(path) {
   const headers = { Authorization: `Bearer ${$("key").value}` };
-  const answer = await fetch(`/${path}${selected}`, { method: "POST", headers });
-  const told = await answer.json();
-  $("answer").textContent = answer.ok ? words.done : told.message;
+  const stream = current();
+  if (!stream) return;
+  try {
+    const answer = await fetch(address(path, stream.route), { method: "POST", headers });
+    const told = await answer.json();
+    $("answer").textContent = answer.ok ? words.done : told.message;
+  } catch {
+    $("answer").textContent = words.lost;
+  }
 }
 $("previous").addEventListener("click", () => order("prev-track"));
 $("next").addEventListener("click", () => order("next-track"));

@@ -33,6 +33,10 @@ pub enum Opening {
     Head(Head, Bytes, usize),
     /// A TLS handshake on a plain port.
     Tls,
+    /// More than a head may have.
+    TooLong,
+    /// Whole lines, but no request.
+    Malformed,
 }
 
 impl Head {
@@ -45,7 +49,8 @@ impl Head {
         let mut lines = text.lines();
         let mut words = lines.next()?.split_whitespace();
         let (method, target) = (words.next()?, words.next()?);
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let (path, query) = origin_form(target).split_once('?').unwrap_or((origin_form(target), ""));
+        let path = if path.is_empty() { "/" } else { path };
         let headers = lines
             .filter_map(|line| line.split_once(':'))
             .map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim().to_owned()))
@@ -57,7 +62,7 @@ impl Head {
 /// Reads up to the end of the head.
 ///
 /// # Errors
-/// The connection ended, or what it says is no request.
+/// The connection ended or failed before.
 pub async fn read(io: &mut Guarded) -> io::Result<Opening> {
     let mut bytes = Vec::with_capacity(PIECE_BYTES);
     loop {
@@ -66,19 +71,38 @@ pub async fn read(io: &mut Guarded) -> io::Result<Opening> {
             return Ok(Opening::Tls);
         }
         if let Some(end) = end(&bytes) {
-            let head = Head::parse(&String::from_utf8_lossy(&bytes[..end]));
-            let head = head.ok_or(io::ErrorKind::InvalidData)?;
-            return Ok(Opening::Head(head, bytes.into(), end));
+            return Ok(match Head::parse(&String::from_utf8_lossy(&bytes[..end])) {
+                Some(head) => Opening::Head(head, bytes.into(), end),
+                None => Opening::Malformed,
+            });
         }
-        if n == 0 || bytes.len() > MAX_BYTES {
-            return Err(io::ErrorKind::InvalidData.into());
+        if n == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if bytes.len() > MAX_BYTES {
+            return Ok(Opening::TooLong);
         }
         bytes.reserve(PIECE_BYTES);
     }
 }
 
-fn end(bytes: &[u8]) -> Option<usize> {
-    bytes.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4)
+/// The path and query of a target, which proxies and some players write with scheme and host.
+fn origin_form(target: &str) -> &str {
+    let is_http = |scheme: &&str| ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+    match target.split_once("://").filter(|(scheme, _)| is_http(scheme)) {
+        Some((_, rest)) => rest.find(['/', '?']).map_or("/", |at| &rest[at..]),
+        None => target,
+    }
+}
+
+/// Where a head ends: at the first empty line, which old clients end with a line feed alone.
+pub fn end(bytes: &[u8]) -> Option<usize> {
+    let line_feeds = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at);
+    line_feeds.into_iter().find_map(|at| match bytes.get(at + 1..)? {
+        [b'\n', ..] => Some(at + 2),
+        [b'\r', b'\n', ..] => Some(at + 3),
+        _ => None,
+    })
 }
 
 #[cfg(test)]
@@ -95,5 +119,22 @@ mod tests {
         );
         assert_eq!((head.header("authorization"), head.header("ice-name")), (Some("Basic eA=="), Some("x")));
         assert_eq!(Head::parse("\r\n"), None);
+    }
+
+    #[test]
+    fn a_target_with_scheme_and_host_is_read_as_its_path() {
+        let of = |target: &str| {
+            let head = Head::parse(&format!("GET {target} HTTP/1.1\r\n\r\n")).unwrap();
+            format!("{} {}", head.path, head.query)
+        };
+        assert_eq!(of("http://host:9999/rock?a=http://b"), "/rock a=http://b");
+        assert_eq!((of("HTTP://host"), of("https://[::1]?a")), ("/ ".into(), "/ a".into()));
+        assert_eq!(of("/a://b/c"), "/a://b/c ");
+    }
+
+    #[test]
+    fn a_head_ends_at_the_first_empty_line() {
+        assert_eq!(end(b"GET /\r\nA: b\r\n\r\nbody\n\n"), Some(15));
+        assert_eq!((end(b"GET /\n\n"), end(b"GET /\n\r\n"), end(b"GET /\r\n\r")), (Some(7), Some(8), None));
     }
 }

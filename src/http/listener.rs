@@ -51,6 +51,15 @@ static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
 const PLAIN_PORT: &[u8] = b"HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\n\r\n\
     this port speaks plain HTTP: use http://, or set tls.cert and tls.key\n";
 
+/// What a request whose head has no end is told.
+const TOO_LONG: &[u8] =
+    b"HTTP/1.0 431 Request Header Fields Too Large\r\nContent-Type: application/json\r\n\r\n\
+    {\"status\":\"error\",\"message\":\"the head of a request may have 16 KiB\"}";
+
+/// What is told to one that sends no request.
+const MALFORMED: &[u8] = b"HTTP/1.0 400 Bad Request\r\nContent-Type: application/json\r\n\r\n\
+    {\"status\":\"error\",\"message\":\"an HTTP request is expected\"}";
+
 /// Takes over connections whose first request is its business; gives back the others.
 pub type Doorman = Arc<dyn Fn(&Head, Guarded) -> Option<Guarded> + Send + Sync>;
 
@@ -223,19 +232,20 @@ impl Listener {
             opening = timeout(self.config.header_timeout, head::read(&mut io)) => opening.ok()?.ok()?,
             () = context.stopping() => return None,
         };
-        match opening {
-            head::Opening::Tls => {
-                // Whoever does not listen is not waited for.
-                let _ = timeout(REFUSAL_TIMEOUT, io.write_all(PLAIN_PORT)).await;
-                None
-            }
+        let refusal = match opening {
             head::Opening::Head(head, bytes, end) => {
                 io.unread(&bytes[end..]);
                 let mut io = doorman(&head, io)?;
                 io.unread(&bytes);
-                Some(io)
+                return Some(io);
             }
-        }
+            head::Opening::Tls => PLAIN_PORT,
+            head::Opening::TooLong => TOO_LONG,
+            head::Opening::Malformed => MALFORMED,
+        };
+        // Whoever does not listen is not waited for.
+        let _ = timeout(REFUSAL_TIMEOUT, io.write_all(refusal)).await;
+        None
     }
 }
 

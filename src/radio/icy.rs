@@ -3,6 +3,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::text;
+use crate::http::head;
 
 /// What comes out of a stream.
 #[derive(Debug, PartialEq, Eq)]
@@ -78,9 +79,9 @@ pub struct Answer {
 impl Answer {
     /// Takes the head from the front of what came; `None` while it is not whole, an error if it is none.
     pub fn take(bytes: &mut BytesMut) -> Result<Option<Self>, &'static str> {
-        let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
+        let Some(end) = head::end(bytes) else { return Ok(None) };
         let text = String::from_utf8_lossy(&bytes[..end]).into_owned();
-        bytes.advance(end + 4);
+        bytes.advance(end);
         let mut lines = text.lines();
         let mut words = lines.next().unwrap_or_default().split(' ');
         let is_answer = words.next().is_some_and(|word| word.starts_with("HTTP/") || word == "ICY");

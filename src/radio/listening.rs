@@ -11,8 +11,9 @@ use tokio::time::{Duration, timeout};
 
 use super::format::Format;
 use super::handle::{Handle, Newcomer, Order};
+use super::paths::decoded;
 use super::places::Place;
-use super::protocol::{FULL, station_of, stream_head};
+use super::protocol::{FULL, stream_head};
 use super::ring::Flavour;
 use super::stations::Stations;
 use crate::http::address::{client, subscriber};
@@ -33,7 +34,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// Takes a connection over if its request is for sound; gives others back.
 pub fn admit(stations: &Arc<Stations>, head: &Head, io: Guarded) -> Option<Guarded> {
     let is_get = head.method.eq_ignore_ascii_case("GET");
-    let Some(station) = stations.find(&station_of(&head.path)) else { return Some(io) };
+    let Some(station) = stations.find(&decoded(&head.path)) else { return Some(io) };
     if !is_get && !head.method.eq_ignore_ascii_case("HEAD") {
         return Some(io);
     }
@@ -43,15 +44,12 @@ pub fn admit(stations: &Arc<Stations>, head: &Head, io: Guarded) -> Option<Guard
         .and_then(|accept| HeaderValue::from_str(accept).ok())
         .unwrap_or(HeaderValue::from_static("*/*"));
     let headers = HeaderMap::from_iter([(http::header::ACCEPT, accepted)]);
-    if &*station.route == "/"
-        && !is_titled
-        && station_of(&head.path) == head.path
-        && assets::prefers_html(&headers)
-    {
+    let is_root = head.path.chars().all(|c| c == '/');
+    if is_root && !is_titled && assets::prefers_html(&headers) {
         return Some(io);
     }
     let flavour = if is_titled { Flavour::Titled } else { Flavour::Plain };
-    let address = counted(head, &io, &stations.trusted);
+    let address = counted(head, &io, &stations.origin.trusted);
     let place = is_get.then(|| stations.places.take(&station.route, address, stations.most));
     let context = stations.context.clone();
     let stations = Arc::clone(stations);

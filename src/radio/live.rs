@@ -18,7 +18,7 @@ use super::guest::{self, Inlet};
 use super::handle::Handle;
 use super::listening::say;
 use super::microphone::{Origin, Turn};
-use super::protocol::station_of;
+use super::paths::decoded;
 use super::stations::Stations;
 use super::text;
 use super::track::{Track, clean};
@@ -77,7 +77,7 @@ impl Refusal {
 /// Takes a connection over if it wants to broadcast; gives others back.
 pub fn admit(stations: &Arc<Stations>, head: &Head, io: Guarded) -> Option<Guarded> {
     let is_source = head.method.eq_ignore_ascii_case("SOURCE");
-    let is_put = head.method.eq_ignore_ascii_case("PUT") && stations.find(&station_of(&head.path)).is_some();
+    let is_put = head.method.eq_ignore_ascii_case("PUT") && stations.find(&decoded(&head.path)).is_some();
     if !is_source && !is_put {
         return Some(io);
     }
@@ -132,7 +132,7 @@ fn allow(stations: &Stations, head: &Head) -> Result<(Handle, Turn), Refusal> {
     {
         return Err(Refusal::NoMp3);
     }
-    let station = stations.find(&station_of(&head.path)).ok_or(Refusal::NoStation)?;
+    let station = stations.find(&decoded(&head.path)).ok_or(Refusal::NoStation)?;
     let turn = station.microphone.take(Origin::Live).ok_or(Refusal::InUse)?;
     Ok((station, turn))
 }

@@ -20,16 +20,20 @@ mod icy;
 mod index;
 mod library;
 mod listening;
+mod listing;
 mod live;
 mod loudness;
 mod microphone;
 mod mp3;
 mod pace;
+mod paths;
 mod places;
 mod playlist;
 mod protocol;
+mod public_url;
 mod relay;
 mod resample;
+mod rescans;
 mod ring;
 mod routes;
 mod segments;
@@ -222,7 +226,7 @@ impl Config {
             Ok(_) => {}
         }
         findings.not_zero("radio.relay_max_pause", self.relay_max_pause);
-        for route in self.stream_routes.iter().filter(|route| !protocol::is_route(&protocol::route(route))) {
+        for route in self.stream_routes.iter().filter(|route| !paths::is_route(&paths::route(route))) {
             findings.add(
                 "radio.stream_routes",
                 format!("{route:?}: a path like \"/humor\" that no page has is expected"),
@@ -272,8 +276,8 @@ fn by_route(text: &str, example: &str) -> Result<BTreeMap<String, String>, Strin
         .map_err(|error| format!("a JSON object like {example} is expected: {error}"))?;
     let mut routes = BTreeMap::new();
     for (route, word) in said {
-        let route = protocol::route(&route);
-        if !protocol::is_route(&route) {
+        let route = paths::route(&route);
+        if !paths::is_route(&route) {
             return Err(format!("{route:?}: a path like \"/humor\" that no page has is expected"));
         }
         routes.insert(route, word);

@@ -14,49 +14,14 @@ use super::shelf::Scan;
 /// The header in which a station says through which others its sound came.
 pub const PATH_HEADER: &str = "roomhub-path";
 
-/// First segments of paths that are no stations.
-const RESERVED: [&str; 20] = [
-    "web",
-    "streams",
-    "now-playing",
-    "events",
-    "history",
-    "reload-playlist",
-    "next-track",
-    "prev-track",
-    "shuffle-playlist",
-    "status-json.xsl",
-    "healthz",
-    "readyz",
-    "livez",
-    "metrics",
-    "assets",
-    "admin",
-    "stream",
-    "direct-stream",
-    "favicon.ico",
-    "robots.txt",
-];
-
-/// Other names of `/`.
-const ALIASES: [&str; 2] = ["/stream", "/direct-stream"];
-
-/// A route as it is kept: one slash in front, none behind.
-pub fn route(text: &str) -> String {
-    format!("/{}", text.trim().trim_matches('/'))
+/// What players show as the name of a station.
+pub fn station_name(config: &Config, route: &str) -> String {
+    if route == "/" { line(&config.name) } else { format!("{} {route}", line(&config.name)) }
 }
 
-/// Whether a station can be there.
-pub fn is_route(route: &str) -> bool {
-    let first = route.trim_start_matches('/').split('/').next().unwrap_or_default();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./~".contains(c);
-    route.chars().all(is_plain) && !RESERVED.contains(&first)
-}
-
-/// The station's route that a request's path means.
-pub fn station_of(path: &str) -> String {
-    let path = route(path);
-    if ALIASES.contains(&path.as_str()) { "/".into() } else { path }
+/// Text that stays within its line.
+fn line(text: &str) -> String {
+    text.replace(['\r', '\n'], " ")
 }
 
 /// The head of a stream's answer: an end that is the connection's, as players and relays expect it.
@@ -70,9 +35,8 @@ pub fn stream_head(
     flavour: Flavour,
     path: &str,
 ) -> Bytes {
-    let line = |text: &str| text.replace(['\r', '\n'], " ");
     let mut head = String::from("HTTP/1.0 200 OK\r\nContent-Type: audio/mpeg\r\nConnection: close\r\n");
-    let name = if route == "/" { line(&config.name) } else { format!("{} {route}", line(&config.name)) };
+    let name = station_name(config, route);
     let _ = write!(
         head,
         "Server: roomhub/{}\r\nicy-name: {name}\r\nicy-description: {}\r\nicy-genre: {}\r\nicy-pub: 0\r\nicy-br: {}\r\n\
@@ -118,6 +82,8 @@ pub struct StreamReport {
     pub title: String,
     /// From the tags.
     pub artist: String,
+    /// When it began at the head of the stream, in seconds since the epoch; 0 before the first.
+    pub started_at: f64,
     /// Since the track began.
     pub elapsed_seconds: f64,
     /// How long the track is; `null` if nobody knows.
@@ -166,17 +132,6 @@ pub struct NowPlaying {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn routes_are_paths_that_no_page_has() {
-        assert_eq!(
-            (route("humor").as_str(), route("/").as_str(), route(" /a/b/ ").as_str()),
-            ("/humor", "/", "/a/b")
-        );
-        assert!(is_route("/") && is_route("/humor") && is_route("/a/b"));
-        assert!(!is_route("/web") && !is_route("/streams/x") && !is_route("/a b"));
-        assert_eq!(station_of("/direct-stream"), "/");
-    }
 
     #[test]
     fn a_name_cannot_add_headers() {

@@ -1,25 +1,36 @@
 //! Everything but the sound: what plays in JSON and as events, playlist files, orders, and the page.
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Path, Query, RawQuery, State};
-use axum::response::{IntoResponse, Response};
+use axum::extract::{Path, Query, RawQuery, Request, State};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{any, get, post};
 use axum::{Extension, Router};
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, USER_AGENT, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::{
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, USER_AGENT, WWW_AUTHENTICATE,
+};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use ring::digest;
 use rust_embed::Embed;
 use serde::Deserialize;
 use serde_json::json;
+use tokio::time::{sleep, timeout};
+use tower::util::MapRequest;
 
+use super::StreamMode;
 use super::handle::{Handle, Order};
 use super::hls::{self, Wanted};
+use super::listing::List;
 use super::live;
 use super::microphone::Origin;
-use super::protocol::{NowPlaying, StreamReport, station_of};
+use super::paths::encoded;
+use super::protocol::{NowPlaying, station_name};
 use super::stations::Stations;
 use crate::http::address::client;
 use crate::http::connection::Connection;
@@ -30,10 +41,25 @@ use crate::secret::Secret;
 /// Events go out no more often than this: a crowd that comes is one event.
 const EVENT_PAUSE: Duration = Duration::from_millis(250);
 
+/// An event tells of every station: with more than this, the pause grows by as much again for each so many.
+const STATIONS_AN_EVENT: u32 = 50;
+
+/// Proxies cut what says nothing for a minute.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(20);
+
 /// The page and everything that it loads.
 #[derive(Embed)]
 #[folder = "assets/radio/"]
 struct Assets;
+
+/// The script that stands in the page itself, as a policy names it.
+static INLINE_SCRIPT: LazyLock<String> = LazyLock::new(|| {
+    let page = Assets::get("index.html").map(|page| page.data).unwrap_or_default();
+    let page = String::from_utf8_lossy(&page);
+    let script = page.split_once("<script>").and_then(|(_, rest)| rest.split_once("</script>"));
+    let hash = digest::digest(&digest::SHA256, script.map_or("", |(script, _)| script).as_bytes());
+    format!("'sha256-{}'", STANDARD.encode(hash))
+});
 
 /// Which station is meant.
 #[derive(Debug, Deserialize)]
@@ -42,8 +68,8 @@ struct Which {
 }
 
 impl Which {
-    fn route(&self) -> String {
-        station_of(self.route.as_deref().unwrap_or("/"))
+    fn path(&self) -> &str {
+        self.route.as_deref().unwrap_or("/")
     }
 }
 
@@ -52,6 +78,8 @@ pub fn router(stations: &Arc<Stations>, metrics_token: Secret) -> Router {
     let pages = Router::new()
         .route("/", get(page))
         .route("/web", get(page))
+        // What the page loads stands beside it, whatever path a proxy puts before both.
+        .route("/web/", get(|| async { Redirect::permanent("../web") }))
         .route("/assets/{*path}", get(asset))
         .route("/streams", get(streams))
         .route("/now-playing", get(now_playing))
@@ -60,12 +88,9 @@ pub fn router(stations: &Arc<Stations>, metrics_token: Secret) -> Router {
         .route("/reload-playlist", get(reload).post(reload))
         .route("/next-track", post(next))
         .route("/next-track/{*route}", post(next))
-        .route("/next-track/", post(next))
         .route("/prev-track", post(previous))
-        .route("/prev-track/", post(previous))
         .route("/prev-track/{*route}", post(previous))
         .route("/shuffle-playlist", post(shuffle))
-        .route("/shuffle-playlist/", post(shuffle))
         .route("/shuffle-playlist/{*route}", post(shuffle))
         .route("/status-json.xsl", get(icecast))
         .route("/admin/metadata", get(metadata))
@@ -75,7 +100,28 @@ pub fn router(stations: &Arc<Stations>, metrics_token: Secret) -> Router {
     let anyone = AllowedOrigins::new(&["*".to_owned()]);
     let router = routes::surround(pages, &anyone, metrics_token, &stations.context);
     let ready = Router::new().route("/readyz", get(readiness)).with_state(Arc::clone(stations));
-    Router::new().fallback_service(router).merge(ready)
+    let router = Router::new().fallback_service(router).merge(ready);
+    Router::new().fallback_service(MapRequest::new(router, with_plain_path))
+}
+
+/// Makes one slash of several that follow each other, and none of those at the end, but for the page's.
+fn with_plain_path(mut request: Request) -> Request {
+    let path = request.uri().path();
+    if path == "/" || path == "/web/" || !(path.contains("//") || path.ends_with('/')) {
+        return request;
+    }
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let mut target = format!("/{}", parts.join("/"));
+    if target == "/web" && path.ends_with('/') {
+        target.push('/');
+    }
+    if let Some(query) = request.uri().query() {
+        target = format!("{target}?{query}");
+    }
+    if let Ok(uri) = target.parse() {
+        *request.uri_mut() = uri;
+    }
+    request
 }
 
 async fn readiness(State(stations): State<Arc<Stations>>) -> Response {
@@ -89,22 +135,31 @@ async fn readiness(State(stations): State<Arc<Stations>>) -> Response {
 }
 
 async fn page(headers: HeaderMap) -> Response {
-    assets::page::<Assets>("index.html", &headers).unwrap_or_else(not_found)
+    let Some(mut page) = assets::page::<Assets>("index.html", &headers) else { return not_found() };
+    if let Some(policy) = page.headers_mut().get_mut(CONTENT_SECURITY_POLICY)
+        && let Ok(text) = policy.to_str()
+        && let Ok(more) = text.replace("script-src", &format!("script-src {}", *INLINE_SCRIPT)).parse()
+    {
+        *policy = more;
+    }
+    page
 }
 
 async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
     assets::file::<Assets>(&path, &headers).unwrap_or_else(not_found)
 }
 
-async fn streams(State(stations): State<Arc<Stations>>, headers: HeaderMap) -> Response {
-    let streams = reports(&stations, &origin(&headers));
-    routes::json(
-        &json!({"status": "success", "message": format!("{} streams", streams.len()), "streams": streams}),
-    )
+async fn streams(
+    State(stations): State<Arc<Stations>>,
+    Extension(connection): Extension<Arc<Connection>>,
+    headers: HeaderMap,
+) -> Response {
+    let base = stations.origin.seen_by(connection.peer.ip(), &headers);
+    routes::json_text(stations.listings.text(List::Streams, &stations, &base))
 }
 
 async fn now_playing(State(stations): State<Arc<Stations>>, Query(which): Query<Which>) -> Response {
-    let Some(station) = stations.find(&which.route()) else { return unknown_route() };
+    let Some(station) = stations.find(which.path()) else { return unknown_route() };
     let now = stations.context.clock.now();
     let on_air = station.on_air.lock().clone();
     let track = on_air.track;
@@ -127,31 +182,37 @@ async fn now_playing(State(stations): State<Arc<Stations>>, Query(which): Query<
 }
 
 async fn history(State(stations): State<Arc<Stations>>, Query(which): Query<Which>) -> Response {
-    let Some(station) = stations.find(&which.route()) else { return unknown_route() };
+    let Some(station) = stations.find(which.path()) else { return unknown_route() };
     let history = station.on_air.lock().history.clone();
     routes::json(&json!({"status": "success", "route": *station.route, "history": history}))
 }
 
-/// What changes, as it changes: the whole of it each time, so that nobody has to put parts together.
-async fn events(State(stations): State<Arc<Stations>>, headers: HeaderMap) -> Response {
+/// What changes, as it changes.
+async fn events(
+    State(stations): State<Arc<Stations>>,
+    Extension(connection): Extension<Arc<Connection>>,
+    headers: HeaderMap,
+) -> Response {
     let mut changes = stations.changes.subscribe();
     changes.mark_changed();
-    let origin = origin(&headers);
+    let base = stations.origin.seen_by(connection.peer.ip(), &headers);
+    let pause = EVENT_PAUSE * (1 + stations.all.len() as u32 / STATIONS_AN_EVENT);
     let stream = futures_util::stream::unfold((stations, changes), move |(stations, mut changes)| {
-        let origin = origin.clone();
+        let base = base.clone();
         async move {
-            let stop = stations.context.clone();
-            tokio::select! {
-                () = stop.stopping() => return None,
-                news = changes.changed() => news.ok()?,
-            }
-            let event = json!({
-                "now": stations.context.clock.now().as_millis_f64() / 1000.0,
-                "burst_seconds": stations.config.burst_seconds,
-                "streams": reports(&stations, &origin),
-            });
-            let text = format!("data: {event}\n\n");
-            tokio::time::sleep(EVENT_PAUSE).await;
+            let context = stations.context.clone();
+            let text = tokio::select! {
+                () = context.stopping() => return None,
+                news = timeout(SIGN_OF_LIFE, changes.changed()) => match news {
+                    Ok(news) => {
+                        news.ok()?;
+                        let text = stations.listings.text(List::Events, &stations, &base);
+                        sleep(pause).await;
+                        text
+                    }
+                    Err(_) => Bytes::from_static(b": nothing new\n\n"),
+                },
+            };
             Some((Ok::<_, Infallible>(text), (stations, changes)))
         }
     });
@@ -160,15 +221,16 @@ async fn events(State(stations): State<Arc<Stations>>, headers: HeaderMap) -> Re
 }
 
 async fn reload(State(stations): State<Arc<Stations>>, Query(which): Query<Which>) -> Response {
-    let route = which.route.as_deref().map(station_of);
-    if route.as_ref().is_some_and(|route| !stations.all.contains_key(route)) {
+    let station = which.route.as_deref().map(|path| stations.find(path));
+    let is_meant = |route: &str| match &station {
+        Some(Some(station)) => *station.route == *route,
+        _ => true,
+    };
+    if let Some(None) = station {
         return unknown_route();
     }
-    for (_, rescan) in
-        stations.rescans.iter().filter(|(known, _)| route.as_ref().is_none_or(|route| route == *known))
-    {
-        // A word that waits already is as good as two.
-        let _ = rescan.try_send(());
+    for (_, rescan) in stations.rescans.iter().filter(|(route, _)| is_meant(route)) {
+        rescan.ask(&stations.context);
     }
     routes::json(&json!({"status": "success", "message": "the playlist is read again"}))
 }
@@ -210,8 +272,8 @@ async fn command(
     if !routes::bearer(headers).is_some_and(|key| stations.admin_key.is(key)) {
         return failure(StatusCode::UNAUTHORIZED, "the admin key is expected as a bearer token");
     }
-    let route = station_of(&route.map(|Path(route)| route).unwrap_or_default());
-    let Some(station) = stations.find(&route) else { return unknown_route() };
+    let path = route.map(|Path(route)| route).unwrap_or_default();
+    let Some(station) = stations.find(&path) else { return unknown_route() };
     if station.on_air.lock().origin != Origin::Folder {
         return failure(StatusCode::CONFLICT, "the station does not play its folder");
     }
@@ -220,7 +282,7 @@ async fn command(
     {
         return failure(StatusCode::SERVICE_UNAVAILABLE, "the station has ended");
     }
-    routes::json(&json!({"status": "success", "message": "done", "route": route}))
+    routes::json(&json!({"status": "success", "message": "done", "route": *station.route}))
 }
 
 /// A live source names what it plays, as it would to Icecast.
@@ -236,7 +298,7 @@ async fn metadata(
     }
     let query = query.unwrap_or_default();
     let mount = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "mount");
-    let station = mount.and_then(|(_, mount)| stations.find(&station_of(&mount)));
+    let station = mount.and_then(|(_, mount)| stations.find(&mount));
     let (station, track) = match (station, live::named(&query)) {
         (None, _) => return told(StatusCode::NOT_FOUND, 0, "there is no such stream"),
         (_, None) => return told(StatusCode::BAD_REQUEST, 0, "a song is expected"),
@@ -257,31 +319,13 @@ fn told(status: StatusCode, code: u8, message: &str) -> Response {
     (status, [(CONTENT_TYPE, "text/xml")], xml).into_response()
 }
 
-/// Listener statistics as Icecast gives them.
-async fn icecast(State(stations): State<Arc<Stations>>, headers: HeaderMap) -> Response {
-    let origin = origin(&headers);
-    let source = |station: &Handle| {
-        let on_air = station.on_air.lock().clone();
-        json!({
-            "server_name": stations.config.name,
-            "server_description": stations.config.description,
-            "genre": stations.config.genre,
-            "server_type": "audio/mpeg",
-            "bitrate": on_air.bitrate_kbps,
-            "samplerate": on_air.format.map_or(0, |format| format.rate),
-            "channels": on_air.format.map_or(0, |format| format.channels),
-            "listeners": stations.listeners(station),
-            "listener_peak": on_air.peak_listeners,
-            "title": on_air.track.map(|track| track.display()).unwrap_or_default(),
-            "listenurl": format!("{origin}{}", station.route),
-        })
-    };
-    let sources: Vec<_> = stations.all.values().map(source).collect();
-    routes::json(&json!({"icestats": {
-        "server_id": format!("roomhub {}", env!("CARGO_PKG_VERSION")),
-        "host": origin,
-        "source": sources,
-    }}))
+async fn icecast(
+    State(stations): State<Arc<Stations>>,
+    Extension(connection): Extension<Arc<Connection>>,
+    headers: HeaderMap,
+) -> Response {
+    let base = stations.origin.seen_by(connection.peer.ip(), &headers);
+    routes::json_text(stations.listings.text(List::Icecast, &stations, &base))
 }
 
 /// `/<route>.m3u`, `/<route>.pls`, `/<route>/index.m3u8` and its segments.
@@ -289,17 +333,25 @@ async fn playlist_file(
     State(stations): State<Arc<Stations>>,
     Path(path): Path<String>,
     Extension(connection): Extension<Arc<Connection>>,
+    method: Method,
     headers: HeaderMap,
 ) -> Response {
-    if let Some(wanted) = Wanted::of(&path).filter(|_| stations.config.hls) {
+    let is_read = [Method::GET, Method::HEAD].contains(&method);
+    if let Some(wanted) = Wanted::of(&path).filter(|_| stations.config.hls && is_read) {
         return segmented(&stations, &wanted, &connection, &headers).unwrap_or_else(not_found);
     }
-    let Some((route, kind)) = path.rsplit_once('.') else { return not_found() };
-    let route =
-        if route == "index" && !stations.all.contains_key("/index") { "/".into() } else { station_of(route) };
-    let Some(station) = stations.find(&route) else { return not_found() };
-    let url = format!("{}{}", origin(&headers), station.route);
-    let name = stations.config.name.replace(['\r', '\n'], " ");
+    let (path, kind) = match path.rsplit_once('.') {
+        Some((path, kind @ ("m3u" | "pls"))) => (path, kind),
+        _ => (&*path, ""),
+    };
+    let Some(station) = stations.find(path) else { return not_found() };
+    if !is_read {
+        let told = failure(StatusCode::METHOD_NOT_ALLOWED, "method not allowed");
+        return ([(ALLOW, "GET, HEAD")], told).into_response();
+    }
+    let base = stations.origin.seen_by(connection.peer.ip(), &headers);
+    let url = format!("{base}{}", encoded(&station.route));
+    let name = station_name(&stations.config, &station.route);
     let (media_type, text) = match kind {
         "m3u" => ("audio/x-mpegurl", format!("#EXTM3U\n#EXTINF:-1,{name}\n{url}\n")),
         "pls" => {
@@ -309,7 +361,7 @@ async fn playlist_file(
         }
         _ => return not_found(),
     };
-    ([(CONTENT_TYPE, media_type)], text).into_response()
+    ([(CONTENT_TYPE, media_type), (CACHE_CONTROL, "no-store")], text).into_response()
 }
 
 /// A list of segments, which makes whoever fetches it a listener, or one of them.
@@ -321,48 +373,19 @@ fn segmented(
 ) -> Option<Response> {
     match wanted {
         Wanted::List(route) => {
-            let station = stations.find(&station_of(route))?;
-            let address = client(connection.peer.ip(), headers, &stations.trusted);
+            let station = stations.find(route)?;
+            if stations.config.stream_mode == StreamMode::Individual {
+                let told = "each listener has an order of its own here: there is no HLS";
+                return Some(failure(StatusCode::NOT_FOUND, told));
+            }
+            let address = client(connection.peer.ip(), headers, &stations.origin.trusted);
             let agent = headers.get(USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
             let now = stations.context.clock.now();
             station.audience.note(address, agent, stations.most.per_station, now);
             Some(hls::list(&station))
         }
-        Wanted::Segment(route, name) => hls::segment(&stations.find(&station_of(route))?, name),
+        Wanted::Segment(route, name) => hls::segment(&stations.find(route)?, name),
     }
-}
-
-fn reports(stations: &Stations, origin: &str) -> Vec<StreamReport> {
-    let now = stations.context.clock.now();
-    let report = |station: &Handle| {
-        let on_air = station.on_air.lock().clone();
-        let track = on_air.track;
-        let track = track.as_deref().cloned().unwrap_or_default();
-        let is_on_air = !track.file.is_empty();
-        StreamReport {
-            route: station.route.to_string(),
-            url: format!("{origin}{}", station.route),
-            current_track: track.file,
-            listeners: stations.listeners(station),
-            title: track.title,
-            artist: track.artist,
-            elapsed_seconds: if is_on_air { now.since(on_air.started_at).as_secs_f64() } else { 0.0 },
-            duration_seconds: track.duration_seconds,
-            bitrate_kbps: on_air.bitrate_kbps,
-            source: on_air.origin,
-            skipped: station.shelf.skipped.lock().iter().cloned().collect(),
-            tracks: station.shelf.playlist.lock().n_tracks(),
-            scan: *station.shelf.scan.lock(),
-        }
-    };
-    stations.all.values().map(report).collect()
-}
-
-/// This service as the request names it.
-fn origin(headers: &HeaderMap) -> String {
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
-    let scheme = headers.get("x-forwarded-proto").and_then(|scheme| scheme.to_str().ok()).unwrap_or("http");
-    format!("{}://{host}", if scheme == "https" { "https" } else { "http" })
 }
 
 fn failure(status: StatusCode, message: &str) -> Response {

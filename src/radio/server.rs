@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
+use super::public_url::Origin;
 use super::stations::Stations;
 use super::{Config, listening, live, relay, routes};
 use crate::http::head::Head;
@@ -18,7 +19,12 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     let context = premises.context;
     let listener = Listener::open(SERVICE, &config.host, config.port, &premises.opening, context)?;
     let running = Running::new(SERVICE, &listener)?;
-    let stations = Arc::new(Stations::open(config, premises)?);
+    let origin = Origin {
+        trusted: premises.opening.network.trusted_networks(),
+        scheme: if listener.is_tls() { "https" } else { "http" },
+        port: listener.address()?.port(),
+    };
+    let stations = Arc::new(Stations::open(config, premises, origin)?);
     start_relays(&stations)?;
     let router = routes::router(&stations, premises.metrics_token.clone());
     let doors = Arc::clone(&stations);

@@ -3,11 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use ipnet::IpNet;
 use parking_lot::Mutex;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::{mpsc as tasks, watch};
@@ -17,12 +15,15 @@ use tracing::warn;
 use super::feed::{self, Levels, Making, Plays};
 use super::handle::{Handle, OnAir, Order};
 use super::index::Index;
+use super::listing::Listings;
 use super::places::{Most, Places};
+use super::public_url::Origin;
+use super::rescans::Rescans;
 use super::segments::Segments;
 use super::shelf::Shelf;
 use super::station::{Desk, Station};
 use super::watching::{self, Watch};
-use super::{Config, StreamMode, protocol};
+use super::{Config, StreamMode, paths};
 use crate::runtime::Context;
 use crate::secret::Secret;
 use crate::service::Premises;
@@ -44,8 +45,10 @@ pub struct Stations {
     pub config: Config,
     /// The process.
     pub context: Context,
-    /// Proxies that speak for others.
-    pub trusted: Vec<IpNet>,
+    /// Where clients reach this service.
+    pub origin: Origin,
+    /// Lists of all stations.
+    pub listings: Listings,
     /// Who listens.
     pub places: Arc<Places>,
     /// The most that may.
@@ -57,7 +60,7 @@ pub struct Stations {
     /// Counts up with every change.
     pub changes: Arc<watch::Sender<u64>>,
     /// Makes folders be looked through again.
-    pub rescans: BTreeMap<String, mpsc::SyncSender<()>>,
+    pub rescans: BTreeMap<String, Rescans>,
     makings: BTreeMap<String, Making>,
     index: Arc<Index>,
     /// This process among others.
@@ -92,7 +95,7 @@ fn plans(config: &Config) -> Vec<(String, Plan)> {
             "no folder of audio is named: the built-in sample plays; pass --audio-dir FOLDER to play your own"
         );
     }
-    let named: BTreeSet<String> = config.stream_routes.iter().map(|route| protocol::route(route)).collect();
+    let named: BTreeSet<String> = config.stream_routes.iter().map(|route| paths::route(route)).collect();
     let relayed = config.relayed().unwrap_or_default();
     let known = || directories.keys().chain(relayed.keys()).cloned().chain(["/".to_owned()]).collect();
     let routes: BTreeSet<String> = if named.is_empty() { known() } else { named };
@@ -105,7 +108,7 @@ fn plans(config: &Config) -> Vec<(String, Plan)> {
 
 impl Stations {
     /// Starts every station that the configuration names.
-    pub fn open(config: &Config, premises: &Premises<'_>) -> Result<Self> {
+    pub fn open(config: &Config, premises: &Premises<'_>, origin: Origin) -> Result<Self> {
         let context = premises.context;
         let plans = plans(config);
         let folders = plans.iter().filter_map(|(_, plan)| plan.folder().cloned()).collect();
@@ -115,7 +118,8 @@ impl Stations {
             all: BTreeMap::new(),
             config: config.clone(),
             context: context.clone(),
-            trusted: premises.opening.network.trusted_networks(),
+            origin,
+            listings: Listings::default(),
             places: Arc::default(),
             most: Most {
                 total: match config.stream_mode {
@@ -139,14 +143,14 @@ impl Stations {
         Ok(stations)
     }
 
-    /// The station of a route.
-    pub fn find(&self, route: &str) -> Option<Handle> {
-        self.all.get(route).cloned()
+    /// The station that a decoded path names.
+    pub fn find(&self, path: &str) -> Option<Handle> {
+        paths::candidates(path).find_map(|route| self.all.get(&route).cloned())
     }
 
     /// How a station of this process is named to others, for whom it may be a step of a loop.
     pub fn step(&self, route: &str) -> String {
-        format!("{}{route}", self.node)
+        format!("{}{}", self.node, paths::encoded(route))
     }
 
     /// How many listen to a station, over connections and by fetching segments.
@@ -194,7 +198,7 @@ impl Stations {
                 clock: self.context.clock,
                 changes: Arc::clone(&self.changes),
             };
-            self.rescans.insert(route.to_owned(), watching::start(watch)?);
+            self.rescans.insert(route.to_owned(), Rescans::new(watching::start(watch)?));
         }
         let handle = match self.config.stream_mode {
             StreamMode::Radio => self.begin(route, making.clone(), tracks)?,

@@ -1,6 +1,7 @@
 //! The page in Chromium: two windows in one room, one far away and with a wrong clock.
 
-use crate::clients::{run_client, run_client_everywhere};
+use crate::clients::{run_client, run_client_at, run_client_everywhere};
+use crate::harness::balancer::Balancer;
 use crate::harness::process::Server;
 use crate::harness::radio::{make, on_air, station};
 
@@ -41,4 +42,15 @@ fn the_radio_page_plays_through_changes_of_rate_and_its_title_changes_with_the_s
     let server = station(&["--audio-dir", folder.path().to_str().unwrap()], &[]);
     on_air(&server);
     run_client("node", "radio.mjs", &server, &[]);
+}
+
+#[test]
+fn the_radio_page_works_below_any_path_and_asks_for_little() {
+    let folder = tempfile::tempdir().unwrap();
+    make(folder.path(), "a.mp3", "sine=600", 100, "-ac 2 -ar 44100 -b:a 64k -metadata title=600");
+    let flags = ["--audio-dir", folder.path().to_str().unwrap(), "--stream-routes", "/,/ночь ту"];
+    let server = station(&flags, &[]);
+    on_air(&server);
+    let proxy = Balancer::below_paths(server.address);
+    run_client_at("node", "radio-page.mjs", proxy.address, &[], &|| server.log());
 }

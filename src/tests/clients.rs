@@ -24,7 +24,13 @@ fn run_crowd_everywhere(program: &str, script: &str, service: &'static str, more
 }
 
 /// Runs a client against whatever listens there, and tells `log` if it fails.
-fn run_client_at(program: &str, script: &str, address: SocketAddr, more: &[&str], log: &dyn Fn() -> String) {
+pub fn run_client_at(
+    program: &str,
+    script: &str,
+    address: SocketAddr,
+    more: &[&str],
+    log: &dyn Fn() -> String,
+) {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/clients");
     let output = Command::new(program)
         .arg(format!("{folder}/{script}"))

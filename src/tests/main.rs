@@ -19,6 +19,7 @@ mod probe;
 mod radio;
 mod radio_air;
 mod radio_hls;
+mod radio_http;
 mod radio_library;
 mod radio_live;
 mod radio_relay;

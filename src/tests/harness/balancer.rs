@@ -1,4 +1,4 @@
-//! A load balancer in front of three nodes, as the program's own configurations make it.
+//! A load balancer in front of three nodes, as the program's own configurations make it; and a proxy for one server.
 
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -32,6 +32,22 @@ impl Balancer {
             site = replaced(&site, &listen, &listens);
             site = replaced(&site, &format!("    {port} {service};\n"), &named);
         }
+        Self::nginx_with(&site, address)
+    }
+
+    /// nginx with one server below `/radio/`, and below `/bare` as a configuration without its slashes does it.
+    pub fn below_paths(server: SocketAddr) -> Self {
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let site = format!(
+            "server {{ listen {address}; proxy_buffering off; proxy_set_header Host $http_host;
+             location = /livez {{ proxy_pass http://{server}; }}
+             location /radio/ {{ proxy_pass http://{server}/; proxy_set_header X-Forwarded-Prefix /radio; }}
+             location /bare {{ proxy_pass http://{server}/; }} }}"
+        );
+        Self::nginx_with(&site, address)
+    }
+
+    fn nginx_with(site: &str, address: SocketAddr) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let whole = format!(
             "daemon off; pid nginx.pid; error_log stderr; events {{}} http {{ access_log off; \

@@ -1,0 +1,96 @@
+//! Where a client reaches this service, for the addresses that it is told.
+
+use std::net::IpAddr;
+
+use http::HeaderMap;
+use http::header::HOST;
+use ipnet::IpNet;
+
+/// A longer host or path is nobody's.
+const MAX_BYTES: usize = 255;
+
+/// The service's own side of the question.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// Proxies whose word is taken for the host and the path.
+    pub trusted: Vec<IpNet>,
+    /// `https` if this process itself speaks TLS.
+    pub scheme: &'static str,
+    /// The port of clients that name no host.
+    pub port: u16,
+}
+
+impl Origin {
+    /// The address of `/`, without the slash.
+    ///
+    /// Anybody may say that it came by `https`: only its own answer tells of it. `X-Forwarded-Host` and
+    /// `X-Forwarded-Prefix` count from trusted proxies alone.
+    pub fn seen_by(&self, peer: IpAddr, headers: &HeaderMap) -> String {
+        let first = |name: &str| {
+            let value = headers.get(name)?.to_str().ok()?;
+            Some(value.split(',').next().unwrap_or_default().trim())
+        };
+        let is_trusted = self.trusted.iter().any(|network| network.contains(&peer));
+        let forwarded = |name: &str| first(name).filter(|_| is_trusted);
+        let scheme = match first("x-forwarded-proto") {
+            Some("https") => "https",
+            Some("http") if is_trusted => "http",
+            _ => self.scheme,
+        };
+        let host =
+            forwarded("x-forwarded-host").or_else(|| first(HOST.as_str())).filter(|host| is_host(host));
+        let host = host.map_or_else(|| format!("localhost:{}", self.port), str::to_owned);
+        let prefix = forwarded("x-forwarded-prefix").map(|prefix| prefix.trim_matches('/'));
+        match prefix.filter(|prefix| !prefix.is_empty() && is_path(prefix)) {
+            Some(prefix) => format!("{scheme}://{host}/{prefix}"),
+            None => format!("{scheme}://{host}"),
+        }
+    }
+}
+
+fn is_host(text: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
+    (1..=MAX_BYTES).contains(&text.len()) && text.chars().all(is_plain)
+}
+
+fn is_path(text: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~%/".contains(c);
+    text.len() <= MAX_BYTES && text.chars().all(is_plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(peer: &str, headers: &[(&'static str, &'static str)]) -> String {
+        let origin = Origin { trusted: vec!["10.0.0.0/8".parse().unwrap()], scheme: "http", port: 9999 };
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap()))
+            .collect();
+        origin.seen_by(peer.parse().unwrap(), &headers)
+    }
+
+    #[test]
+    fn a_trusted_proxy_names_host_and_path_and_a_stranger_does_not() {
+        let told = [
+            ("host", "inside:9999"),
+            ("x-forwarded-host", "radio.example.org"),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-prefix", "/radio/"),
+        ];
+        assert_eq!(seen("10.0.0.1", &told), "https://radio.example.org/radio");
+        assert_eq!(seen("203.0.113.9", &told), "https://inside:9999");
+        assert_eq!(seen("203.0.113.9", &told[..1]), "http://inside:9999");
+    }
+
+    #[test]
+    fn what_is_no_host_or_path_is_not_told_on() {
+        assert_eq!(seen("10.0.0.1", &[]), "http://localhost:9999");
+        for host in ["a\"b", "a/b", "", "a b", "user@b"] {
+            assert_eq!(seen("10.0.0.1", &[("host", host)]), "http://localhost:9999", "{host}");
+        }
+        let told = [("host", "[::1]:80"), ("x-forwarded-prefix", "/a\"b")];
+        assert_eq!(seen("10.0.0.1", &told), "http://[::1]:80");
+    }
+}
