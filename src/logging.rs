@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
-use tracing::info;
-use tracing_subscriber::filter::{EnvFilter, LevelFilter};
+use tracing::{Level, Metadata, info};
+use tracing_subscriber::filter::{EnvFilter, FilterFn, LevelFilter, filter_fn};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::registry::Registry;
 use tracing_subscriber::reload;
@@ -91,6 +91,17 @@ const LIBRARIES: [&str; 7] = [
     "symphonia_bundle_flac",
 ];
 
+/// What logs no payloads, and so may log below `info`: this program, and the start and end of each request.
+const DETAILED: [&str; 2] = ["roomhub", "tower_http"];
+
+/// Keeps libraries at `info` whatever the level: below it they print what they send and receive, keys among it.
+fn without_payloads() -> FilterFn {
+    filter_fn(|metadata: &Metadata<'_>| {
+        let module = metadata.target().split("::").next().unwrap_or_default();
+        *metadata.level() <= Level::INFO || DETAILED.contains(&module)
+    })
+}
+
 /// A level, or directives; what a decoder of files remarks upon is nobody's business unless asked for.
 fn filter(level: &str) -> Result<EnvFilter> {
     let quiet = if level.contains("symphonia") {
@@ -124,6 +135,7 @@ pub fn start(config: &Config, to_journal: bool) -> Result<LogLevel> {
     };
     tracing_subscriber::registry()
         .with(filter)
+        .with(without_payloads())
         .with(layer)
         .with(sentry::integrations::tracing::ErrorLayer::new().with_filter(LevelFilter::ERROR))
         .try_init()

@@ -37,7 +37,7 @@ impl Layers {
         let table: Table = match text.parse() {
             Ok(table) => table,
             Err(error) => {
-                let problem = format!("not TOML: {}", error.to_string().trim_end());
+                let problem = format!("not TOML: {}", place_of(&error, text));
                 mistakes.push(Mistake { source, key: String::new(), value: String::new(), problem });
                 return Vec::new();
             }
@@ -52,7 +52,7 @@ impl Layers {
                 entries.push(entry);
             } else {
                 let problem = unknown(&entry.key, schema);
-                mistakes.push(entry.mistake(problem));
+                mistakes.push(entry.unknown(problem));
             }
         }
         entries
@@ -85,7 +85,7 @@ impl Layers {
                     let key = name[PREFIX.len()..].to_lowercase().replace("__", ".");
                     if !self.is_ignored(&key) {
                         let problem = unknown(&key, schema);
-                        mistakes.push(Entry { key, value, source }.mistake(problem));
+                        mistakes.push(Entry { key, value, source }.unknown(problem));
                     }
                 }
             }
@@ -172,6 +172,13 @@ pub fn put(table: &mut Table, key: &str, value: Value) {
             }
         }
     }
+}
+
+/// What is wrong with a file, and where; never the line itself, which may hold a secret.
+fn place_of(error: &toml::de::Error, text: &str) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    format!("line {}, column {column}: {}", before.matches('\n').count() + 1, error.message())
 }
 
 fn is_section(value: &Value) -> bool {

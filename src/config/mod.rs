@@ -18,7 +18,7 @@ use toml::{Table, Value};
 pub use findings::Findings;
 use layers::{Entry, leaf, leaves, put};
 
-use crate::secret::Secret;
+use crate::secret::{MASK, Secret};
 
 /// The prefix of this program's own environment variables: `ROOMHUB_MUSIC__PORT` is `music.port`.
 const PREFIX: &str = "ROOMHUB_";
@@ -136,7 +136,7 @@ where
         }
         let source = sources.get(&key).cloned().unwrap_or(Source::Default);
         let value = leaf(&table, &key).map(|value| shown(&key, value)).unwrap_or_default();
-        mistakes.push(Mistake { source, key, value, problem });
+        mistakes.push(Mistake { source, key, value, problem: without_credentials(&problem) });
     }
     if mistakes.is_empty() {
         Ok(Loaded { values, table, sources, ignored_sections: layers.ignored_sections.clone() })
@@ -181,7 +181,12 @@ impl<T> fmt::Display for Loaded<T> {
 impl Entry {
     fn mistake(self, problem: String) -> Mistake {
         let value = shown(&self.key, &self.value);
-        Mistake { source: self.source, key: self.key, value, problem }
+        Mistake { source: self.source, key: self.key, value, problem: without_credentials(&problem) }
+    }
+
+    /// A key that does not exist may be a secret's, misspelt: its value is not shown.
+    fn unknown(self, problem: String) -> Mistake {
+        Mistake { source: self.source, key: self.key, value: String::new(), problem }
     }
 }
 
@@ -214,15 +219,39 @@ fn allowed(message: &str) -> String {
     }
 }
 
-/// A value as it may be shown: secrets are masked whatever is wrong with them.
+/// What the names of secrets end with.
+const SECRET: [&str; 7] = ["token", "secret", "dsn", "key", "password", "database_url", "cluster.url"];
+
+/// A value as it may be shown: secrets are masked whatever is wrong with them, and so are those within URLs.
 fn shown(key: &str, value: &Value) -> String {
-    let is_secret = ["token", "secret", "dsn", "key", "password", "database_url", "cluster.url"]
-        .iter()
-        .any(|word| key.ends_with(word));
-    match value {
-        Value::String(text) if is_secret && !text.is_empty() => format!("\"{}\"", crate::secret::MASK),
-        _ => value.to_string(),
+    let is_unset = value.as_str().is_some_and(str::is_empty);
+    if SECRET.iter().any(|word| key.ends_with(word)) && !is_unset {
+        return format!("\"{MASK}\"");
     }
+    without_credentials(&value.to_string())
+}
+
+/// A text whose URLs show neither user and password nor query.
+fn without_credentials(text: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, after) = rest.split_at(at + "://".len());
+        shown.push_str(before);
+        let end = after.find(|c: char| c == '"' || c.is_whitespace()).unwrap_or(after.len());
+        let (url, further) = after.split_at(end);
+        // A password may hold anything that ends a host elsewhere.
+        let place = url.rfind('@').map_or(url, |at| {
+            shown.push_str(MASK);
+            &url[at..]
+        });
+        match place.split_once('?') {
+            Some((place, _)) => shown.extend([place, "?", MASK]),
+            None => shown.push_str(place),
+        }
+        rest = further;
+    }
+    shown + rest
 }
 
 /// The file to read: the one named, else the first that exists of the usual two.

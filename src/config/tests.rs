@@ -101,9 +101,9 @@ fn all_mistakes_are_told_at_once_each_with_its_place_and_what_is_allowed() {
         [("ROOMHUB_ROOM__TOLERANCE", "-1"), ("ROOMHUB_OTHER__LOUD", "maybe"), ("ROOMHUB_ROM__PORT", "1")];
     let told = mistakes(&layers(file, &environment, &[("room.port", "abc", "--port")]));
     expect_test::expect![[r#"
-        test.toml: room.prot = 1: unknown key; did you mean room.port?
-        test.toml: nothing = { x = 1 }: unknown key; config.example.toml lists them all
-        environment ROOMHUB_ROM__PORT: rom.port = "1": unknown key; did you mean room.port?
+        test.toml: room.prot: unknown key; did you mean room.port?
+        test.toml: nothing: unknown key; config.example.toml lists them all
+        environment ROOMHUB_ROM__PORT: rom.port: unknown key; did you mean room.port?
         test.toml: room.port = 70000: a whole number from 0 to 65535 is expected
         test.toml: room.sweep = 5: a duration with its unit is expected, like "10s", "250ms" or "5m"
         test.toml: room.origins = 1: a list is expected, like ["a", "b"]
@@ -117,7 +117,32 @@ fn all_mistakes_are_told_at_once_each_with_its_place_and_what_is_allowed() {
 fn a_file_that_is_no_toml_is_one_mistake() {
     let told = mistakes(&layers("[room\nport = 1", &[], &[]));
     assert_eq!(told.len(), 1);
-    assert!(told[0].starts_with("test.toml: not TOML: "), "{}", told[0]);
+    assert!(told[0].starts_with("test.toml: not TOML: line 1, column 6: "), "{}", told[0]);
+}
+
+#[test]
+fn a_secret_that_is_misspelt_mistyped_or_part_of_a_url_is_not_shown() {
+    let file = "[room]\ntokn = \"hunter2\"\ntoken = [\"hunter2\"]\nport = \"http://ann:hun/ter2@a/b?auth=hunter2\"\n\
+                [hunter]\ntoken = \"hunter2\"";
+    let environment = [("ROOMHUB_ROOM__TOKN", "hunter2"), ("ROOMHUB_TOKEN", "hunter2")];
+    let told = mistakes(&layers(file, &environment, &[])).join("\n");
+    expect_test::expect![[r#"
+        test.toml: room.tokn: unknown key; did you mean room.token?
+        test.toml: hunter: unknown key; config.example.toml lists them all
+        environment ROOMHUB_ROOM__TOKN: room.tokn: unknown key; did you mean room.token?
+        environment ROOMHUB_TOKEN: token: unknown key; config.example.toml lists them all
+        test.toml: room.token = "********": a string is expected
+        test.toml: room.port = "http://********@a/b?********": a whole number from 0 to 65535 is expected"#]]
+    .assert_eq(&told);
+    for broken in
+        ["[room]\ntoken = hunter2", "[room]\ntoken = \"hunter2", "token = 'hunter2'hunter2", "hunter2"]
+    {
+        let told = mistakes(&layers(broken, &[], &[])).join("\n");
+        assert!(told.contains("line ") && !told.contains("hunter2"), "{broken}: {told}");
+    }
+    let file = "[room]\norigins = [\"redis://:hunter2@a\", \"mysql://hub:hun?er2@b/c\"]";
+    let printed = load::<Sample>(&layers(file, &[], &[])).unwrap().to_string();
+    assert!(printed.contains(r#"["redis://********@a", "mysql://********@b/c"]"#), "{printed}");
 }
 
 #[test]

@@ -215,7 +215,7 @@ impl switchboard::Hub for Desk {
     }
 
     fn handle(&mut self, from: MemberId, event: &str, payload: Option<&RawValue>, now: Timestamp) -> Effects {
-        debug!(member = %from, payload = payload.map(RawValue::get), "frame");
+        debug!(member = %from, bytes = payload.map_or(0, |payload| payload.get().len()), "frame");
         let (hub, facts) = self.split_mut();
         let outcome = hub.handle(from, event, payload, &facts, now);
         self.draft(outcome)

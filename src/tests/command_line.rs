@@ -28,7 +28,7 @@ fn all_mistakes_are_told_at_once_and_end_with_2() {
     for expected in [
         "roomhub: 6 mistakes in the configuration".to_owned(),
         format!("{path}: music.port = 99999: a whole number from 0 to 65535 is expected"),
-        format!("{path}: music.max_romms = 5: unknown key; did you mean music.max_rooms?"),
+        format!("{path}: music.max_romms: unknown key; did you mean music.max_rooms?"),
         format!("{path}: log.format = \"xml\": `text` or `json` is expected"),
         format!("{path}: music.max_rooms = 0: at least 1 is expected"),
         "environment ROOMHUB_NETWORK__BACKLOG: network.backlog = \"many\": a whole number is expected"

@@ -25,6 +25,7 @@ mod radio_live;
 mod radio_relay;
 mod restart;
 mod rude;
+mod secrets;
 mod sessions;
 mod signal;
 mod slow;
