@@ -1,6 +1,6 @@
 //! The life of the process: load, log, start the services, wait for the word to stop, drain, exit.
 
-use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -14,13 +14,13 @@ use tracing::{error, info, warn};
 use crate::cli::{ProbeService, Request, SpoolTask};
 use crate::cluster::Cluster;
 use crate::config::{Loaded, Mistake};
+use crate::http::keys::{KeyedDoor, WrongKeys};
 use crate::http::listener::Opening;
 use crate::logging::{self, LogLevel};
 use crate::probe::{Kind, Scenarios, Target};
 use crate::runtime::signals::{self, Signals};
 use crate::runtime::systemd::{self, ActivatedSockets};
 use crate::runtime::{self, Clock, Context, limits};
-use crate::secret::Secret;
 use crate::service::{Keys, Premises, Running};
 use crate::settings::{self, Service, Settings};
 use crate::{devices, error_reports, metrics, music, probe, radio, signal, watch};
@@ -162,6 +162,7 @@ async fn run(settings: &Settings, request: &Request, clock: Clock, log_level: Lo
     metrics::start(&context)?;
     let activated = ActivatedSockets::from_environment();
     let cluster = Cluster::join(&settings.cluster).await?;
+    let wrong_keys = WrongKeys::new(&settings.network);
     let premises = Premises {
         context: &context,
         cluster: cluster.as_ref(),
@@ -169,7 +170,8 @@ async fn run(settings: &Settings, request: &Request, clock: Clock, log_level: Lo
         members: &settings.members,
         rooms: &settings.rooms,
         socketio: &settings.socketio,
-        metrics_token: settings.metrics.token()?,
+        metrics: KeyedDoor::new("metrics.token", settings.metrics.token()?, &wrong_keys),
+        wrong_keys,
         keys: if request.services.len() > 1 { Keys::MakeUp } else { Keys::Require },
     };
     let start = |service: &Service| match service {
@@ -221,6 +223,16 @@ fn load(request: &Request) -> Result<Loaded<Settings>, Vec<Mistake>> {
 /// Says where the services are: to operators in the log, to people as a table.
 fn announce(running: &[Running], clock: Clock) {
     for service in running {
+        // Who listens on loopback alone has closed the door already.
+        if let Some(keys) = service.open_without
+            && !service.address.ip().to_canonical().is_loopback()
+        {
+            warn!(
+                service = service.service,
+                address = %service.address,
+                "open to everybody who reaches this address: set {keys}, or listen on 127.0.0.1"
+            );
+        }
         info!(
             service = service.service,
             url = service.url(),
@@ -230,16 +242,9 @@ fn announce(running: &[Running], clock: Clock) {
         );
     }
     let width = running.iter().map(|service| service.service.len()).max().unwrap_or(0);
-    // What is no terminal keeps what it reads, and a key is nothing to be kept.
-    let key = |key: &Secret| {
-        if io::stdout().is_terminal() {
-            format!("  key for this run: {}", key.expose())
-        } else {
-            "  its key was made up for this run: set one".to_owned()
-        }
-    };
     let row = |service: &Running| {
-        let key = service.key.as_ref().map(key).unwrap_or_default();
+        let key = service.key_file.as_ref().map(|file| format!("  its key is in {}", file.display()));
+        let key = key.unwrap_or_default();
         format!("  {:<width$}  {}{key}\n", service.service, service.url())
     };
     print(&running.iter().map(row).collect::<Vec<_>>().concat());

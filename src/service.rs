@@ -1,13 +1,15 @@
 //! What every service is started with, and what is known of it once it runs.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Result;
 
 use crate::cluster::Cluster;
+use crate::http::keys::{KeyedDoor, WrongKeys};
 use crate::http::listener::{Listener, Opening};
 use crate::runtime::Context;
-use crate::secret::Secret;
 use crate::switchboard::{Home, random_seed};
 use crate::{socketio, switchboard};
 
@@ -26,7 +28,9 @@ pub struct Premises<'a> {
     /// What Socket.IO limits besides.
     pub socketio: &'a socketio::Config,
     /// Who else may read the metrics.
-    pub metrics_token: Secret,
+    pub metrics: KeyedDoor,
+    /// Wrong keys lately, at all doors.
+    pub wrong_keys: Arc<WrongKeys>,
     /// What to do about keys that are required and not set.
     pub keys: Keys,
 }
@@ -47,7 +51,7 @@ impl Premises<'_> {
 /// What to do about a key that is required and not set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keys {
-    /// Make one up for this run, and show it on the terminal.
+    /// Make one up, and keep it in a file.
     MakeUp,
     /// Do not start.
     Require,
@@ -62,14 +66,22 @@ pub struct Running {
     pub address: SocketAddr,
     /// Whether it speaks TLS.
     pub is_tls: bool,
-    /// A key that was made up for this run.
-    pub key: Option<Secret>,
+    /// The file of a key that was made up.
+    pub key_file: Option<PathBuf>,
+    /// Which keys would close it, if all who reach it may use it.
+    pub open_without: Option<&'static str>,
 }
 
 impl Running {
     /// The service behind an open port.
     pub fn new(service: &'static str, listener: &Listener) -> Result<Self> {
-        Ok(Self { service, address: listener.address()?, is_tls: listener.is_tls(), key: None })
+        Ok(Self {
+            service,
+            address: listener.address()?,
+            is_tls: listener.is_tls(),
+            key_file: None,
+            open_without: None,
+        })
     }
 
     /// The address as a browser takes it; a service on every address is found on this machine.

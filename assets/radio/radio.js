@@ -306,7 +306,7 @@ async function order(path) {
   try {
     const answer = await fetch(address(path, stream.route), { method: "POST", headers });
     const told = await answer.json();
-    $("answer").textContent = answer.ok ? words.done : told.message;
+    $("answer").textContent = answer.ok ? words.done : (told.message ?? told.error);
   } catch {
     $("answer").textContent = words.lost;
   }

@@ -1,4 +1,4 @@
-// The admin page: signs in with the key, shows what there is every two seconds, and does what is asked.
+// The admin page: signs in with the key, if the server wants one, shows what there is every two seconds, and does what is asked.
 
 import { chart } from "./chart.js";
 import { language, texts } from "./texts.js";
@@ -18,16 +18,19 @@ at("entrance").addEventListener("submit", (event) => {
   refresh();
 });
 at("sign-out").addEventListener("click", () => signOut(""));
-if (sessionStorage.getItem(KEY)) refresh();
-else signOut("");
+refresh();
 
 /** Shows the present state, and goes on doing so. */
 async function refresh() {
   clearTimeout(timer);
   try {
     const response = await call("GET", "overview");
-    if (response.status === 401) return signOut(texts.wrongKey);
-    show(await response.json());
+    const told = await response.json();
+    if ([401, 429].includes(response.status)) {
+      const isWrong = response.status === 401 && sessionStorage.getItem(KEY);
+      return signOut([isWrong && texts.wrongKey, told.error].filter(Boolean).join(" "));
+    }
+    show(told);
   } catch {
     at("summary").textContent = texts.away;
   }
@@ -45,14 +48,16 @@ function signOut(reason) {
 }
 
 function call(method, path, body) {
-  const headers = { Authorization: `Bearer ${sessionStorage.getItem(KEY)}` };
+  const key = sessionStorage.getItem(KEY);
+  const headers = key ? { Authorization: `Bearer ${key}` } : {};
   if (body) headers["Content-Type"] = "application/json";
   return fetch(`api/${path}`, { method, headers, body: body && JSON.stringify(body) });
 }
 
 function show(overview) {
   at("entrance").hidden = true;
-  at("office").hidden = at("sign-out").hidden = false;
+  at("office").hidden = false;
+  at("sign-out").hidden = !sessionStorage.getItem(KEY);
   const { rooms, totalMembers, connected, sinceStart, minutes, bans } = overview;
   at("summary").textContent = `${texts.summary(rooms.length, totalMembers, connected)} · ${texts.since(sinceStart)}`;
   const present = { rooms: rooms.length, members: totalMembers };

@@ -3,7 +3,7 @@
 const count = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
 
 const ENGLISH = {
-  key: "The server's key", signIn: "Sign in", signOut: "Sign out", wrongKey: "That is not the key.",
+  key: "The admin key", signIn: "Sign in", signOut: "Sign out", wrongKey: "That is not the key.",
   away: "The server does not answer; trying again.", lastHour: "The last hour", rooms: "Rooms", bans: "Banned addresses",
   noRooms: "Nobody is watching anything.", noBans: "Nobody is banned.", members: "Members", chats: "Chats a minute",
   events: "Events a minute", close: "Close room", banner: "Banner", kick: "Kick", ban: "Ban", lift: "Lift", owner: "owner",
@@ -16,7 +16,7 @@ const ENGLISH = {
 };
 
 const CHINESE = {
-  key: "服务器密钥", signIn: "登录", signOut: "退出", wrongKey: "密钥不正确。",
+  key: "管理密钥", signIn: "登录", signOut: "退出", wrongKey: "密钥不正确。",
   away: "服务器没有响应，正在重试。", lastHour: "最近一小时", rooms: "房间", bans: "已封禁的地址",
   noRooms: "目前没有房间。", noBans: "没有被封禁的地址。", members: "成员", chats: "每分钟聊天", events: "每分钟事件",
   close: "关闭房间", banner: "横幅", kick: "踢出", ban: "封禁", lift: "解除", owner: "房主", ownerAway: "房主离开",

@@ -136,7 +136,7 @@ where
         }
         let source = sources.get(&key).cloned().unwrap_or(Source::Default);
         let value = leaf(&table, &key).map(|value| shown(&key, value)).unwrap_or_default();
-        mistakes.push(Mistake { source, key, value, problem: without_credentials(&problem) });
+        mistakes.push(Mistake { source, key, value, problem });
     }
     if mistakes.is_empty() {
         Ok(Loaded { values, table, sources, ignored_sections: layers.ignored_sections.clone() })
@@ -181,7 +181,7 @@ impl<T> fmt::Display for Loaded<T> {
 impl Entry {
     fn mistake(self, problem: String) -> Mistake {
         let value = shown(&self.key, &self.value);
-        Mistake { source: self.source, key: self.key, value, problem: without_credentials(&problem) }
+        Mistake { source: self.source, key: self.key, value, problem }
     }
 
     /// A key that does not exist may be a secret's, misspelt: its value is not shown.
@@ -232,7 +232,7 @@ fn shown(key: &str, value: &Value) -> String {
 }
 
 /// A text whose URLs show neither user and password nor query.
-fn without_credentials(text: &str) -> String {
+pub fn without_credentials(text: &str) -> String {
     let mut shown = String::new();
     let mut rest = text;
     while let Some(at) = rest.find("://") {

@@ -1,16 +1,16 @@
 //! What HTTP tells and does: rooms and devices live, messages and connections from the database, sending, kicking.
 //!
-//! Behind the key when one is set; for this machine alone otherwise.
+//! Behind the console's key when one is set; for this machine alone otherwise.
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Extension, Path, Query, Request, State};
-use axum::middleware::{self, Next};
+use axum::extract::{Path, Query, State};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
-use http::header::{CONTENT_TYPE, HOST};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use parking_lot::Mutex;
 use rust_embed::Embed;
@@ -25,11 +25,9 @@ use super::protocol::{ClientFrame, MessageType, Refusal};
 use super::spool::Spool;
 use super::store::{Failure, MessageQuery, Store};
 use crate::effect::Effects;
-use crate::http::address::is_local;
-use crate::http::connection::Connection;
+use crate::http::operators::{OperatorsDoor, admit};
 use crate::http::{assets, routes};
 use crate::runtime::Clock;
-use crate::secret::Secret;
 use crate::switchboard::{Orders, Questions};
 use crate::time::Timestamp;
 
@@ -61,14 +59,12 @@ pub struct Site {
     pub spool: Spool,
     /// How the database stands.
     pub status: Arc<Mutex<DatabaseStatus>>,
-    /// Opens all of this from elsewhere.
-    pub key: Secret,
     /// The time.
     pub clock: Clock,
 }
 
-/// The routes, and who may use them.
-pub fn routes(site: Site) -> Router {
+/// The routes, of which all that tell or do something are behind `door`.
+pub fn routes(site: Site, door: OperatorsDoor) -> Router {
     let site = Arc::new(site);
     let guarded = Router::new()
         .route("/rooms", get(rooms))
@@ -79,7 +75,7 @@ pub fn routes(site: Site) -> Router {
         .route("/messages", get(messages))
         .route("/messages/per-minute", get(per_minute))
         .route("/status", get(status))
-        .layer(middleware::from_fn_with_state(Arc::clone(&site), admit));
+        .layer(from_fn_with_state(door, admit));
     Router::new()
         .route("/", get(front))
         .route("/openapi.json", get(|headers: HeaderMap| async move { file("openapi.json", &headers) }))
@@ -89,37 +85,6 @@ pub fn routes(site: Site) -> Router {
         )
         .merge(guarded)
         .with_state(site)
-}
-
-async fn admit(
-    State(site): State<Arc<Site>>,
-    Extension(connection): Extension<Arc<Connection>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let headers = request.headers();
-    let may = if site.key.is_set() {
-        routes::token(&request).is_some_and(|word| site.key.is(&word))
-    } else {
-        is_local(connection.peer.ip(), headers) && names_this_machine(headers)
-    };
-    if may {
-        return next.run(request).await;
-    }
-    let problem = if site.key.is_set() {
-        "the key is needed: Authorization: Bearer KEY"
-    } else {
-        "this is for the machine itself; set [devices] auth_key to open it"
-    };
-    routes::error(StatusCode::UNAUTHORIZED, problem)
-}
-
-/// A page of elsewhere whose name was made to point here still says its own name.
-fn names_this_machine(headers: &HeaderMap) -> bool {
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let name =
-        host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(host, |(name, _)| name);
-    ["localhost", "[::1]"].contains(&name) || name.starts_with("127.")
 }
 
 async fn front(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {

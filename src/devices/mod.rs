@@ -87,12 +87,16 @@ pub struct Config {
     pub offline_queue: usize,
     /// What clients must bring.
     pub auth: Demand,
-    /// The key, for clients under `auth = "key"` and for the console page.
+    /// The key, for clients under `auth = "key"`.
     pub auth_key: Secret,
     /// A device id and its token on each line, for `auth = "tokens"`.
     pub token_file: String,
     /// Signs JWTs with HMAC-SHA256, for `auth = "tokens"`; `sub` is the device id.
     pub jwt_secret: Secret,
+    /// The key of the console page and HTTP; without one, they are for this machine alone.
+    pub console_key: Secret,
+    /// A file that holds the key, instead of `console_key`.
+    pub console_key_file: String,
     /// The largest frame.
     pub max_frame_bytes: usize,
     /// A connection must say who it is within this time.
@@ -129,6 +133,8 @@ impl Default for Config {
             auth_key: Secret::default(),
             token_file: String::new(),
             jwt_secret: Secret::default(),
+            console_key: Secret::default(),
+            console_key_file: String::new(),
             max_frame_bytes: 1024 * 1024,
             identification_timeout: Duration::from_secs(10),
             ping_interval: Duration::from_secs(20),
@@ -170,6 +176,9 @@ impl Config {
                 findings.add("devices.token_file", "auth = \"tokens\" needs token_file or jwt_secret");
             }
             Demand::None | Demand::Key | Demand::Tokens => {}
+        }
+        if self.console_key.is_set() && !self.console_key_file.is_empty() {
+            findings.add("devices.console_key_file", "set either console_key or console_key_file, not both");
         }
         AllowedOrigins::validate("devices.cors_origin", &self.cors_origin, findings);
     }

@@ -18,7 +18,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tracing::{error, info, warn};
 
 use super::api::{self, Site};
-use super::auth::Auth;
+use super::auth::{Auth, Demand};
 use super::commons::Commons;
 use super::desk::Desk;
 use super::directory::{Directory, LocalFacts};
@@ -27,8 +27,11 @@ use super::record::Record;
 use super::spool::{Limits, Recovered, Spool};
 use super::store::Store;
 use super::{Config, spool};
+use crate::config;
 use crate::http::connection::Connection;
+use crate::http::keys::{Denied, KeyedDoor, WrongKeys, warn_if_short};
 use crate::http::listener::Listener;
+use crate::http::operators::OperatorsDoor;
 use crate::http::origin::AllowedOrigins;
 use crate::http::routes;
 use crate::runtime::Context;
@@ -51,6 +54,7 @@ const EVENTS_PER_SECOND: u32 = 1_000_000;
 struct Gate {
     door: Arc<Door<Desk>>,
     auth: Arc<ArcSwap<Auth>>,
+    wrong_keys: Arc<WrongKeys>,
     spool: Spool,
     context: Context,
 }
@@ -59,7 +63,20 @@ struct Gate {
 pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     let (context, network) = (premises.context, premises.opening.network);
     let listener = Listener::open(SERVICE, &config.host, config.port, &premises.opening, context)?;
-    let running = Running::new(SERVICE, &listener)?;
+    let mut running = Running::new(SERVICE, &listener)?;
+    if config.auth == Demand::None {
+        running.open_without = Some("[devices] auth = \"key\" or \"tokens\"");
+    }
+    warn_if_short("devices.auth_key", &config.auth_key);
+    warn_if_short("devices.jwt_secret", &config.jwt_secret);
+    let console_key =
+        config::secret("devices.console_key_file", &config.console_key, &config.console_key_file)?;
+    if console_key.is(config.auth_key.expose()) {
+        warn!(
+            "devices.console_key is devices.auth_key: all devices may read every message, send and disconnect"
+        );
+    }
+    let console_key = KeyedDoor::new("devices.console_key", console_key, &premises.wrong_keys);
     let place = config.place()?;
     if premises.cluster.is_some() && !place.url.is_set() {
         warn!("each node keeps its own messages: set [devices] database_url, one database for all of them");
@@ -100,21 +117,29 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     let desk = Desk::new(config, facts, commons, spool.clone(), Arc::clone(&auth), context.clock.now());
     let questions = switchboard.run_at(premises.passing_home(SERVICE), desk);
 
-    let site = Site {
-        questions,
-        orders,
-        store,
-        spool: spool.clone(),
-        status,
-        key: config.auth_key.clone(),
-        clock: context.clock,
-    };
-    let pages: Router = api::routes(site);
+    let site = Site { questions, orders, store, spool: spool.clone(), status, clock: context.clock };
+    let pages = api::routes(site, OperatorsDoor::new(console_key, context.clock));
     let none_foreign = AllowedOrigins::new(&[]);
-    let pages = routes::surround(pages, &none_foreign, premises.metrics_token.clone(), context);
-    let gate = Gate { door, auth, spool, context: context.clone() };
+    let pages = routes::surround(Router::new(), pages, &none_foreign, premises.metrics.clone(), context);
+    let wrong_keys = Arc::clone(&premises.wrong_keys);
+    let gate = Gate { door, auth, wrong_keys, spool, context: context.clone() };
     listener.serve(pages.layer(middleware::from_fn_with_state(gate, pass)), context);
     Ok(running)
+}
+
+impl Gate {
+    /// Whether a request for a WebSocket brings what is asked for.
+    fn judge(&self, connection: &Connection, request: &Request) -> Result<(), Denied> {
+        let auth = self.auth.load();
+        if matches!(**auth, Auth::Open) {
+            return Ok(());
+        }
+        let now = self.context.clock.now();
+        let token = routes::token(request).filter(|token| !token.is_empty());
+        let is_right = token.map(|token| auth.grant(Some(&token), now).is_some());
+        let address = self.wrong_keys.address(connection.peer.ip(), request.headers());
+        self.wrong_keys.judge("devices.auth", address, is_right, now)
+    }
 }
 
 /// WebSockets come in on any path; everything else goes on to the routes.
@@ -126,9 +151,8 @@ async fn pass(
 ) -> Response {
     let is_websocket = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"websocket");
     if request.headers().get(UPGRADE).is_some_and(is_websocket) {
-        let token = routes::token(&request);
-        if gate.auth.load().grant(token.as_deref(), gate.context.clock.now()).is_none() {
-            return routes::error(StatusCode::UNAUTHORIZED, "a key or token is needed");
+        if let Err(denied) = gate.judge(&connection, &request) {
+            return denied.answer("a key or token is needed");
         }
         return gate.door.open(&connection, request);
     }

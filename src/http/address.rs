@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use http::HeaderMap;
 use ipnet::IpNet;
 
-/// Headers by which a proxy says that it forwards for somebody else.
-const FORWARDING: [&str; 3] = ["x-forwarded-for", "forwarded", "x-real-ip"];
+/// The header in which proxies name the client, and each other.
+pub const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// The network that a text names; a lone address is a network of one.
 pub fn network(text: &str) -> Option<IpNet> {
@@ -23,7 +23,7 @@ pub fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
         return peer;
     }
     let mut client = peer;
-    let lines = headers.get_all("x-forwarded-for").iter().rev();
+    let lines = headers.get_all(FORWARDED_FOR).iter().rev();
     for hop in lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.rsplit(',')) {
         let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
         client = address.to_canonical();
@@ -32,11 +32,6 @@ pub fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
         }
     }
     client
-}
-
-/// Whether the request comes from this machine itself, not through a proxy on it.
-pub fn is_local(peer: IpAddr, headers: &HeaderMap) -> bool {
-    peer.is_loopback() && FORWARDING.iter().all(|name| !headers.contains_key(*name))
 }
 
 /// What limits count by: an IPv4 address, or the /64 that one IPv6 subscriber has.
@@ -54,7 +49,7 @@ mod tests {
     fn seen_from(peer: &str, forwarded: &[&str]) -> String {
         let mut headers = HeaderMap::new();
         for line in forwarded {
-            headers.append("x-forwarded-for", line.parse().unwrap());
+            headers.append(FORWARDED_FOR, line.parse().unwrap());
         }
         let trusted = [network("10.0.0.0/8").unwrap(), network("192.0.2.7").unwrap()];
         client(peer.parse().unwrap(), &headers, &trusted).to_string()

@@ -3,10 +3,14 @@
 //! For services that take connections over at once, and for methods and versions older than HTTP/1.1.
 
 use std::io;
+use std::net::IpAddr;
 
 use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
+use ipnet::IpNet;
 use tokio::io::AsyncReadExt;
 
+use super::address::{self, FORWARDED_FOR};
 use super::guard::Guarded;
 
 /// A longer head is nobody's we know.
@@ -43,6 +47,16 @@ impl Head {
     /// The value of a header, by its name in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The address of the client, past trusted proxies.
+    pub fn client(&self, peer: IpAddr, trusted: &[IpNet]) -> IpAddr {
+        let lines = self.headers.iter().filter(|(name, _)| name == FORWARDED_FOR);
+        let mut headers = HeaderMap::new();
+        for hops in lines.filter_map(|(_, hops)| HeaderValue::from_str(hops).ok()) {
+            headers.append(FORWARDED_FOR, hops);
+        }
+        address::client(peer, &headers, trusted)
     }
 
     fn parse(text: &str) -> Option<Self> {

@@ -6,8 +6,11 @@ pub mod connection;
 pub mod guard;
 pub mod head;
 pub mod jwt;
+pub mod keys;
 pub mod limits;
 pub mod listener;
+pub mod local;
+pub mod operators;
 pub mod origin;
 pub mod routes;
 pub mod tls;
@@ -51,6 +54,13 @@ pub struct Config {
     pub stall_timeout: Duration,
     /// What a reader must take within `stall_timeout` once it is behind.
     pub stall_progress_bytes: usize,
+    /// Wrong keys of one address at one door within `wrong_key_window`; then it waits, with the right key too.
+    pub wrong_keys: u32,
+    /// After this time it may try again.
+    #[serde(with = "human")]
+    pub wrong_key_window: Duration,
+    /// Addresses whose wrong keys are remembered; of more, the first are forgotten.
+    pub wrong_key_addresses: usize,
 }
 
 impl Default for Config {
@@ -67,6 +77,9 @@ impl Default for Config {
             body_timeout: Duration::from_secs(30),
             stall_timeout: Duration::from_secs(10),
             stall_progress_bytes: 64 * 1024,
+            wrong_keys: 10,
+            wrong_key_window: Duration::from_mins(1),
+            wrong_key_addresses: 65_536,
         }
     }
 }
@@ -82,6 +95,9 @@ impl Config {
         findings.not_zero("network.handshake_timeout", self.handshake_timeout);
         findings.not_zero("network.body_timeout", self.body_timeout);
         findings.not_zero("network.stall_timeout", self.stall_timeout);
+        findings.at_least_one("network.wrong_keys", self.wrong_keys as usize);
+        findings.not_zero("network.wrong_key_window", self.wrong_key_window);
+        findings.at_least_one("network.wrong_key_addresses", self.wrong_key_addresses);
         if self.backlog < 1 {
             findings.add("network.backlog", "at least 1 is expected");
         }

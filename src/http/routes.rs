@@ -8,8 +8,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Json, Router};
 use http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
@@ -23,12 +23,12 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 use tracing::debug_span;
 
-use super::address::is_local;
 use super::connection::Connection;
+use super::keys::KeyedDoor;
+use super::local::is_local;
 use super::origin::AllowedOrigins;
 use crate::metrics;
 use crate::runtime::Context;
-use crate::secret::Secret;
 
 /// Bodies of ordinary requests; Socket.IO's polls have their own limit.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -37,33 +37,46 @@ const MAX_BODY_BYTES: usize = 64 * 1024;
 #[derive(Clone)]
 struct Probes {
     context: Context,
-    metrics_token: Arc<Secret>,
+    metrics: KeyedDoor,
 }
 
+/// What asks for a key, to whoever has brought none or a wrong one.
+const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"roomhub\"");
+
 /// Adds to a service's routes what all services have.
+///
+/// Pages of other origins may read what the public routes answer, as far as `origins` goes, and never what the
+/// operators' routes do.
 pub fn surround(
-    routes: Router,
+    public: Router,
+    operators: Router,
     origins: &AllowedOrigins,
-    metrics_token: Secret,
+    metrics: KeyedDoor,
     context: &Context,
 ) -> Router {
-    let probes = Probes { context: context.clone(), metrics_token: Arc::new(metrics_token) };
+    let probes = Probes { context: context.clone(), metrics };
     // Sound is as small as it gets.
     let is_worth_it = DefaultPredicate::new().and(NotForContentType::const_new("audio/mpeg"));
     let fixed = |name: HeaderName, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
-    Router::new()
+    let public = Router::new()
         .route("/livez", get(|| async { "ok" }))
         .route("/readyz", get(readiness))
+        .with_state(probes.clone())
+        .merge(public)
+        .fallback(|| async { error(StatusCode::NOT_FOUND, "not found") })
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(origins.cors());
+    let operators = Router::new()
         .route("/metrics", get(figures))
         .with_state(probes)
-        .merge(routes)
-        .fallback(|| async { error(StatusCode::NOT_FOUND, "not found") })
-        .method_not_allowed_fallback(|| async { error(StatusCode::METHOD_NOT_ALLOWED, "method not allowed") })
+        .merge(operators)
+        .method_not_allowed_fallback(method_not_allowed);
+    public
+        .merge(operators)
         .layer(CompressionLayer::new().compress_when(is_worth_it))
         .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
-        .layer(origins.cors())
         .layer(fixed(X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(fixed(X_FRAME_OPTIONS, "SAMEORIGIN"))
         .layer(fixed(REFERRER_POLICY, "no-referrer"))
@@ -78,7 +91,19 @@ pub fn surround(
 
 /// An error as JSON.
 pub fn error(status: StatusCode, message: &str) -> Response {
-    (status, Json(json!({ "error": message }))).into_response()
+    challenging((status, Json(json!({ "error": message }))).into_response())
+}
+
+/// An answer that says which kind of key is wanted, if it is that one is.
+pub fn challenging(mut answer: Response) -> Response {
+    if answer.status() == StatusCode::UNAUTHORIZED {
+        answer.headers_mut().insert(WWW_AUTHENTICATE, CHALLENGE);
+    }
+    answer
+}
+
+async fn method_not_allowed() -> Response {
+    error(StatusCode::METHOD_NOT_ALLOWED, "method not allowed")
 }
 
 /// An answer as JSON, never to be cached.
@@ -104,19 +129,24 @@ async fn readiness(State(probes): State<Probes>) -> Response {
 async fn figures(
     State(probes): State<Probes>,
     Extension(connection): Extension<Arc<Connection>>,
-    headers: HeaderMap,
+    request: Request,
 ) -> Response {
-    if !is_local(connection.peer.ip(), &headers)
-        && !bearer(&headers).is_some_and(|word| probes.metrics_token.is(word))
+    let (parts, _) = request.into_parts();
+    let (peer, now) = (connection.peer.ip(), probes.context.clock.now());
+    if !is_local(peer, &parts)
+        && let Err(denied) = probes.metrics.open_by(peer, &parts.headers, bearer(&parts.headers), now)
     {
-        return error(StatusCode::UNAUTHORIZED, "metrics are for this machine, or for [metrics] token");
+        let problem =
+            "metrics are for the machine itself, and not through a proxy; others bring [metrics] token";
+        return denied.answer(problem);
     }
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], metrics::render()).into_response()
 }
 
 /// The word of an `Authorization: Bearer` header.
 pub fn bearer(headers: &HeaderMap) -> Option<&str> {
-    headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ").map(str::trim)
+    let (scheme, word) = std::str::from_utf8(headers.get(AUTHORIZATION)?.as_bytes()).ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(word.trim())
 }
 
 /// The key that a request brings: `Authorization: Bearer KEY`, else `?auth=KEY`.

@@ -65,7 +65,7 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
         .route("/assets/sample.wav", get(tune))
         .route("/assets/{*path}", get(asset))
         .with_state(site);
-    let pages = routes::surround(pages, &origins, premises.metrics_token.clone(), context);
+    let pages = routes::surround(pages, Router::new(), &origins, premises.metrics.clone(), context);
     listener.serve(endpoint.merge(pages), context);
     Ok(running)
 }

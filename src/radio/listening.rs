@@ -16,7 +16,7 @@ use super::places::Place;
 use super::protocol::{FULL, stream_head};
 use super::ring::Flavour;
 use super::stations::Stations;
-use crate::http::address::{client, subscriber};
+use crate::http::address::subscriber;
 use crate::http::assets;
 use crate::http::guard::{Guarded, StallLimit};
 use crate::http::head::Head;
@@ -70,10 +70,7 @@ pub fn admit(stations: &Arc<Stations>, head: &Head, io: Guarded) -> Option<Guard
 
 /// The address that a listener counts for.
 fn counted(head: &Head, io: &Guarded, trusted: &[IpNet]) -> Option<IpAddr> {
-    let forwarded = head.header("x-forwarded-for").and_then(|hops| HeaderValue::from_str(hops).ok());
-    let headers: HeaderMap =
-        forwarded.map(|hops| (http::HeaderName::from_static("x-forwarded-for"), hops)).into_iter().collect();
-    let address = client(io.connection().peer.ip(), &headers, trusted);
+    let address = head.client(io.connection().peer.ip(), trusted);
     let is_exempt = address.is_loopback() || trusted.iter().any(|network| network.contains(&address));
     (!is_exempt).then(|| subscriber(address))
 }

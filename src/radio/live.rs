@@ -3,7 +3,9 @@
 //! Listeners move over at a frame boundary, and back to the folder when the programme ends. Titles come by
 //! `GET /admin/metadata?mode=updinfo&mount=/route&song=…`.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -24,7 +26,7 @@ use super::text;
 use super::track::{Track, clean};
 use crate::http::guard::Guarded;
 use crate::http::head::Head;
-use crate::secret::Secret;
+use crate::http::keys::Denied;
 
 /// Read from a source at a time.
 const PIECE_BYTES: usize = 8 * 1024;
@@ -42,6 +44,8 @@ pub enum Refusal {
     Off,
     /// It brings another password, or none.
     WrongPassword,
+    /// Its address brought wrong ones too often.
+    TooOften(Duration),
     /// There is no such station.
     NoStation,
     /// Listeners have orders of their own.
@@ -55,7 +59,12 @@ pub enum Refusal {
 impl Refusal {
     /// The answer, in Icecast's codes.
     fn answer(self) -> Bytes {
+        let wait;
         let (status, more, words) = match self {
+            Self::TooOften(time) => {
+                wait = format!("Retry-After: {}\r\n", time.as_secs().max(1));
+                ("429 Too Many Requests", wait.as_str(), "too many wrong passwords from this address")
+            }
             Self::Off => ("403 Forbidden", "", "live sources are off: set [radio] source_password"),
             Self::WrongPassword => (
                 "401 Unauthorized",
@@ -82,7 +91,7 @@ pub fn admit(stations: &Arc<Stations>, head: &Head, io: Guarded) -> Option<Guard
         return Some(io);
     }
     let peer = io.connection().peer;
-    let allowed = allow(stations, head);
+    let allowed = allow(stations, head, peer.ip());
     let body = Body::of(head);
     let is_awaiting =
         head.header("expect").is_some_and(|expected| expected.eq_ignore_ascii_case("100-continue"));
@@ -114,14 +123,16 @@ pub fn admit(stations: &Arc<Stations>, head: &Head, io: Guarded) -> Option<Guard
     None
 }
 
-fn allow(stations: &Stations, head: &Head) -> Result<(Handle, Turn), Refusal> {
-    let password = &stations.source_password;
-    if !password.is_set() {
+fn allow(stations: &Stations, head: &Head, peer: IpAddr) -> Result<(Handle, Turn), Refusal> {
+    if !stations.source.has_key() {
         return Err(Refusal::Off);
     }
-    if !brings(head.header("authorization"), password) {
-        return Err(Refusal::WrongPassword);
-    }
+    let password = password_of(head.header("authorization"));
+    let (address, now) = (head.client(peer, &stations.origin.trusted), stations.context.clock.now());
+    stations.source.open(address, password.as_deref(), now).map_err(|denied| match denied {
+        Denied::Missing | Denied::Wrong => Refusal::WrongPassword,
+        Denied::TooOften(wait) => Refusal::TooOften(wait),
+    })?;
     if stations.config.stream_mode == StreamMode::Individual {
         return Err(Refusal::Individual);
     }
@@ -137,16 +148,15 @@ fn allow(stations: &Stations, head: &Head) -> Result<(Handle, Turn), Refusal> {
     Ok((station, turn))
 }
 
-/// Whether a header is `Basic` with the user `source` and this password.
-pub fn brings(authorization: Option<&str>, password: &Secret) -> bool {
-    let decoded = authorization
-        .and_then(|words| words.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"))
-        .and_then(|(_, word)| STANDARD.decode(word.trim()).ok())
-        .and_then(|pair| String::from_utf8(pair).ok());
-    decoded.is_some_and(|pair| {
-        pair.split_once(':').is_some_and(|(user, word)| user == USER && password.is(word))
-    })
+/// The password of a `Basic` header with the user `source`.
+pub fn password_of(authorization: Option<&str>) -> Option<String> {
+    let (scheme, word) = authorization?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let pair = String::from_utf8(STANDARD.decode(word.trim()).ok()?).ok()?;
+    let (user, password) = pair.split_once(':')?;
+    (user == USER).then(|| password.to_owned())
 }
 
 /// Passes on what the source says, until it ends, stalls, or is not listened to any more.
@@ -238,14 +248,13 @@ mod tests {
 
     #[test]
     fn the_source_password_comes_with_the_user_source_alone() {
-        let password = Secret::new("hack:me");
-        let header = |pair: &str| format!("basic {}", STANDARD.encode(pair));
-        assert!(brings(Some(&header("source:hack:me")), &password));
-        for pair in ["admin:hack:me", "source:hackme", "source", ""] {
-            assert!(!brings(Some(&header(pair)), &password), "{pair}");
+        let brought = |pair: &str| password_of(Some(&format!("basic {}", STANDARD.encode(pair))));
+        assert_eq!(brought("source:hack:me").as_deref(), Some("hack:me"));
+        assert_eq!(brought("source:").as_deref(), Some(""));
+        for pair in ["admin:hack:me", "source", ""] {
+            assert_eq!(brought(pair), None, "{pair}");
         }
-        assert!(!brings(Some("Basic %%%"), &password) && !brings(None, &password));
-        assert!(!brings(Some(&header("source:")), &Secret::default()));
+        assert_eq!(password_of(Some("Basic %%%")).or(password_of(None)), None);
     }
 
     #[test]

@@ -273,6 +273,7 @@ fn by_route(text: &str, example: &str) -> Result<BTreeMap<String, String>, Strin
         return Ok(BTreeMap::new());
     }
     let said: BTreeMap<String, String> = serde_json::from_str(text)
+        .map_err(|error| config::without_credentials(&error.to_string()))
         .map_err(|error| format!("a JSON object like {example} is expected: {error}"))?;
     let mut routes = BTreeMap::new();
     for (route, word) in said {

@@ -26,6 +26,7 @@ use super::microphone::Origin;
 use super::protocol::PATH_HEADER;
 use super::stations::Stations;
 use super::track::{Track, clean};
+use crate::config;
 use crate::http::tls;
 
 /// The pause after the first failure; each one more doubles it.
@@ -64,7 +65,8 @@ pub fn trust(ca: &str) -> Result<Trust> {
 
 /// The address of another station, if it is one.
 pub fn address(url: &str) -> Result<Uri, String> {
-    let expected = || format!("{url:?}: an address like \"http://other:9999/news\" is expected");
+    let shown = config::without_credentials(url);
+    let expected = || format!("{shown:?}: an address like \"http://other:9999/news\" is expected");
     let uri: Uri = url.parse().map_err(|_| expected())?;
     let is_known = matches!(uri.scheme_str(), Some("http" | "https"));
     let is_plain = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));

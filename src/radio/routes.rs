@@ -34,9 +34,9 @@ use super::protocol::{NowPlaying, station_name};
 use super::stations::Stations;
 use crate::http::address::client;
 use crate::http::connection::Connection;
+use crate::http::keys::{Denied, KeyedDoor};
 use crate::http::origin::AllowedOrigins;
 use crate::http::{assets, routes};
-use crate::secret::Secret;
 
 /// Events go out no more often than this: a crowd that comes is one event.
 const EVENT_PAUSE: Duration = Duration::from_millis(250);
@@ -74,7 +74,7 @@ impl Which {
 }
 
 /// The routes of every request that is not for sound.
-pub fn router(stations: &Arc<Stations>, metrics_token: Secret) -> Router {
+pub fn router(stations: &Arc<Stations>, metrics: KeyedDoor) -> Router {
     let pages = Router::new()
         .route("/", get(page))
         .route("/web", get(page))
@@ -86,19 +86,21 @@ pub fn router(stations: &Arc<Stations>, metrics_token: Secret) -> Router {
         .route("/history", get(history))
         .route("/events", get(events))
         .route("/reload-playlist", get(reload).post(reload))
+        .route("/status-json.xsl", get(icecast))
+        .route("/healthz", get(|| async { "ok" }))
+        .route("/{*path}", any(playlist_file))
+        .with_state(Arc::clone(stations));
+    let operators = Router::new()
         .route("/next-track", post(next))
         .route("/next-track/{*route}", post(next))
         .route("/prev-track", post(previous))
         .route("/prev-track/{*route}", post(previous))
         .route("/shuffle-playlist", post(shuffle))
         .route("/shuffle-playlist/{*route}", post(shuffle))
-        .route("/status-json.xsl", get(icecast))
         .route("/admin/metadata", get(metadata))
-        .route("/healthz", get(|| async { "ok" }))
-        .route("/{*path}", any(playlist_file))
         .with_state(Arc::clone(stations));
     let anyone = AllowedOrigins::new(&["*".to_owned()]);
-    let router = routes::surround(pages, &anyone, metrics_token, &stations.context);
+    let router = routes::surround(pages, operators, &anyone, metrics, &stations.context);
     let ready = Router::new().route("/readyz", get(readiness)).with_state(Arc::clone(stations));
     let router = Router::new().fallback_service(router).merge(ready);
     Router::new().fallback_service(MapRequest::new(router, with_plain_path))
@@ -237,22 +239,25 @@ async fn reload(State(stations): State<Arc<Stations>>, Query(which): Query<Which
 
 async fn next(
     State(stations): State<Arc<Stations>>,
+    Extension(connection): Extension<Arc<Connection>>,
     route: Option<Path<String>>,
     headers: HeaderMap,
 ) -> Response {
-    command(&stations, route, &headers, |_| Some(Order::Next)).await
+    command(&stations, &connection, route, &headers, |_| Some(Order::Next)).await
 }
 
 async fn previous(
     State(stations): State<Arc<Stations>>,
+    Extension(connection): Extension<Arc<Connection>>,
     route: Option<Path<String>>,
     headers: HeaderMap,
 ) -> Response {
-    command(&stations, route, &headers, |_| Some(Order::Previous)).await
+    command(&stations, &connection, route, &headers, |_| Some(Order::Previous)).await
 }
 
 async fn shuffle(
     State(stations): State<Arc<Stations>>,
+    Extension(connection): Extension<Arc<Connection>>,
     route: Option<Path<String>>,
     headers: HeaderMap,
 ) -> Response {
@@ -260,17 +265,24 @@ async fn shuffle(
         station.shelf.playlist.lock().shuffle();
         None
     };
-    command(&stations, route, &headers, order).await
+    command(&stations, &connection, route, &headers, order).await
 }
 
 async fn command(
     stations: &Arc<Stations>,
+    connection: &Connection,
     route: Option<Path<String>>,
     headers: &HeaderMap,
     order: fn(&Handle) -> Option<Order>,
 ) -> Response {
-    if !routes::bearer(headers).is_some_and(|key| stations.admin_key.is(key)) {
-        return failure(StatusCode::UNAUTHORIZED, "the admin key is expected as a bearer token");
+    let (peer, now) = (connection.peer.ip(), stations.context.clock.now());
+    match stations.admin.open_by(peer, headers, routes::bearer(headers), now) {
+        Ok(()) => {}
+        Err(Denied::Missing | Denied::Wrong) => {
+            let problem = "the admin key ([radio] admin_key) is expected as a bearer token";
+            return routes::challenging(failure(StatusCode::UNAUTHORIZED, problem));
+        }
+        Err(denied @ Denied::TooOften(_)) => return denied.answer(""),
     }
     let path = route.map(|Path(route)| route).unwrap_or_default();
     let Some(station) = stations.find(&path) else { return unknown_route() };
@@ -288,13 +300,19 @@ async fn command(
 /// A live source names what it plays, as it would to Icecast.
 async fn metadata(
     State(stations): State<Arc<Stations>>,
+    Extension(connection): Extension<Arc<Connection>>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    if !live::brings(authorization, &stations.source_password) {
-        let challenge = [(WWW_AUTHENTICATE, "Basic realm=\"radio\"")];
-        return (StatusCode::UNAUTHORIZED, challenge, "the source password is expected").into_response();
+    let password = live::password_of(headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()));
+    let (peer, now) = (connection.peer.ip(), stations.context.clock.now());
+    match stations.source.open_by(peer, &headers, password.as_deref(), now) {
+        Ok(()) => {}
+        Err(Denied::Missing | Denied::Wrong) => {
+            let challenge = [(WWW_AUTHENTICATE, "Basic realm=\"radio\"")];
+            return (StatusCode::UNAUTHORIZED, challenge, "the source password is expected").into_response();
+        }
+        Err(denied @ Denied::TooOften(_)) => return denied.answer(""),
     }
     let query = query.unwrap_or_default();
     let mount = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "mount");

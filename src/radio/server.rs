@@ -26,7 +26,7 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     };
     let stations = Arc::new(Stations::open(config, premises, origin)?);
     start_relays(&stations)?;
-    let router = routes::router(&stations, premises.metrics_token.clone());
+    let router = routes::router(&stations, premises.metrics.clone());
     let doors = Arc::clone(&stations);
     let doorman = Arc::new(move |head: &Head, io| {
         let io = live::admit(&doors, head, io)?;

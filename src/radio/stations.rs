@@ -24,8 +24,8 @@ use super::shelf::Shelf;
 use super::station::{Desk, Station};
 use super::watching::{self, Watch};
 use super::{Config, StreamMode, paths};
+use crate::http::keys::KeyedDoor;
 use crate::runtime::Context;
-use crate::secret::Secret;
 use crate::service::Premises;
 
 /// Where the container image expects the audio.
@@ -53,10 +53,10 @@ pub struct Stations {
     pub places: Arc<Places>,
     /// The most that may.
     pub most: Most,
-    /// Whoever has it may skip.
-    pub admin_key: Secret,
-    /// Whoever has it may broadcast.
-    pub source_password: Secret,
+    /// Who passes may skip.
+    pub admin: KeyedDoor,
+    /// Who passes may broadcast.
+    pub source: KeyedDoor,
     /// Counts up with every change.
     pub changes: Arc<watch::Sender<u64>>,
     /// Makes folders be looked through again.
@@ -129,8 +129,8 @@ impl Stations {
                 per_station: config.max_listeners_per_station,
                 per_address: config.max_listeners_per_address,
             },
-            admin_key: config.key()?,
-            source_password: config.source_word()?,
+            admin: KeyedDoor::new("radio.admin_key", config.key()?, &premises.wrong_keys),
+            source: KeyedDoor::new("radio.source_password", config.source_word()?, &premises.wrong_keys),
             changes: Arc::new(watch::channel(0).0),
             rescans: BTreeMap::new(),
             makings: BTreeMap::new(),

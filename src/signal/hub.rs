@@ -13,6 +13,7 @@ use super::tokens::RoomTokens;
 use super::turn::IceServers;
 use super::{Config, DuplicateUser};
 use crate::effect::{Close, Effects, MemberId};
+use crate::http::keys::KeyedDoor;
 use crate::secret::Secret;
 use crate::switchboard::{self, Allowance, Bucket, Census, Ledger, Newcomer, Seed, Shared};
 use crate::time::Timestamp;
@@ -26,7 +27,7 @@ pub struct Hub {
     members: Ledger<MemberId, Member>,
     /// When the time is up of users that are away.
     away: VecDeque<Timestamp>,
-    key: Secret,
+    key: Option<KeyedDoor>,
     tokens: Option<RoomTokens>,
     ice: IceServers,
     rules: Rules,
@@ -37,8 +38,8 @@ pub struct Hub {
 /// What members, TURN servers and tokens are held against.
 #[derive(Default)]
 pub struct Keys {
-    /// The key that members bring.
-    pub key: Secret,
+    /// The key that members bring, if one is asked for.
+    pub key: Option<KeyedDoor>,
     /// What the TURN servers share with this one.
     pub turn_secret: Secret,
     /// What lets users into rooms, if tokens are asked for.
@@ -245,8 +246,10 @@ impl Hub {
 }
 
 impl switchboard::Hub for Hub {
-    fn connect(&mut self, member: MemberId, newcomer: Newcomer, _: Timestamp) -> Effects {
-        if self.key.is_set() && !newcomer.token.as_deref().is_some_and(|token| self.key.is(token)) {
+    fn connect(&mut self, member: MemberId, newcomer: Newcomer, now: Timestamp) -> Effects {
+        if let Some(key) = &self.key
+            && key.open(newcomer.address, newcomer.token.as_deref(), now).is_err()
+        {
             let mut effects = refuse(member, Refusal::Unauthorized, None);
             effects.disconnect(member, Close::Violation);
             return effects;

@@ -18,11 +18,11 @@ use super::protocol::Refusal;
 use super::tokens::RoomTokens;
 use crate::config;
 use crate::http::connection::Connection;
+use crate::http::keys::KeyedDoor;
 use crate::http::listener::Listener;
 use crate::http::origin::AllowedOrigins;
 use crate::http::{assets, routes};
 use crate::runtime::Clock;
-use crate::secret::Secret;
 use crate::service::{Premises, Running};
 use crate::socketio;
 use crate::switchboard::{Pings, Questions, Switchboard, random_seed};
@@ -41,23 +41,27 @@ struct Site {
     questions: Questions<Hub>,
     door: Arc<Door<Hub>>,
     clock: Clock,
-    key: Secret,
+    key: Option<KeyedDoor>,
 }
 
 /// Opens the port and serves until the process stops.
 pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     let (context, network) = (premises.context, premises.opening.network);
     let key = config::secret("signal.auth_key_file", &config.auth_key, &config.auth_key_file)?;
+    let key = key.is_set().then(|| KeyedDoor::new("signal.auth_key", key, &premises.wrong_keys));
     let turn_secret =
         config::secret("signal.turn_secret_file", &config.turn_secret, &config.turn_secret_file)?;
     let listener = Listener::open(SERVICE, &config.host, config.port, &premises.opening, context)?;
-    let running = Running::new(SERVICE, &listener)?;
+    let mut running = Running::new(SERVICE, &listener)?;
     let origins = AllowedOrigins::new(&config.cors_origin);
     let pings = Pings { interval: config.ping_interval, timeout: config.ping_timeout };
     let mut switchboard = Switchboard::new(SERVICE, premises.members, context);
     let endpoint = socketio::endpoint(&mut switchboard, pings, &origins, premises.socketio, network);
     let door = Door::new(&switchboard, pings, &origins, network);
     let tokens = RoomTokens::new(config)?;
+    if key.is_none() && tokens.is_none() {
+        running.open_without = Some("[signal] auth_key or token_secret");
+    }
     let hub = Hub::new(config, Keys { key: key.clone(), turn_secret, tokens }, &random_seed());
     let questions = switchboard.run_at(premises.passing_home(SERVICE), hub);
     let site = Arc::new(Site { questions, door, clock: context.clock, key });
@@ -68,7 +72,7 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
         .route("/ws", get(websocket))
         .route("/assets/{*path}", get(asset))
         .with_state(site);
-    let pages = routes::surround(pages, &origins, premises.metrics_token.clone(), context);
+    let pages = routes::surround(pages, Router::new(), &origins, premises.metrics.clone(), context);
     listener.serve(endpoint.merge(pages), context);
     Ok(running)
 }
@@ -93,10 +97,18 @@ struct IceQuery {
     user_id: Option<String>,
 }
 
-async fn ice(State(site): State<Arc<Site>>, Query(query): Query<IceQuery>, request: Request) -> Response {
-    let is_open = !site.key.is_set() || routes::token(&request).is_some_and(|key| site.key.is(&key));
-    if !is_open {
-        return routes::error(StatusCode::UNAUTHORIZED, Refusal::Unauthorized.message());
+async fn ice(
+    State(site): State<Arc<Site>>,
+    Extension(connection): Extension<Arc<Connection>>,
+    Query(query): Query<IceQuery>,
+    request: Request,
+) -> Response {
+    let word = routes::token(&request);
+    let (peer, now) = (connection.peer.ip(), site.clock.now());
+    if let Some(key) = &site.key
+        && let Err(denied) = key.open_by(peer, request.headers(), word.as_deref(), now)
+    {
+        return denied.answer(Refusal::Unauthorized.message());
     }
     let Some(user) = query.user_id.filter(|user| !user.is_empty()) else {
         return routes::error(StatusCode::BAD_REQUEST, "userId is required");

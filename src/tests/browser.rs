@@ -4,6 +4,7 @@ use crate::clients::{run_client, run_client_at, run_client_everywhere};
 use crate::harness::balancer::Balancer;
 use crate::harness::process::Server;
 use crate::harness::radio::{make, on_air, station};
+use crate::harness::site::ADMIN_KEY;
 
 #[test]
 fn two_windows_hear_the_same_second_whatever_their_clocks_and_latency() {
@@ -12,7 +13,7 @@ fn two_windows_hear_the_same_second_whatever_their_clocks_and_latency() {
 
 #[test]
 fn the_admin_page_shows_rooms_and_acts_on_them() {
-    run_client_everywhere("node", "admin.mjs", "watch", &["open sesame"]);
+    run_client_everywhere("node", "admin.mjs", "watch", &["open sesame", ADMIN_KEY]);
 }
 
 #[test]

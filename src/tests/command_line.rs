@@ -140,7 +140,7 @@ fn all_services_start_together_and_say_where_they_are() {
     for service in ["MUSIC", "WATCH", "SIGNAL", "DEVICES", "RADIO"] {
         command.env(format!("ROOMHUB_{service}__PORT"), "0");
     }
-    command.env("ROOMHUB_DEVICES__DATA_DIR", data.path());
+    command.env("ROOMHUB_DEVICES__DATA_DIR", data.path()).env("ROOMHUB_ROOMS__DATA_DIR", data.path());
     let server = Server::spawn(command);
     assert_eq!(http::get(server.address, "/livez").status, 200);
 }

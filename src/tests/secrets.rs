@@ -24,6 +24,7 @@ fn a_misspelt_secret_is_not_printed() {
         "[radio]\nsource_password = [\"hunter2\"]",
         "[radio]\nsource_password = hunter2",
         "[radio]\nrelays = '{\"news\":\"http://ann:hunter2@other/news\"}'",
+        "[radio]\nrelays = '\"http://ann:hunter2@other/news\"'",
         "[watch]\nadmin_kye = \"hunter2\"",
         "[wach]\nadmin_key = \"hunter2\"",
     ] {
@@ -74,7 +75,6 @@ fn ask(server: &Server, path: &str) {
 
 fn assert_silence(server: &Server) {
     let log = server.log();
-    assert!(log.contains("\"DEBUG\""), "nothing was logged below info:\n{log}");
     let encoded = STANDARD.encode(format!("source:{SECRET}"));
     for line in log.lines() {
         assert!(!line.contains(SECRET) && !line.contains(&encoded), "{line}");
@@ -95,6 +95,7 @@ fn nothing_secret_is_logged_at_the_most_talkative_level() {
     owner.ask("room:join", Some(&json!({"roomId": "ABCDEF", "password": SECRET, "ownerToken": SECRET})));
     owner.ask("room:create", Some(&json!({"password": [SECRET]})));
     assert_silence(&watch);
+    assert!(watch.log().contains("\"DEBUG\""), "it is not talkative");
 
     let keys = [("ROOMHUB_SIGNAL__AUTH_KEY", SECRET), ("ROOMHUB_SIGNAL__TURN_SECRET", SECRET)];
     let urls = [("ROOMHUB_SIGNAL__TURN_URLS", "turn:turn.example.org"), keys[0], keys[1]];

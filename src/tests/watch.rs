@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use serde_json::{Value, json};
 
 use crate::harness::process::run;
-use crate::harness::site::{Site, everywhere};
+use crate::harness::site::{ADMIN_BEARER, Site, everywhere};
 use crate::harness::websocket::Client;
 use crate::harness::{eventually, http};
 
@@ -202,8 +202,7 @@ fn admin(site: &Site, method: &str, path: &str, body: &Value) -> http::Response 
 }
 
 fn admin_at(address: SocketAddr, method: &str, path: &str, body: &Value) -> http::Response {
-    let bearer = format!("Bearer {KEY}");
-    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+    let headers = [("authorization", ADMIN_BEARER), ("content-type", "application/json")];
     let body = if body.is_null() { String::new() } else { body.to_string() };
     http::request(address, method, &format!("/admin/api/{path}"), &headers, &body)
 }
@@ -294,8 +293,11 @@ fn the_admin_api_is_described_and_wants_the_key() {
         for (path, operations) in described["paths"].as_object().unwrap() {
             for method in operations.as_object().unwrap().keys() {
                 let path = path.replace("{id}", "ABCDEF").replace("{address}", "10.0.0.1");
-                let refused = http::request(site.address, &method.to_uppercase(), &path, &[], "");
-                assert_eq!(refused.status, 401, "{method} {path}");
+                let of_members = format!("Bearer {KEY}");
+                for headers in [&[][..], &[("authorization", of_members.as_str())]] {
+                    let refused = http::request(site.address, &method.to_uppercase(), &path, headers, "");
+                    assert_eq!(refused.status, 401, "{method} {path}");
+                }
                 n_operations += 1;
             }
         }

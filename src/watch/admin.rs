@@ -1,12 +1,12 @@
-//! The operators' door: a page, and the same as a JSON API, for whoever has the key.
+//! The operators' door: a page, and the same as a JSON API, for who has the admin key, or for this machine.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::extract::{Path, State};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
@@ -17,10 +17,9 @@ use serde::Deserialize;
 use super::hub::Hub;
 use super::names::RoomId;
 use super::orders::Outcome;
-use super::protocol::Refusal;
 use crate::effect::{Effects, MemberId};
+use crate::http::operators::{OperatorsDoor, admit};
 use crate::http::{assets, routes};
-use crate::secret::Secret;
 use crate::switchboard::{Orders, Questions};
 use crate::time::Timestamp;
 
@@ -39,12 +38,11 @@ struct Assets;
 struct Admin {
     questions: Questions<Hub>,
     orders: Orders<Hub>,
-    key: Secret,
 }
 
 /// `/admin`, its files, its API and that one's description.
-pub fn routes(questions: Questions<Hub>, orders: Orders<Hub>, key: Secret) -> Router {
-    let admin = Arc::new(Admin { questions, orders, key });
+pub fn routes(questions: Questions<Hub>, orders: Orders<Hub>, door: OperatorsDoor) -> Router {
+    let admin = Arc::new(Admin { questions, orders });
     let api = Router::new()
         .route("/overview", get(overview))
         .route("/rooms/{id}/close", post(close_room))
@@ -52,20 +50,13 @@ pub fn routes(questions: Questions<Hub>, orders: Orders<Hub>, key: Secret) -> Ro
         .route("/members/{id}/kick", post(kick))
         .route("/bans", post(ban))
         .route("/bans/{address}", delete(lift_ban))
-        .route_layer(from_fn_with_state(Arc::clone(&admin), require_key))
+        .route_layer(from_fn_with_state(door, admit))
         .with_state(admin);
     Router::new()
         .route("/admin", get(|| async { Redirect::permanent("/admin/") }))
         .route("/admin/", get(page))
         .route("/admin/{file}", get(file))
         .nest("/admin/api", api)
-}
-
-async fn require_key(State(admin): State<Arc<Admin>>, request: Request, next: Next) -> Response {
-    if routes::bearer(request.headers()).is_some_and(|key| admin.key.is(key)) {
-        return next.run(request).await;
-    }
-    routes::error(StatusCode::UNAUTHORIZED, Refusal::Unauthorized.message())
 }
 
 async fn page(headers: HeaderMap) -> Response {

@@ -19,7 +19,7 @@ use super::room::{Departure, Fate, Room, Seat};
 use super::rules::Rules;
 use super::told::{ServerEvent, refuse};
 use crate::effect::{Close, Effects, MemberId};
-use crate::secret::Secret;
+use crate::http::keys::KeyedDoor;
 use crate::switchboard::{self, Bucket, Census, Ledger, Newcomer, Seed, Shared};
 use crate::time::Timestamp;
 
@@ -32,7 +32,7 @@ pub struct Hub {
     pub(super) bans: Bans,
     pub(super) history: History,
     pub(super) counts: Counts,
-    key: Secret,
+    key: KeyedDoor,
     pub(super) rules: Rules,
     pub(super) chance: Chance,
     pub(super) passwords: Passwords,
@@ -56,7 +56,7 @@ pub struct Member {
 
 impl Hub {
     /// No rooms yet; passwords are kept under `seed`, all that is random comes from `chance`.
-    pub fn new(config: &Config, key: Secret, seed: &Seed, chance: Chance, now: Timestamp) -> Self {
+    pub fn new(config: &Config, key: KeyedDoor, seed: &Seed, chance: Chance, now: Timestamp) -> Self {
         let limit = TryLimit { tries: config.wrong_passwords, window: config.wrong_password_window };
         Self {
             rooms: Ledger::default(),
@@ -164,7 +164,7 @@ impl switchboard::Hub for Hub {
             effects.refused("banned");
             return effects;
         }
-        if !newcomer.token.is_some_and(|token| self.key.is(&token)) {
+        if self.key.open(newcomer.address, newcomer.token.as_deref(), now).is_err() {
             // The client stops its attempts when it is told first and disconnected then.
             effects.tell(member, ServerEvent::Unauthorized.frame());
             effects.disconnect(member, Close::Done);

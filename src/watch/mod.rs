@@ -57,6 +57,10 @@ pub struct Config {
     pub auth_key: Secret,
     /// A file that holds the key, in place of `auth_key`.
     pub auth_key_file: String,
+    /// The key that opens `/admin`; without one, it is for this machine alone.
+    pub admin_key: Secret,
+    /// A file that holds the key, in place of `admin_key`.
+    pub admin_key_file: String,
     /// Origins whose pages may connect; `*` is any.
     pub allowed_origins: Vec<String>,
     /// Who may seek, pause and resume.
@@ -128,6 +132,8 @@ impl Default for Config {
             port: 3001,
             auth_key: Secret::default(),
             auth_key_file: String::new(),
+            admin_key: Secret::default(),
+            admin_key_file: String::new(),
             allowed_origins: vec!["*".into()],
             control: Control::Any,
             owner_leave: OwnerLeave::Disband,
@@ -174,6 +180,9 @@ impl Config {
         findings.not_zero("watch.ping_timeout", self.ping_timeout);
         if self.auth_key.is_set() && !self.auth_key_file.is_empty() {
             findings.add("watch.auth_key_file", "either auth_key or auth_key_file is expected");
+        }
+        if self.admin_key.is_set() && !self.admin_key_file.is_empty() {
+            findings.add("watch.admin_key_file", "either admin_key or admin_key_file is expected");
         }
         AllowedOrigins::validate("watch.allowed_origins", &self.allowed_origins, findings);
     }

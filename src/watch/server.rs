@@ -1,16 +1,20 @@
 //! The watch parties on the network: routes, the key, and the hub behind its Socket.IO endpoint.
 
-use std::path::Path;
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
-use axum::Router;
+use anyhow::{Context as _, Result, bail};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::get;
+use axum::{Extension, Router};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::json;
 use tower_http::set_header::SetResponseHeaderLayer;
+use tracing::{info, warn};
 
 use super::chance::Chance;
 use super::event_log::{self, Rotation};
@@ -18,7 +22,10 @@ use super::hub::Hub;
 use super::protocol::Refusal;
 use super::{Config, admin};
 use crate::config;
+use crate::http::connection::Connection;
+use crate::http::keys::KeyedDoor;
 use crate::http::listener::Listener;
+use crate::http::operators::OperatorsDoor;
 use crate::http::origin::AllowedOrigins;
 use crate::http::routes;
 use crate::runtime::Clock;
@@ -29,6 +36,9 @@ use crate::switchboard::{Pings, Questions, Switchboard, random_seed};
 
 /// The service's name in logs and metrics.
 const SERVICE: &str = "watch";
+
+/// The file of a made-up key, beside the rooms.
+const KEY_FILE: &str = "watch.auth_key";
 
 /// The headers that the original server sends with every answer, beside those of every service.
 const HEADERS: [(&str, &str); 6] = [
@@ -49,15 +59,21 @@ const HEADERS: [(&str, &str); 6] = [
 struct Site {
     questions: Questions<Hub>,
     clock: Clock,
-    key: Secret,
+    key: KeyedDoor,
 }
 
 /// Opens the port and serves until the process stops.
 pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     let (context, network) = (premises.context, premises.opening.network);
-    let (key, made_up) = key(config, premises.keys)?;
+    let (key, key_file) = key(config, premises)?;
+    let admin_key = config::secret("watch.admin_key_file", &config.admin_key, &config.admin_key_file)?;
+    if admin_key.is(key.expose()) {
+        warn!("watch.admin_key is watch.auth_key: all members may close rooms, kick and ban");
+    }
+    let key = KeyedDoor::new("watch.auth_key", key, &premises.wrong_keys);
+    let admin_key = KeyedDoor::new("watch.admin_key", admin_key, &premises.wrong_keys);
     let listener = Listener::open(SERVICE, &config.host, config.port, &premises.opening, context)?;
-    let running = Running { key: made_up, ..Running::new(SERVICE, &listener)? };
+    let running = Running { key_file, ..Running::new(SERVICE, &listener)? };
     let origins = AllowedOrigins::new(&config.allowed_origins);
     let pings = Pings { interval: config.ping_interval, timeout: config.ping_timeout };
     let mut switchboard = Switchboard::new(SERVICE, premises.members, context);
@@ -70,15 +86,14 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     let home = premises.lasting_home(SERVICE);
     let hub = Hub::new(config, key.clone(), home.seed(), Chance::new(&random_seed()), context.clock.now());
     let questions = switchboard.run_at(home, hub);
-    let admin = admin::routes(questions.clone(), orders, key.clone());
+    let admin = admin::routes(questions.clone(), orders, OperatorsDoor::new(admin_key, context.clock));
     let site = Arc::new(Site { questions, clock: context.clock, key });
     let pages = Router::new()
         .route("/", get(front))
         .route("/health", get(health))
         .route("/stats", get(stats))
-        .with_state(site)
-        .merge(admin);
-    let pages = routes::surround(pages, &origins, premises.metrics_token.clone(), context);
+        .with_state(site);
+    let pages = routes::surround(pages, admin, &origins, premises.metrics.clone(), context);
     let pages = HEADERS.into_iter().fold(pages, |pages, (name, value)| {
         let (name, value) = (HeaderName::from_static(name), HeaderValue::from_static(value));
         pages.layer(SetResponseHeaderLayer::if_not_present(name, value))
@@ -87,23 +102,51 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     Ok(running)
 }
 
-/// The key that clients bring, and whether it was made up for this run.
-fn key(config: &Config, keys: Keys) -> Result<(Secret, Option<Secret>)> {
+/// The key that clients bring, and the file that it is kept in if it was made up.
+fn key(config: &Config, premises: &Premises<'_>) -> Result<(Secret, Option<PathBuf>)> {
     let given = config::secret("watch.auth_key_file", &config.auth_key, &config.auth_key_file)?;
     // Environment files of the original server have it in quotes.
     let key = given.expose().trim().trim_matches(['"', '\'']).trim();
     if !key.is_empty() {
         return Ok((Secret::new(key), None));
     }
-    match keys {
+    match premises.keys {
         Keys::MakeUp => {
-            let key = Secret::new(hex::encode(&random_seed()[..16]));
-            Ok((key.clone(), Some(key)))
+            let file = premises.rooms.data_dir.join(KEY_FILE);
+            let key = made_up_key(&file).with_context(|| {
+                format!(
+                    "{}: no key can be kept there; set AUTH_KEY, or [watch] auth_key_file",
+                    file.display()
+                )
+            })?;
+            info!(file = %file.display(), "watch has no key configured: its clients bring the one in this file");
+            Ok((key, Some(file)))
         }
         Keys::Require => {
             bail!("watch needs a key that its clients bring: set AUTH_KEY, or [watch] auth_key_file")
         }
     }
+}
+
+/// The key in a file, made up if there is none; the file is its owner's alone.
+fn made_up_key(file: &Path) -> Result<Secret> {
+    let kept = fs::read_to_string(file).or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound => Ok(String::new()),
+        _ => Err(error),
+    })?;
+    if !kept.trim().is_empty() {
+        return Ok(Secret::new(kept.trim()));
+    }
+    let key = hex::encode(&random_seed()[..16]);
+    fs::create_dir_all(file.parent().unwrap_or(Path::new(".")))?;
+    // A file that is there is whole.
+    let draft = file.with_extension("draft");
+    let mut written =
+        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+    writeln!(written, "{key}")?;
+    written.sync_all()?;
+    fs::rename(&draft, file)?;
+    Ok(Secret::new(key))
 }
 
 async fn front() -> Response {
@@ -123,9 +166,15 @@ async fn health(State(site): State<Arc<Site>>) -> Response {
     }))
 }
 
-async fn stats(State(site): State<Arc<Site>>, request: Request) -> Response {
-    if !routes::bearer(request.headers()).is_some_and(|key| site.key.is(key)) {
-        return routes::error(StatusCode::UNAUTHORIZED, Refusal::Unauthorized.message());
+async fn stats(
+    State(site): State<Arc<Site>>,
+    Extension(connection): Extension<Arc<Connection>>,
+    request: Request,
+) -> Response {
+    let (peer, now) = (connection.peer.ip(), site.clock.now());
+    let word = routes::bearer(request.headers());
+    if let Err(denied) = site.key.open_by(peer, request.headers(), word, now) {
+        return denied.answer(Refusal::Unauthorized.message());
     }
     match site.questions.ask(|hub, _| hub.stats()).await {
         Some(stats) => routes::json(&stats),

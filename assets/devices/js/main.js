@@ -27,15 +27,17 @@ async function attempt(work) {
     await work();
     return true;
   } catch (problem) {
-    if (problem instanceof KeyNeeded) askForKey();
+    if (problem instanceof KeyNeeded) askForKey(problem.message);
     else notice(problem instanceof TypeError ? text("lost") : problem.message, "bad");
     return false;
   }
 }
 
-function askForKey() {
+/** Asks for the key; `wanted` is what the server says of it. */
+function askForKey(wanted) {
   const dialog = find("key");
   if (dialog.open) return;
+  find("key-wanted").textContent = wanted;
   dialog.showModal();
   dialog.onclose = () => {
     keep(new FormData(dialog.querySelector("form")).get("key"));
@@ -156,8 +158,10 @@ async function look(turn) {
   if (!find("key").open) setTimeout(look, LIVE, turn + 1);
 }
 
-function start() {
+async function start() {
   notice("");
+  // One question first: a wrong key is tried, and counted, once.
+  if (!(await attempt(() => ask("status")))) return find("key").open || setTimeout(start, LIVE);
   look(0);
   attempt(() => showMessages(null));
 }

@@ -12,7 +12,10 @@ export async function ask(path, options = {}) {
   if (key) headers.Authorization = `Bearer ${key}`;
   const answer = await fetch(path, { ...options, headers });
   const body = await answer.json().catch(() => ({}));
-  if (answer.status === 401) throw new KeyNeeded(body.error);
+  if (answer.status === 401) {
+    sessionStorage.removeItem(KEY);
+    throw new KeyNeeded(body.error);
+  }
   if (!answer.ok) throw new Error(body.error ?? `HTTP ${answer.status}`);
   return body;
 }

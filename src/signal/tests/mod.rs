@@ -6,6 +6,8 @@ mod rooms;
 
 use expect_test::Expect;
 
+use crate::http::Config as Network;
+use crate::http::keys::{KeyedDoor, WrongKeys};
 use crate::signal::Config;
 use crate::signal::hub::{Hub, Keys};
 use crate::signal::tokens::RoomTokens;
@@ -21,7 +23,9 @@ fn check_with(config: &Config, script: &str, expected: &Expect) {
 
 fn stage(config: &Config) -> Stage<Hub> {
     let keys = Keys {
-        key: config.auth_key.clone(),
+        key: config.auth_key.is_set().then(|| {
+            KeyedDoor::new("signal.auth_key", config.auth_key.clone(), &WrongKeys::new(&Network::default()))
+        }),
         turn_secret: config.turn_secret.clone(),
         tokens: RoomTokens::new(config).unwrap(),
     };

@@ -1,13 +1,13 @@
 // The admin page of the watch parties, in Chromium: signs in, sees a room, shows a banner, kicks, closes.
 //
-//   node admin.mjs http://127.0.0.1:3001/ KEY [FOLDER FOR SCREENSHOTS]
+//   node admin.mjs http://127.0.0.1:3001/ KEY ADMIN_KEY [FOLDER FOR SCREENSHOTS]
 import assert from "node:assert/strict";
 
 import puppeteer from "puppeteer-core";
 import { io } from "socket.io-client-4.8.1";
 
 const PATIENCE_MS = 15_000;
-const [url, key, folder] = process.argv.slice(2);
+const [url, key, adminKey, folder] = process.argv.slice(2);
 
 const browser = await puppeteer.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
 try {
@@ -26,9 +26,14 @@ try {
   page.on("pageerror", (error) => problems.push(error.message));
   await page.setViewport({ width: 1100, height: 760 });
   await page.goto(`${url}admin`);
-  await signIn(page, "wrong");
-  await page.waitForFunction(() => document.querySelector("#refusal").textContent !== "", { timeout: PATIENCE_MS });
+  const isTold = (word) => page.waitForFunction(
+    (word) => document.querySelector("#refusal").textContent.includes(word), { timeout: PATIENCE_MS }, word,
+  );
+  await isTold("watch.admin_key");
+  // The members' key is not the operators'.
   await signIn(page, key);
+  await isTold("That is not the key.");
+  await signIn(page, adminKey);
   await page.waitForSelector(".room li:nth-child(2)", { timeout: PATIENCE_MS });
   const text = await page.$eval(".room", (room) => room.innerText);
   for (const word of ["Friday films", made.room.id, "Ann <b>bold</b>", "小明", "The General"]) {

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::harness::cluster::Cluster;
 use crate::harness::process::Server;
+use crate::harness::site::ADMIN_BEARER;
 use crate::harness::websocket::Client;
 use crate::harness::{eventually, http};
 
@@ -266,7 +267,7 @@ fn played_alone(seen: &[Heard]) -> Outcome {
 }
 
 fn overview(address: SocketAddr) -> Value {
-    http::get_with(address, "/admin/api/overview", &[("authorization", "Bearer open sesame")]).json()
+    http::get_with(address, "/admin/api/overview", &[("authorization", ADMIN_BEARER)]).json()
 }
 
 fn outcome(member: &mut Client, overview: &Value) -> Outcome {

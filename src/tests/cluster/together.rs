@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::harness::cluster::Cluster;
 use crate::harness::redis::{Redis, redis_cluster};
+use crate::harness::site::ADMIN_BEARER;
 use crate::harness::websocket::Client;
 use crate::harness::{eventually, http, polling};
 
@@ -119,7 +120,7 @@ fn operators_act_on_every_node_from_any() {
     let room = made["room"]["id"].as_str().unwrap().to_owned();
     bob.ask("room:join", Some(&json!({"roomId": room, "userName": "Bob"})));
     let order = |path: &str| {
-        let key = [("Authorization", "Bearer open sesame"), ("Content-Type", "application/json")];
+        let key = [("Authorization", ADMIN_BEARER), ("Content-Type", "application/json")];
         http::request(cluster.nodes[2].address, "POST", path, &key, r#"{"message":"soon"}"#).status
     };
     eventually("the room on the third node", || {
@@ -165,7 +166,7 @@ fn whom_an_operator_bans_has_to_go_from_every_node() {
     let mut there = [0, 1, 2].map(|n| Client::connect_by(cluster.nodes[n].address, "", &FROM, KEY));
     let mut friend = Client::connect_by(cluster.nodes[0].address, "", &[], KEY);
     let order = |cluster: &Cluster, n: usize, method: &str, path: &str, body: &str| {
-        let key = [("Authorization", "Bearer open sesame"), ("Content-Type", "application/json")];
+        let key = [("Authorization", ADMIN_BEARER), ("Content-Type", "application/json")];
         http::request(cluster.nodes[n].address, method, path, &key, body)
     };
     let bans = |cluster: &Cluster, n: usize| {

@@ -12,7 +12,7 @@ use crate::harness::site::{Site, everywhere};
 use crate::harness::{eventually, http};
 
 /// Whoever has it may ask from anywhere, also through a load balancer.
-const KEY: (&str, &str) = ("ROOMHUB_DEVICES__AUTH_KEY", "sesame");
+const KEY: (&str, &str) = ("ROOMHUB_DEVICES__CONSOLE_KEY", "sesame");
 
 /// How it is brought.
 const BEARER: (&str, &str) = ("authorization", "Bearer sesame");
@@ -140,7 +140,7 @@ fn the_interface_is_for_this_machine_or_for_whoever_has_the_key() {
     assert_eq!(with(&server, &[("x-forwarded-for", "203.0.113.9")]), 401, "through a proxy");
     assert_eq!(with(&server, &[("host", "rebound.example:8765")]), 401, "a name that points here");
     drop(server);
-    let server = start(data.path(), &[], &[("ROOMHUB_DEVICES__AUTH_KEY", "sesame")]);
+    let server = start(data.path(), &[], &[("ROOMHUB_DEVICES__CONSOLE_KEY", "sesame")]);
     assert_eq!(with(&server, &[]), 401);
     assert_eq!(with(&server, &[("authorization", "Bearer wrong")]), 401);
     assert_eq!(with(&server, &[("authorization", "Bearer sesame")]), 200);

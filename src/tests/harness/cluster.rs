@@ -6,6 +6,7 @@ use tempfile::TempDir;
 
 use super::process::{Server, roomhub};
 use super::redis::Redis;
+use super::site::ADMIN_KEY;
 use super::{eventually, free_port, http};
 
 /// A node that has not shown for this long is dead, in these tests.
@@ -104,6 +105,7 @@ fn node(service: &str, name: &str, port: u16, url: &str, data: &Path, more: &[(S
         ("ROOMHUB_SOCKETIO__NODE", name),
         ("ROOMHUB_NETWORK__TRUSTED_PROXIES", "127.0.0.0/8"),
         ("AUTH_KEY", "open sesame"),
+        ("ROOMHUB_WATCH__ADMIN_KEY", ADMIN_KEY),
     ]);
     command.env("ROOMHUB_DEVICES__DATA_DIR", data.join(name));
     command.envs(more.iter().map(|(name, value)| (name, value)));

@@ -11,6 +11,12 @@ use super::http::{self, Response};
 use super::mariadb::MariaDb;
 use super::process::{Server, roomhub};
 
+/// What opens `/admin` of watch, through a load balancer too.
+pub const ADMIN_KEY: &str = "a key of operators";
+
+/// How it is brought.
+pub const ADMIN_BEARER: &str = "Bearer a key of operators";
+
 /// One address with a service behind it.
 pub struct Site {
     pub address: SocketAddr,
@@ -39,7 +45,8 @@ impl Site {
     fn alone(service: &'static str, environment: &[(&str, &str)]) -> Self {
         let data = TempDir::new().unwrap();
         let mut command = roomhub(&[service, "--host", "127.0.0.1", "--port", "0", "--log-format", "json"]);
-        command.env("AUTH_KEY", "open sesame").env("ROOMHUB_DEVICES__DATA_DIR", data.path());
+        command.env("AUTH_KEY", "open sesame").env("ROOMHUB_WATCH__ADMIN_KEY", ADMIN_KEY);
+        command.env("ROOMHUB_DEVICES__DATA_DIR", data.path());
         command.envs(environment.iter().copied());
         let server = Server::spawn(command);
         Self { address: server.address, service, servers: Servers::One(Box::new(server)), _data: data }

@@ -6,6 +6,8 @@ mod screen;
 
 use expect_test::Expect;
 
+use crate::http::Config as Network;
+use crate::http::keys::{KeyedDoor, WrongKeys};
 use crate::secret::Secret;
 use crate::switchboard::Seed;
 use crate::switchboard::stage::{START, Stage};
@@ -36,5 +38,6 @@ fn stage(config: &Config) -> Stage<Hub> {
 }
 
 fn hub(config: &Config) -> Hub {
-    Hub::new(config, Secret::new("key"), &SEED, Chance::new(&SEED), START)
+    let key = KeyedDoor::new("watch.auth_key", Secret::new("key"), &WrongKeys::new(&Network::default()));
+    Hub::new(config, key, &SEED, Chance::new(&SEED), START)
 }
