@@ -280,6 +280,8 @@ pub fn secret(file_key: &str, word: &Secret, file: &str) -> Result<Secret, Error
         return Ok(word.clone());
     }
     let word = std::fs::read_to_string(file).with_context(|| format!("{file_key} = {file:?}"))?;
+    // An empty key would open what it is to close.
+    anyhow::ensure!(!word.trim().is_empty(), "{file_key} = {file:?}: the file is empty");
     Ok(Secret::new(word.trim()))
 }
 

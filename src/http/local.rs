@@ -2,12 +2,12 @@
 //!
 //! It is what operators' doors without a key ask. A proxy on this machine connects from loopback too, and so does a
 //! browser for a foreign page whose name was made to point here, so the connection alone says nothing. Closed when in
-//! doubt. One thing cannot be told apart: a proxy on this machine that speaks HTTP/1.1, adds no header, and passes on
-//! `Host: localhost` as its client wrote it. Behind such a one, set the keys.
+//! doubt. One thing cannot be told apart: a proxy on this machine that speaks HTTP/1.1, adds no header, and names this
+//! machine as the host, or passes on `Host: localhost` as its client wrote it. Behind such a one, set the keys.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use http::header::{HOST, ORIGIN};
+use http::header::{CONNECTION, HOST, ORIGIN};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Version};
 
@@ -40,6 +40,7 @@ pub fn is_local(peer: IpAddr, request: &Parts) -> bool {
         // HTTP/1.0 is what nginx speaks to where it passes requests on, with its own name for the host.
         && request.version == Version::HTTP_11
         && !request.headers.keys().any(is_of_proxy)
+        && !asks_for_upgrade(&request.headers)
         && names_this_machine(request)
         && !is_of_foreign_page(&request.headers)
 }
@@ -49,6 +50,12 @@ fn is_of_proxy(name: &HeaderName) -> bool {
     name == "via"
         || PROXY_WORDS.iter().any(|word| name.contains(word))
         || PROXY_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// What proxies that are set up for WebSockets say with every request; no program asks a door for it.
+fn asks_for_upgrade(headers: &HeaderMap) -> bool {
+    let mut options = headers.get_all(CONNECTION).iter();
+    options.any(|options| options.as_bytes().to_ascii_lowercase().windows(7).any(|word| word == b"upgrade"))
 }
 
 /// Whether there is one `Host`, and it is a name that can point nowhere else.
@@ -210,6 +217,8 @@ mod tests {
         ] {
             assert!(!is_local_with("127.0.0.1", "/", &[host, (name, "")]), "{name}");
         }
+        assert!(is_local_with("127.0.0.1", "/", &[host, ("connection", "close")]));
+        assert!(!is_local_with("127.0.0.1", "/", &[host, ("connection", "keep-alive, Upgrade")]));
         let old = Request::builder().version(Version::HTTP_10).header("host", "localhost").body(()).unwrap();
         assert!(!is_local([127, 0, 0, 1].into(), &old.into_parts().0), "as nginx asks");
     }

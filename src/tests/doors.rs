@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 
 use tempfile::TempDir;
 
+use crate::harness::balancer::Balancer;
 use crate::harness::http;
 use crate::harness::process::{Server, roomhub};
 
@@ -62,13 +63,17 @@ const FOREIGN_PAGES: [(&str, &str); 4] = [
     ("Sec-Fetch-Site", "cross-site"),
 ];
 
+fn start(service: &str, data: &TempDir) -> Server {
+    let mut command = roomhub(&[service, "--host", "127.0.0.1", "--port", "0", "--log-format", "json"]);
+    command.env("AUTH_KEY", "open sesame").env("ROOMHUB_DEVICES__DATA_DIR", data.path());
+    command.env("ROOMHUB_RADIO__DATA_DIR", "");
+    Server::spawn(command)
+}
+
 fn on_every_door(play: impl Fn(&Server, &str)) {
     for (service, paths) in DOORS {
         let data = TempDir::new().unwrap();
-        let mut command = roomhub(&[service, "--host", "127.0.0.1", "--port", "0", "--log-format", "json"]);
-        command.env("AUTH_KEY", "open sesame").env("ROOMHUB_DEVICES__DATA_DIR", data.path());
-        command.env("ROOMHUB_RADIO__DATA_DIR", "");
-        let server = Server::spawn(command);
+        let server = start(service, &data);
         for path in paths {
             play(&server, path);
         }
@@ -131,6 +136,25 @@ fn a_proxy_on_this_machine_opens_no_door() {
         let bare = format!("GET {path} HTTP/1.0\r\nHost: {}\r\nConnection: close\r\n\r\n", server.address);
         assert_eq!(raw(server, &bare), 401, "{path}");
     });
+}
+
+#[test]
+fn nginx_that_was_told_no_more_than_where_to_pass_requests_opens_no_door() {
+    let for_websockets = "proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; \
+                          proxy_set_header Connection \"upgrade\";";
+    let data = TempDir::new().unwrap();
+    let server = start("devices", &data);
+    for more in ["", for_websockets] {
+        let proxy = Balancer::bare(server.address, more);
+        for path in ["/metrics", "/rooms", "/messages"] {
+            assert_eq!(http::get(proxy.address, path).status, 401, "{path}: {more}");
+            assert_eq!(
+                http::get_with(proxy.address, path, &[("host", "localhost")]).status,
+                401,
+                "{path}: {more}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -60,6 +60,21 @@ impl Balancer {
         Self::start(command, address, folder)
     }
 
+    /// nginx as it is first tried: `proxy_pass` to one server, with or without what WebSockets need.
+    pub fn bare(server: SocketAddr, more: &str) -> Self {
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let folder = tempfile::tempdir().unwrap();
+        let whole = format!(
+            "daemon off; pid nginx.pid; error_log stderr; events {{}} http {{ access_log off; \
+             client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path f; uwsgi_temp_path u; \
+             scgi_temp_path s; server {{ listen {address}; location / {{ proxy_pass http://{server}; {more} }} }} }}"
+        );
+        std::fs::write(folder.path().join("nginx.conf"), whole).unwrap();
+        let mut command = Command::new("nginx");
+        command.arg("-p").arg(folder.path()).args(["-c", "nginx.conf"]);
+        Self::start(command, address, folder)
+    }
+
     /// `HAProxy`, with `assets/deploy/haproxy.cfg`.
     pub fn haproxy(cluster: &Cluster) -> Self {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
