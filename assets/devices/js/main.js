@@ -38,6 +38,7 @@ function askForKey(wanted) {
   const dialog = find("key");
   if (dialog.open) return;
   find("key-wanted").textContent = wanted;
+  dialog.querySelector("form").reset();
   dialog.showModal();
   dialog.onclose = () => {
     keep(new FormData(dialog.querySelector("form")).get("key"));
