@@ -16,7 +16,7 @@ use crate::cluster::Cluster;
 use crate::config::{Loaded, Mistake};
 use crate::http::keys::{KeyedDoor, WrongKeys};
 use crate::http::listener::Opening;
-use crate::logging::{self, LogLevel};
+use crate::logging::{self, Floods, LogLevel, REPORT_EVERY};
 use crate::probe::{Kind, Scenarios, Target};
 use crate::runtime::signals::{self, Signals};
 use crate::runtime::systemd::{self, ActivatedSockets};
@@ -160,6 +160,7 @@ async fn run(settings: &Settings, request: &Request, clock: Clock, log_level: Lo
     let signals = Signals::listen().context("signals")?;
     let context = Context::new(clock, &settings.runtime);
     metrics::start(&context)?;
+    context.spawn(report_floods(log_level.floods.clone(), context.clone()));
     let activated = ActivatedSockets::from_environment();
     let cluster = Cluster::join(&settings.cluster).await?;
     let wrong_keys = WrongKeys::new(&settings.network);
@@ -187,6 +188,17 @@ async fn run(settings: &Settings, request: &Request, clock: Clock, log_level: Lo
     systemd::spawn_watchdog(&context);
     wait_and_drain(signals, &context, log_level, request).await;
     Ok(())
+}
+
+/// Has the log tell from time to time what it has left out.
+async fn report_floods(floods: Floods, context: Context) {
+    let mut due = tokio::time::interval(REPORT_EVERY);
+    loop {
+        tokio::select! {
+            () = context.stopping() => return floods.report_all(),
+            _ = due.tick() => floods.report(),
+        }
+    }
 }
 
 async fn wait_and_drain(mut signals: Signals, context: &Context, mut log_level: LogLevel, request: &Request) {

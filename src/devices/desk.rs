@@ -21,6 +21,7 @@ use super::room::Room;
 use super::spool::Spool;
 use super::{Config, Durability};
 use crate::effect::{Close, Effect, Effects, MemberId};
+use crate::logging::brief;
 use crate::switchboard::{self, Census, Ledger, Newcomer, Shared};
 use crate::time::Timestamp;
 
@@ -385,7 +386,8 @@ fn log_record(record: &Record) {
 
 fn log_refusal(refusal: &Refusal) {
     match refusal {
-        Refusal::RoomNotFound(_) | Refusal::TargetNotFound(_) => warn!("{refusal}"),
+        Refusal::RoomNotFound(room) => warn!("Room {} does not exist", brief(room)),
+        Refusal::TargetNotFound(target) => warn!("Target device {} not found in room", brief(target)),
         Refusal::StorageUnavailable => error!("a message was refused: the spool takes no more"),
         Refusal::MissingIdentity
         | Refusal::MissingDeviceId
@@ -393,7 +395,7 @@ fn log_refusal(refusal: &Refusal) {
         | Refusal::InvalidFrame
         | Refusal::MissingFields
         | Refusal::InvalidContent
-        | Refusal::ReservedType => error!("bad frame: {refusal}"),
+        | Refusal::ReservedType => warn!("bad frame: {refusal}"),
         Refusal::IdentificationTimeout | Refusal::NotThisDevice => info!("{refusal}"),
     }
 }

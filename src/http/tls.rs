@@ -1,5 +1,7 @@
 //! Certificates: read at the start, read again on SIGHUP and when the files change; open connections stay.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -86,8 +88,9 @@ pub fn acceptor(config: &Config, context: &Context) -> Result<Option<TlsAcceptor
     if !config.is_on() {
         return Ok(None);
     }
+    let seen = stamps(config);
     let current = Arc::new(Current(ArcSwap::from_pointee(read(config)?)));
-    keep_fresh(config.clone(), Arc::clone(&current), context);
+    keep_fresh(config.clone(), seen, Arc::clone(&current), context);
     let mut server = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .context("TLS versions")?
@@ -107,8 +110,21 @@ fn read(config: &Config) -> Result<CertifiedKey> {
         .with_context(|| format!("[tls] cert = {:?} and key = {:?}", config.cert, config.key))
 }
 
-/// Reads the files again when asked to or when their folders change; a bad pair leaves the old one in use.
-fn keep_fresh(config: Config, current: Arc<Current>, context: &Context) {
+/// What tells whether a file was written or replaced: its number, size, and times of writing and changing.
+type Stamp = (u64, u64, (i64, i64), (i64, i64));
+
+/// The stamps of the certificate and the key; `None` for one that is not there.
+fn stamps(config: &Config) -> [Option<Stamp>; 2] {
+    [&config.cert, &config.key].map(|file| {
+        let file = fs::metadata(file).ok()?;
+        Some((file.ino(), file.len(), (file.mtime(), file.mtime_nsec()), (file.ctime(), file.ctime_nsec())))
+    })
+}
+
+/// Reads the files again when asked to, or when they were replaced; a bad pair leaves the old one in use.
+///
+/// Their folders may hold other files too, like a log: a notice about one of those is none about these.
+fn keep_fresh(config: Config, mut seen: [Option<Stamp>; 2], current: Arc<Current>, context: &Context) {
     let (notice, mut notices) = mpsc::channel(1);
     let watcher = watch(&config, notice);
     let mut reloads = context.reloads();
@@ -116,11 +132,17 @@ fn keep_fresh(config: Config, current: Arc<Current>, context: &Context) {
     context.spawn(async move {
         let _watcher = watcher;
         loop {
-            tokio::select! {
-                _ = reloads.changed() => {}
-                Some(()) = notices.recv() => {}
+            let is_asked = tokio::select! {
+                _ = reloads.changed() => true,
+                Some(()) = notices.recv() => false,
                 () = stop.stopping() => return,
+            };
+            // Looked at first: what is written while they are read comes with a notice of its own.
+            let found = stamps(&config);
+            if found == seen && !is_asked {
+                continue;
             }
+            seen = found;
             match read(&config) {
                 Ok(pair) if pair.cert == current.0.load().cert => {}
                 Ok(pair) => {

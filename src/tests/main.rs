@@ -17,6 +17,7 @@ mod http;
 mod keys;
 mod lifecycle;
 mod limits;
+mod log;
 mod probe;
 mod radio;
 mod radio_air;

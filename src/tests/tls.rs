@@ -75,6 +75,26 @@ fn a_certificate_that_somebody_reads_is_not_read_again_and_again() {
 }
 
 #[test]
+fn a_key_that_does_not_fit_is_told_of_once_whatever_else_is_written_in_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    certify(folder.path());
+    let server = start(folder.path());
+    let refusals = || server.log().matches("the new certificate is not used").count();
+    let CertifiedKey { signing_key, .. } = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    fs::write(folder.path().join("key.new"), signing_key.serialize_pem()).unwrap();
+    fs::rename(folder.path().join("key.new"), folder.path().join("key.pem")).unwrap();
+    eventually("a refusal of the key", || (refusals() == 1).then_some(()));
+    for n in 0..1000 {
+        fs::write(folder.path().join("access.log"), n.to_string()).unwrap();
+    }
+    // What is written last is noticed last.
+    certify(folder.path());
+    eventually("the new certificate", || server.log().contains("certificate read again").then_some(()));
+    // A key that is half written is refused as well.
+    assert!(refusals() < 10, "{} refusals", refusals());
+}
+
+#[test]
 fn a_certificate_is_replaced_while_connections_go_on() {
     let folder = tempfile::tempdir().unwrap();
     certify(folder.path());

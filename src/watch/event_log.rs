@@ -9,6 +9,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 use tracing::error;
 
+use crate::logging::clean_json;
 use crate::runtime::Context;
 
 /// Notes that may wait for the disk; more are counted and lost, for no room waits for its log.
@@ -55,8 +56,7 @@ impl EventLog {
     async fn run(mut self, mut notes: mpsc::Receiver<Box<RawValue>>) {
         let mut batch = Vec::with_capacity(BATCH);
         while notes.recv_many(&mut batch, BATCH).await > 0 {
-            let lines: String =
-                batch.drain(..).flat_map(|note| [note.get().to_owned(), "\n".into()]).collect();
+            let lines: String = batch.drain(..).map(|note| clean_json(note.get()) + "\n").collect();
             if let Err(problem) = self.write(lines.as_bytes()).await {
                 error!(path = %self.path.display(), %problem, "lines of the event log are lost");
             }

@@ -1,5 +1,8 @@
 //! The log: one start, to the terminal, as JSON, or natively to the journal; its level can change while running.
 
+mod clean;
+mod floods;
+
 use std::io::{self, IsTerminal};
 use std::str::FromStr;
 
@@ -12,7 +15,12 @@ use tracing_subscriber::registry::Registry;
 use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use clean::{Cleaning, Style};
+
 use crate::config::Findings;
+
+pub use clean::{brief, clean_json};
+pub use floods::{Floods, REPORT_EVERY};
 
 /// `[log]`: how much, and in which form.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -22,17 +30,23 @@ pub struct Config {
     pub level: String,
     /// Text for people, JSON for machines.
     pub format: Format,
+    /// Lines a second that one place in the program may log on average; more are left out and counted.
+    pub lines_per_second: u32,
+    /// Lines that it may log at once.
+    pub line_burst: u32,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { level: "info".into(), format: Format::Text }
+        Self { level: "info".into(), format: Format::Text, lines_per_second: 20, line_burst: 500 }
     }
 }
 
 impl Config {
-    /// Checks the level's spelling.
+    /// Checks the level's spelling, and that the limits let something through.
     pub fn validate(&self, findings: &mut Findings) {
+        findings.at_least_one("log.lines_per_second", self.lines_per_second as usize);
+        findings.at_least_one("log.line_burst", self.line_burst as usize);
         if EnvFilter::from_str(&self.level).is_err() || self.level.trim().is_empty() {
             findings
                 .add("log.level", "error, warn, info, debug, trace, or target=level directives are expected");
@@ -52,6 +66,8 @@ pub enum Format {
 
 /// The running log's level.
 pub struct LogLevel {
+    /// What the log leaves out.
+    pub floods: Floods,
     handle: reload::Handle<EnvFilter, Registry>,
     configured: String,
     is_debugging: bool,
@@ -116,29 +132,38 @@ fn filter(level: &str) -> Result<EnvFilter> {
 pub fn start(config: &Config, to_journal: bool) -> Result<LogLevel> {
     let filter = filter(&config.level).context("[log] level")?;
     let (filter, handle) = reload::Layer::new(filter);
+    let clean = |inner, style| Cleaning { inner, style };
     let layer = match config.format {
-        Format::Json => tracing_subscriber::fmt::layer()
-            .json()
-            .flatten_event(true)
-            .with_current_span(true)
-            .with_span_list(false)
-            .with_writer(io::stderr)
-            .boxed(),
+        Format::Json => clean(
+            tracing_subscriber::fmt::layer()
+                .json()
+                .flatten_event(true)
+                .with_current_span(true)
+                .with_span_list(false)
+                .with_writer(io::stderr)
+                .boxed(),
+            Style::Apart,
+        ),
         Format::Text if to_journal => {
-            tracing_journald::layer().context("the journal cannot be reached")?.boxed()
+            clean(tracing_journald::layer().context("the journal cannot be reached")?.boxed(), Style::Apart)
         }
-        Format::Text => tracing_subscriber::fmt::layer()
-            .with_target(false)
-            .with_ansi(io::stderr().is_terminal())
-            .with_writer(io::stderr)
-            .boxed(),
+        Format::Text => clean(
+            tracing_subscriber::fmt::layer()
+                .with_target(false)
+                .with_ansi(io::stderr().is_terminal())
+                .with_writer(io::stderr)
+                .boxed(),
+            Style::Line,
+        ),
     };
+    let floods = Floods::new(config.lines_per_second, config.line_burst);
     tracing_subscriber::registry()
         .with(filter)
         .with(without_payloads())
         .with(layer)
         .with(sentry::integrations::tracing::ErrorLayer::new().with_filter(LevelFilter::ERROR))
+        .with(floods.clone())
         .try_init()
         .context("the log is started once")?;
-    Ok(LogLevel { handle, configured: config.level.clone(), is_debugging: false })
+    Ok(LogLevel { floods, handle, configured: config.level.clone(), is_debugging: false })
 }
