@@ -59,6 +59,31 @@ impl std::ops::Add<Duration> for Timestamp {
     }
 }
 
+/// How far the wall clock, which may be put forward and back, is ahead of the time that rules are told.
+///
+/// Rules hold spans against the one and what the world outside says against the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct WallOffset {
+    micros: i64,
+}
+
+impl WallOffset {
+    /// The offset by which the wall clock says `wall` when rules are told `now`.
+    pub const fn between(wall: Timestamp, now: Timestamp) -> Self {
+        Self { micros: wall.0.cast_signed().wrapping_sub(now.0.cast_signed()) }
+    }
+
+    /// What the wall clock says at a moment that rules know.
+    pub fn wall(self, now: Timestamp) -> Timestamp {
+        now.shifted(self.micros)
+    }
+
+    /// The moment for rules at which the wall clock will say that, unless it is put.
+    pub fn steady(self, wall: Timestamp) -> Timestamp {
+        wall.shifted(self.micros.saturating_neg())
+    }
+}
+
 /// The last moment that ISO 8601 has a form for: the end of the year 9999.
 const LAST_ISO_MILLIS: u64 = 253_402_300_799_999;
 

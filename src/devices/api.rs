@@ -97,7 +97,7 @@ async fn front(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
         "status": "ok",
         "message": "roomhub devices",
         "version": env!("CARGO_PKG_VERSION"),
-        "timestamp": site.clock.now().to_string(),
+        "timestamp": site.clock.wall().to_string(),
     }))
 }
 
@@ -220,7 +220,7 @@ struct Chart {
 
 async fn per_minute(State(site): State<Arc<Site>>, Query(chart): Query<Chart>) -> Response {
     let minutes = chart.minutes.unwrap_or(CHART_MINUTES).clamp(1, 24 * 60);
-    let now = site.clock.now().as_millis();
+    let now = site.clock.wall().as_millis();
     let since = (now / 60_000).saturating_sub(minutes - 1) * 60_000;
     let room = chart.room.as_deref().and_then(RoomId::new);
     match site.store.minutes(room, since).await {
@@ -292,7 +292,7 @@ async fn send(
         kind: outgoing.kind.unwrap_or(&message),
         content,
         target_device_id: outgoing.target_device_id,
-        timestamp: site.clock.now().to_string(),
+        timestamp: site.clock.wall().to_string(),
     };
     let whole = serde_json::value::to_raw_value(&whole).expect("a message has string keys");
     let sent = site.orders.give(move |desk, now| send_now(desk, &from, room, &whole, now)).await;
@@ -326,6 +326,7 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::InvalidFirstFrame
         | Refusal::IdentificationTimeout
         | Refusal::NotThisDevice
+        | Refusal::TokenExpired
         | Refusal::InvalidFrame
         | Refusal::MissingFields
         | Refusal::InvalidContent

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::hub::Grant;
 use super::names::DeviceId;
-use crate::http::jwt::{self, Key};
+use crate::http::jwt::{self, Key, Token};
 use crate::secret::Secret;
 use crate::time::Timestamp;
 
@@ -71,7 +71,7 @@ impl Auth {
         Ok(Self::Tokens { devices, jwt_secret })
     }
 
-    /// What a client with that token may be; nothing without a good one.
+    /// What a client with that token may be; nothing without a good one. `now` is the wall clock's.
     pub fn grant(&self, token: Option<&str>, now: Timestamp) -> Option<Grant> {
         match self {
             Self::Open => Some(Grant::AnyDevice),
@@ -79,7 +79,7 @@ impl Auth {
             Self::Tokens { devices, jwt_secret } => {
                 let token = token?;
                 let device = devices.get(&hash(token)).cloned();
-                device.or_else(|| device_of_jwt(token, jwt_secret, now)).map(Grant::Device)
+                device.map(Grant::Device).or_else(|| grant_of_jwt(token, jwt_secret, now))
             }
         }
     }
@@ -91,13 +91,17 @@ fn hash(token: &str) -> [u8; 32] {
     digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
 }
 
-/// The subject of a JWT that the key has signed and whose time it is.
-fn device_of_jwt(token: &str, secret: &Secret, now: Timestamp) -> Option<DeviceId> {
+/// What the subject of a JWT may that the key has signed and whose time it is, while it lasts.
+fn grant_of_jwt(token: &str, secret: &Secret, now: Timestamp) -> Option<Grant> {
     if !secret.is_set() {
         return None;
     }
-    let claims: Claims = jwt::read(token, &Key::shared(secret), now).ok()?;
-    DeviceId::new(&claims.sub)
+    let Token { claims, until } = jwt::read::<Claims>(token, &Key::shared(secret), now).ok()?;
+    let device = DeviceId::new(&claims.sub)?;
+    Some(
+        until
+            .map_or_else(|| Grant::Device(device.clone()), |until| Grant::DeviceUntil(device.clone(), until)),
+    )
 }
 
 #[cfg(test)]
@@ -111,9 +115,10 @@ mod tests {
         let auth = Auth::tokens(None, Secret::new("key")).unwrap();
         let granted =
             |claims: &str, key: &str| auth.grant(Some(&jwt::signed(r#"{"alg":"HS256"}"#, claims, key)), NOW);
-        let d1 = Some(Grant::Device(DeviceId::new("d1").unwrap()));
-        assert_eq!(granted(r#"{"sub":"d1","exp":1700000001}"#, "key"), d1);
-        assert_eq!(granted(r#"{"sub":"d1"}"#, "key"), d1);
+        let d1 = DeviceId::new("d1").unwrap();
+        let until = Grant::DeviceUntil(d1.clone(), Timestamp::from_millis(1_700_000_001_500));
+        assert_eq!(granted(r#"{"sub":"d1","exp":1700000001.5}"#, "key"), Some(until));
+        assert_eq!(granted(r#"{"sub":"d1"}"#, "key"), Some(Grant::Device(d1)));
         assert_eq!(granted(r#"{"sub":"d1","exp":1700000000}"#, "key"), None);
         assert_eq!(granted(r#"{"sub":"d1"}"#, "kex"), None);
         assert_eq!(granted(r#"{"sub":""}"#, "key"), None);

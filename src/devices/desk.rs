@@ -23,7 +23,7 @@ use super::{Config, Durability};
 use crate::effect::{Close, Effect, Effects, MemberId};
 use crate::logging::brief;
 use crate::switchboard::{self, Census, Ledger, Newcomer, Shared};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, WallOffset};
 
 /// The rooms, and all that they rest on.
 pub struct Desk {
@@ -38,6 +38,8 @@ pub struct Desk {
     durability: Durability,
     status_interval: Duration,
     status_at: Timestamp,
+    /// Records are written down with the wall clock's time.
+    wall: WallOffset,
 }
 
 /// What is to be written down: in the spool, or in the log.
@@ -67,6 +69,7 @@ impl Desk {
             durability: config.durability,
             status_interval: config.status_interval,
             status_at: now + config.status_interval,
+            wall: WallOffset::default(),
         }
     }
 
@@ -98,8 +101,9 @@ impl Desk {
         said: &Said<'_>,
         now: Timestamp,
     ) -> (Result<(), Refusal>, Effects) {
+        let at = self.wall.wall(now);
         let (hub, facts) = self.split_mut();
-        match hub.send_as(from, room, said, &facts, now) {
+        match hub.send_as(from, room, said, &facts, at) {
             Ok(outcome) => (Ok(()), self.draft(outcome)),
             Err(refusal) => (Err(refusal), Effects::none()),
         }
@@ -205,8 +209,13 @@ impl Facts for AllFacts<'_> {
 }
 
 impl switchboard::Hub for Desk {
+    fn set_wall(&mut self, wall: WallOffset) {
+        self.wall = wall;
+        self.hub.set_wall(wall);
+    }
+
     fn connect(&mut self, member: MemberId, newcomer: Newcomer, now: Timestamp) -> Effects {
-        let Some(grant) = self.auth.load().grant(newcomer.token.as_deref(), now) else {
+        let Some(grant) = self.auth.load().grant(newcomer.token.as_deref(), self.wall.wall(now)) else {
             let mut effects = Effects::none();
             effects.disconnect(member, Close::Violation);
             return effects;
@@ -217,13 +226,14 @@ impl switchboard::Hub for Desk {
 
     fn handle(&mut self, from: MemberId, event: &str, payload: Option<&RawValue>, now: Timestamp) -> Effects {
         debug!(member = %from, bytes = payload.map_or(0, |payload| payload.get().len()), "frame");
+        let at = self.wall.wall(now);
         let (hub, facts) = self.split_mut();
-        let outcome = hub.handle(from, event, payload, &facts, now);
+        let outcome = hub.handle(from, event, payload, &facts, at);
         self.draft(outcome)
     }
 
     fn leave(&mut self, member: MemberId, now: Timestamp) -> Effects {
-        let outcome = self.hub.leave(member, now);
+        let outcome = self.hub.leave(member, self.wall.wall(now));
         self.draft(outcome)
     }
 
@@ -273,7 +283,7 @@ impl switchboard::Hub for Desk {
     }
 
     fn stop(&mut self, now: Timestamp) -> Effects {
-        let outcome = self.hub.stop(now);
+        let outcome = self.hub.stop(self.wall.wall(now));
         self.draft(outcome)
     }
 }
@@ -300,7 +310,7 @@ impl Shared for Desk {
     }
 
     fn lose(&mut self, member: MemberId, room: &RoomId, now: Timestamp) -> Effects {
-        let outcome = self.hub.vacate(member, *room, now);
+        let outcome = self.hub.vacate(member, *room, self.wall.wall(now));
         self.hub.silence(member);
         self.draft(outcome)
     }
@@ -349,7 +359,7 @@ impl Shared for Desk {
         let kept = |effect: &Effect| if let Effect::Kept(ticket) = effect { Some(*ticket) } else { None };
         let tickets: Vec<u64> = effects.iter().filter_map(kept).collect();
         if !tickets.is_empty() {
-            self.spool.revoke(&tickets, now);
+            self.spool.revoke(&tickets, self.wall.wall(now));
         }
     }
 
@@ -396,7 +406,7 @@ fn log_refusal(refusal: &Refusal) {
         | Refusal::MissingFields
         | Refusal::InvalidContent
         | Refusal::ReservedType => warn!("bad frame: {refusal}"),
-        Refusal::IdentificationTimeout | Refusal::NotThisDevice => info!("{refusal}"),
+        Refusal::IdentificationTimeout | Refusal::NotThisDevice | Refusal::TokenExpired => info!("{refusal}"),
     }
 }
 

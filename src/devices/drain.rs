@@ -221,7 +221,7 @@ impl Drain {
     async fn set_aside(&self, id: super::record::RecordId, record: Record, reason: &str) {
         error!(record = %id, reason, "the database refuses a record; it is among the dead letters");
         metrics::counter!("roomhub_devices_dead_letters_total").increment(1);
-        let now = self.context.clock.now();
+        let now = self.context.clock.wall();
         while let Err(problem) = dead::add(self.spool.folder(), id, record.clone(), reason, now) {
             error!(%problem, "a dead letter cannot be written");
             tokio::time::sleep(LONGEST_PAUSE).await;

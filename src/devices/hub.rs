@@ -1,6 +1,6 @@
 //! All device rooms, and who sits where. Pure: time and facts come in, records and frames go out.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::record::{Message, Record};
 use super::room::{ClientReport, Room, RoomReport, Seat};
 use crate::effect::{Close, Effects, Frame, MemberId};
 use crate::switchboard::{Census, Ledger};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, WallOffset};
 
 /// What comes of something: first the records are kept, then the effects performed.
 #[derive(Debug, Default)]
@@ -35,6 +35,24 @@ pub enum Grant {
     AnyDevice,
     /// That one.
     Device(DeviceId),
+    /// That one, until then by the wall clock.
+    DeviceUntil(DeviceId, Timestamp),
+}
+
+impl Grant {
+    fn permits(&self, device: &DeviceId) -> bool {
+        match self {
+            Self::AnyDevice => true,
+            Self::Device(own) | Self::DeviceUntil(own, _) => own == device,
+        }
+    }
+
+    fn until(&self) -> Option<Timestamp> {
+        match self {
+            Self::AnyDevice | Self::Device(_) => None,
+            Self::DeviceUntil(_, until) => Some(*until),
+        }
+    }
 }
 
 /// Every room with somebody in it, and every connection.
@@ -43,6 +61,9 @@ pub struct Hub {
     members: Ledger<MemberId, Member>,
     /// Connections that have not said who they are, in the order of their deadlines.
     nameless: VecDeque<(Timestamp, MemberId)>,
+    /// Connections whose tokens end, and when by the wall clock.
+    ending: BTreeSet<(Timestamp, MemberId)>,
+    wall: WallOffset,
     limits: Limits,
 }
 
@@ -66,11 +87,24 @@ pub struct Member {
 impl Hub {
     /// No rooms, nobody connected.
     pub fn new(limits: Limits) -> Self {
-        Self { rooms: Ledger::default(), members: Ledger::default(), nameless: VecDeque::new(), limits }
+        Self {
+            rooms: Ledger::default(),
+            members: Ledger::default(),
+            nameless: VecDeque::new(),
+            ending: BTreeSet::new(),
+            wall: WallOffset::default(),
+            limits,
+        }
+    }
+
+    /// How the wall clock stands to the time of deadlines.
+    pub fn set_wall(&mut self, wall: WallOffset) {
+        self.wall = wall;
     }
 
     /// Greets a connection.
     pub fn connect(&mut self, member: MemberId, address: IpAddr, grant: Grant, now: Timestamp) -> Outcome {
+        self.ending.extend(grant.until().map(|until| (until, member)));
         self.members.insert(member, Member { address, grant, room: None });
         self.nameless.push_back((now + self.limits.identification, member));
         let mut outcome = Outcome::default();
@@ -78,7 +112,7 @@ impl Hub {
         outcome
     }
 
-    /// Takes a frame: the first says who it is, later ones are messages and questions.
+    /// Takes a frame, at a time of the wall clock, which is that of all records: the first says who it is, later ones are messages and questions.
     pub fn handle(
         &mut self,
         from: MemberId,
@@ -107,7 +141,11 @@ impl Hub {
     /// A connection has ended.
     pub fn leave(&mut self, member: MemberId, now: Timestamp) -> Outcome {
         let mut outcome = Outcome::default();
-        if let Some(room) = self.members.remove(&member).and_then(|member| member.room) {
+        let Some(gone) = self.members.remove(&member) else { return outcome };
+        if let Some(until) = gone.grant.until() {
+            self.ending.remove(&(until, member));
+        }
+        if let Some(room) = gone.room {
             outcome.append(self.vacate(member, room, now));
         }
         outcome
@@ -139,9 +177,11 @@ impl Hub {
         Outcome { records, ..Outcome::default() }
     }
 
-    /// When the next nameless connection has had its time.
+    /// When the next nameless connection, or the next token, has had its time.
     pub fn next_timeout(&self) -> Option<Timestamp> {
-        self.nameless.front().map(|(deadline, _)| *deadline)
+        let nameless = self.nameless.front().map(|(deadline, _)| *deadline);
+        let ending = self.ending.first().map(|(until, _)| self.wall.steady(*until));
+        nameless.into_iter().chain(ending).min()
     }
 
     /// Lets go of those that have had their time.
@@ -151,6 +191,14 @@ impl Hub {
             if self.members.get(&member).is_some_and(|member| member.room.is_none()) {
                 self.members.remove(&member);
                 outcome.append(refuse(member, Refusal::IdentificationTimeout));
+            }
+        }
+        let wall = self.wall.wall(now);
+        while let Some((until, member)) = self.ending.first().copied().filter(|(until, _)| *until <= wall) {
+            self.ending.remove(&(until, member));
+            if self.members.get(&member).is_some_and(|member| member.grant.until() == Some(until)) {
+                outcome.append(self.leave(member, wall));
+                outcome.append(refuse(member, Refusal::TokenExpired));
             }
         }
         outcome
@@ -257,7 +305,7 @@ impl Hub {
         let Identification { device, identity, room } = named;
         let Some(member) = self.members.get(&from) else { return Ok(Outcome::default()) };
         let address = member.address;
-        if matches!(&member.grant, Grant::Device(own) if *own != device) {
+        if !member.grant.permits(&device) {
             return Err(Refusal::NotThisDevice);
         }
         if facts.storage(0) == Storage::Full {

@@ -75,6 +75,8 @@ pub enum Refusal {
     IdentificationTimeout,
     /// The key that the client brought is another device's.
     NotThisDevice,
+    /// The token that the client brought has ended.
+    TokenExpired,
     /// No room has that name.
     RoomNotFound(String),
     /// A later frame is no JSON object.
@@ -99,6 +101,7 @@ impl fmt::Display for Refusal {
             Self::InvalidFirstFrame => f.write_str("Invalid JSON format for identity"),
             Self::IdentificationTimeout => f.write_str("Identification timeout"),
             Self::NotThisDevice => f.write_str("Not authorized for this device_id"),
+            Self::TokenExpired => f.write_str("Token expired"),
             Self::RoomNotFound(room) => write!(f, "Room {room} does not exist"),
             Self::InvalidFrame => f.write_str("Invalid JSON format"),
             Self::MissingFields => f.write_str("Missing required fields (type, content)"),
@@ -119,6 +122,7 @@ impl Refusal {
             Self::InvalidFirstFrame => "invalid_first_frame",
             Self::IdentificationTimeout => "identification_timeout",
             Self::NotThisDevice => "not_this_device",
+            Self::TokenExpired => "token_expired",
             Self::RoomNotFound(_) => "room_not_found",
             Self::InvalidFrame => "invalid_frame",
             Self::MissingFields => "missing_fields",
@@ -136,7 +140,7 @@ impl Refusal {
             | Self::MissingDeviceId
             | Self::InvalidFirstFrame
             | Self::RoomNotFound(_) => Some(Close::Done),
-            Self::IdentificationTimeout | Self::NotThisDevice => Some(Close::Violation),
+            Self::IdentificationTimeout | Self::NotThisDevice | Self::TokenExpired => Some(Close::Violation),
             Self::InvalidFrame
             | Self::MissingFields
             | Self::InvalidContent

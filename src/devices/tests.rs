@@ -15,7 +15,7 @@ use super::record::{Record, RecordId};
 use crate::effect::{Effects, Frame, MemberId};
 use crate::switchboard::stage::{START, Stage, member};
 use crate::switchboard::{self, Census, Newcomer};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, WallOffset};
 
 /// Facts as a notebook has them: everything that was kept is known at once.
 #[derive(Default)]
@@ -106,9 +106,20 @@ impl Rules {
 }
 
 impl switchboard::Hub for Rules {
+    fn set_wall(&mut self, wall: WallOffset) {
+        self.hub.set_wall(wall);
+    }
     fn connect(&mut self, member: MemberId, newcomer: Newcomer, now: Timestamp) -> Effects {
-        let device = newcomer.token.as_deref().and_then(DeviceId::new);
-        let grant = device.map_or(Grant::AnyDevice, Grant::Device);
+        // A token is its device's name, and maybe the second since the start at which it ends.
+        let grant = match newcomer.token.as_deref().map(|token| token.split_once('@').unwrap_or((token, "")))
+        {
+            None => Grant::AnyDevice,
+            Some((device, "")) => Grant::Device(DeviceId::new(device).unwrap()),
+            Some((device, secs)) => {
+                let until = START + Duration::from_secs(secs.parse().unwrap());
+                Grant::DeviceUntil(DeviceId::new(device).unwrap(), until)
+            }
+        };
         let outcome = self.hub.connect(member, newcomer.address, grant, now);
         self.settle(outcome)
     }
@@ -324,6 +335,37 @@ fn no_device_speaks_as_the_server() {
         assert_eq!(told, [r#"  ann <-  {"type":"error","message":"Reserved message type"}"#], "{kind}");
     }
     assert!(stage.play(r#"ann: says {"type":"errors","content":"x"}"#).contains("bob <-"));
+}
+
+#[test]
+fn a_connection_ends_with_its_token_by_the_wall_clock() {
+    let mut stage = Stage::new(Rules::new(0));
+    stage.play(
+        r#"
+        ann connects with d1@60
+        ann: says {"device_id":"d1","identity":"phone"}
+        bob connects with d2@3600
+        bob: says {"device_id":"d2","identity":"tv","room_id":"AAAAAAAA"}
+        eve connects with d3@5
+        cyd connects with d4@30
+        cyd goes
+        "#,
+    );
+    assert_eq!(stage.hub.hub.next_timeout(), Some(START + Duration::from_secs(5)));
+    let ended = stage.play("5s pass");
+    assert!(ended.contains(r#"eve <-  {"type":"error","message":"Token expired"}"#), "{ended}");
+    assert!(ended.contains("eve let go: Violation") && !ended.contains("ann"), "{ended}");
+    stage.play("5s pass");
+    assert_eq!(stage.hub.hub.next_timeout(), Some(START + Duration::from_mins(1)));
+    // A clock that was put forward ends tokens earlier, one that was put back later.
+    stage.play("the wall clock is put 40s ahead");
+    assert_eq!(stage.hub.hub.next_timeout(), Some(START + Duration::from_secs(20)));
+    let ended = stage.play("10s pass");
+    assert!(ended.contains(r#"disk <- keeps {"kind":"disconnected""#), "{ended}");
+    assert!(ended.contains("ann let go: Violation") && !ended.contains("bob"), "{ended}");
+    assert_eq!(stage.play("ann: says {\"type\":\"message\",\"content\":\"x\"}").lines().count(), 1);
+    stage.play("the wall clock is put 0s ahead");
+    assert_eq!(stage.hub.hub.next_timeout(), Some(START + Duration::from_hours(1)));
 }
 
 #[test]

@@ -8,13 +8,19 @@ use ring::{hmac, signature};
 use rustls_pki_types::SubjectPublicKeyInfoDer;
 use rustls_pki_types::pem::PemObject;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Deserializer, IgnoredAny};
 
 use crate::secret::Secret;
 use crate::time::Timestamp;
 
 /// What stands before the 32 bytes of an Ed25519 key in its public form.
 const ED25519_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+
+/// The end of the year 9999, in seconds: a later end is one in milliseconds, and would never come.
+const END_OF_TIME: f64 = 253_402_300_800.0;
+
+/// A token may have been made so far ahead of the clock here, for clocks differ.
+const SKEW_SECS: f64 = 30.0;
 
 /// What tokens are held against.
 #[derive(Clone)]
@@ -38,16 +44,75 @@ pub enum Flaw {
     TooEarly,
 }
 
+/// What a token claims, and until when.
+#[derive(Debug, PartialEq)]
+pub struct Token<C> {
+    /// Its claims.
+    pub claims: C,
+    /// When its time is over, by the wall clock; it is good for ever without.
+    pub until: Option<Timestamp>,
+}
+
+/// Extensions are not known here: a token that demands one, or is signed in another way, is refused.
 #[derive(Deserialize)]
 struct Header {
     alg: String,
+    #[serde(default)]
+    typ: Option<String>,
+    #[serde(default, deserialize_with = "is_there")]
+    crit: bool,
+    #[serde(default, deserialize_with = "is_there")]
+    b64: bool,
 }
 
 /// When a token is good, in seconds since the epoch.
 #[derive(Deserialize)]
 struct Span {
+    #[serde(default, deserialize_with = "moment")]
     exp: Option<f64>,
+    #[serde(default, deserialize_with = "moment")]
     nbf: Option<f64>,
+    #[serde(default, deserialize_with = "moment")]
+    iat: Option<f64>,
+}
+
+/// Whether a field is there, whatever it says.
+fn is_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| true)
+}
+
+/// A moment of a field that is there: `null` is none.
+fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    f64::deserialize(deserializer).map(Some)
+}
+
+impl Header {
+    fn is_of(&self, key: &Key) -> bool {
+        let is_jwt = |typ: &str| {
+            let typ = typ.to_ascii_lowercase();
+            let typ = typ.strip_prefix("application/").unwrap_or(&typ);
+            typ == "jwt" || typ.ends_with("+jwt")
+        };
+        self.alg == key.algorithm() && !self.crit && !self.b64 && self.typ.as_deref().is_none_or(is_jwt)
+    }
+}
+
+impl Span {
+    /// Whether it is one, and `now` is in it.
+    fn holds(&self, now: Timestamp) -> Result<(), Flaw> {
+        let seconds = now.as_millis_f64() / 1000.0;
+        match self {
+            Self { exp: Some(end), .. } if *end >= END_OF_TIME => Err(Flaw::Incomplete),
+            Self { exp: Some(end), .. } if seconds >= *end => Err(Flaw::Expired),
+            Self { nbf: Some(start), .. } if seconds < *start => Err(Flaw::TooEarly),
+            Self { iat: Some(made), .. } if seconds + SKEW_SECS < *made => Err(Flaw::TooEarly),
+            Self { .. } => Ok(()),
+        }
+    }
+
+    fn until(&self) -> Option<Timestamp> {
+        self.exp.map(|end| Timestamp::from_micros((end * 1e6) as u64))
+    }
 }
 
 impl Key {
@@ -79,28 +144,27 @@ impl Key {
     }
 }
 
-/// What a token claims, if the key has signed it and its time has come and is not over.
-pub fn read<C: DeserializeOwned>(token: &str, key: &Key, now: Timestamp) -> Result<C, Flaw> {
+/// Reads a token, if the key has signed it and its time has come and is not over; `now` is the wall clock's.
+pub fn read<C: DeserializeOwned>(token: &str, key: &Key, now: Timestamp) -> Result<Token<C>, Flaw> {
     let (signed, signature) = token.rsplit_once('.').ok_or(Flaw::Forged)?;
     let (header, claims) = signed.split_once('.').ok_or(Flaw::Forged)?;
     let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| Flaw::Forged);
     if !key.has_signed(signed.as_bytes(), &decode(signature)?) {
         return Err(Flaw::Forged);
     }
-    let header: Header = serde_json::from_slice(&decode(header)?).map_err(|_| Flaw::Forged)?;
-    if header.alg != key.algorithm() {
+    let header: Header = object(&decode(header)?).ok_or(Flaw::Forged)?;
+    if !header.is_of(key) {
         return Err(Flaw::Forged);
     }
     let claims = decode(claims)?;
-    let span: Span = serde_json::from_slice(&claims).map_err(|_| Flaw::Incomplete)?;
-    let seconds = now.as_millis_f64() / 1000.0;
-    if span.exp.is_some_and(|end| seconds >= end) {
-        return Err(Flaw::Expired);
-    }
-    if span.nbf.is_some_and(|start| seconds < start) {
-        return Err(Flaw::TooEarly);
-    }
-    serde_json::from_slice(&claims).map_err(|_| Flaw::Incomplete)
+    let span: Span = object(&claims).ok_or(Flaw::Incomplete)?;
+    span.holds(now)?;
+    Ok(Token { claims: object(&claims).ok_or(Flaw::Incomplete)?, until: span.until() })
+}
+
+/// An object; a struct's fields in an array are none.
+fn object<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
+    json.trim_ascii_start().starts_with(b"{").then(|| serde_json::from_slice(json).ok()).flatten()
 }
 
 /// A token as somebody makes it who has the secret.
@@ -133,7 +197,7 @@ mod tests {
     fn a_token_is_good_while_it_lasts_and_signed_by_the_key_alone() {
         let key = Key::shared(&Secret::new("key"));
         let outcome = |header: &str, claims: &str, secret: &str| {
-            read::<Claims>(&signed(header, claims, secret), &key, NOW)
+            read::<Claims>(&signed(header, claims, secret), &key, NOW).map(|token| token.claims)
         };
         assert_eq!(outcome(HS256, r#"{"sub":"ann"}"#, "key"), Ok(ann()));
         assert_eq!(outcome(HS256, r#"{"sub":"ann","exp":1700000001,"nbf":1700000000}"#, "key"), Ok(ann()));
@@ -143,10 +207,39 @@ mod tests {
             (HS256, r#"{"sub":"ann"}"#, "kex", Flaw::Forged),
             (r#"{"alg":"none"}"#, r#"{"sub":"ann"}"#, "key", Flaw::Forged),
             (r#"{"alg":"EdDSA"}"#, r#"{"sub":"ann"}"#, "key", Flaw::Forged),
+            (r#"{"alg":"hs256"}"#, r#"{"sub":"ann"}"#, "key", Flaw::Forged),
+            (r#"{"alg":"HS256","alg":"HS256"}"#, r#"{"sub":"ann"}"#, "key", Flaw::Forged),
+            (r#"{"alg":"HS256","crit":["exp"]}"#, r#"{"sub":"ann"}"#, "key", Flaw::Forged),
+            (r#"{"alg":"HS256","crit":null}"#, r#"{"sub":"ann"}"#, "key", Flaw::Forged),
+            (r#"{"alg":"HS256","b64":false}"#, r#"{"sub":"ann"}"#, "key", Flaw::Forged),
+            (r#"{"alg":"HS256","typ":"JOSE"}"#, r#"{"sub":"ann"}"#, "key", Flaw::Forged),
+            (r#"{"alg":"HS256"} x"#, r#"{"sub":"ann"}"#, "key", Flaw::Forged),
+            (r#"["HS256",null]"#, r#"{"sub":"ann"}"#, "key", Flaw::Forged),
+            (HS256, r#"{"sub":"ann","iat":1700000031}"#, "key", Flaw::TooEarly),
+            (HS256, r#"{"sub":"ann","exp":-1}"#, "key", Flaw::Expired),
+            (HS256, r#"{"sub":"ann","exp":1700000060000}"#, "key", Flaw::Incomplete),
+            (HS256, r#"{"sub":"ann","exp":1e999}"#, "key", Flaw::Incomplete),
+            (HS256, r#"{"sub":"ann","exp":"1700000001"}"#, "key", Flaw::Incomplete),
+            (HS256, r#"{"sub":"ann","exp":null}"#, "key", Flaw::Incomplete),
+            (HS256, r#"{"sub":"ann","exp":1700000000,"exp":1700000001}"#, "key", Flaw::Incomplete),
+            (HS256, r#"{"sub":"ann","exp":1700000000,"e\u0078p":1700000001}"#, "key", Flaw::Incomplete),
+            (HS256, r#"{"sub":"ann","sub":"bob"}"#, "key", Flaw::Incomplete),
+            (HS256, r#"{"sub":"ann"} {}"#, "key", Flaw::Incomplete),
+            (HS256, r#"["ann"]"#, "key", Flaw::Incomplete),
             (HS256, "{}", "key", Flaw::Incomplete),
             (HS256, "[]", "key", Flaw::Incomplete),
         ] {
             assert_eq!(outcome(header, claims, secret), Err(flaw), "{header} {claims} {secret}");
+        }
+        for header in [r#"{"alg":"HS256"}"#, r#"{"typ":"at+JWT","alg":"HS256","kid":"../x"}"#] {
+            assert_eq!(outcome(header, r#"{"sub":"ann","iat":1700000029}"#, "key"), Ok(ann()), "{header}");
+        }
+        let token = signed(HS256, r#"{"sub":"ann"}"#, "key");
+        // Its last character has two bits that say nothing, and must be zero.
+        let (rest, last) = token.split_at(token.len() - 1);
+        let last = format!("{rest}{}", char::from(last.as_bytes()[0] + 1));
+        for nonsense in [format!("{token}="), format!("{token}.x"), format!("{token} "), last] {
+            assert_eq!(read::<Claims>(&nonsense, &key, NOW), Err(Flaw::Forged), "{nonsense:?}");
         }
         for nonsense in ["", ".", "..", "a.b.c", "ä.ö.ü"] {
             assert_eq!(read::<Claims>(nonsense, &key, NOW), Err(Flaw::Forged), "{nonsense:?}");
@@ -166,7 +259,7 @@ mod tests {
             URL_SAFE_NO_PAD.encode(r#"{"sub":"ann"}"#)
         );
         let token = format!("{text}.{}", URL_SAFE_NO_PAD.encode(pair.sign(text.as_bytes()).as_ref()));
-        assert_eq!(read(&token, &key, NOW), Ok(ann()));
+        assert_eq!(read(&token, &key, NOW).map(|token| token.claims), Ok(ann()));
         assert_eq!(read::<Claims>(&token.replace("eyJzdW", "eyJzdX"), &key, NOW), Err(Flaw::Forged));
         let confused = signed(HS256, r#"{"sub":"ann"}"#, &pem);
         assert_eq!(read::<Claims>(&confused, &key, NOW), Err(Flaw::Forged));

@@ -181,7 +181,7 @@ impl Tally {
             like: String::new(),
         });
         let empty_at = site.empty_at.max(now) + self.interval;
-        if empty_at - now > self.burst {
+        if empty_at.saturating_sub(now) > self.burst {
             site.n_left_out += 1;
             site.like = message;
             return false;

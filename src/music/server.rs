@@ -87,12 +87,12 @@ async fn front(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
         "totalRooms": n_rooms,
         "totalUsers": n_seated,
         "uptime": site.clock.uptime().as_secs_f64(),
-        "timestamp": site.clock.now().to_string(),
+        "timestamp": site.clock.wall().to_string(),
     }))
 }
 
 async fn health(State(site): State<Arc<Site>>) -> Response {
-    routes::json(&json!({ "status": "healthy", "timestamp": site.clock.now().to_string() }))
+    routes::json(&json!({ "status": "healthy", "timestamp": site.clock.wall().to_string() }))
 }
 
 async fn room(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response {
@@ -113,7 +113,7 @@ async fn rooms(State(site): State<Arc<Site>>) -> Response {
         return routes::json_text(text.to_string());
     }
     let Some(rooms) = site.questions.ask(Hub::reports).await else { return stopping() };
-    let list = RoomList { count: rooms.len(), rooms, timestamp: now.to_string() };
+    let list = RoomList { count: rooms.len(), rooms, timestamp: site.clock.wall().to_string() };
     let text: Arc<str> = serde_json::to_string(&list).expect("a report has string keys").into();
     *site.rooms.lock() = Some((now, Arc::clone(&text)));
     routes::json_text(text.to_string())

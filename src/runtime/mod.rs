@@ -20,7 +20,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use crate::time::{Timestamp, human};
+use crate::time::{Timestamp, WallOffset, human};
 
 /// `[runtime]`: how the process ends.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -37,9 +37,10 @@ impl Default for Config {
     }
 }
 
-/// The process's clock: starts at the wall clock's time and never jumps.
+/// The process's clocks: one that starts at the system's time and never jumps, and the system's own.
 ///
-/// Rooms extrapolate playback with it, so a correction of the system's time must not move the music.
+/// Rooms extrapolate playback with the first, so a correction of the system's time must not move the music. What is
+/// held against the world outside (tokens, credentials, times in databases, in answers and on wires) goes by the second.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     started: Instant,
@@ -47,17 +48,29 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Reads the wall clock once.
-    #[allow(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    /// Starts both at the same time.
+    #[allow(clippy::disallowed_methods, reason = "this is the one place that reads the clocks")]
     pub fn start() -> Self {
         let started_at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Self { started: Instant::now(), started_at }
     }
 
-    /// The present moment.
+    /// The present moment of the clock that never jumps.
     pub fn now(&self) -> Timestamp {
         let since_epoch = self.started_at + self.uptime();
         Timestamp::from_micros(u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// What the system's clock says; it may be put forward and back.
+    #[allow(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    pub fn wall(&self) -> Timestamp {
+        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_micros(u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// How far that is ahead of the clock that never jumps.
+    pub fn offset(&self) -> WallOffset {
+        WallOffset::between(self.wall(), self.now())
     }
 
     /// Time since the process started.

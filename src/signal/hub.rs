@@ -1,6 +1,6 @@
 //! All rooms, and who is in which. Pure: time comes in with each event, frames go out as effects.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::time::Duration;
 
 use ring::hmac;
@@ -10,13 +10,13 @@ use super::names::Id;
 use super::protocol::{ClientEvent, Refusal, Relay, Resume, Seating, ServerEvent};
 use super::room::{Holder, Room};
 use super::tokens::RoomTokens;
-use super::turn::IceServers;
+use super::turn::{IceServer, IceServers};
 use super::{Config, DuplicateUser};
 use crate::effect::{Close, Effects, MemberId};
 use crate::http::keys::KeyedDoor;
 use crate::secret::Secret;
 use crate::switchboard::{self, Allowance, Bucket, Census, Ledger, Newcomer, Seed, Shared};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, WallOffset};
 
 /// Bytes of such a word, which nobody can guess.
 const WORD_BYTES: usize = 16;
@@ -27,6 +27,9 @@ pub struct Hub {
     members: Ledger<MemberId, Member>,
     /// When the time is up of users that are away.
     away: VecDeque<Timestamp>,
+    /// When tokens of users end, by the wall clock, in whole seconds.
+    ends: BTreeSet<u64>,
+    wall: WallOffset,
     key: Option<KeyedDoor>,
     tokens: Option<RoomTokens>,
     ice: IceServers,
@@ -51,6 +54,7 @@ struct Rules {
     duplicate_user: DuplicateUser,
     legacy_relay: bool,
     max_rooms: usize,
+    max_rooms_per_member: usize,
     room_capacity: usize,
     resume_window: Duration,
     events: Allowance,
@@ -73,6 +77,8 @@ impl Hub {
             rooms: Ledger::default(),
             members: Ledger::default(),
             away: VecDeque::new(),
+            ends: BTreeSet::new(),
+            wall: WallOffset::default(),
             key,
             tokens,
             ice: IceServers {
@@ -85,6 +91,7 @@ impl Hub {
                 duplicate_user: config.duplicate_user,
                 legacy_relay: config.legacy_relay,
                 max_rooms: config.max_rooms,
+                max_rooms_per_member: config.max_rooms_per_member,
                 room_capacity: config.room_capacity,
                 resume_window: config.resume_window,
                 events: Allowance::new(config.events_per_second, config.event_burst),
@@ -94,9 +101,14 @@ impl Hub {
         }
     }
 
-    /// The servers that help a user to reach others.
-    pub fn ice(&self) -> &IceServers {
-        &self.ice
+    /// The servers that help a user to reach others, if its token is good where tokens are asked for.
+    ///
+    /// # Errors
+    /// The refusal to tell whoever asks.
+    pub fn ice(&self, user: &Id, token: Option<&str>, now: Timestamp) -> Result<Vec<IceServer>, Refusal> {
+        let wall = self.wall.wall(now);
+        let until = self.tokens.as_ref().map(|tokens| tokens.vouch(user, token, wall)).transpose()?;
+        Ok(self.ice.of(user.as_str(), until, wall))
     }
 
     fn join(
@@ -107,14 +119,17 @@ impl Hub {
         now: Timestamp,
     ) -> Effects {
         let Seating { user_id, room_id, resume, .. } = asked;
-        let brought = self.members.get(&from).and_then(|member| member.token.as_deref());
-        if let Some(tokens) = &self.tokens
-            && let Err(refusal) = tokens.admit(asked, brought, now)
-        {
-            return refuse(from, refusal, name);
-        }
+        let Some(member) = self.members.get(&from) else { return Effects::none() };
+        let wall = self.wall.wall(now);
+        let admitted = self.tokens.as_ref().map(|tokens| tokens.admit(asked, member.token.as_deref(), wall));
+        let until = match admitted.transpose() {
+            Ok(until) => until,
+            Err(refusal) => return refuse(from, refusal, name),
+        };
         let is_new = !self.rooms.contains(room_id);
-        if is_new && self.rooms.count() >= self.rules.max_rooms {
+        let has_enough =
+            !member.rooms.contains(room_id) && member.rooms.len() >= self.rules.max_rooms_per_member;
+        if has_enough || (is_new && self.rooms.count() >= self.rules.max_rooms) {
             return refuse(from, Refusal::TooManyRooms, name);
         }
         let word = self.next_word(resume.as_ref());
@@ -137,7 +152,8 @@ impl Hub {
             }
             Holder::Nobody | Holder::Away | Holder::Member(_) => {}
         }
-        room.seat(user_id, from, word.clone());
+        room.seat(user_id, from, word.clone(), until);
+        self.ends.extend(until.map(|until| until.as_millis().div_ceil(1000)));
         if let Holder::Member(other) = holder
             && room.id_of(other).is_none()
             && let Some(other) = self.members.get_mut(&other)
@@ -147,7 +163,7 @@ impl Hub {
         if let Some(member) = self.members.get_mut(&from) {
             member.rooms.insert(room_id.clone());
         }
-        let ice_servers = self.ice.of(user_id.as_str(), now);
+        let ice_servers = self.ice.of(user_id.as_str(), until, wall);
         let joined = ServerEvent::Joined {
             user_id,
             room_id,
@@ -246,6 +262,10 @@ impl Hub {
 }
 
 impl switchboard::Hub for Hub {
+    fn set_wall(&mut self, wall: WallOffset) {
+        self.wall = wall;
+    }
+
     fn connect(&mut self, member: MemberId, newcomer: Newcomer, now: Timestamp) -> Effects {
         if let Some(key) = &self.key
             && key.open(newcomer.address, newcomer.token.as_deref(), now).is_err()
@@ -290,7 +310,8 @@ impl switchboard::Hub for Hub {
     }
 
     fn next_timeout(&self) -> Option<Timestamp> {
-        self.away.front().copied()
+        let ends = self.ends.first().map(|secs| self.wall.steady(Timestamp::from_millis(secs * 1000)));
+        self.away.front().copied().into_iter().chain(ends).min()
     }
 
     fn handle_timeout(&mut self, now: Timestamp) -> Effects {
@@ -340,7 +361,9 @@ impl Shared for Hub {
     }
 
     fn due(&self, now: Timestamp) -> Vec<Id> {
-        self.rooms.all().filter(|(_, room)| room.has_overdue(now)).map(|(id, _)| id.clone()).collect()
+        let wall = self.wall.wall(now);
+        let is_due = |room: &Room| room.has_overdue(now) || room.has_expired(wall);
+        self.rooms.all().filter(|(_, room)| is_due(room)).map(|(id, _)| id.clone()).collect()
     }
 
     fn sweep(&mut self, room: &Id, now: Timestamp) -> Effects {
@@ -349,11 +372,20 @@ impl Shared for Hub {
         for user in overdue {
             effects.append(self.remove(&user, room, nobody()));
         }
+        let wall = self.wall.wall(now);
+        let expired = self.rooms.get(room).map(|room| room.expired(wall)).unwrap_or_default();
+        for user in expired {
+            let member = self.rooms.get(room).and_then(|room| room.member_of(&user));
+            effects.append(self.remove(&user, room, nobody()));
+            effects.append(member.map_or_else(Effects::none, |who| refuse(who, Refusal::TokenExpired, None)));
+        }
         effects
     }
 
     fn upkeep(&mut self, now: Timestamp) -> Effects {
         while self.away.pop_front_if(|until| *until <= now).is_some() {}
+        let wall_secs = self.wall.wall(now).as_millis() / 1000;
+        self.ends.retain(|secs| *secs > wall_secs);
         Effects::none()
     }
 }

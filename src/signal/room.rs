@@ -16,11 +16,18 @@ pub struct User {
     place: Place,
     /// The word by which it takes its place again.
     word: Option<String>,
+    /// When the token ends that let it in, by the wall clock.
+    #[serde(default)]
+    until: Option<Timestamp>,
 }
 
 impl User {
     fn is_overdue(&self, now: Timestamp) -> bool {
         matches!(self.place, Place::Away(until) if until <= now)
+    }
+
+    fn has_expired(&self, wall: Timestamp) -> bool {
+        self.until.is_some_and(|until| until <= wall)
     }
 }
 
@@ -108,11 +115,11 @@ impl Room {
     }
 
     /// Seats a user, in the place that its id has already, if it has one.
-    pub fn seat(&mut self, id: &Id, member: MemberId, word: Option<String>) {
-        let place = Place::Here(member);
+    pub fn seat(&mut self, id: &Id, member: MemberId, word: Option<String>, until: Option<Timestamp>) {
+        let seated = User { id: id.clone(), place: Place::Here(member), word, until };
         match self.users.iter_mut().find(|user| user.id == *id) {
-            Some(user) => *user = User { id: id.clone(), place, word },
-            None => self.users.push(User { id: id.clone(), place, word }),
+            Some(user) => *user = seated,
+            None => self.users.push(seated),
         }
     }
 
@@ -149,5 +156,15 @@ impl Room {
     /// Those who are.
     pub fn overdue(&self, now: Timestamp) -> Vec<Id> {
         self.users.iter().filter(|user| user.is_overdue(now)).map(|user| user.id.clone()).collect()
+    }
+
+    /// Whether the token of a user has ended.
+    pub fn has_expired(&self, wall: Timestamp) -> bool {
+        self.users.iter().any(|user| user.has_expired(wall))
+    }
+
+    /// Those whose has.
+    pub fn expired(&self, wall: Timestamp) -> Vec<Id> {
+        self.users.iter().filter(|user| user.has_expired(wall)).map(|user| user.id.clone()).collect()
     }
 }

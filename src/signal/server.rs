@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::Config;
 use super::hub::{Hub, Keys};
+use super::names::Id;
 use super::protocol::Refusal;
 use super::tokens::RoomTokens;
 use crate::config;
@@ -86,15 +87,16 @@ async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
 }
 
 async fn health(State(site): State<Arc<Site>>) -> Response {
-    let health = json!({ "status": "ok", "timestamp": site.clock.now().to_string() });
+    let health = json!({ "status": "ok", "timestamp": site.clock.wall().to_string() });
     routes::json(&health)
 }
 
-/// Whom credentials are for.
+/// Whom credentials are for, and the token that says so if the key is brought in its place.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct IceQuery {
     user_id: Option<String>,
+    token: Option<String>,
 }
 
 async fn ice(
@@ -110,11 +112,13 @@ async fn ice(
     {
         return denied.answer(Refusal::Unauthorized.message());
     }
-    let Some(user) = query.user_id.filter(|user| !user.is_empty()) else {
+    let Some(user) = query.user_id.as_deref().and_then(Id::new) else {
         return routes::error(StatusCode::BAD_REQUEST, "userId is required");
     };
-    match site.questions.ask(move |hub, now| hub.ice().of(&user, now)).await {
-        Some(servers) => routes::json(&json!({ "iceServers": servers })),
+    let token = query.token.or_else(|| word.map(String::from));
+    match site.questions.ask(move |hub, now| hub.ice(&user, token.as_deref(), now)).await {
+        Some(Ok(servers)) => routes::json(&json!({ "iceServers": servers })),
+        Some(Err(refusal)) => routes::error(StatusCode::UNAUTHORIZED, refusal.message()),
         None => routes::error(StatusCode::SERVICE_UNAVAILABLE, "stopping"),
     }
 }

@@ -9,19 +9,17 @@ use super::Config;
 use super::names::Id;
 use super::protocol::{Refusal, Seating};
 use crate::config;
-use crate::http::jwt::{self, Flaw, Key};
+use crate::http::jwt::{self, Flaw, Key, Token};
 use crate::time::Timestamp;
 
 /// What joins are held against.
 pub struct RoomTokens(Key);
 
-/// What a token says; `exp` must be there, for nobody can take a token back.
+/// Whom a token lets in where; it must say until when, for nobody can take a token back.
 #[derive(Deserialize)]
 struct Claims {
     room: Id,
     user: Id,
-    #[serde(rename = "exp")]
-    _until: f64,
 }
 
 impl RoomTokens {
@@ -44,19 +42,38 @@ impl RoomTokens {
         Ok(Some(Self(key)))
     }
 
-    /// Whether a join may be, with its own token or the one that its connection brought.
+    /// Until when a join holds, with its own token or the one that its connection brought; `now` is the wall clock's.
     ///
     /// # Errors
     /// The refusal to tell whoever asks.
-    pub fn admit(&self, asked: &Seating, brought: Option<&str>, now: Timestamp) -> Result<(), Refusal> {
-        let token = asked.token.as_deref().or(brought).ok_or(Refusal::TokenRequired)?;
-        let claims: Claims = jwt::read(token, &self.0, now).map_err(|flaw| match flaw {
-            Flaw::Expired => Refusal::TokenExpired,
-            Flaw::Forged | Flaw::Incomplete | Flaw::TooEarly => Refusal::InvalidToken,
-        })?;
+    pub fn admit(
+        &self,
+        asked: &Seating,
+        brought: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Timestamp, Refusal> {
+        let (claims, until) = self.read(asked.token.as_deref().or(brought), now)?;
         if claims.room != asked.room_id || claims.user != asked.user_id {
             return Err(Refusal::InvalidToken);
         }
-        Ok(())
+        Ok(until)
+    }
+
+    /// Until when a token speaks for a user, whatever the room.
+    ///
+    /// # Errors
+    /// The refusal to tell whoever asks.
+    pub fn vouch(&self, user: &Id, token: Option<&str>, now: Timestamp) -> Result<Timestamp, Refusal> {
+        let (claims, until) = self.read(token, now)?;
+        if claims.user == *user { Ok(until) } else { Err(Refusal::InvalidToken) }
+    }
+
+    fn read(&self, token: Option<&str>, now: Timestamp) -> Result<(Claims, Timestamp), Refusal> {
+        let token = token.ok_or(Refusal::TokenRequired)?;
+        let token: Token<Claims> = jwt::read(token, &self.0, now).map_err(|flaw| match flaw {
+            Flaw::Expired => Refusal::TokenExpired,
+            Flaw::Forged | Flaw::Incomplete | Flaw::TooEarly => Refusal::InvalidToken,
+        })?;
+        Ok((token.claims, token.until.ok_or(Refusal::InvalidToken)?))
     }
 }

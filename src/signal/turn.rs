@@ -51,14 +51,15 @@ pub struct IceServers {
 }
 
 impl IceServers {
-    /// The servers with credentials for a user.
-    pub fn of(&self, user: &str, now: Timestamp) -> Vec<IceServer> {
+    /// The servers with credentials for a user, which end with its token if it has one; `now` is the wall clock's.
+    pub fn of(&self, user: &str, until: Option<Timestamp>, now: Timestamp) -> Vec<IceServer> {
         let mut servers = Vec::new();
         if !self.stun_urls.is_empty() {
             servers.push(IceServer { urls: self.stun_urls.clone(), credentials: None });
         }
         if !self.turn_urls.is_empty() {
-            let expiry_secs = (now + self.ttl).as_millis() / 1000;
+            let end = now + self.ttl;
+            let expiry_secs = until.map_or(end, |until| until.min(end)).as_millis() / 1000;
             let secret = self.turn_secret.expose().as_bytes();
             let credentials =
                 self.turn_secret.is_set().then(|| Credentials::until(expiry_secs, user, secret));

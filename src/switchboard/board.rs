@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::warn;
 
 use super::chest::{Chest, Pace};
@@ -21,6 +21,9 @@ use crate::runtime::Context;
 
 /// Arrivals handled before the timers are looked at again.
 const BATCH: usize = 256;
+
+/// Whether the wall clock was put is looked at this often.
+const CLOCK_EVERY: Duration = Duration::from_secs(1);
 
 /// The hub is counted, and what has changed is kept, at most this often.
 const CENSUS_EVERY: Duration = Duration::from_secs(1);
@@ -125,6 +128,9 @@ impl<H: Hub> Switchboard<H> {
         let mut held = Held::new(self.writes.take());
         let mut census = pin!(sleep_until(Instant::now()));
         let mut is_settled = true;
+        let mut clock_look = interval(CLOCK_EVERY);
+        clock_look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        hub.set_wall(clock.offset());
         loop {
             let due = hub.next_timeout();
             if let Some(moment) = due.filter(|_| due != timer_is_for) {
@@ -136,11 +142,13 @@ impl<H: Hub> Switchboard<H> {
                 () = &mut stopping => break,
                 () = held.written(), if held.is_waiting() => {}
                 _ = self.arrivals.next(&mut batch, BATCH), if !held.is_full() => {
+                    hub.set_wall(clock.offset());
                     for arrival in batch.drain(..) {
                         self.take(&mut hub, arrival, &mut held);
                     }
                 }
                 () = &mut timer, if due.is_some() => {
+                    hub.set_wall(clock.offset());
                     let effects = hub.handle_timeout(clock.now());
                     held.push(Deed::of(hub.settle(effects)));
                     timer_is_for = None;
@@ -151,10 +159,16 @@ impl<H: Hub> Switchboard<H> {
                     is_settled = self.keep(&mut hub, Pace::Leisurely);
                     continue;
                 }
+                _ = clock_look.tick() => {
+                    // The next timer may be due at another moment.
+                    hub.set_wall(clock.offset());
+                    continue;
+                }
             }
             self.perform_due(&mut held);
             is_settled = false;
         }
+        hub.set_wall(clock.offset());
         let effects = hub.stop(clock.now());
         held.push(Deed::of(hub.settle(effects)));
         self.keep(&mut hub, Pace::Last);

@@ -36,7 +36,7 @@ use serde_json::value::RawValue;
 
 use crate::config::Findings;
 use crate::effect::{Effects, MemberId};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, WallOffset};
 
 pub use board::Switchboard;
 pub use chest::{Seed, random_seed};
@@ -53,6 +53,9 @@ pub use written::{
 
 /// A service's rooms and rules: pure, without a clock.
 pub trait Hub: Send + Sync + 'static {
+    /// How the wall clock stands to the time that is told as `now`; told before whatever it may matter to.
+    fn set_wall(&mut self, _offset: WallOffset) {}
+
     /// A member connected.
     fn connect(&mut self, member: MemberId, newcomer: Newcomer, now: Timestamp) -> Effects;
 

@@ -2,7 +2,7 @@
 //!
 //! What members say stands flush left, what they are told is indented. Lines are `ann connects`, `ann connects
 //! from 10.0.0.1`, `ann connects with KEY`, `ann: event {…}`, `ann asks: event {…}` (which wants an answer),
-//! `ann answers a ping`, `ann goes`, or `5s pass`.
+//! `ann answers a ping`, `ann goes`, `5s pass`, or `the wall clock is put 2days ahead`.
 
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use super::chest::take_over;
 use super::{Hub, Newcomer, Shared};
 use crate::effect::{Effect, Effects, MemberId};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, WallOffset};
 
 /// When every transcript begins.
 pub const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -77,6 +77,13 @@ impl<H: Hub> Stage<H> {
     }
 
     fn act(&mut self, line: &str) -> Effects {
+        if let Some(ahead) =
+            line.strip_prefix("the wall clock is put ").and_then(|l| l.strip_suffix(" ahead"))
+        {
+            let ahead = humantime::parse_duration(ahead).unwrap();
+            self.hub.set_wall(WallOffset::between(self.now + ahead, self.now));
+            return Effects::none();
+        }
         if let Some(span) = line.strip_suffix(" pass") {
             self.now = self.now + humantime::parse_duration(span).unwrap();
             return self.hub.handle_timeout(self.now);

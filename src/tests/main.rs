@@ -6,6 +6,7 @@
 
 mod browser;
 mod clients;
+mod clock;
 mod cluster;
 mod command_line;
 mod devices;

@@ -161,7 +161,7 @@ async fn front() -> Response {
 async fn health(State(site): State<Arc<Site>>) -> Response {
     routes::json(&json!({
         "status": "ok",
-        "timestamp": site.clock.now().to_string(),
+        "timestamp": site.clock.wall().to_string(),
         "uptime": site.clock.uptime().as_secs_f64(),
     }))
 }

@@ -306,3 +306,17 @@ fn early_clients_may_send_from_outside_and_let_others_leave() {
         "#]],
     );
 }
+
+#[test]
+fn one_connection_is_in_so_many_rooms_and_no_more() {
+    let config = Config { max_rooms_per_member: 2, ..Config::default() };
+    let mut stage = super::stage(&config);
+    stage.play("s1 connects");
+    let mut join = |room: &str| {
+        let told = stage.play(&format!(r#"s1: join {{"userId":"ann","roomId":"{room}"}}"#));
+        told.contains(r#""code":"too_many_rooms""#)
+    };
+    assert_eq!(["a", "b", "c", "a"].map(&mut join), [false, false, true, false]);
+    stage.play(r#"s1: leave {"userId":"ann","roomId":"a"}"#);
+    assert!(stage.play(r#"s1: join {"userId":"ann","roomId":"c"}"#).contains("joined"));
+}

@@ -191,8 +191,14 @@ impl<H: Shared> Node<H> {
         self.clock.now()
     }
 
+    /// The present moment, after the hub was told how the wall clock stands to it.
+    fn tell_time(&mut self) -> Timestamp {
+        self.hub.set_wall(self.clock.offset());
+        self.now()
+    }
+
     async fn take(&mut self, arrivals: Vec<Arrival<H>>) {
-        let now = self.now();
+        let now = self.tell_time();
         let mut jobs = Vec::with_capacity(arrivals.len());
         for arrival in arrivals {
             match arrival {
@@ -208,7 +214,8 @@ impl<H: Shared> Node<H> {
 
     /// Does what time has come for, in any room of the cluster: of several nodes that try, one finds it to be done.
     async fn sweep(&mut self) {
-        let due = self.hub.due(self.now()).into_iter().map(Job::Sweep);
+        let now = self.tell_time();
+        let due = self.hub.due(now).into_iter().map(Job::Sweep);
         self.run([Job::Upkeep].into_iter().chain(due).collect()).await;
         self.members.count(&self.hub);
         self.figures.sweeps.increment(1);
@@ -239,7 +246,7 @@ impl<H: Shared> Node<H> {
 
     /// Has the rules do all jobs, as if they held.
     fn try_all(&mut self, jobs: Vec<Job<H>>) -> Vec<Group<H>> {
-        let now = self.now();
+        let now = self.tell_time();
         let mut groups: Vec<Group<H>> = Vec::new();
         self.unseated.clear();
         // Whoever only looked did no step.

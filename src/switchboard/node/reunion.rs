@@ -324,7 +324,7 @@ impl<H: Shared> Node<H> {
     /// The process stops: its members are lost to their rooms at once, not after the lease.
     pub(super) async fn leave(&mut self) {
         if matches!(self.together, Together::No { .. }) {
-            let now = self.now();
+            let now = self.tell_time();
             let effects = self.hub.stop(now);
             self.hub.settle(effects);
             return;

@@ -1,0 +1,158 @@
+//! A system clock that is wrong when the program starts, and is put right while it runs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::hmac;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::harness::process::Server;
+use crate::harness::websocket::{self, Client};
+use crate::harness::{eventually, http};
+
+/// Says to one process what time it is.
+struct WrongClock {
+    folder: tempfile::TempDir,
+}
+
+impl WrongClock {
+    /// A clock that is off by that, like `-2d`.
+    fn new(off: &str) -> Self {
+        let clock = Self { folder: tempfile::tempdir().unwrap() };
+        clock.put(off);
+        clock
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("clock")
+    }
+
+    fn put(&self, off: &str) {
+        let new = self.folder.path().join("new");
+        fs::write(&new, off).unwrap();
+        fs::rename(new, self.file()).unwrap();
+    }
+
+    /// Starts a service that goes by it.
+    fn start(&self, service: &str, environment: &[(&str, &str)]) -> Server {
+        let file = self.file();
+        let mut all = vec![
+            ("LD_PRELOAD", "/usr/$LIB/faketime/libfaketime.so.1"),
+            ("FAKETIME_TIMESTAMP_FILE", file.to_str().unwrap()),
+            ("FAKETIME_NO_CACHE", "1"),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+            ("DONT_FAKE_MONOTONIC", "1"),
+        ];
+        all.extend(environment);
+        Server::of(service, &[], &all)
+    }
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+/// A token under the secret `north`.
+fn token(claims: &Value) -> String {
+    let encode = |text: &[u8]| URL_SAFE_NO_PAD.encode(text);
+    let signed = format!("{}.{}", encode(br#"{"alg":"HS256"}"#), encode(claims.to_string().as_bytes()));
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, b"north"), signed.as_bytes());
+    format!("{signed}.{}", encode(tag.as_ref()))
+}
+
+const DAY: u64 = 24 * 60 * 60;
+
+#[test]
+fn tokens_and_credentials_go_by_a_clock_that_was_corrected() {
+    let clock = WrongClock::new("-2d");
+    let server = clock.start(
+        "signal",
+        &[
+            ("ROOMHUB_SIGNAL__TOKEN_SECRET", "north"),
+            ("ROOMHUB_SIGNAL__TURN_URLS", "turn:localhost"),
+            ("ROOMHUB_SIGNAL__TURN_SECRET", "south"),
+        ],
+    );
+    let join = |user: &str, exp: u64| {
+        let token = token(&json!({"room": "r", "user": user, "exp": exp}));
+        json!({"userId": user, "roomId": "r", "token": token})
+    };
+    let mut ann = Client::connect_silently(server.address);
+    ann.expect("connected");
+    let yesterday = now() - DAY;
+    ann.emit("join", &join("ann", yesterday));
+    ann.expect("joined");
+    clock.put("+0");
+    assert_eq!(ann.expect("error")["code"], "token_expired", "it has ended by the corrected clock");
+    ann.emit("join", &join("ann", yesterday));
+    assert_eq!(ann.expect("error")["code"], "token_expired");
+    ann.emit("join", &join("ann", now() + 3 * DAY));
+    let joined = ann.expect("joined");
+    let username = joined["iceServers"][0]["username"].as_str().unwrap();
+    let expiry: u64 = username.split(':').next().unwrap().parse().unwrap();
+    assert!(expiry > now() && expiry <= now() + DAY, "credentials are for the hours to come: {username}");
+    let told = http::get(server.address, "/health").json();
+    let today = humantime::parse_rfc3339(told["timestamp"].as_str().unwrap()).unwrap();
+    assert!(today.duration_since(UNIX_EPOCH).unwrap().as_secs().abs_diff(now()) < 60, "{told}");
+}
+
+/// What the database holds, once it does.
+fn stored(folder: &Path, what: &str) -> String {
+    let path = folder.join("devices.db");
+    eventually("a row in the database", || {
+        let database = rusqlite::Connection::open(&path).ok()?;
+        database.query_row(what, [], |row| row.get(0)).ok()
+    })
+}
+
+#[test]
+fn devices_are_stored_with_the_time_of_a_corrected_clock_and_go_with_their_tokens() {
+    let clock = WrongClock::new("-2d");
+    let data = tempfile::tempdir().unwrap();
+    let server = clock.start(
+        "devices",
+        &[
+            ("ROOMHUB_DEVICES__DATA_DIR", data.path().to_str().unwrap()),
+            ("ROOMHUB_DEVICES__AUTH", "tokens"),
+            ("ROOMHUB_DEVICES__JWT_SECRET", "north"),
+        ],
+    );
+    let connect = |device: &str, exp: u64| {
+        let token = token(&json!({"sub": device, "exp": exp}));
+        let mut socket = websocket::open(server.address, &format!("/?auth={token}"), &[]).unwrap();
+        socket.read().unwrap();
+        socket.send(Message::text(json!({"device_id": device, "identity": "x"}).to_string())).unwrap();
+        socket.read().unwrap();
+        socket
+    };
+    let mut early = connect("d1", now() - DAY);
+    let mut late = connect("d2", now() + DAY);
+    clock.put("+0");
+    assert!(early.read().unwrap().into_text().unwrap().contains("Token expired"));
+    let Message::Close(Some(close)) = early.read().unwrap() else { panic!("it is let go") };
+    assert_eq!(u16::from(close.code), 1008);
+    late.send(Message::text(r#"{"type":"message","content":"hi","message_id":"m"}"#)).unwrap();
+    late.read().unwrap();
+    let off = "SELECT CAST(abs(strftime('%s', sent_at) - strftime('%s', 'now')) < 60 AS TEXT) FROM messages";
+    assert_eq!(stored(data.path(), off), "1");
+    let ended = "SELECT CAST(abs(strftime('%s', disconnected_at) - strftime('%s', 'now')) < 60 AS TEXT)
+        FROM connections WHERE device_id = 'd1' AND disconnected_at IS NOT NULL";
+    assert_eq!(stored(data.path(), ended), "1");
+}
+
+#[test]
+fn the_music_does_not_jump_with_the_clock() {
+    for (before, after) in [("-2d", "+0"), ("+0", "-3h"), ("+0", "+5h")] {
+        let clock = WrongClock::new(before);
+        let server = clock.start("music", &[]);
+        let mut ann = Client::host(server.address, "AB12");
+        clock.put(after);
+        ann.emit("get_room_state", &json!({"room_id": "AB12"}));
+        let position = ann.expect("room_state")["current_time"].as_f64().unwrap();
+        assert!(position < 600.0, "{before} {after}: {position}");
+    }
+}
