@@ -117,9 +117,9 @@ fn a_source_that_is_faster_than_time_is_held_back() {
     let folder = tempfile::tempdir().unwrap();
     let server = night(folder.path());
     let before = server.rss_kib();
+    let programme = programme();
     let (mut stream, answer) = source(&server, "Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n");
     assert_eq!(answer, "HTTP/1.1 100 Continue");
-    let programme = programme();
     stream.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
     let mut n_sent = 0;
     let stopped = loop {
@@ -142,9 +142,10 @@ fn a_source_that_is_faster_than_time_is_held_back() {
 fn a_source_that_stalls_is_cut_and_the_folder_plays_again() {
     let folder = tempfile::tempdir().unwrap();
     let server = night(folder.path());
+    let programme = programme();
     let (mut stream, answer) = source(&server, "ice-name: Short show\r\n");
     assert_eq!(answer, "HTTP/1.0 200 OK");
-    stream.write_all(&programme()[..100_000]).unwrap();
+    stream.write_all(&programme[..100_000]).unwrap();
     becomes(&server, "title", "Short show");
     assert_eq!(stream.read(&mut [0; 100]).unwrap(), 0);
     assert!(server.log().contains("it has stalled"), "{}", server.log());
