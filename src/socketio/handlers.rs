@@ -14,10 +14,10 @@ use socketioxide::socket::{DisconnectReason, Socket};
 
 use super::member::Member;
 use super::session::{Announce, Session};
-use super::token_of;
+use super::{NO_EVENT, token_of};
 use crate::effect::MemberId;
 use crate::http::connection::Cut;
-use crate::switchboard::{Client, Exchange, Incoming, Line, Received};
+use crate::switchboard::{Client, Departure, Exchange, Incoming, Line, Received};
 
 /// The namespace's handler: opens a line for every member that connects.
 pub struct Operator<H>(pub Arc<Exchange<H>>);
@@ -95,8 +95,9 @@ impl<H> Clone for Ear<H> {
 impl<H: Send + Sync + 'static> MessageHandler<LocalAdapter, Marker> for Ear<H> {
     fn call(&self, socket: Arc<Socket>, packet: Value, ack: Option<i64>) {
         let text = match packet {
-            Value::Str(text, _) => Bytes::from(text),
-            Value::Bytes(_) => Bytes::new(),
+            Value::Str(text, None) => Bytes::from(text),
+            // No client of these services sends anything binary: what it says is ignored.
+            Value::Str(_, Some(_)) | Value::Bytes(_) => Bytes::from_static(NO_EVENT),
         };
         match self.line.receive(Incoming::packet(text, ack)) {
             Received::PassedOn => {}
@@ -111,8 +112,9 @@ impl<H: Send + Sync + 'static> MessageHandler<LocalAdapter, Marker> for Ear<H> {
 }
 
 impl<H: Send + Sync + 'static> DisconnectHandler<LocalAdapter, Marker> for Ear<H> {
-    fn call_with_defer(&self, socket: Arc<Socket>, _: DisconnectReason, defer: fn(Arc<Socket>)) {
-        self.line.hang_up();
+    fn call_with_defer(&self, socket: Arc<Socket>, reason: DisconnectReason, defer: fn(Arc<Socket>)) {
+        let has_said_so = matches!(reason, DisconnectReason::ClientNSDisconnect);
+        self.line.hang_up(if has_said_so { Departure::Said } else { Departure::CutOff });
         defer(socket);
     }
 }

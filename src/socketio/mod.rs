@@ -21,6 +21,9 @@ use crate::time::human;
 
 pub use engine::endpoint;
 
+/// What a binary event comes to: it has no name, so it is ignored, and answered if an answer was asked for.
+const NO_EVENT: &[u8] = b"[]";
+
 /// A longer token is none: the largest signed ones have a few kilobytes.
 const MAX_TOKEN_BYTES: usize = 8192;
 

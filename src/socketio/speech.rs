@@ -1,18 +1,19 @@
 //! Socket.IO on a WebSocket of its own: Engine.IO 4 and Socket.IO 5, as far as text goes.
 //!
 //! A session that begins as a WebSocket needs no queue and no tasks beside its own, so it never meets the library
-//! and costs a quarter of the memory. Binary events are not spoken here; no client of these services sends any.
+//! and costs a quarter of the memory. Binary events are ignored; no client of these services sends any.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::json;
 
-use super::token_of;
+use super::{NO_EVENT, token_of};
 use crate::effect::MemberId;
 use crate::http::connection::Cut;
 use crate::switchboard::{
-    Client, Exchange, Hub, Incoming, Line, Newcomer, Pings, Received, Wire, answer, random_name, text_frame,
+    Client, Departure, Exchange, Hub, Incoming, Line, Newcomer, Pings, Received, Wire, answer, random_name,
+    text_frame,
 };
 use crate::websocket::{Caller, Speech, Stage};
 
@@ -28,6 +29,8 @@ pub struct Conversation<H> {
     /// Who is here, until it has joined.
     newcomer: Option<Newcomer>,
     line: Option<Arc<Line<H>>>,
+    /// How it ends: by a break, unless the client says that it goes.
+    departure: Departure,
 }
 
 /// A Socket.IO packet, as far as this side cares.
@@ -41,7 +44,11 @@ enum Packet<'a> {
         ack: Option<i64>,
         begins: usize,
     },
-    /// An acknowledgement, or something binary.
+    /// An event whose binary parts follow in frames of their own.
+    BinaryEvent {
+        ack: Option<i64>,
+    },
+    /// An acknowledgement.
     Other,
 }
 
@@ -60,6 +67,7 @@ impl<H: Hub> Conversation<H> {
             max_payload_bytes,
             newcomer: Some(newcomer),
             line: None,
+            departure: Departure::CutOff,
         }
     }
 
@@ -111,8 +119,13 @@ impl<H: Hub> Speech for Conversation<H> {
             "4" => match Packet::read(packet) {
                 Ok(Packet::Connect { auth }) => self.connect(auth, caller),
                 Ok(Packet::Event { ack, begins }) => self.event(message.slice(1 + begins..), ack, caller),
+                Ok(Packet::BinaryEvent { ack }) => self.event(Bytes::from_static(NO_EVENT), ack, caller),
                 Ok(Packet::Other) => stage,
-                Ok(Packet::Disconnect) | Err(Unread::Malformed) => Stage::Over,
+                Ok(Packet::Disconnect) => {
+                    self.departure = Departure::Said;
+                    Stage::Over
+                }
+                Err(Unread::Malformed) => Stage::Over,
                 Err(Unread::Elsewhere(namespace)) => {
                     caller.connection.send(&text_frame(&["44", namespace, NO_SUCH_NAMESPACE]));
                     stage
@@ -130,9 +143,14 @@ impl<H: Hub> Speech for Conversation<H> {
         }
     }
 
+    /// It belongs to a binary event.
+    fn hear_binary(&mut self, _: Bytes, _: &Arc<Caller>) -> Stage {
+        if self.line.is_some() { Stage::Joined } else { Stage::Greeting }
+    }
+
     fn end(&mut self) {
         if let Some(line) = &self.line {
-            line.hang_up();
+            line.hang_up(self.departure);
         }
     }
 }
@@ -147,9 +165,13 @@ enum Unread<'a> {
 }
 
 impl<'a> Packet<'a> {
-    /// Reads `<type>[/namespace,][ack id][data]`.
+    /// Reads `<type>[attachments-][/namespace,][ack id][data]`.
     fn read(text: &'a str) -> Result<Self, Unread<'a>> {
         let (kind, rest) = text.split_at_checked(1).ok_or(Unread::Malformed)?;
+        let rest = match kind {
+            "5" | "6" => rest.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start_matches('-'),
+            _ => rest,
+        };
         let (namespace, rest) = match rest.split_once(',') {
             Some((namespace, rest)) if namespace.starts_with('/') => (namespace, rest),
             Some(_) | None if rest.starts_with('/') => (rest, ""),
@@ -162,15 +184,22 @@ impl<'a> Packet<'a> {
             "0" => Err(Unread::Elsewhere(path)),
             "1" if path == "/" => Ok(Self::Disconnect),
             "2" if path == "/" => {
-                let data = rest.trim_start_matches(|c: char| c.is_ascii_digit());
-                let id = &rest[..rest.len() - data.len()];
-                let ack = if id.is_empty() { None } else { Some(id.parse().map_err(|_| Unread::Malformed)?) };
+                let (ack, data) = split_ack(rest)?;
                 Ok(Self::Event { ack, begins: text.len() - data.len() })
             }
+            "5" if path == "/" => Ok(Self::BinaryEvent { ack: split_ack(rest)?.0 }),
             "1" | "2" | "3" | "5" | "6" => Ok(Self::Other),
             _ => Err(Unread::Malformed),
         }
     }
+}
+
+/// The number under which an answer is wanted, and the data behind it.
+fn split_ack(text: &str) -> Result<(Option<i64>, &str), Unread<'_>> {
+    let data = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let id = &text[..text.len() - data.len()];
+    let ack = if id.is_empty() { None } else { Some(id.parse().map_err(|_| Unread::Malformed)?) };
+    Ok((ack, data))
 }
 
 #[cfg(test)]
@@ -195,6 +224,15 @@ mod tests {
         assert!(matches!(Packet::read("0/?a=b,"), Ok(Packet::Connect { auth: "" })));
         assert!(matches!(Packet::read("1"), Ok(Packet::Disconnect)));
         assert!(matches!(Packet::read(r#"31["x"]"#), Ok(Packet::Other)));
+        let binary = |text: &str| match Packet::read(text) {
+            Ok(Packet::BinaryEvent { ack }) => Some(ack),
+            _ => None,
+        };
+        assert_eq!(binary(r#"51-["x",{"_placeholder":true,"num":0}]"#), Some(None));
+        assert_eq!(binary(r#"52-17["x"]"#), Some(Some(17)));
+        assert_eq!(binary(r#"51-/,3["x"]"#), Some(Some(3)));
+        assert_eq!(binary(r#"51-/chat,["x"]"#), None);
+        assert!(matches!(Packet::read(r#"61-3["x"]"#), Ok(Packet::Other)));
         assert_eq!(Packet::read("0/chat,{}").err(), Some(Unread::Elsewhere("/chat")));
         assert_eq!(Packet::read("0/chat").err(), Some(Unread::Elsewhere("/chat")));
         for text in ["", "9", "x", "299999999999999999999[]"] {

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::client::Client;
 use super::incoming::Incoming;
-use super::{Config, Newcomer};
+use super::{Config, Departure, Newcomer};
 use crate::effect::{Effects, MemberId};
 use crate::time::Timestamp;
 
@@ -23,7 +23,7 @@ pub enum Arrival<H> {
     /// A member is still there.
     SignOfLife { member: MemberId, line: u64 },
     /// A member is gone.
-    Disconnected { member: MemberId, line: u64 },
+    Disconnected { member: MemberId, line: u64, departure: Departure },
     /// Somebody outside asks about the rooms.
     Question(Question<H>),
     /// Somebody outside has something done.

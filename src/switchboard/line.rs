@@ -12,7 +12,7 @@ use super::client::Client;
 use super::inbox::{Arrival, Full, Inbox, Orders, Questions};
 use super::incoming::Incoming;
 use super::rate::{Allowance, Bucket};
-use super::{Config, Newcomer};
+use super::{Config, Departure, Newcomer};
 use crate::effect::MemberId;
 use crate::http::connection::Cut;
 use crate::runtime::Clock;
@@ -168,10 +168,11 @@ impl<H> Line<H> {
     }
 
     /// Tells the hub that the member is gone, if it knows of it.
-    pub fn hang_up(&self) {
+    pub fn hang_up(&self, departure: Departure) {
         let mut state = self.state.lock();
         if matches!(*state, State::Announced) {
-            self.exchange.inbox.push(Arrival::Disconnected { member: self.member, line: self.number });
+            let (member, line) = (self.member, self.number);
+            self.exchange.inbox.push(Arrival::Disconnected { member, line, departure });
         }
         *state = State::HungUp;
     }

@@ -140,13 +140,13 @@ impl Members {
             Arrival::SignOfLife { member, line } => {
                 self.is_current(member, line).then_some(Task::Heard(member))
             }
-            Arrival::Disconnected { member, line } => {
+            Arrival::Disconnected { member, line, departure } => {
                 if !self.is_current(member, line) {
                     return None;
                 }
                 debug!(service = self.service, %member, "member disconnected");
                 self.seats.remove(&member);
-                Some(Task::Leave(member))
+                Some(Task::Leave(member, departure))
             }
             Arrival::Question(_) => None,
             Arrival::Order(order) => Some(Task::Order(order)),

@@ -17,6 +17,7 @@ mod letter;
 mod line;
 mod members;
 mod node;
+mod quota;
 mod rate;
 mod replica;
 #[cfg(test)]
@@ -46,6 +47,7 @@ pub use inbox::{Orders, Questions};
 pub use incoming::Incoming;
 pub use ledger::{Ledger, Name};
 pub use line::{Exchange, Line, Received, random_name};
+pub use quota::RoomQuota;
 pub use rate::{Allowance, Bucket};
 pub use written::{
     LENGTH_16, LENGTH_64, Wire, Written, answer, close_frame, framed_length, goodbye, text_frame,
@@ -68,8 +70,13 @@ pub trait Hub: Send + Sync + 'static {
     /// A member showed, without an event, that it is still there; told once in a while.
     fn heard(&mut self, _member: MemberId, _now: Timestamp) {}
 
-    /// A member is gone.
+    /// A member is gone: its connection has ended.
     fn leave(&mut self, member: MemberId, now: Timestamp) -> Effects;
+
+    /// A member has said that it goes, and is gone; unless the hub cares, that is as if its connection had broken.
+    fn goodbye(&mut self, member: MemberId, now: Timestamp) -> Effects {
+        self.leave(member, now)
+    }
 
     /// When a timer is due next, if there is one.
     fn next_timeout(&self) -> Option<Timestamp>;
@@ -169,6 +176,18 @@ pub trait Shared: Hub {
 
     /// What was settled and not revoked holds for good.
     fn confirm(&mut self) {}
+}
+
+/// How a member leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Departure {
+    /// It said so.
+    Said,
+    /// Its connection broke.
+    CutOff,
+    /// The process that it was connected to is gone.
+    #[default]
+    Lost,
 }
 
 /// Who connects, as far as the handshake tells.

@@ -2,7 +2,8 @@
 //!
 //! What members say stands flush left, what they are told is indented. Lines are `ann connects`, `ann connects
 //! from 10.0.0.1`, `ann connects with KEY`, `ann: event {…}`, `ann asks: event {…}` (which wants an answer),
-//! `ann answers a ping`, `ann goes`, `5s pass`, or `the wall clock is put 2days ahead`.
+//! `ann answers a ping`, `ann goes` (its connection breaks), `ann says goodbye`, `5s pass`, or `the wall clock is put
+//! 2days ahead`.
 
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -104,6 +105,7 @@ impl<H: Hub> Stage<H> {
                 Effects::none()
             }
             [who, "goes"] => self.hub.leave(member(who), self.now),
+            [who, "says", "goodbye"] => self.hub.goodbye(member(who), self.now),
             _ => panic!("not in the script's language: {line}"),
         }
     }

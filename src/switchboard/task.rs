@@ -3,7 +3,7 @@
 use super::held::Deed;
 use super::inbox::Order;
 use super::incoming::Incoming;
-use super::{Hub, Newcomer};
+use super::{Departure, Hub, Newcomer};
 use crate::effect::{Effects, MemberId};
 use crate::time::Timestamp;
 
@@ -16,7 +16,7 @@ pub enum Task<H> {
     /// A member is still there.
     Heard(MemberId),
     /// A member is gone.
-    Leave(MemberId),
+    Leave(MemberId, Departure),
     /// Somebody outside has something done.
     Order(Box<dyn Order<H>>),
 }
@@ -33,7 +33,7 @@ impl<H: Hub> Task<H> {
             Self::Event { member, incoming, at } => {
                 let effects = match incoming.read() {
                     Some(event) => hub.handle(*member, &event.name, event.payload, now),
-                    None => Effects::none(),
+                    None => unread(),
                 };
                 Deed { effects, asker: incoming.ack.map(|id| (*member, id)), arrived_at: Some(*at) }
             }
@@ -41,7 +41,8 @@ impl<H: Hub> Task<H> {
                 hub.heard(*member, now);
                 Deed::of(Effects::none())
             }
-            Self::Leave(member) => Deed::of(hub.leave(*member, now)),
+            Self::Leave(member, Departure::Said) => Deed::of(hub.goodbye(*member, now)),
+            Self::Leave(member, Departure::CutOff | Departure::Lost) => Deed::of(hub.leave(*member, now)),
             Self::Order(order) => Deed::of(order.run(hub, now)),
         }
     }
@@ -52,7 +53,7 @@ impl<H: Hub> Task<H> {
             Self::Connect { member, .. }
             | Self::Event { member, .. }
             | Self::Heard(member)
-            | Self::Leave(member) => Some(*member),
+            | Self::Leave(member, _) => Some(*member),
             Self::Order(_) => None,
         }
     }
@@ -63,4 +64,11 @@ impl<H: Hub> Task<H> {
             order.answer();
         }
     }
+}
+
+/// An event that has no name is ignored, and answered if an answer was asked for.
+fn unread() -> Effects {
+    let mut effects = Effects::none();
+    effects.ack();
+    effects
 }

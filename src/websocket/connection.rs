@@ -42,6 +42,11 @@ pub trait Speech: Send {
     /// A message came in.
     fn hear(&mut self, message: Bytes, caller: &Arc<Caller>) -> Stage;
 
+    /// A binary message came in; unless the protocol tells them apart, that is a message like any.
+    fn hear_binary(&mut self, message: Bytes, caller: &Arc<Caller>) -> Stage {
+        self.hear(message, caller)
+    }
+
     /// The client is gone.
     fn end(&mut self);
 }
@@ -168,7 +173,7 @@ async fn converse<S: Speech>(
             message = socket.next() => {
                 let heard = match message {
                     Some(Ok(Message::Text(text))) => speech.hear(Bytes::from(text), caller),
-                    Some(Ok(Message::Binary(bytes))) => speech.hear(bytes, caller),
+                    Some(Ok(Message::Binary(bytes))) => speech.hear_binary(bytes, caller),
                     // The library answers pings and goodbyes.
                     Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_))) => stage,
                     Some(Err(Error::Capacity(_))) => {

@@ -16,7 +16,8 @@ use crate::http::upgrade::Upgrade;
 use crate::http::{Config as Network, address, routes};
 use crate::runtime::Context;
 use crate::switchboard::{
-    Client, Exchange, Hub, Incoming, Line, Newcomer, Pings, Received, Switchboard, Wire, random_name,
+    Client, Departure, Exchange, Hub, Incoming, Line, Newcomer, Pings, Received, Switchboard, Wire,
+    random_name,
 };
 
 /// Where plain WebSockets come in.
@@ -99,6 +100,6 @@ impl<H: Hub> Speech for Plain<H> {
     }
 
     fn end(&mut self) {
-        self.0.hang_up();
+        self.0.hang_up(Departure::CutOff);
     }
 }
