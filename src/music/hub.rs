@@ -3,15 +3,17 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde_json::value::RawValue;
 
 use super::Config;
+use super::comeback::Patience;
 use super::fields::GivenRoom;
 use super::names::{Dialect, RoomId, Track};
 use super::protocol::{ClientEvent, Refusal, RoomReport, ServerEvent};
-use super::room::{DriftLimit, Occupancy, Room, Seat};
+use super::room::{DriftLimit, Fate, Room, Seat};
 use crate::effect::{Effects, MemberId};
-use crate::switchboard::{self, Census, Ledger, Newcomer, Shared};
+use crate::switchboard::{self, Census, Departure, Ledger, Newcomer, RoomQuota, Shared};
 use crate::time::{Seconds, Timestamp};
 
 /// Every room and every connected member.
@@ -25,11 +27,13 @@ pub struct Hub {
 /// What the rules go by.
 struct Limits {
     rooms: usize,
+    per_address: RoomQuota,
     members_per_room: usize,
     sweep_interval: Duration,
+    track_bytes: usize,
+    playlist_bytes: usize,
     drift: DriftLimit,
-    host_comeback: Duration,
-    room_comeback: Duration,
+    patience: Patience,
 }
 
 /// A connected member, in a room or not.
@@ -44,27 +48,34 @@ pub struct Member {
 }
 
 impl Member {
-    fn seat(&self, id: MemberId) -> Seat {
-        Seat::new(id, self.dialect.unwrap_or_default(), self.address, self.is_page, self.name.clone())
+    fn seat(&self, id: MemberId, now: Timestamp) -> Seat {
+        let dialect = self.dialect.unwrap_or_default();
+        Seat::new(id, dialect, self.address, self.is_page, self.name.clone(), now)
     }
 }
 
 impl Hub {
-    /// No rooms yet.
-    pub fn new(config: &Config, now: Timestamp) -> Self {
+    /// No rooms yet; from the networks of `exempt`, any number of them may be made.
+    pub fn new(config: &Config, exempt: Vec<IpNet>, now: Timestamp) -> Self {
         Self {
             rooms: Ledger::default(),
             members: Ledger::default(),
             limits: Limits {
                 rooms: config.max_rooms,
+                per_address: RoomQuota::new(config.max_rooms_per_address, exempt),
                 members_per_room: config.max_users_per_room,
                 sweep_interval: config.room_cleanup_interval,
+                track_bytes: config.max_track_bytes,
+                playlist_bytes: config.max_playlist_bytes,
                 drift: DriftLimit {
                     tolerance_secs: config.drift_correction_secs,
                     interval: config.drift_correction_interval,
                 },
-                host_comeback: config.host_comeback,
-                room_comeback: config.room_comeback,
+                patience: Patience {
+                    host: config.host_comeback,
+                    cut_off: config.empty_grace,
+                    lost: config.room_comeback,
+                },
             },
             sweep_at: now + config.room_cleanup_interval,
         }
@@ -102,7 +113,7 @@ impl Hub {
     }
 
     fn obey(&mut self, from: MemberId, event: ClientEvent, now: Timestamp) -> Effects {
-        match event {
+        match event.without_large(self.limits.track_bytes, self.limits.playlist_bytes) {
             ClientEvent::CreateRoom { room, track, position } => {
                 self.create(from, room, track, position, now)
             }
@@ -154,14 +165,15 @@ impl Hub {
             GivenRoom::Invalid => return self.refuse(from, Refusal::InvalidRoomId),
             GivenRoom::Valid(id) => id,
         };
+        self.sweep(&id, now);
         let Some(member) = self.members.get(&from) else { return Effects::none() };
-        let seat = member.seat(from);
+        let seat = member.seat(from, now);
         if let Some(room) = self.rooms.get(&id) {
-            if room.host() == from {
+            if room.n_members() > 0 && room.host() == from {
                 return room.confirm_host(now);
             }
-            if room.n_members() > 0 && !room.expects_host_from(member.address, self.limits.host_comeback, now)
-            {
+            let patience = self.limits.patience;
+            if room.n_members() > 0 && !room.expects_host_at(from, member.address, patience, now) {
                 return self.refuse(from, Refusal::RoomExists);
             }
             let is_member = member.room.as_ref() == Some(&id);
@@ -175,11 +187,15 @@ impl Hub {
             }
             return effects;
         }
-        if self.rooms.count() >= self.limits.rooms {
+        let made_from = self.limits.per_address.counted(member.address);
+        if self.rooms.count() >= self.limits.rooms
+            || !self.limits.per_address.allows(made_from, self.rooms.values().map(Room::made_from))
+        {
             return self.refuse(from, Refusal::TooManyRooms);
         }
         let mut effects = self.leave_other(from, &id, now);
-        let (room, opened) = Room::open(id.clone(), seat, track, position.unwrap_or_default(), now);
+        let (room, opened) =
+            Room::open(id.clone(), seat, made_from, track, position.unwrap_or_default(), now);
         self.take_seat(from, &id);
         self.rooms.insert(id, room);
         effects.append(opened);
@@ -195,12 +211,14 @@ impl Hub {
             GivenRoom::Invalid => return self.refuse(from, Refusal::InvalidRoomId),
             GivenRoom::Valid(id) => id,
         };
+        self.sweep(&id, now);
+        let Some(member) = self.members.get(&from) else { return Effects::none() };
         let Some(room) = self.rooms.get(&id) else { return self.refuse(from, Refusal::RoomNotFound) };
         let is_member = member.room.as_ref() == Some(&id);
         if !is_member && room.n_members() >= self.limits.members_per_room {
             return self.refuse(from, Refusal::RoomFull);
         }
-        let seat = member.seat(from);
+        let seat = member.seat(from, now);
         let mut effects = self.leave_other(from, &id, now);
         self.take_seat(from, &id);
         if let Some(room) = self.rooms.get_mut(&id) {
@@ -219,7 +237,10 @@ impl Hub {
                 None => return Effects::none(),
             },
         };
-        let mut effects = if own.as_ref() == Some(&id) { self.leave_own(from, now) } else { Effects::none() };
+        let mut effects = Effects::none();
+        if own.as_ref() == Some(&id) {
+            effects = self.leave_own(from, Departure::Said, now);
+        }
         let dialect = self.dialect_of(from);
         effects.tell(from, ServerEvent::RoomLeft { room: &id }.frame(dialect));
         effects
@@ -267,19 +288,19 @@ impl Hub {
     /// Leaves the room that the member is in, unless it is `room`.
     fn leave_other(&mut self, member: MemberId, room: &RoomId, now: Timestamp) -> Effects {
         if self.room_of(member).is_some_and(|own| own != room) {
-            self.leave_own(member, now)
+            self.leave_own(member, Departure::Said, now)
         } else {
             Effects::none()
         }
     }
 
-    fn leave_own(&mut self, member: MemberId, now: Timestamp) -> Effects {
+    fn leave_own(&mut self, member: MemberId, departure: Departure, now: Timestamp) -> Effects {
         let Some(id) = self.members.get_mut(&member).and_then(|member| member.room.take()) else {
             return Effects::none();
         };
         let Some(room) = self.rooms.get_mut(&id) else { return Effects::none() };
-        let (effects, occupancy) = room.leave(member, now);
-        if occupancy == Occupancy::Empty {
+        let (effects, fate) = room.leave(member, departure, self.limits.patience, now);
+        if fate == Fate::Gone {
             self.rooms.remove(&id);
         }
         effects
@@ -320,7 +341,13 @@ impl switchboard::Hub for Hub {
     }
 
     fn leave(&mut self, member: MemberId, now: Timestamp) -> Effects {
-        let effects = self.leave_own(member, now);
+        let effects = self.leave_own(member, Departure::CutOff, now);
+        self.members.remove(&member);
+        effects
+    }
+
+    fn goodbye(&mut self, member: MemberId, now: Timestamp) -> Effects {
+        let effects = self.leave_own(member, Departure::Said, now);
         self.members.remove(&member);
         effects
     }
@@ -369,7 +396,9 @@ impl Shared for Hub {
 
     fn lose(&mut self, member: MemberId, room: &RoomId, now: Timestamp) -> Effects {
         self.unseat(member, room);
-        self.rooms.get_mut(room).map_or_else(Effects::none, |room| room.lose(member, now))
+        let patience = self.limits.patience;
+        let room = self.rooms.get_mut(room);
+        room.map_or_else(Effects::none, |room| room.leave(member, Departure::Lost, patience, now).0)
     }
 
     fn unseat(&mut self, member: MemberId, room: &RoomId) {
@@ -381,17 +410,17 @@ impl Shared for Hub {
     }
 
     fn due(&self, now: Timestamp) -> Vec<RoomId> {
-        let comeback = self.limits.room_comeback;
+        let patience = self.limits.patience;
         self.rooms
             .all()
-            .filter(|(_, room)| room.is_abandoned(comeback, now))
+            .filter(|(_, room)| room.is_abandoned(patience, now))
             .map(|(id, _)| id.clone())
             .collect()
     }
 
     fn sweep(&mut self, room: &RoomId, now: Timestamp) -> Effects {
-        let comeback = self.limits.room_comeback;
-        if self.rooms.get(room).is_some_and(|room| room.is_abandoned(comeback, now)) {
+        let patience = self.limits.patience;
+        if self.rooms.get(room).is_some_and(|room| room.is_abandoned(patience, now)) {
             self.rooms.remove(room);
         }
         Effects::none()

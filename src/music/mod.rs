@@ -5,8 +5,10 @@
 //! takes over. `GET /` is the page for browsers and a status for programs; `/rooms` and `/room/{id}` tell
 //! what plays.
 
+mod comeback;
 mod fields;
 mod hub;
+mod listing;
 mod names;
 #[cfg(test)]
 mod properties;
@@ -47,8 +49,16 @@ pub struct Config {
     pub cors_origin: Vec<String>,
     /// Rooms at a time.
     pub max_rooms: usize,
+    /// Rooms at a time that one address (IPv6: one /64) has made; loopback and trusted proxies are exempt.
+    pub max_rooms_per_address: usize,
     /// Members of one room.
     pub max_users_per_room: usize,
+    /// Bytes of a track; a larger one is ignored.
+    pub max_track_bytes: usize,
+    /// Bytes of a playlist; a larger one is ignored.
+    pub max_playlist_bytes: usize,
+    /// Bytes of the answer to `GET /rooms`; large tracks are left out of it, then the rooms with the fewest members.
+    pub max_list_bytes: usize,
     /// How often rooms without members are looked for, though none should be there.
     #[serde(with = "human")]
     pub room_cleanup_interval: Duration,
@@ -57,9 +67,12 @@ pub struct Config {
     /// A member is sent such a `seek` at most this often.
     #[serde(with = "human")]
     pub drift_correction_interval: Duration,
-    /// A host that comes back to its room within this time is its host again.
+    /// A host whose connection broke, and that is back within this time, is host again.
     #[serde(with = "human")]
     pub host_comeback: Duration,
+    /// A room whose members were all cut off waits this long for the first of them.
+    #[serde(with = "human")]
+    pub empty_grace: Duration,
     /// A room whose members a restart has cut off waits this long for the first of them.
     #[serde(with = "human")]
     pub room_comeback: Duration,
@@ -78,11 +91,16 @@ impl Default for Config {
             port: 3000,
             cors_origin: vec!["*".into()],
             max_rooms: 10_000,
+            max_rooms_per_address: 100,
             max_users_per_room: 2_000,
+            max_track_bytes: 64 * 1024,
+            max_playlist_bytes: 256 * 1024,
+            max_list_bytes: 4 * 1024 * 1024,
             room_cleanup_interval: Duration::from_mins(1),
             drift_correction_secs: 3.0,
             drift_correction_interval: Duration::from_secs(10),
             host_comeback: Duration::from_secs(30),
+            empty_grace: Duration::from_secs(30),
             room_comeback: Duration::from_mins(2),
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(20),
@@ -94,7 +112,11 @@ impl Config {
     /// Checks what the types do not.
     pub fn validate(&self, findings: &mut Findings) {
         findings.at_least_one("music.max_rooms", self.max_rooms);
+        findings.at_least_one("music.max_rooms_per_address", self.max_rooms_per_address);
         findings.at_least_one("music.max_users_per_room", self.max_users_per_room);
+        findings.at_least_one("music.max_track_bytes", self.max_track_bytes);
+        findings.at_least_one("music.max_playlist_bytes", self.max_playlist_bytes);
+        findings.at_least_one("music.max_list_bytes", self.max_list_bytes);
         findings.not_zero("music.room_cleanup_interval", self.room_cleanup_interval);
         findings.not_zero("music.ping_interval", self.ping_interval);
         findings.not_zero("music.ping_timeout", self.ping_timeout);

@@ -40,15 +40,20 @@ impl fmt::Display for RoomId {
     }
 }
 
-/// A track: an object that clients define, kept and relayed to the letter.
+/// A track: an object that clients define, kept and relayed to the letter. Copies share its text.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Track(Box<RawValue>);
+pub struct Track(Arc<RawValue>);
 
 impl Track {
     /// The track, if the text is an object.
     pub fn new(text: &RawValue) -> Option<Self> {
-        text.get().starts_with('{').then(|| Self(text.to_owned()))
+        text.get().starts_with('{').then(|| Self(text.to_owned().into()))
+    }
+
+    /// The length of its text.
+    pub fn n_bytes(&self) -> usize {
+        self.0.get().len()
     }
 }
 

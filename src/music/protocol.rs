@@ -1,5 +1,7 @@
 //! The wire of the listening rooms: two dialects for the same events, each name and text once.
 
+use std::cmp::Reverse;
+
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -67,6 +69,30 @@ impl ClientEvent {
             _ => return None,
         };
         Some((event, dialect))
+    }
+}
+
+impl ClientEvent {
+    /// The same without a track or a playlist that is larger than it may be: that is no track, and no playlist.
+    pub fn without_large(mut self, max_track_bytes: usize, max_playlist_bytes: usize) -> Self {
+        match &mut self {
+            Self::CreateRoom { track, .. } | Self::TrackChange { track, .. } => {
+                track.take_if(|track| track.n_bytes() > max_track_bytes);
+            }
+            Self::PlaylistUpdate { playlist, .. } => {
+                playlist.take_if(|playlist| playlist.get().len() > max_playlist_bytes);
+            }
+            Self::JoinRoom { .. }
+            | Self::LeaveRoom { .. }
+            | Self::Play { .. }
+            | Self::Pause { .. }
+            | Self::Seek { .. }
+            | Self::SyncProgress { .. }
+            | Self::GetRoomState { .. }
+            | Self::Introduce { .. }
+            | Self::TimePing { .. } => {}
+        }
+        self
     }
 }
 
@@ -347,7 +373,8 @@ pub struct RoomReport {
     user_count: usize,
     #[serde(rename = "userCount")]
     kebab_user_count: usize,
-    created_at: String,
+    #[serde(serialize_with = "as_text")]
+    created_at: Timestamp,
     #[serde(rename = "createdAt")]
     kebab_created_at: u64,
     current_track: Option<Track>,
@@ -377,7 +404,7 @@ impl RoomReport {
             kebab_host_id: host,
             user_count: n_members,
             kebab_user_count: n_members,
-            created_at: created_at.to_string(),
+            created_at,
             kebab_created_at: created_at.as_millis(),
             kebab_current_track: playback.track.clone(),
             current_track: playback.track,
@@ -387,4 +414,23 @@ impl RoomReport {
             kebab_current_time: playback.position,
         }
     }
+
+    /// Where it stands among others: the fullest first, then the oldest.
+    pub fn rank(&self) -> (Reverse<usize>, Timestamp, RoomId) {
+        (Reverse(self.user_count), self.created_at, self.id.clone())
+    }
+
+    /// Leaves the track out, which stands there in both spellings, if that takes more than so many bytes.
+    pub fn leave_out_track_over(&mut self, max_bytes: usize) {
+        if self.current_track.as_ref().is_some_and(|track| 2 * track.n_bytes() > max_bytes) {
+            self.current_track = None;
+            self.kebab_current_track = None;
+        }
+    }
+}
+
+/// ISO 8601.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it like that")]
+fn as_text<S: Serializer>(moment: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(moment)
 }

@@ -6,9 +6,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::comeback::{FormerHosts, Patience};
 use super::names::{Dialect, RoomId, Track};
 use super::protocol::{Playback, PublicMember, RoomReport, ServerEvent};
 use crate::effect::{Effects, MemberId};
+use crate::switchboard::Departure;
 use crate::time::{Seconds, Timestamp};
 
 /// Members that a page is told by name; the count tells of all.
@@ -36,6 +38,8 @@ pub struct Seat {
     pub is_page: bool,
     /// The name that a page gave.
     pub name: Option<String>,
+    #[serde(default)]
+    joined_at: Timestamp,
     /// Whether its last report was off the room's position.
     was_off: bool,
     corrected_at: Option<Timestamp>,
@@ -43,16 +47,16 @@ pub struct Seat {
 
 impl Seat {
     /// A seat for somebody whose position is not known yet.
-    pub fn new(id: MemberId, dialect: Dialect, address: IpAddr, is_page: bool, name: Option<String>) -> Self {
-        Self { id, dialect, address, is_page, name, was_off: false, corrected_at: None }
+    pub fn new(
+        id: MemberId,
+        dialect: Dialect,
+        address: IpAddr,
+        is_page: bool,
+        name: Option<String>,
+        now: Timestamp,
+    ) -> Self {
+        Self { id, dialect, address, is_page, name, joined_at: now, was_off: false, corrected_at: None }
     }
-}
-
-/// A host that has gone, and may be back soon.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-struct FormerHost {
-    address: IpAddr,
-    left_at: Timestamp,
 }
 
 /// Where the track is: a position, and the moment it was true.
@@ -70,7 +74,7 @@ impl Playhead {
     }
 }
 
-/// A room with at least one member, but for the time after its server has gone.
+/// A room with at least one member, but for the time after all of them were cut off.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Room {
     id: RoomId,
@@ -78,21 +82,28 @@ pub struct Room {
     /// In the order of joining.
     seats: Vec<Seat>,
     host: MemberId,
-    former_host: Option<FormerHost>,
+    #[serde(default)]
+    former_hosts: FormerHosts,
     track: Option<Track>,
     playlist: Option<Box<RawValue>>,
     playhead: Playhead,
-    /// Since when it waits for its members, whose connections ended with their server.
+    /// Since when it waits for its members, who were all cut off.
     vacant_since: Option<Timestamp>,
+    /// How the last of them went.
+    #[serde(default)]
+    vacated_by: Departure,
+    /// The address that it was made from, if that one's rooms are limited.
+    #[serde(default)]
+    made_from: Option<IpAddr>,
 }
 
-/// Whether anybody is left.
+/// Whether a room stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Occupancy {
-    /// Somebody is.
-    Occupied,
-    /// Nobody: the room is gone.
-    Empty,
+pub enum Fate {
+    /// It does.
+    Stays,
+    /// It is gone.
+    Gone,
 }
 
 impl Room {
@@ -102,6 +113,7 @@ impl Room {
     pub fn open(
         id: RoomId,
         founder: Seat,
+        made_from: Option<IpAddr>,
         track: Option<Track>,
         position: Seconds,
         now: Timestamp,
@@ -111,11 +123,13 @@ impl Room {
             created_at: now,
             host: founder.id,
             seats: vec![founder],
-            former_host: None,
+            former_hosts: FormerHosts::default(),
             track,
             playlist: None,
             playhead: Playhead { is_playing: true, position, at: now },
             vacant_since: None,
+            vacated_by: Departure::default(),
+            made_from,
         };
         let effects = room.confirm_host(now);
         (room, effects)
@@ -124,6 +138,11 @@ impl Room {
     /// How many sit in it.
     pub fn n_members(&self) -> usize {
         self.seats.len()
+    }
+
+    /// The address that it was made from, if that one's rooms are limited.
+    pub fn made_from(&self) -> Option<IpAddr> {
+        self.made_from
     }
 
     /// Who has the controls.
@@ -183,9 +202,10 @@ impl Room {
         effects
     }
 
-    /// Whether somebody at that address was the host a moment ago.
-    pub fn expects_host_from(&self, address: IpAddr, comeback: Duration, now: Timestamp) -> bool {
-        self.former_host.is_some_and(|host| host.address == address && now.since(host.left_at) <= comeback)
+    /// Whether somebody there may be the host whose connection broke a moment ago.
+    pub fn expects_host_at(&self, id: MemberId, address: IpAddr, patience: Patience, now: Timestamp) -> bool {
+        let joined_at = self.seats.iter().find(|seat| seat.id == id).map(|seat| seat.joined_at);
+        self.former_hosts.may_be(address, joined_at, patience.host, now)
     }
 
     /// Gives the controls back to a host that has returned; its track counts if it is another one.
@@ -197,9 +217,9 @@ impl Room {
         now: Timestamp,
     ) -> Effects {
         let id = host.id;
+        self.former_hosts.is_back(host.address);
         self.seat(host);
         self.host = id;
-        self.former_host = None;
         self.vacant_since = None;
         let mut effects = self.confirm_host(now);
         if let Some(track) = track.filter(|track| self.track.as_ref() != Some(track)) {
@@ -212,16 +232,37 @@ impl Room {
     }
 
     /// Lets a member go; the longest-standing one becomes host when the host goes.
-    pub fn leave(&mut self, member: MemberId, now: Timestamp) -> (Effects, Occupancy) {
+    ///
+    /// The last one that says goodbye takes the room with it; if its connection broke, the room waits for any member.
+    pub fn leave(
+        &mut self,
+        member: MemberId,
+        departure: Departure,
+        patience: Patience,
+        now: Timestamp,
+    ) -> (Effects, Fate) {
         let mut effects = Effects::none();
         let Some(place) = self.seats.iter().position(|seat| seat.id == member) else {
-            return (effects, self.occupancy());
+            return (effects, Fate::Stays);
         };
         let gone = self.seats.remove(place);
-        let Some(heir) = self.seats.first() else { return (effects, Occupancy::Empty) };
+        match departure {
+            Departure::Said => self.former_hosts.expect_no_more(gone.address, gone.joined_at),
+            Departure::CutOff | Departure::Lost if gone.id == self.host => {
+                self.former_hosts.expect(gone.address, patience.host, now);
+            }
+            Departure::CutOff | Departure::Lost => {}
+        }
+        let Some(heir) = self.seats.first() else {
+            if departure == Departure::Said {
+                return (effects, Fate::Gone);
+            }
+            self.vacant_since = Some(now);
+            self.vacated_by = departure;
+            return (effects, Fate::Stays);
+        };
         if gone.id == self.host {
             self.host = heir.id;
-            self.former_host = Some(FormerHost { address: gone.address, left_at: now });
             effects.tell(heir.id, ServerEvent::BecomeHost { room: &self.id }.frame(heir.dialect));
             self.tell_others(
                 &mut effects,
@@ -234,28 +275,17 @@ impl Room {
         if place < MAX_NAMED_MEMBERS || gone.id == self.host {
             self.tell_members(&mut effects);
         }
-        (effects, Occupancy::Occupied)
-    }
-
-    /// Lets a member go whose server has gone; if it was the last, the room waits for all of them.
-    pub fn lose(&mut self, member: MemberId, now: Timestamp) -> Effects {
-        let last = self.seats.first().filter(|seat| self.seats.len() == 1 && seat.id == member);
-        if let Some(last) = last {
-            let (address, was_host) = (last.address, last.id == self.host);
-            self.seats.clear();
-            self.vacant_since = Some(now);
-            if was_host {
-                self.former_host = Some(FormerHost { address, left_at: now });
-            }
-            return Effects::none();
-        }
-        self.leave(member, now).0
+        (effects, Fate::Stays)
     }
 
     /// Whether nobody came back to it for so long.
-    pub fn is_abandoned(&self, comeback: Duration, now: Timestamp) -> bool {
+    pub fn is_abandoned(&self, patience: Patience, now: Timestamp) -> bool {
+        let limit = match self.vacated_by {
+            Departure::CutOff => patience.cut_off,
+            Departure::Lost | Departure::Said => patience.lost,
+        };
         let since = self.vacant_since.unwrap_or(now);
-        self.seats.is_empty() && now.since(since) >= comeback
+        self.seats.is_empty() && now.since(since) >= limit
     }
 
     /// Notes that a member is a page, and what it is called.
@@ -270,7 +300,7 @@ impl Room {
         effects
     }
 
-    /// Puts on another track, from its start; ignored unless `from` is the host.
+    /// Puts on another track, which plays from its start; ignored unless `from` is the host.
     ///
     /// Wire: `["track-change", {"roomId":"AB12","track":{…}}]`; others get
     /// `["track-change", {"track":{…},"currentTime":0}]`.
@@ -279,6 +309,7 @@ impl Room {
             return Effects::none();
         }
         self.jump(Seconds::ZERO, now);
+        self.playhead.is_playing = true;
         let track = self.track.insert(track).clone();
         self.relay(from, &ServerEvent::TrackChange { track: &track }, now)
     }
@@ -389,13 +420,9 @@ impl Room {
     /// Gives somebody a seat, or the seat that it has a new occupant.
     fn seat(&mut self, newcomer: Seat) {
         match self.seats.iter_mut().find(|seat| seat.id == newcomer.id) {
-            Some(seat) => *seat = newcomer,
+            Some(seat) => *seat = Seat { joined_at: seat.joined_at, ..newcomer },
             None => self.seats.push(newcomer),
         }
-    }
-
-    fn occupancy(&self) -> Occupancy {
-        if self.seats.is_empty() { Occupancy::Empty } else { Occupancy::Occupied }
     }
 
     /// Sends a host's control to the others, and to all pages what it came to.

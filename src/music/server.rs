@@ -1,22 +1,23 @@
 //! The listening rooms on the network: routes, the page, and the hub behind its Socket.IO endpoint.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::get;
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use parking_lot::Mutex;
 use rust_embed::Embed;
-use serde::Serialize;
 use serde_json::json;
+use tokio::sync::Mutex;
 
-use super::Config;
 use super::hub::Hub;
 use super::names::RoomId;
-use super::protocol::{Refusal, RoomReport};
+use super::protocol::Refusal;
+use super::{Config, listing};
 use crate::http::listener::Listener;
 use crate::http::origin::AllowedOrigins;
 use crate::http::{assets, routes};
@@ -31,7 +32,7 @@ use crate::time::Timestamp;
 const SERVICE: &str = "music";
 
 /// `/rooms` is written anew at most this often, however many ask.
-const REPORT_AGE_MILLIS: u64 = 1000;
+const REPORT_AGE: Duration = Duration::from_secs(1);
 
 /// The page and everything that it loads.
 #[derive(Embed)]
@@ -42,7 +43,9 @@ struct Assets;
 struct Site {
     questions: Questions<Hub>,
     clock: Clock,
-    rooms: Mutex<Option<(Timestamp, Arc<str>)>>,
+    /// The answer to `GET /rooms` and when it was written: whoever finds it too old writes it anew, and the others wait.
+    rooms: Mutex<Option<(Timestamp, Bytes)>>,
+    max_list_bytes: usize,
 }
 
 /// Opens the port and serves until the process stops.
@@ -55,8 +58,14 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     let mut switchboard = Switchboard::new(SERVICE, premises.members, context);
     let endpoint = socketio::endpoint(&mut switchboard, pings, &origins, premises.socketio, network);
     let home = premises.lasting_home(SERVICE);
-    let questions = switchboard.run_at(home, Hub::new(config, context.clock.now()));
-    let site = Arc::new(Site { questions, clock: context.clock, rooms: Mutex::default() });
+    let questions =
+        switchboard.run_at(home, Hub::new(config, network.trusted_networks(), context.clock.now()));
+    let site = Arc::new(Site {
+        questions,
+        clock: context.clock,
+        rooms: Mutex::default(),
+        max_list_bytes: config.max_list_bytes,
+    });
     let pages = Router::new()
         .route("/", get(front))
         .route("/health", get(health))
@@ -105,26 +114,17 @@ async fn room(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response
 }
 
 async fn rooms(State(site): State<Arc<Site>>) -> Response {
+    let mut written = site.rooms.lock().await;
     let now = site.clock.now();
-    let fresh = site.rooms.lock().clone();
-    if let Some((at, text)) = fresh
-        && now.since(at).as_millis() < u128::from(REPORT_AGE_MILLIS)
+    if let Some((at, text)) = &*written
+        && now.since(*at) < REPORT_AGE
     {
-        return routes::json_text(text.to_string());
+        return routes::json_text(text.clone());
     }
     let Some(rooms) = site.questions.ask(Hub::reports).await else { return stopping() };
-    let list = RoomList { count: rooms.len(), rooms, timestamp: site.clock.wall().to_string() };
-    let text: Arc<str> = serde_json::to_string(&list).expect("a report has string keys").into();
-    *site.rooms.lock() = Some((now, Arc::clone(&text)));
-    routes::json_text(text.to_string())
-}
-
-/// The answer to `GET /rooms`.
-#[derive(Serialize)]
-struct RoomList {
-    rooms: Vec<RoomReport>,
-    count: usize,
-    timestamp: String,
+    let text = Bytes::from(listing::write(rooms, site.max_list_bytes, site.clock.wall()));
+    *written = Some((now, text.clone()));
+    routes::json_text(text)
 }
 
 async fn tune(headers: HeaderMap) -> Response {

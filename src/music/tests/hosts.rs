@@ -68,7 +68,7 @@ fn the_longest_standing_member_becomes_host_when_the_host_leaves_and_really_has_
         cyd: play {"roomId":"AB12"}
         bob goes
         cyd: play {"roomId":"AB12"}
-        cyd goes
+        cyd says goodbye
         dan connects
         dan: join_room {"room_id":"AB12"}
         "#,
@@ -101,7 +101,7 @@ fn the_longest_standing_member_becomes_host_when_the_host_leaves_and_really_has_
             bob goes
               cyd <- become-host {"roomId":"AB12"}
             cyd: play {"roomId":"AB12"}
-            cyd goes
+            cyd says goodbye
             dan connects
               dan <- connected {"message":"连接成功"}
             dan: join_room {"room_id":"AB12"}
@@ -321,7 +321,7 @@ fn creating_and_joining_again_are_idempotent() {
 #[test]
 fn a_restarted_room_plays_on_for_whoever_comes_first_and_its_host_takes_it_over_again() {
     let config = Config::default();
-    let mut before = Stage::new(Hub::new(&config, START));
+    let mut before = Stage::new(Hub::new(&config, Vec::new(), START));
     before.play(
         r#"
         ann connects from 10.0.0.1
@@ -330,7 +330,7 @@ fn a_restarted_room_plays_on_for_whoever_comes_first_and_its_host_takes_it_over_
         bob: join_room {"room_id":"AB12"}
         "#,
     );
-    let transcript = before.restart(Hub::new(&config, START)).play(
+    let transcript = before.restart(Hub::new(&config, Vec::new(), START)).play(
         r#"
         5s pass
         bob2 connects
@@ -359,14 +359,14 @@ fn a_restarted_room_plays_on_for_whoever_comes_first_and_its_host_takes_it_over_
 #[test]
 fn a_restarted_room_is_nobodys_until_somebody_comes_and_goes_in_the_end() {
     let config = Config::default();
-    let mut before = Stage::new(Hub::new(&config, START));
+    let mut before = Stage::new(Hub::new(&config, Vec::new(), START));
     before.play(
         r#"
         ann connects
         ann: create_room {"room_id":"AB12"}
         "#,
     );
-    let mut after = before.restart(Hub::new(&config, START));
+    let mut after = before.restart(Hub::new(&config, Vec::new(), START));
     let room = RoomId::new("AB12").unwrap();
     assert!(after.hub.room(&room).is_some() && after.hub.report(&room, after.now).is_none());
     after.play("119s pass");

@@ -1,5 +1,6 @@
 //! The rules as transcripts: what members say stands flush left, what they are told is indented.
 
+mod comebacks;
 mod dialects;
 mod hosts;
 mod pace;
@@ -16,5 +17,9 @@ fn check(script: &str, expected: &Expect) {
 }
 
 fn check_with(config: &Config, script: &str, expected: &Expect) {
-    expected.assert_eq(&Stage::new(Hub::new(config, START)).play(script));
+    expected.assert_eq(&play(config, script));
+}
+
+fn play(config: &Config, script: &str) -> String {
+    Stage::new(Hub::new(config, Vec::new(), START)).play(script)
 }

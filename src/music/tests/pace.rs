@@ -191,8 +191,90 @@ fn a_jump_of_the_host_starts_the_measure_anew_and_zero_turns_it_off() {
 #[test]
 fn the_sweep_comes_round_at_its_interval() {
     let config = Config { room_cleanup_interval: Duration::from_secs(7), ..Config::default() };
-    let mut stage = Stage::new(Hub::new(&config, START));
+    let mut stage = Stage::new(Hub::new(&config, Vec::new(), START));
     assert_eq!(stage.hub.next_timeout(), Some(START + Duration::from_secs(7)));
     stage.play("7s pass");
     assert_eq!(stage.hub.next_timeout(), Some(START + Duration::from_secs(14)));
+}
+
+#[test]
+fn another_track_plays_also_if_the_room_was_paused() {
+    check(
+        r#"
+        ann connects
+        bob connects
+        ann: create-room {"roomId":"AB12","track":{"id":1}}
+        bob: join-room {"roomId":"AB12"}
+        ann: pause {"roomId":"AB12","currentTime":30}
+        ann: track-change {"roomId":"AB12","track":{"id":2}}
+        5s pass
+        bob: sync-progress {"roomId":"AB12","currentTime":5}
+        5s pass
+        bob: sync-progress {"roomId":"AB12","currentTime":10}
+        cyd connects
+        cyd: join-room {"roomId":"AB12"}
+        "#,
+        &expect![[r#"
+            ann connects
+              ann <- connected {"message":"连接成功"}
+            bob connects
+              bob <- connected {"message":"连接成功"}
+            ann: create-room {"roomId":"AB12","track":{"id":1}}
+              ann <- room-created {"roomId":"AB12","userCount":1}
+              ann <- room-users {"count":1}
+            bob: join-room {"roomId":"AB12"}
+              bob <- room-joined {"roomId":"AB12","userCount":2,"currentTrack":{"id":1},"isPlaying":true,"currentTime":0}
+              ann, bob <- room-users {"count":2}
+              bob <- sync-state {"currentTrack":{"id":1},"isPlaying":true,"currentTime":0}
+            ann: pause {"roomId":"AB12","currentTime":30}
+              bob <- pause {"currentTime":30}
+            ann: track-change {"roomId":"AB12","track":{"id":2}}
+              bob <- track-change {"track":{"id":2},"currentTime":0}
+            5s pass
+            bob: sync-progress {"roomId":"AB12","currentTime":5}
+            5s pass
+            bob: sync-progress {"roomId":"AB12","currentTime":10}
+            cyd connects
+              cyd <- connected {"message":"连接成功"}
+            cyd: join-room {"roomId":"AB12"}
+              cyd <- room-joined {"roomId":"AB12","userCount":3,"currentTrack":{"id":2},"isPlaying":true,"currentTime":10}
+              ann, bob, cyd <- room-users {"count":3}
+              cyd <- sync-state {"currentTrack":{"id":2},"isPlaying":true,"currentTime":10}
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_too_large_is_no_track_and_no_playlist() {
+    check_with(
+        &Config { max_track_bytes: 9, max_playlist_bytes: 5, ..Config::default() },
+        r#"
+        ann connects
+        bob connects
+        ann: create-room {"roomId":"AB12","track":{"id":100}}
+        bob: join-room {"roomId":"AB12"}
+        ann: track-change {"roomId":"AB12","track":{"id":100}}
+        ann: track-change {"roomId":"AB12","track":{"id":10}}
+        ann: playlist-update {"roomId":"AB12","playlist":[1,23]}
+        ann: playlist-update {"roomId":"AB12","playlist":[1,2]}
+        "#,
+        &expect![[r#"
+            ann connects
+              ann <- connected {"message":"连接成功"}
+            bob connects
+              bob <- connected {"message":"连接成功"}
+            ann: create-room {"roomId":"AB12","track":{"id":100}}
+              ann <- room-created {"roomId":"AB12","userCount":1}
+              ann <- room-users {"count":1}
+            bob: join-room {"roomId":"AB12"}
+              bob <- room-joined {"roomId":"AB12","userCount":2,"currentTrack":null,"isPlaying":true,"currentTime":0}
+              ann, bob <- room-users {"count":2}
+            ann: track-change {"roomId":"AB12","track":{"id":100}}
+            ann: track-change {"roomId":"AB12","track":{"id":10}}
+              bob <- track-change {"track":{"id":10},"currentTime":0}
+            ann: playlist-update {"roomId":"AB12","playlist":[1,23]}
+            ann: playlist-update {"roomId":"AB12","playlist":[1,2]}
+              bob <- playlist-update {"roomId":"AB12","playlist":[1,2]}
+        "#]],
+    );
 }

@@ -77,7 +77,7 @@ fn every_refusal_has_its_text_and_code() {
 
 #[test]
 fn every_event_is_acknowledged_whatever_it_is() {
-    let mut stage = Stage::new(Hub::new(&Config::default(), START));
+    let mut stage = Stage::new(Hub::new(&Config::default(), Vec::new(), START));
     stage.play("ann connects");
     let events = [
         "create_room",
