@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde_json::value::RawValue;
 
 use super::Config;
@@ -15,12 +16,12 @@ use super::names::RoomId;
 use super::notes::{Happening, Note};
 use super::passwords::{self, Passwords, TryLimit};
 use super::protocol::{ClientEvent, Refusal, Unread};
-use super::room::{Departure, Fate, Room, Seat};
+use super::room::{Fate, Room, Seat};
 use super::rules::Rules;
 use super::told::{ServerEvent, refuse};
 use crate::effect::{Close, Effects, MemberId};
 use crate::http::keys::KeyedDoor;
-use crate::switchboard::{self, Bucket, Census, Ledger, Newcomer, Seed, Shared};
+use crate::switchboard::{self, Bucket, Census, Departure, Ledger, Newcomer, RoomQuota, Seed, Shared};
 use crate::time::Timestamp;
 
 /// Every room and every connected member.
@@ -34,6 +35,7 @@ pub struct Hub {
     pub(super) counts: Counts,
     key: KeyedDoor,
     pub(super) rules: Rules,
+    pub(super) quota: RoomQuota,
     pub(super) chance: Chance,
     pub(super) passwords: Passwords,
     /// Bytes of voices in each room lately, on this node.
@@ -55,8 +57,16 @@ pub struct Member {
 }
 
 impl Hub {
-    /// No rooms yet; passwords are kept under `seed`, all that is random comes from `chance`.
-    pub fn new(config: &Config, key: KeyedDoor, seed: &Seed, chance: Chance, now: Timestamp) -> Self {
+    /// No rooms yet; passwords are kept under `seed`, all that is random comes from `chance`, and from the networks
+    /// of `exempt`, any number of rooms may be made.
+    pub fn new(
+        config: &Config,
+        key: KeyedDoor,
+        seed: &Seed,
+        chance: Chance,
+        exempt: Vec<IpNet>,
+        now: Timestamp,
+    ) -> Self {
         let limit = TryLimit { tries: config.wrong_passwords, window: config.wrong_password_window };
         Self {
             rooms: Ledger::default(),
@@ -67,6 +77,7 @@ impl Hub {
             counts: Counts::default(),
             key,
             rules: Rules::new(config),
+            quota: RoomQuota::new(config.max_rooms_per_address, exempt),
             chance,
             passwords: Passwords::new(seed, limit),
             voices: HashMap::new(),
@@ -115,7 +126,7 @@ impl Hub {
         let Some(room) = self.rooms.get(&id) else { return Effects::none() };
         let happening = match departure {
             Departure::Said => Happening::Left,
-            Departure::CutOff => Happening::CutOff,
+            Departure::CutOff | Departure::Lost => Happening::CutOff,
         };
         let mut effects = Effects::none();
         effects.note(&Note::new(now, happening, room, member));

@@ -16,6 +16,7 @@ mod notes;
 mod on_screen;
 mod orders;
 mod passwords;
+mod presses;
 mod protocol;
 mod requests;
 mod room;
@@ -67,8 +68,13 @@ pub struct Config {
     pub control: Control,
     /// What becomes of a room whose owner says that it leaves.
     pub owner_leave: OwnerLeave,
+    /// Presses of two members within this time may have crossed on their way: the later one is told of its own too.
+    #[serde(with = "human")]
+    pub crossing_window: Duration,
     /// Rooms at a time.
     pub max_rooms: usize,
+    /// Rooms at a time that one address (IPv6: one /64) has made; loopback and trusted proxies are exempt.
+    pub max_rooms_per_address: usize,
     /// Members of one room.
     pub max_members_per_room: usize,
     /// How often rooms are looked at for the three times below.
@@ -80,7 +86,7 @@ pub struct Config {
     /// The room goes after this long without a word of the owner's.
     #[serde(with = "human")]
     pub owner_silence: Duration,
-    /// A room that everybody was cut off from waits this long for its owner.
+    /// A room whose members were all cut off waits this long for the first of them.
     #[serde(with = "human")]
     pub empty_grace: Duration,
     /// A room whose members a restart has cut off waits this long for the first of them.
@@ -137,7 +143,9 @@ impl Default for Config {
             allowed_origins: vec!["*".into()],
             control: Control::Any,
             owner_leave: OwnerLeave::Disband,
+            crossing_window: Duration::from_secs(2),
             max_rooms: 10_000,
+            max_rooms_per_address: 100,
             max_members_per_room: 500,
             sweep_interval: Duration::from_secs(10),
             state_silence: Duration::from_secs(30),
@@ -169,6 +177,7 @@ impl Config {
     /// Checks what the types do not.
     pub fn validate(&self, findings: &mut Findings) {
         findings.at_least_one("watch.max_rooms", self.max_rooms);
+        findings.at_least_one("watch.max_rooms_per_address", self.max_rooms_per_address);
         findings.at_least_one("watch.max_members_per_room", self.max_members_per_room);
         findings.at_least_one("watch.chats_per_second", self.chats_per_second as usize);
         findings.at_least_one("watch.chat_burst", self.chat_burst as usize);

@@ -12,9 +12,10 @@ use super::history::Minute;
 use super::hub::Hub;
 use super::names::RoomId;
 use super::notes::{Happening, Note};
-use super::room::{Departure, Fate, Room};
+use super::room::{Fate, Room};
 use super::told::ServerEvent;
 use crate::effect::{Close, Effects, MemberId};
+use crate::switchboard::Departure;
 use crate::time::Timestamp;
 
 /// What the key's holders are told of all rooms.

@@ -10,10 +10,11 @@ use super::names::{RoomId, RoomType};
 use super::notes::{Happening, Note};
 use super::passwords::Guesser;
 use super::protocol::{Chat, ClientEvent, CreateRoom, JoinRoom, Refusal, Show};
-use super::room::{Departure, Founding, Room};
+use super::room::{Founding, Room};
 use super::rules::Control;
 use super::told::{ChatMessage, RoomView, ServerEvent, Success, refuse};
 use crate::effect::{Effects, MemberId};
+use crate::switchboard::Departure;
 use crate::time::Timestamp;
 
 /// The list of rooms is written anew at most this often, however many ask.
@@ -28,9 +29,11 @@ impl Hub {
             ClientEvent::Leave => self.leave_own(from, Departure::Said, now),
             ClientEvent::List => self.list(now),
             ClientEvent::Show(show, state) => self.show(from, show, &state, now),
-            ClientEvent::Seek(position) => self.steer(from, |room| room.seek(from, position, now)),
-            ClientEvent::Resume => self.steer(from, |room| room.resume(from, now)),
-            ClientEvent::Pause => self.steer(from, |room| room.pause(from, now)),
+            ClientEvent::Seek(position) => {
+                self.steer(from, |room, window| room.seek(from, position, window, now))
+            }
+            ClientEvent::Resume => self.steer(from, |room, window| room.resume(from, window, now)),
+            ClientEvent::Pause => self.steer(from, |room, window| room.pause(from, window, now)),
             ClientEvent::RegisterHelper { room, token } => self.register_helper(from, room, &token),
             ClientEvent::StartSharing(state) => {
                 if state.get().len() > self.rules.max_state_bytes {
@@ -66,7 +69,13 @@ impl Hub {
         if !fits {
             return refuse(Refusal::CreateFailed);
         }
-        if self.rooms.count() >= rules.max_rooms {
+        let Some(address) = self.members.get(&from).map(|member| member.address) else {
+            return Effects::none();
+        };
+        let made_from = self.quota.counted(address);
+        if self.rooms.count() >= rules.max_rooms
+            || !self.quota.allows(made_from, self.rooms.values().map(Room::made_from))
+        {
             return refuse(Refusal::TooManyRooms);
         }
         let mut effects = self.leave_own(from, Departure::Said, now);
@@ -80,6 +89,7 @@ impl Hub {
             is_public: given.is_public,
             room_type: given.room_type,
             token: self.chance.owner_token(),
+            made_from,
         };
         let room = Room::open(founding, seat, now);
         let view = RoomView { password: password.as_deref(), ..room.owners_view() };
@@ -102,11 +112,11 @@ impl Hub {
         let Some((id, room)) = id.and_then(|id| Some((id, self.rooms.get(&id)?))) else {
             return refuse(Refusal::NoSuchRoom);
         };
+        if room.is_abandoned(self.rules.patience, now) {
+            return refuse(Refusal::NoSuchRoom);
+        }
         let is_owner = given.owner_token.is_some_and(|token| room.is_token(&token));
         if !is_owner {
-            if !room.is_open() {
-                return refuse(Refusal::NoSuchRoom);
-            }
             let guess = given.password.as_deref().unwrap_or_default();
             let guesser = Guesser { room: id, address };
             if let Some(code) = room.code()
@@ -171,11 +181,11 @@ impl Hub {
     }
 
     /// Does what any member may, unless the owner alone has the controls.
-    fn steer(&mut self, from: MemberId, act: impl FnOnce(&mut Room) -> Effects) -> Effects {
-        let control = self.rules.control;
+    fn steer(&mut self, from: MemberId, act: impl FnOnce(&mut Room, Duration) -> Effects) -> Effects {
+        let (control, window) = (self.rules.control, self.rules.crossing_window);
         self.in_own_room(from, |room| match control {
             Control::Owner if !room.is_owner(from) => Effects::none(),
-            Control::Owner | Control::Any => act(room),
+            Control::Owner | Control::Any => act(room, window),
         })
     }
 
@@ -184,11 +194,10 @@ impl Hub {
         if !room.is_token(token) {
             return refuse(Refusal::NotTheOwner);
         }
-        room.set_helper(from);
+        let mut effects = room.set_helper(from);
         let former = self.members.get_mut(&from).and_then(|member| member.helps.replace(id));
-        let mut effects = Effects::none();
         if let Some(other) = former.filter(|former| *former != id) {
-            effects = self.stop_helping(from, other);
+            effects.append(self.stop_helping(from, other));
         }
         effects.answer(&Success::plain());
         effects

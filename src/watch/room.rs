@@ -10,14 +10,19 @@ use serde_json::value::RawValue;
 use super::names::{OwnerToken, RoomId, RoomType};
 use super::on_screen::{OnScreen, Video};
 use super::passwords::Code;
+use super::presses::Presses;
 use super::protocol::Show;
 use super::rules::{OwnerLeave, Patience};
 use super::told::{ChatMessage, HIDDEN, MemberView, RoomView, ServerEvent};
 use crate::effect::{Effects, MemberId};
+use crate::switchboard::Departure;
 use crate::time::Timestamp;
 
 /// Chat messages that a newcomer may ask for.
 pub const CHAT_HISTORY: usize = 100;
+
+/// Sockets with the owner's token that sit in a room beside the owner; with one more, the first of them goes.
+const MAX_EARLIER_OWNERS: usize = 8;
 
 /// Members are noted as heard of at most this often: silence is counted in tens of seconds.
 const HEARD_EVERY: Duration = Duration::from_secs(1);
@@ -56,15 +61,6 @@ pub enum Overdue {
     Screen,
 }
 
-/// How somebody leaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Departure {
-    /// It said so.
-    Said,
-    /// Its connection broke.
-    CutOff,
-}
-
 /// What a room is made with.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Founding {
@@ -75,6 +71,9 @@ pub struct Founding {
     pub is_public: bool,
     pub room_type: RoomType,
     pub token: OwnerToken,
+    /// The address that it is made from, if that one's rooms are limited.
+    #[serde(default)]
+    pub made_from: Option<IpAddr>,
 }
 
 /// A room.
@@ -83,6 +82,9 @@ pub struct Room {
     founding: Founding,
     pub(super) owner: MemberId,
     owner_name: String,
+    /// Sockets that owned it before, with the same token, and are still here; the last one owns it next.
+    #[serde(default)]
+    earlier_owners: Vec<MemberId>,
     owner_heard_at: Timestamp,
     created_at: Timestamp,
     /// In the order of joining.
@@ -90,16 +92,18 @@ pub struct Room {
     /// The socket that may share the screen in the owner's place.
     pub(super) helper: Option<MemberId>,
     pub(super) on_screen: OnScreen,
+    #[serde(default)]
+    pub(super) presses: Presses,
     chats: VecDeque<ChatMessage>,
     vacancy: Option<Vacancy>,
 }
 
-/// Nobody is there, and the room waits.
+/// Nobody is there, and the room waits for any member.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 enum Vacancy {
-    /// The last connection broke then; the room waits for its owner.
+    /// The last connection broke then.
     CutOff(Timestamp),
-    /// The server of all of them ended then; the room waits for anybody.
+    /// The server of all of them ended then.
     Lost(Timestamp),
 }
 
@@ -110,11 +114,13 @@ impl Room {
             founding,
             owner: owner.id,
             owner_name: owner.name.clone(),
+            earlier_owners: Vec::new(),
             owner_heard_at: now,
             created_at: now,
             seats: vec![owner],
             helper: None,
             on_screen: OnScreen::Nothing,
+            presses: Presses::default(),
             chats: VecDeque::new(),
             vacancy: None,
         }
@@ -133,6 +139,11 @@ impl Room {
     /// Who owns it, here or away.
     pub fn owner(&self) -> MemberId {
         self.owner
+    }
+
+    /// The address that it was made from, if that one's rooms are limited.
+    pub fn made_from(&self) -> Option<IpAddr> {
+        self.founding.made_from
     }
 
     /// What members do together.
@@ -163,11 +174,6 @@ impl Room {
     /// How many sit in it.
     pub fn n_members(&self) -> usize {
         self.seats.len()
-    }
-
-    /// Whether others than its owner may join.
-    pub fn is_open(&self) -> bool {
-        !matches!(self.vacancy, Some(Vacancy::CutOff(_)))
     }
 
     /// Everybody whom the room tells of anything: its members, and a helper that sits nowhere.
@@ -255,18 +261,30 @@ impl Room {
         effects
     }
 
-    /// Takes its owner in, who comes back with its token; the socket that it had before goes.
+    /// Takes its owner in, who comes with its token; the socket that it had before stays a member.
     pub fn welcome_owner(&mut self, owner: Seat, now: Timestamp) -> Effects {
         let mut effects = Effects::none();
-        let former = self.owner;
+        self.earlier_owners.retain(|earlier| *earlier != owner.id);
+        if self.owner != owner.id && self.has(self.owner) {
+            self.earlier_owners.push(self.owner);
+        }
+        if self.earlier_owners.len() > MAX_EARLIER_OWNERS {
+            effects = self.unseat(self.earlier_owners[0]);
+        }
         self.owner = owner.id;
         self.owner_name.clone_from(&owner.name);
         self.owner_heard_at = now;
-        if former != owner.id && self.has(former) {
-            self.seats.retain(|seat| seat.id != former);
-            effects.tell_all(self.members(), ServerEvent::MemberLeft(former).frame());
-        }
         effects.append(self.join(owner, now));
+        effects
+    }
+
+    /// Takes a member's seat away.
+    fn unseat(&mut self, member: MemberId) -> Effects {
+        let mut effects = Effects::none();
+        self.seats.retain(|seat| seat.id != member);
+        self.earlier_owners.retain(|earlier| *earlier != member);
+        effects.tell_all(self.members(), ServerEvent::MemberLeft(member).frame());
+        effects.append(self.end_orphaned_share());
         effects
     }
 
@@ -282,53 +300,58 @@ impl Room {
         if !self.has(member) {
             return (effects, Fate::Stays);
         }
-        self.seats.retain(|seat| seat.id != member);
         if departure == Departure::Said && self.owner == member && owner_leave == OwnerLeave::Disband {
+            self.seats.retain(|seat| seat.id != member);
             let deleted = ServerEvent::RoomDeleted { reason: Some("owner_left") };
             effects.tell_all(self.members(), deleted.frame());
             return (effects, Fate::Gone);
         }
-        effects.tell_all(self.members(), ServerEvent::MemberLeft(member).frame());
-        if self.seats.is_empty() {
-            if departure == Departure::Said {
-                return (effects, Fate::Gone);
-            }
-            self.vacancy = Some(Vacancy::CutOff(now));
+        effects.append(self.unseat(member));
+        self.vacancy = match departure {
+            _ if !self.seats.is_empty() => None,
+            Departure::Said => return (effects, Fate::Gone),
+            Departure::CutOff => Some(Vacancy::CutOff(now)),
+            Departure::Lost => Some(Vacancy::Lost(now)),
+        };
+        // An owner that was cut off is silent because it cannot speak.
+        if departure == Departure::Lost || (departure == Departure::CutOff && self.owner == member) {
+            self.owner_heard_at = now;
+        }
+        if self.owner == member
+            && let Some(earlier) = self.earlier_owners.pop()
+        {
+            self.appoint(earlier, now);
         }
         (effects, Fate::Stays)
     }
 
-    /// Lets a member go whose server has gone; the last of them is waited for.
+    /// Lets a member go whose server has gone.
     pub fn lose(&mut self, member: MemberId, now: Timestamp) -> Effects {
         let mut effects = Effects::none();
         if self.is_helper(member) {
             effects = self.drop_helper();
         }
-        if self.has(member) {
-            self.seats.retain(|seat| seat.id != member);
-            effects.tell_all(self.members(), ServerEvent::MemberLeft(member).frame());
-            // The owner is silent because it cannot speak.
-            self.owner_heard_at = now;
-            self.vacancy = self.seats.is_empty().then_some(Vacancy::Lost(now));
-        }
+        effects.append(self.leave(member, Departure::Lost, OwnerLeave::Keep, now).0);
         effects
+    }
+
+    /// Whether nobody came back to it in time.
+    pub fn is_abandoned(&self, patience: Patience, now: Timestamp) -> bool {
+        match self.vacancy {
+            None => false,
+            Some(Vacancy::CutOff(since)) => now.since(since) >= patience.empty,
+            Some(Vacancy::Lost(since)) => now.since(since) >= patience.lost,
+        }
     }
 
     /// What time has come for.
     pub fn overdue(&self, patience: Patience, now: Timestamp) -> Option<Overdue> {
         let silence = now.since(self.owner_heard_at);
-        let is_abandoned = match self.vacancy {
-            None => false,
-            Some(Vacancy::CutOff(since)) => now.since(since) >= patience.empty,
-            Some(Vacancy::Lost(since)) => now.since(since) >= patience.lost,
-        };
         let may_clear = match self.on_screen {
             OnScreen::Nothing | OnScreen::Share { .. } => false,
-            OnScreen::Video(_) | OnScreen::Live(_) | OnScreen::Music(_) => {
-                !matches!(self.vacancy, Some(Vacancy::Lost(_)))
-            }
+            OnScreen::Video(_) | OnScreen::Live(_) | OnScreen::Music(_) => self.vacancy.is_none(),
         };
-        if is_abandoned {
+        if self.is_abandoned(patience, now) {
             Some(Overdue::Abandoned)
         } else if silence >= patience.owner {
             Some(Overdue::Owner)
@@ -375,30 +398,6 @@ impl Room {
         self.tell_others(from, &ServerEvent::Show(show, state))
     }
 
-    /// Moves the video; `position` is in seconds.
-    pub fn seek(&mut self, from: MemberId, position: f64, now: Timestamp) -> Effects {
-        if let OnScreen::Video(video) = &mut self.on_screen {
-            video.seek(position, now);
-        }
-        self.tell_others(from, &ServerEvent::Seek(position))
-    }
-
-    /// Lets the video go on.
-    pub fn resume(&mut self, from: MemberId, now: Timestamp) -> Effects {
-        if let OnScreen::Video(video) = &mut self.on_screen {
-            video.set_playing(true, now);
-        }
-        self.tell_others(from, &ServerEvent::Resume)
-    }
-
-    /// Halts the video.
-    pub fn pause(&mut self, from: MemberId, now: Timestamp) -> Effects {
-        if let OnScreen::Video(video) = &mut self.on_screen {
-            video.set_playing(false, now);
-        }
-        self.tell_others(from, &ServerEvent::Pause)
-    }
-
     /// Passes a piece of a voice on.
     pub fn audio_chunk(&self, from: MemberId, audio: &RawValue, sample_rate: &RawValue) -> Effects {
         let mut effects = Effects::none();
@@ -430,17 +429,27 @@ impl Room {
     /// Hands the room over; the new owner alone learns its token.
     pub fn transfer(&mut self, to: MemberId, token: OwnerToken, now: Timestamp) -> Effects {
         let mut effects = Effects::none();
-        let Some(name) = self.seat(to).map(|seat| seat.name.clone()) else { return effects };
+        if !self.has(to) {
+            return effects;
+        }
         self.founding.token = token;
-        self.owner = to;
-        self.owner_name.clone_from(&name);
-        self.owner_heard_at = now;
+        self.earlier_owners.clear();
+        self.appoint(to, now);
+        let name = self.owner_name.as_str();
         let others = self.members().into_iter().filter(|member| *member != to).collect();
-        let public = ServerEvent::OwnerChanged { owner: to, name: &name, token: None };
+        let public = ServerEvent::OwnerChanged { owner: to, name, token: None };
         effects.tell_all(others, public.frame());
         let token = Some(self.founding.token.expose());
-        effects.tell(to, ServerEvent::OwnerChanged { owner: to, name: &name, token }.frame());
+        effects.tell(to, ServerEvent::OwnerChanged { owner: to, name, token }.frame());
         effects
+    }
+
+    fn appoint(&mut self, owner: MemberId, now: Timestamp) {
+        if let Some(seat) = self.seats.iter().find(|seat| seat.id == owner) {
+            self.owner = owner;
+            self.owner_name.clone_from(&seat.name);
+            self.owner_heard_at = now;
+        }
     }
 
     /// Where a member connects from, as far as that is known.
@@ -466,7 +475,7 @@ impl Room {
         }
     }
 
-    fn tell_others(&self, from: MemberId, event: &ServerEvent<'_>) -> Effects {
+    pub(super) fn tell_others(&self, from: MemberId, event: &ServerEvent<'_>) -> Effects {
         let mut effects = Effects::none();
         let others = self.members().into_iter().filter(|member| *member != from).collect();
         effects.tell_all(others, event.frame());

@@ -34,7 +34,7 @@ pub struct Patience {
     pub state: Duration,
     /// The room goes after this long without the owner.
     pub owner: Duration,
-    /// A room that everybody was cut off from waits this long for its owner.
+    /// A room whose members were all cut off waits this long for any of them.
     pub empty: Duration,
     /// A room whose members were cut off by the end of their server waits this long for any of them.
     pub lost: Duration,
@@ -46,6 +46,8 @@ pub struct Rules {
     pub control: Control,
     /// What an owner that leaves leaves behind.
     pub owner_leave: OwnerLeave,
+    /// How long presses may be under way, and cross others.
+    pub crossing_window: Duration,
     /// How long rooms wait.
     pub patience: Patience,
     /// How often they are looked at.
@@ -78,6 +80,7 @@ impl Rules {
         Self {
             control: config.control,
             owner_leave: config.owner_leave,
+            crossing_window: config.crossing_window,
             patience: Patience {
                 state: config.state_silence,
                 owner: config.owner_silence,

@@ -84,7 +84,8 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     }
     let orders = switchboard.exchange().orders();
     let home = premises.lasting_home(SERVICE);
-    let hub = Hub::new(config, key.clone(), home.seed(), Chance::new(&random_seed()), context.clock.now());
+    let (chance, exempt) = (Chance::new(&random_seed()), network.trusted_networks());
+    let hub = Hub::new(config, key.clone(), home.seed(), chance, exempt, context.clock.now());
     let questions = switchboard.run_at(home, hub);
     let admin = admin::routes(questions.clone(), orders, OperatorsDoor::new(admin_key, context.clock));
     let site = Arc::new(Site { questions, clock: context.clock, key });

@@ -15,16 +15,23 @@ impl Room {
     }
 
     /// Lets a socket share the screen for the owner, in place of whoever did before.
-    pub fn set_helper(&mut self, helper: MemberId) {
+    pub fn set_helper(&mut self, helper: MemberId) -> Effects {
         self.helper = Some(helper);
+        self.end_orphaned_share()
     }
 
     /// The helper is gone; what it shared goes with it.
     pub fn drop_helper(&mut self) -> Effects {
-        let helper = self.helper.take();
+        self.helper = None;
+        self.end_orphaned_share()
+    }
+
+    /// A share ends with its sharer, whatever took that one away.
+    pub(super) fn end_orphaned_share(&mut self) -> Effects {
         let mut effects = Effects::none();
         if let OnScreen::Share { by, .. } = self.on_screen
-            && helper == Some(by)
+            && !self.has(by)
+            && !self.is_helper(by)
         {
             self.on_screen = OnScreen::Nothing;
             effects.tell_all(self.members(), ServerEvent::SharingStopped.frame());
@@ -42,9 +49,9 @@ impl Room {
         effects
     }
 
-    /// Ends a screen share, as [`Self::start_sharing`] starts it.
+    /// Ends a screen share, as [`Self::start_sharing`] starts it; its sharer may also do so when it owns the room no more.
     pub fn stop_sharing(&mut self, from: MemberId) -> Effects {
-        if !self.may_share(from) {
+        if !self.may_share(from) && self.sharer() != Some(from) {
             return Effects::none();
         }
         self.on_screen = OnScreen::Nothing;
@@ -54,12 +61,19 @@ impl Room {
     /// Tells whoever shares the screen that a member is ready to see it.
     pub fn viewer_ready(&self, from: MemberId) -> Effects {
         let mut effects = Effects::none();
-        let is_shared = matches!(self.on_screen, OnScreen::Share { .. });
-        if is_shared && self.owner != from && self.has(from) {
-            let sharer = self.helper.unwrap_or(self.owner);
+        let Some(by) = self.sharer() else { return effects };
+        if self.owner != from && by != from && self.has(from) {
+            let sharer = if self.may_share(by) { self.helper.unwrap_or(self.owner) } else { by };
             effects.tell(sharer, ServerEvent::ViewerReady { from }.frame());
         }
         effects
+    }
+
+    fn sharer(&self) -> Option<MemberId> {
+        match self.on_screen {
+            OnScreen::Share { by, .. } => Some(by),
+            OnScreen::Nothing | OnScreen::Video(_) | OnScreen::Live(_) | OnScreen::Music(_) => None,
+        }
     }
 
     /// Passes a word of WebRTC's on to one other of the room.

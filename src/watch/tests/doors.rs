@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use super::{ROOM, check, stage};
+use super::{ROOM, check, check_with, stage};
 use crate::watch::Config;
 
 #[test]
@@ -271,4 +271,36 @@ fn the_list_of_rooms_is_written_once_a_second() {
     assert!(stage.play("ann asks: room:list").contains("answer []"));
     stage.play("100ms pass");
     assert!(stage.play("ann asks: room:list").contains(ROOM));
+}
+
+#[test]
+fn one_address_makes_so_many_rooms_and_others_still_make_theirs() {
+    // Where a name begins alike, its member connects from the same address.
+    check_with(
+        &Config { max_rooms_per_address: 1, ..Config::default() },
+        r#"
+        ann connects with key
+        ann: room:create {"name":"Films","isPublic":true,"userName":"Ann"}
+        ann2 connects with key
+        ann2 asks: room:create {"name":"More","isPublic":true,"userName":"Ann"}
+        bob connects with key
+        bob: room:create {"name":"Songs","isPublic":true,"userName":"Bob"}
+        ann: room:leave
+        ann2: room:create {"name":"More","isPublic":true,"userName":"Ann"}
+        ann asks: room:list
+        "#,
+        &expect![[r#"
+            ann connects with key
+            ann: room:create {"name":"Films","isPublic":true,"userName":"Ann"}
+            ann2 connects with key
+            ann2 asks: room:create {"name":"More","isPublic":true,"userName":"Ann"}
+              answer {"success":false,"error":"创建房间失败"}
+            bob connects with key
+            bob: room:create {"name":"Songs","isPublic":true,"userName":"Bob"}
+            ann: room:leave
+            ann2: room:create {"name":"More","isPublic":true,"userName":"Ann"}
+            ann asks: room:list
+              answer [{"id":"HASF5V","name":"More","description":"","isPublic":true,"roomType":"sync","ownerId":"ann2","ownerName":"Ann","memberCount":1,"currentState":null,"createdAt":1700000000000,"lastOwnerHeartbeat":1700000000000},{"id":"QHI5G1","name":"Songs","description":"","isPublic":true,"roomType":"sync","ownerId":"bob","ownerName":"Bob","memberCount":1,"currentState":null,"createdAt":1700000000000,"lastOwnerHeartbeat":1700000000000}]
+        "#]],
+    );
 }

@@ -1,8 +1,11 @@
 //! The rules as transcripts: what members say stands flush left, what they are told is indented.
 
+mod comebacks;
 mod doors;
 mod owners;
+mod presses;
 mod screen;
+mod tabs;
 
 use expect_test::Expect;
 
@@ -39,5 +42,5 @@ fn stage(config: &Config) -> Stage<Hub> {
 
 fn hub(config: &Config) -> Hub {
     let key = KeyedDoor::new("watch.auth_key", Secret::new("key"), &WrongKeys::new(&Network::default()));
-    Hub::new(config, key, &SEED, Chance::new(&SEED), START)
+    Hub::new(config, key, &SEED, Chance::new(&SEED), Vec::new(), START)
 }
