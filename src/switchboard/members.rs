@@ -99,8 +99,14 @@ impl Seat {
         }
     }
 
-    fn answer(&self, id: i64, payload: Option<&RawValue>) {
-        match self.direct() {
+    fn answer(&self, id: i64, payload: Option<&RawValue>, max_queued_bytes: usize) {
+        let direct = self.direct();
+        let waiting = direct.map_or_else(|| self.client.waiting_bytes(), Connection::queued_bytes);
+        // One answer may be as large as it is; asking without reading is what has to end.
+        if waiting > max_queued_bytes {
+            return self.client.cut(Cut::Slow);
+        }
+        match direct {
             Some(connection) => connection.send(&written::answer(id, payload)),
             None => self.client.queue_answer(id, payload),
         }
@@ -187,7 +193,7 @@ impl Members {
                     if let Some((member, id)) = asker.take()
                         && let Some(seat) = self.seats.get(&member)
                     {
-                        seat.answer(id, payload.as_deref());
+                        seat.answer(id, payload.as_deref(), self.max_queued_bytes);
                     }
                 }
                 Effect::Disconnect(member, close) => {

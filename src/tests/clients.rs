@@ -52,6 +52,11 @@ fn the_deployed_players_library_in_both_versions() {
 }
 
 #[test]
+fn a_room_whose_connections_all_break_at_once_is_found_again_and_one_that_is_left_is_not() {
+    run_crowd_everywhere("node", "breaks.mjs", "music", &[]);
+}
+
+#[test]
 fn python_socketio_and_a_bare_websocket_in_one_room() {
     run_crowd_everywhere("/usr/bin/python3", "signalling.py", "signal", &[]);
 }

@@ -7,10 +7,12 @@
 mod admin;
 mod bans;
 mod chance;
+mod chats;
 mod counts;
 mod event_log;
 mod history;
 mod hub;
+mod listing;
 mod names;
 mod notes;
 mod on_screen;
@@ -104,6 +106,10 @@ pub struct Config {
     pub max_chat_chars: usize,
     /// Bytes of what is on the screen.
     pub max_state_bytes: usize,
+    /// Bytes of the list of rooms; large states are left out of it, then the rooms with the fewest members.
+    pub max_list_bytes: usize,
+    /// Bytes of the chat that a room keeps for newcomers.
+    pub max_chat_history_bytes: usize,
     /// Chat messages a second of one member on average; more are dropped.
     pub chats_per_second: u32,
     /// Chat messages of one member at once.
@@ -158,6 +164,8 @@ impl Default for Config {
             max_user_name_chars: 50,
             max_chat_chars: 2000,
             max_state_bytes: 64 * 1024,
+            max_list_bytes: 1024 * 1024,
+            max_chat_history_bytes: 128 * 1024,
             chats_per_second: 5,
             chat_burst: 20,
             voice_bytes_per_second: 4_000_000,
@@ -179,6 +187,7 @@ impl Config {
         findings.at_least_one("watch.max_rooms", self.max_rooms);
         findings.at_least_one("watch.max_rooms_per_address", self.max_rooms_per_address);
         findings.at_least_one("watch.max_members_per_room", self.max_members_per_room);
+        findings.at_least_one("watch.max_list_bytes", self.max_list_bytes);
         findings.at_least_one("watch.chats_per_second", self.chats_per_second as usize);
         findings.at_least_one("watch.chat_burst", self.chat_burst as usize);
         findings.at_least_one("watch.voice_bytes_per_second", self.voice_bytes_per_second as usize);

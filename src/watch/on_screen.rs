@@ -1,12 +1,16 @@
 //! What a room looks at: an object that its clients define, kept as it came, and where a video is in it.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
-use serde_json::value::{RawValue, to_raw_value};
-use serde_json::{Map, Value};
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::effect::MemberId;
+use crate::json;
 use crate::time::Timestamp;
 
 /// The fields of a video's state that the server understands.
@@ -44,45 +48,63 @@ impl OnScreen {
         }
     }
 
+    /// Bytes of the state, about: what members have steered since is a few more or less.
+    pub fn n_bytes(&self) -> usize {
+        match self {
+            Self::Nothing => 0,
+            Self::Video(video) => video.fields.get().len(),
+            Self::Live(state) | Self::Share { state, .. } | Self::Music(state) => state.get().len(),
+        }
+    }
+
     /// A song, as its owner sent it, that plays or does not if that is said.
     pub fn music(state: &RawValue, is_playing: Option<bool>) -> Self {
-        let Some(is_playing) = is_playing else { return Self::Music(state.to_owned()) };
-        let mut fields: Map<String, Value> = serde_json::from_str(state.get()).unwrap_or_default();
-        fields.insert(IS_PLAYING.into(), is_playing.into());
-        Self::Music(written(&fields))
+        Self::Music(with(state, &[(IS_PLAYING, is_playing.map(Value::from))]))
     }
 }
 
-/// A video: its state, and the moment at which that was true.
+/// A video: its state as its owner sent it, what members have steered since, and the moment at which that was true.
+///
+/// The state is kept as text: what is in it takes many times the memory.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Video {
-    fields: Map<String, Value>,
+    fields: Box<RawValue>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    position: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    is_playing: Option<bool>,
     at: Timestamp,
+}
+
+/// The fields that members steer, in a state; what is none of its kind is not there.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Steered<'a> {
+    #[serde(borrow)]
+    current_time: Option<&'a RawValue>,
+    #[serde(borrow)]
+    is_playing: Option<&'a RawValue>,
 }
 
 impl Video {
     /// The video of a client's state.
     pub fn new(state: &RawValue, now: Timestamp) -> Self {
-        Self { fields: serde_json::from_str(state.get()).unwrap_or_default(), at: now }
+        Self { fields: state.to_owned(), position: None, is_playing: None, at: now }
     }
 
     /// The state as it was set last.
     pub fn state(&self) -> Box<RawValue> {
-        written(&self.fields)
+        self.state_with(self.position)
     }
 
     /// The state with the position that it has by now.
     pub fn state_at(&self, now: Timestamp) -> Box<RawValue> {
-        let mut fields = self.fields.clone();
-        if let Some(position) = self.position_at(now) {
-            fields.insert(CURRENT_TIME.into(), position.into());
-        }
-        written(&fields)
+        self.state_with(self.position_at(now))
     }
 
     /// Goes on from elsewhere.
     pub fn seek(&mut self, position: f64, now: Timestamp) {
-        self.fields.insert(CURRENT_TIME.into(), position.into());
+        self.position = Some(position);
         self.at = now;
     }
 
@@ -91,17 +113,114 @@ impl Video {
         if let Some(position) = self.position_at(now) {
             self.seek(position, now);
         }
-        self.fields.insert(IS_PLAYING.into(), is_playing.into());
+        self.is_playing = Some(is_playing);
+    }
+
+    fn state_with(&self, position: Option<f64>) -> Box<RawValue> {
+        let steered =
+            [(CURRENT_TIME, position.map(Value::from)), (IS_PLAYING, self.is_playing.map(Value::from))];
+        with(&self.fields, &steered)
     }
 
     fn position_at(&self, now: Timestamp) -> Option<f64> {
-        let position = self.fields.get(CURRENT_TIME)?.as_f64()?;
-        let is_playing = self.fields.get(IS_PLAYING).and_then(Value::as_bool).unwrap_or_default();
+        let given: Option<Steered<'_>> = json::read(self.fields.get());
+        let given = given.as_ref();
+        let read = |text: Option<&RawValue>| serde_json::from_str::<Value>(text?.get()).ok();
+        let position = self.position.or_else(|| read(given?.current_time)?.as_f64())?;
+        let is_playing = self.is_playing.or_else(|| read(given?.is_playing)?.as_bool()).unwrap_or_default();
         let played = if is_playing { now.since(self.at) } else { Duration::ZERO };
         Some(position + played.as_secs_f64())
     }
 }
 
-fn written(fields: &Map<String, Value>) -> Box<RawValue> {
-    to_raw_value(fields).expect("what was JSON is JSON")
+/// An object with other values in some of its fields, each in its place or else behind the others.
+fn with(object: &RawValue, values: &[(&'static str, Option<Value>)]) -> Box<RawValue> {
+    if values.iter().all(|(_, value)| value.is_none()) {
+        return object.to_owned();
+    }
+    let Ok(Fields(fields)) = serde_json::from_str(object.get()) else { return object.to_owned() };
+    let mut values: Vec<(&str, &Value)> =
+        values.iter().filter_map(|(name, value)| Some((*name, value.as_ref()?))).collect();
+    let replaced: Vec<&str> = values.iter().map(|(name, _)| *name).collect();
+    let mut written = String::from("{");
+    let mut put = |name: &str, value: &str| {
+        if written.len() > 1 {
+            written.push(',');
+        }
+        written.push_str(&serde_json::to_string(name).expect("a string is written as it is"));
+        written.push(':');
+        written.push_str(value);
+    };
+    for (name, value) in &fields {
+        match values.iter().position(|(replaced, _)| replaced == name) {
+            Some(n) => put(name, &values.remove(n).1.to_string()),
+            None if replaced.contains(&name.as_ref()) => {}
+            None => put(name, value.get()),
+        }
+    }
+    for (name, value) in values {
+        put(name, &value.to_string());
+    }
+    written.push('}');
+    RawValue::from_string(written).expect("what was JSON is JSON")
+}
+
+/// An object's fields in their order.
+struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FieldsReader)
+    }
+}
+
+struct FieldsReader;
+
+/// Borrowed where the text has no escapes.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'de> Visitor<'de> for FieldsReader {
+    type Value = Fields<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+        let mut fields = Vec::new();
+        while let Some((Name(name), value)) = map.next_entry()? {
+            fields.push((name, value));
+        }
+        Ok(Fields(fields))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(text: &str) -> Box<RawValue> {
+        RawValue::from_string(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn what_members_steer_stands_in_its_place_and_all_else_is_as_it_came() {
+        let now = Timestamp::from_millis(1_700_000_000_000);
+        let mut video = Video::new(&raw(r#"{ "a": [1, 2],"currentTime":1,"z":1e2,"isPlaying":true}"#), now);
+        assert_eq!(video.state().get(), r#"{ "a": [1, 2],"currentTime":1,"z":1e2,"isPlaying":true}"#);
+        let later = now + Duration::from_secs(2);
+        assert_eq!(video.state_at(later).get(), r#"{"a":[1, 2],"currentTime":3.0,"z":1e2,"isPlaying":true}"#);
+        video.set_playing(false, later);
+        let kept: Video = serde_json::from_str(&serde_json::to_string(&video).unwrap()).unwrap();
+        assert_eq!(kept.state().get(), r#"{"a":[1, 2],"currentTime":3.0,"z":1e2,"isPlaying":false}"#);
+        let mut empty = Video::new(&raw(r#"{"\"":0,"isPlaying":0,"isPlaying":1}"#), now);
+        empty.set_playing(true, now);
+        assert_eq!(empty.state().get(), r#"{"\"":0,"isPlaying":true}"#);
+        empty.seek(7.5, now);
+        assert_eq!(empty.state_at(later).get(), r#"{"\"":0,"isPlaying":true,"currentTime":9.5}"#);
+        let of_an_earlier_version = r#"{"fields":{"currentTime":5},"at":1700000000000000}"#;
+        let video: Video = serde_json::from_str(of_an_earlier_version).unwrap();
+        assert_eq!(video.state().get(), r#"{"currentTime":5}"#);
+    }
 }

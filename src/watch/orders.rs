@@ -10,6 +10,7 @@ use super::bans::Ban;
 use super::counts::Totals;
 use super::history::Minute;
 use super::hub::Hub;
+use super::listing;
 use super::names::RoomId;
 use super::notes::{Happening, Note};
 use super::room::{Fate, Room};
@@ -103,7 +104,9 @@ impl Hub {
 
     /// All that the admin page shows.
     pub fn overview(&self, now: Timestamp) -> Overview {
-        let mut rooms: Vec<RoomDetails> = self.rooms.values().map(RoomDetails::of).collect();
+        let max_state_bytes = listing::max_state_bytes(self.rules.max_list_bytes);
+        let mut rooms: Vec<RoomDetails> =
+            self.rooms.values().map(|room| RoomDetails::of(room, max_state_bytes)).collect();
         rooms.sort_by_key(|room| (room.report.created_at, room.report.id));
         Overview {
             now: now.as_millis(),
@@ -189,8 +192,8 @@ impl Hub {
 }
 
 impl RoomDetails {
-    fn of(room: &Room) -> Self {
-        let view = room.view();
+    fn of(room: &Room, max_state_bytes: usize) -> Self {
+        let view = room.brief_view(max_state_bytes);
         let member = |member: super::told::MemberView<'_>| MemberDetails {
             id: member.id,
             name: member.name.to_owned(),
@@ -213,7 +216,7 @@ impl RoomDetails {
 
 impl RoomReport {
     fn of(room: &Room) -> Self {
-        let view = room.view();
+        let view = room.brief_view(0);
         Self {
             id: view.id,
             name: view.name.to_owned(),

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
 use super::counts::Count;
 use super::hub::Hub;
+use super::listing;
 use super::names::{RoomId, RoomType};
 use super::notes::{Happening, Note};
 use super::passwords::Guesser;
@@ -155,12 +156,8 @@ impl Hub {
 
     fn list(&mut self, now: Timestamp) -> Effects {
         let fresh = self.list.take().filter(|(at, _)| now.since(*at) < LIST_AGE);
-        let (at, text) = fresh.unwrap_or_else(|| {
-            let mut rooms: Vec<RoomView<'_>> =
-                self.rooms.values().filter(|room| room.is_listed()).map(Room::view).collect();
-            rooms.sort_by_key(|room| (room.created_at, room.id));
-            (now, to_raw_value(&rooms).expect("a view has string keys"))
-        });
+        let (at, text) =
+            fresh.unwrap_or_else(|| (now, listing::write(self.rooms.values(), self.rules.max_list_bytes)));
         let mut effects = Effects::none();
         effects.answer(&text);
         self.list = Some((at, text));
@@ -239,7 +236,7 @@ impl Hub {
             timestamp: now.as_millis(),
         };
         self.counts.add(Count::Chats);
-        room.chat(message)
+        room.chat(message, self.rules.max_chat_history_bytes)
     }
 
     fn tell_chats(&self, from: MemberId) -> Effects {

@@ -1,12 +1,12 @@
 //! One watch room: who sits in it, who owns it, what is on its screen, when it expires. No I/O, no clock.
 
-use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::chats::Chats;
 use super::names::{OwnerToken, RoomId, RoomType};
 use super::on_screen::{OnScreen, Video};
 use super::passwords::Code;
@@ -17,9 +17,6 @@ use super::told::{ChatMessage, HIDDEN, MemberView, RoomView, ServerEvent};
 use crate::effect::{Effects, MemberId};
 use crate::switchboard::Departure;
 use crate::time::Timestamp;
-
-/// Chat messages that a newcomer may ask for.
-pub const CHAT_HISTORY: usize = 100;
 
 /// Sockets with the owner's token that sit in a room beside the owner; with one more, the first of them goes.
 const MAX_EARLIER_OWNERS: usize = 8;
@@ -94,7 +91,7 @@ pub struct Room {
     pub(super) on_screen: OnScreen,
     #[serde(default)]
     pub(super) presses: Presses,
-    chats: VecDeque<ChatMessage>,
+    chats: Chats,
     vacancy: Option<Vacancy>,
 }
 
@@ -121,7 +118,7 @@ impl Room {
             helper: None,
             on_screen: OnScreen::Nothing,
             presses: Presses::default(),
-            chats: VecDeque::new(),
+            chats: Chats::default(),
             vacancy: None,
         }
     }
@@ -195,6 +192,10 @@ impl Room {
 
     /// The room as somebody else than its owner sees it.
     pub fn view(&self) -> RoomView<'_> {
+        RoomView { current_state: self.on_screen.state(), ..self.bare_view() }
+    }
+
+    fn bare_view(&self) -> RoomView<'_> {
         RoomView {
             id: self.founding.id,
             name: &self.founding.name,
@@ -206,10 +207,17 @@ impl Room {
             owner_name: &self.owner_name,
             owner_token: None,
             member_count: self.seats.len(),
-            current_state: self.on_screen.state(),
+            current_state: None,
             created_at: self.created_at.as_millis(),
             last_owner_heartbeat: self.owner_heard_at.as_millis(),
         }
+    }
+
+    /// The room as others see it, without what is on the screen if that takes more than so many bytes.
+    pub fn brief_view(&self, max_state_bytes: usize) -> RoomView<'_> {
+        let is_brief = self.on_screen.n_bytes() <= max_state_bytes;
+        let current_state = if is_brief { self.on_screen.state() } else { None };
+        RoomView { current_state, ..self.bare_view() }
     }
 
     /// The room as its owner sees it.
@@ -223,7 +231,7 @@ impl Room {
     }
 
     /// The chat so far, as far as it is kept.
-    pub fn chats(&self) -> &VecDeque<ChatMessage> {
+    pub fn chats(&self) -> &Chats {
         &self.chats
     }
 
@@ -409,14 +417,16 @@ impl Room {
         effects
     }
 
+    /// When it was made.
+    pub fn created_at(&self) -> Timestamp {
+        self.created_at
+    }
+
     /// Says something to everybody, and keeps it for newcomers.
-    pub fn chat(&mut self, message: ChatMessage) -> Effects {
+    pub fn chat(&mut self, message: ChatMessage, max_history_bytes: usize) -> Effects {
         let mut effects = Effects::none();
         effects.tell_all(self.members(), ServerEvent::Chat(&message).frame());
-        if self.chats.len() == CHAT_HISTORY {
-            self.chats.pop_front();
-        }
-        self.chats.push_back(message);
+        self.chats.keep(message, max_history_bytes);
         effects
     }
 

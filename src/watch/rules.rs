@@ -68,6 +68,10 @@ pub struct Rules {
     pub max_chat_chars: usize,
     /// Bytes of what is on the screen.
     pub max_state_bytes: usize,
+    /// Bytes of the list of rooms.
+    pub max_list_bytes: usize,
+    /// Bytes of the chat that a room keeps.
+    pub max_chat_history_bytes: usize,
     /// Chat messages of one member.
     pub chats: Allowance,
     /// Bytes of voices in one room.
@@ -96,6 +100,8 @@ impl Rules {
             max_user_name_chars: config.max_user_name_chars,
             max_chat_chars: config.max_chat_chars,
             max_state_bytes: config.max_state_bytes,
+            max_list_bytes: config.max_list_bytes,
+            max_chat_history_bytes: config.max_chat_history_bytes,
             chats: Allowance::new(config.chats_per_second, config.chat_burst),
             voices: Allowance::new(config.voice_bytes_per_second, config.voice_burst_bytes),
         }

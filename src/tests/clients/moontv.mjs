@@ -49,6 +49,13 @@ for (const transports of [["websocket", "polling"], ["polling"], ["polling", "we
   assert.equal(await guest.next("play:pause"), undefined);
   // The guest pressed otherwise just before, so the owner is told of its own press too.
   assert.equal(await owner.next("play:pause"), undefined);
+  // A title that was cut within an emoji.
+  owner.socket.emit("play:change", { ...state, videoName: "film \ud83d" });
+  assert.equal((await guest.next("play:change")).videoName, "film \ufffd");
+  const told = await guest.ask("room:join", { roomId, password: "pw", userName: "Bob" });
+  assert.deepEqual(told.room.currentState, { ...state, videoName: "film \ufffd" });
+  await guest.next("play:update");
+  guest.socket.emit("play:seek", Buffer.from("7"));
   owner.socket.emit("live:change", { type: "live", channelId: "c", channelName: "C", channelUrl: "u" });
   assert.equal((await guest.next("live:change")).channelId, "c");
 

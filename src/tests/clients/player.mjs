@@ -46,6 +46,12 @@ for (const [index, { name, io, options, upgrades }] of CASES.entries()) {
   host.socket.emit("pause", { roomId, currentTime: 7.5 });
   assert.deepEqual(await guest.next("pause"), { currentTime: 7.5 });
 
+  // What is binary is ignored, whatever it holds, and answered; the session goes on.
+  for (const bytes of ["", "x", '42["pause"]', "1"]) {
+    host.socket.emit("pause", { roomId, currentTime: Buffer.from(bytes) });
+    await new Promise((resolve) => host.socket.emit("pause", Buffer.from(bytes), Buffer.from([255]), resolve));
+  }
+
   const answer = await new Promise((resolve) => guest.socket.emit("play", { roomId }, (...args) => resolve(args)));
   assert.deepEqual(answer, []);
 
