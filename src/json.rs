@@ -132,6 +132,16 @@ pub fn compact(value: &str) -> String {
     value.chars().filter(is_part).collect()
 }
 
+/// The length of a text as a JSON string.
+pub fn written_bytes(text: &str) -> usize {
+    let length = |byte: u8| match byte {
+        b'"' | b'\\' => 2,
+        0..0x20 => ESCAPE_BYTES,
+        _ => 1,
+    };
+    2 + text.bytes().map(length).sum::<usize>()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -20,13 +20,15 @@ use serde_json::value::RawValue;
 
 use super::desk::Desk;
 use super::drain::DatabaseStatus;
-use super::names::{DeviceId, RoomId};
-use super::protocol::{ClientFrame, MessageType, Refusal};
+use super::fields::ClientFrame;
+use super::names::{DeviceId, GivenId, RoomId, Spelling};
+use super::protocol::{MessageType, Refusal};
 use super::spool::Spool;
-use super::store::{Failure, MessageQuery, Store};
+use super::store::{Failure, MessageQuery, Store, StoredMessage};
 use crate::effect::Effects;
 use crate::http::operators::{OperatorsDoor, admit};
 use crate::http::{assets, routes};
+use crate::json;
 use crate::runtime::Clock;
 use crate::switchboard::{Orders, Questions};
 use crate::time::Timestamp;
@@ -34,6 +36,15 @@ use crate::time::Timestamp;
 /// Rows of one page, unless fewer are asked for.
 const MAX_PAGE: usize = 500;
 const PAGE: usize = 50;
+
+/// Connections told of in one answer; the last room of a page is told of in full.
+const MAX_CLIENTS: usize = 2000;
+
+/// Messages in an answer end with the one that makes it this long: each may have a megabyte.
+const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Messages that the database is asked for at once.
+const CHUNK: usize = 16;
 
 /// The chart shows so many minutes.
 const CHART_MINUTES: u64 = 60;
@@ -105,9 +116,22 @@ fn file(path: &str, headers: &HeaderMap) -> Response {
     assets::file::<Assets>(path, headers).unwrap_or_else(|| routes::error(StatusCode::NOT_FOUND, "not found"))
 }
 
-async fn rooms(State(site): State<Arc<Site>>) -> Response {
-    match site.questions.ask(|desk, _| desk.hub().reports()).await {
-        Some(rooms) => routes::json(&json!({ "count": rooms.len(), "rooms": rooms })),
+/// A page of rooms: those whose ids come after the last one of the page before.
+#[derive(Deserialize)]
+struct RoomPage {
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+async fn rooms(State(site): State<Arc<Site>>, Query(page): Query<RoomPage>) -> Response {
+    let after = page.after.filter(|name| !name.is_empty()).map(|name| RoomId::new(&name).ok_or(()));
+    let Ok(after) = after.transpose() else { return bad("after: eight of A-Z and 0-9 are expected") };
+    let limit = page.limit.unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
+    let asked = move |desk: &Desk, _| (desk.hub().n_rooms(), desk.hub().reports(after, limit, MAX_CLIENTS));
+    match site.questions.ask(asked).await {
+        Some((count, (rooms, next))) => {
+            routes::json(&json!({ "count": count, "rooms": rooms, "next": next }))
+        }
         None => stopping(),
     }
 }
@@ -133,8 +157,9 @@ struct Page {
 async fn device(State(site): State<Arc<Site>>, Path(id): Path<String>, Query(page): Query<Page>) -> Response {
     let Some(id) = DeviceId::new(&id) else { return no_such_device() };
     let asked = id.clone();
-    let live =
-        move |desk: &mut Desk, _| ((desk.last_room(&asked), desk.hub().connections(&asked)), Effects::none());
+    let live = move |desk: &mut Desk, _| {
+        ((desk.last_room(&asked), desk.hub().connections(&asked, MAX_PAGE)), Effects::none())
+    };
     let Some((last_room, connected)) = site.orders.give(live).await else { return stopping() };
     if last_room.is_none() {
         return no_such_device();
@@ -179,7 +204,6 @@ fn millis(text: &str) -> Option<u64> {
 
 async fn messages(State(site): State<Arc<Site>>, Query(filter): Query<Filter>) -> Response {
     let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-    let bad = |problem: &str| routes::error(StatusCode::BAD_REQUEST, problem);
     let (Ok(since_ms), Ok(until_ms)) = (moment(given(&filter.since)), moment(given(&filter.until))) else {
         return bad("since and until are moments like 2026-01-31T09:30:00Z");
     };
@@ -192,19 +216,45 @@ async fn messages(State(site): State<Arc<Site>>, Query(filter): Query<Filter>) -
     }
     if let Some(name) = given(&filter.device) {
         query.device = DeviceId::new(&name);
+        if query.device.is_none() {
+            return bad("device: at most 255 characters are expected");
+        }
     }
     query.kind = filter.kind.map(|kind| match kind {
         MessageKind::Broadcast => MessageType::Broadcast,
         MessageKind::Direct => MessageType::Direct,
     });
-    query.limit = filter.limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);
-    let limit = query.limit;
-    match site.store.messages(query).await {
-        Ok(messages) => {
-            let next = messages.last().filter(|_| messages.len() == limit).map(|last| last.id);
-            routes::json(&json!({ "messages": messages, "next": next }))
-        }
+    let limit = filter.limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);
+    match page_of(&site.store, query, limit).await {
+        Ok((messages, next)) => routes::json(&json!({ "messages": messages, "next": next })),
         Err(failure) => away(&failure),
+    }
+}
+
+/// Messages up to a number and a length, and the id that the next page comes before.
+async fn page_of(
+    store: &Store,
+    mut query: MessageQuery,
+    limit: usize,
+) -> Result<(Vec<StoredMessage>, Option<i64>), Failure> {
+    let (mut page, mut bytes) = (Vec::new(), 0);
+    loop {
+        query.limit = CHUNK.min(limit - page.len());
+        let chunk = store.messages(query.clone()).await?;
+        let is_last = chunk.len() < query.limit;
+        let n_before = page.len();
+        for message in chunk {
+            if bytes >= MAX_PAGE_BYTES {
+                break;
+            }
+            bytes += message.message_content.len();
+            page.push(message);
+        }
+        query.before = page.last().map(|message| message.id);
+        let is_cut = bytes >= MAX_PAGE_BYTES || page.len() >= limit;
+        if is_cut || is_last || page.len() == n_before {
+            return Ok((page, query.before.filter(|_| is_cut)));
+        }
     }
 }
 
@@ -222,7 +272,11 @@ async fn per_minute(State(site): State<Arc<Site>>, Query(chart): Query<Chart>) -
     let minutes = chart.minutes.unwrap_or(CHART_MINUTES).clamp(1, 24 * 60);
     let now = site.clock.wall().as_millis();
     let since = (now / 60_000).saturating_sub(minutes - 1) * 60_000;
-    let room = chart.room.as_deref().and_then(RoomId::new);
+    let named = chart.room.as_deref().filter(|name| !name.is_empty());
+    let room = named.and_then(RoomId::new);
+    if named.is_some() && room.is_none() {
+        return bad("room: eight of A-Z and 0-9 are expected");
+    }
     match site.store.minutes(room, since).await {
         Ok(found) => routes::json(&json!({ "since": since, "now": now, "minutes": found })),
         Err(failure) => away(&failure),
@@ -245,12 +299,14 @@ async fn status(State(site): State<Arc<Site>>) -> Response {
 /// `{"content":…}`, and what a device's message may hold besides.
 #[derive(Deserialize)]
 struct Outgoing<'a> {
-    device_id: Option<String>,
+    #[serde(borrow)]
+    device_id: Option<&'a RawValue>,
     #[serde(borrow, rename = "type")]
     kind: Option<&'a RawValue>,
     #[serde(borrow)]
     content: Option<&'a RawValue>,
-    target_device_id: Option<String>,
+    #[serde(borrow)]
+    target_device_id: Option<&'a RawValue>,
 }
 
 #[derive(Serialize)]
@@ -259,7 +315,7 @@ struct Whole<'a> {
     kind: &'a RawValue,
     content: &'a RawValue,
     #[serde(skip_serializing_if = "Option::is_none")]
-    target_device_id: Option<String>,
+    target_device_id: Option<&'a RawValue>,
     timestamp: String,
 }
 
@@ -269,7 +325,6 @@ async fn send(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let bad = |problem: &str| routes::error(StatusCode::BAD_REQUEST, problem);
     let is_json =
         headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
     if !is_json {
@@ -280,11 +335,13 @@ async fn send(
         );
     }
     let Some(room) = RoomId::new(&id) else { return no_such_room(&id) };
-    let Ok(outgoing) = serde_json::from_slice::<Outgoing<'_>>(&body) else {
+    let body = json::mended(body);
+    let Some(outgoing) = std::str::from_utf8(&body).ok().and_then(json::read::<Outgoing<'_>>) else {
         return bad("an object like {\"content\":\"hello\"} is expected");
     };
     let Some(content) = outgoing.content else { return bad(&Refusal::MissingFields.to_string()) };
-    let Some(from) = DeviceId::new(outgoing.device_id.as_deref().unwrap_or(CONSOLE)) else {
+    let console = || GivenId { text: CONSOLE.into(), spelling: Spelling::Text };
+    let Some(from) = outgoing.device_id.map_or_else(|| Some(console()), GivenId::read) else {
         return bad(&Refusal::MissingDeviceId.to_string());
     };
     let message = RawValue::from_string("\"message\"".into()).expect("a text is JSON");
@@ -305,7 +362,7 @@ async fn send(
 
 fn send_now(
     desk: &mut Desk,
-    from: &DeviceId,
+    from: &GivenId,
     room: RoomId,
     whole: &RawValue,
     now: Timestamp,
@@ -320,7 +377,10 @@ fn send_now(
 fn status_of(refusal: &Refusal) -> StatusCode {
     match refusal {
         Refusal::RoomNotFound(_) | Refusal::TargetNotFound(_) => StatusCode::NOT_FOUND,
-        Refusal::StorageUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::StorageUnavailable | Refusal::OfflineQueueFull(_) | Refusal::RoomFull(_) => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+        Refusal::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         Refusal::MissingIdentity
         | Refusal::MissingDeviceId
         | Refusal::InvalidFirstFrame
@@ -330,7 +390,9 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::InvalidFrame
         | Refusal::MissingFields
         | Refusal::InvalidContent
-        | Refusal::ReservedType => StatusCode::BAD_REQUEST,
+        | Refusal::ReservedType
+        | Refusal::MessageIdTooLong
+        | Refusal::InvalidMessageId => StatusCode::BAD_REQUEST,
     }
 }
 
@@ -341,6 +403,10 @@ async fn kick(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response
         Some(n) => routes::json(&json!({ "disconnected": n })),
         None => stopping(),
     }
+}
+
+fn bad(problem: &str) -> Response {
+    routes::error(StatusCode::BAD_REQUEST, problem)
 }
 
 fn no_such_room(id: &str) -> Response {

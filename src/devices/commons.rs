@@ -5,10 +5,10 @@
 use std::time::Duration;
 
 use super::names::{DeviceId, RoomId};
-use super::record::Record;
+use super::record::{Record, RecordId};
 use crate::switchboard::Ledger;
 
-/// A client that was cut off sends its message again within seconds.
+/// A client that was cut off sends its message again within seconds. What is said again later is one row all the same.
 const SAID_LIFETIME: Duration = Duration::from_hours(1);
 
 /// The beginning of the names of messages that were said.
@@ -35,9 +35,9 @@ impl Commons {
         RoomId::new(self.ledger.get(&last_fact(device))?)
     }
 
-    /// Whether the device has sent a message of that id before.
-    pub fn was_said(&self, device: &DeviceId, message_id: &str) -> bool {
-        self.ledger.contains(&said_fact(device, message_id))
+    /// Whether that message was sent before.
+    pub fn was_said(&self, identity: RecordId) -> bool {
+        self.ledger.contains(&said_fact(identity))
     }
 
     /// The frames that wait for a device that was away.
@@ -51,13 +51,15 @@ impl Commons {
             Record::RoomCreated { room, at } => {
                 self.ledger.insert(room_fact(*room), at.as_micros().to_string());
             }
-            Record::DeviceSeen { device, room, .. } => {
-                self.ledger.insert(last_fact(device), room.to_string());
+            Record::DeviceSeen { device, room, is_provisional, .. } => {
+                // Another node may know better.
+                if !is_provisional {
+                    self.ledger.insert(last_fact(device), room.to_string());
+                }
             }
             Record::Message(message) => {
-                if let Some(message_id) = &message.message_id {
-                    let said = said_fact(&message.from, message_id);
-                    self.ledger.insert(said, message.at.as_micros().to_string());
+                if let Some(identity) = message.identity {
+                    self.ledger.insert(said_fact(identity), message.at.as_micros().to_string());
                 }
                 if let (Some(to), Some(frame)) = (&message.to, &message.waiting) {
                     let mut letters = self.waiting(to, message.room);
@@ -102,9 +104,8 @@ fn last_fact(device: &DeviceId) -> String {
     format!("last/{device}")
 }
 
-/// The length tells where the device's name ends, whatever characters it has.
-fn said_fact(device: &DeviceId, message_id: &str) -> String {
-    format!("{SAID}{}/{device}/{message_id}", device.as_str().len())
+fn said_fact(identity: RecordId) -> String {
+    format!("{SAID}{identity}")
 }
 
 fn waiting_fact(device: &DeviceId, room: RoomId) -> String {
@@ -122,13 +123,6 @@ fn write(letters: &[Box<str>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn no_two_messages_share_a_name() {
-        let said = |device: &str, id: &str| said_fact(&DeviceId::new(device).unwrap(), id);
-        assert_ne!(said("a/b", "c"), said("a", "b/c"));
-        assert_ne!(said("a", "1"), said("a", "2"));
-    }
 
     #[test]
     fn letters_of_both_sides_of_a_cut_are_kept() {

@@ -13,9 +13,11 @@ use super::auth::Auth;
 use super::commons::Commons;
 use super::directory::LocalFacts;
 use super::facts::{Facts, Storage};
-use super::hub::{self, Hub, Outcome};
-use super::names::{DeviceId, RoomId};
-use super::protocol::{MessageType, Refusal, Said};
+use super::fields::Said;
+use super::hub::{self, Hub};
+use super::names::{DeviceId, GivenId, RoomId};
+use super::outcome::Outcome;
+use super::protocol::{MessageType, Refusal};
 use super::record::{Record, RecordId};
 use super::room::Room;
 use super::spool::Spool;
@@ -96,14 +98,15 @@ impl Desk {
     /// Sends a message in a device's name.
     pub fn send_as(
         &mut self,
-        from: &DeviceId,
+        from: &GivenId,
         room: RoomId,
         said: &Said<'_>,
         now: Timestamp,
     ) -> (Result<(), Refusal>, Effects) {
+        let Some(device) = from.device() else { return (Err(Refusal::MissingDeviceId), Effects::none()) };
         let at = self.wall.wall(now);
         let (hub, facts) = self.split_mut();
-        match hub.send_as(from, room, said, &facts, at) {
+        match hub.send_as(&device, from.spelling, room, said, &facts, at) {
             Ok(outcome) => (Ok(()), self.draft(outcome)),
             Err(refusal) => (Err(refusal), Effects::none()),
         }
@@ -170,6 +173,10 @@ struct AllFacts<'a> {
 }
 
 impl Facts for AllFacts<'_> {
+    fn are_complete(&self) -> bool {
+        self.local.are_complete()
+    }
+
     fn has_room(&self, room: RoomId) -> bool {
         self.local.has_room(room) || self.commons.is_some_and(|commons| commons.has_room(room))
     }
@@ -180,11 +187,11 @@ impl Facts for AllFacts<'_> {
         last.or_else(|| self.local.last_room(device))
     }
 
-    fn was_said(&self, device: &DeviceId, message_id: &str) -> bool {
+    fn was_said(&self, device: &DeviceId, identity: RecordId) -> bool {
         match self.commons {
             // What is written down here may have been revoked.
-            Some(commons) => commons.was_said(device, message_id),
-            None => self.local.was_said(device, message_id),
+            Some(commons) => commons.was_said(identity),
+            None => self.local.was_said(device, identity),
         }
     }
 
@@ -398,6 +405,8 @@ fn log_refusal(refusal: &Refusal) {
     match refusal {
         Refusal::RoomNotFound(room) => warn!("Room {} does not exist", brief(room)),
         Refusal::TargetNotFound(target) => warn!("Target device {} not found in room", brief(target)),
+        Refusal::OfflineQueueFull(device) => warn!("Offline queue of device {} is full", brief(device)),
+        Refusal::RoomFull(_) => warn!("{refusal}"),
         Refusal::StorageUnavailable => error!("a message was refused: the spool takes no more"),
         Refusal::MissingIdentity
         | Refusal::MissingDeviceId
@@ -405,8 +414,12 @@ fn log_refusal(refusal: &Refusal) {
         | Refusal::InvalidFrame
         | Refusal::MissingFields
         | Refusal::InvalidContent
-        | Refusal::ReservedType => warn!("bad frame: {refusal}"),
+        | Refusal::ReservedType
+        | Refusal::MessageIdTooLong
+        | Refusal::InvalidMessageId => warn!("bad frame: {refusal}"),
         Refusal::IdentificationTimeout | Refusal::NotThisDevice | Refusal::TokenExpired => info!("{refusal}"),
+        // There are as many as somebody likes to send; they are counted.
+        Refusal::RateLimited => debug!("{refusal}"),
     }
 }
 
@@ -429,7 +442,7 @@ mod tests {
         let limits = Limits { max_bytes: 64 << 20, segment_bytes: 1 << 20 };
         let lock = spool::lock(folder).unwrap();
         let (spool, _) = Spool::open(folder, [7; 8], limits, directory(), lock, context.token()).unwrap();
-        let facts = LocalFacts::new(directory(), spool.clone());
+        let facts = LocalFacts::new(directory(), spool.clone(), tokio::sync::watch::channel(true).1);
         let auth = Arc::new(ArcSwap::from_pointee(config.auth().unwrap()));
         Desk::new(&config, facts, None, spool, auth, START)
     }

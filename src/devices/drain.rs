@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde::Serialize;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
@@ -58,6 +59,9 @@ pub struct Drain {
     pub has_company: bool,
     /// Learns what others have left in the database.
     pub directory: Mutex<Directory>,
+    /// The database's name there, and whether it has all that the database knows.
+    pub name: String,
+    pub learned: watch::Sender<bool>,
     /// For the console page.
     pub status: Arc<Mutex<DatabaseStatus>>,
     /// The process.
@@ -78,6 +82,10 @@ impl Drain {
         if !self.prepare().await || !self.learn().await {
             return;
         }
+        if let Err(problem) = self.directory.lock().finish_learning(&self.name) {
+            error!(%problem, "the next start learns the rooms and devices of the database once more");
+        }
+        self.learned.send_replace(true);
         let mut learned_at = Instant::now();
         let mut written = self.spool.written();
         let mut reader = Reader::new(self.spool.folder(), load_cursor(self.spool.folder()));
@@ -104,7 +112,7 @@ impl Drain {
             reader = behind;
             let n_records = records.len() as u64;
             if n_records > 0 {
-                if !self.put(records).await {
+                if !self.put(self.settled(records)).await {
                     return;
                 }
                 metrics::counter!("roomhub_devices_drained_total").increment(n_records);
@@ -124,6 +132,21 @@ impl Drain {
                 () = tokio::time::sleep(IDLE) => {}
             }
         }
+    }
+
+    /// Records as they are once the database's devices are known: a room that was given to a device for the time being is
+    /// not its last one if the database has another.
+    fn settled(&self, mut records: Vec<Named>) -> Vec<Named> {
+        for (_, record) in &mut records {
+            let Record::DeviceSeen { device, room, is_provisional: true, at, .. } = &*record else {
+                continue;
+            };
+            let known = self.directory.lock().last_room(device);
+            if known.is_ok_and(|known| known.is_some_and(|known| known != *room)) {
+                *record = Record::DeviceNamed { device: device.clone(), at: *at };
+            }
+        }
+        records
     }
 
     /// Sets the tables up.

@@ -14,12 +14,14 @@ pub enum Storage {
 
 /// The facts. Tests have a notebook of their own in their place.
 pub trait Facts {
+    /// Whether all rooms and devices of the database are known; if not, one that is unknown may be there all the same.
+    fn are_complete(&self) -> bool;
     /// Whether there is such a room, with or without devices in it.
     fn has_room(&self, room: RoomId) -> bool;
     /// The room that the device was in last.
     fn last_room(&self, device: &DeviceId) -> Option<RoomId>;
-    /// Whether the device has sent a message of that id before.
-    fn was_said(&self, device: &DeviceId, message_id: &str) -> bool;
+    /// Whether the device has sent that message before.
+    fn was_said(&self, device: &DeviceId, identity: RecordId) -> bool;
     /// The frames that wait for a device that was away.
     fn waiting(&self, device: &DeviceId, room: RoomId) -> Vec<Box<str>>;
     /// Whether so many bytes can be kept.

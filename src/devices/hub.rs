@@ -1,5 +1,7 @@
 //! All device rooms, and who sits where. Pure: time and facts come in, records and frames go out.
 
+mod overview;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -7,26 +9,16 @@ use std::time::Duration;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::facts::{Facts, Storage};
-use super::names::{DeviceId, RoomId};
-use super::protocol::{
-    ClientFrame, Delivery, Identification, MessageType, Refusal, RoomStatus, Said, ServerEvent,
-};
-use super::record::{Message, Record};
-use super::room::{ClientReport, Room, RoomReport, Seat};
-use crate::effect::{Close, Effects, Frame, MemberId};
-use crate::switchboard::{Census, Ledger};
+use super::fields::{self, ClientFrame, Identification, Said};
+use super::names::{DeviceId, RoomId, Spelled, Spelling};
+use super::outcome::{Outcome, refuse};
+use super::protocol::{Delivery, MessageType, Refusal, RoomStatus, ServerEvent};
+use super::rates::{self, Rates};
+use super::record::{Message, Record, RecordId};
+use super::room::{Room, Seat};
+use crate::effect::{Close, Frame, MemberId};
+use crate::switchboard::Ledger;
 use crate::time::{Timestamp, WallOffset};
-
-/// What comes of something: first the records are kept, then the effects performed.
-#[derive(Debug, Default)]
-pub struct Outcome {
-    /// What is to be written down, in order.
-    pub records: Vec<Record>,
-    /// What is to be done after that.
-    pub effects: Effects,
-    /// What was refused, for the log.
-    pub refusals: Vec<Refusal>,
-}
 
 /// Who may be who.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +57,7 @@ pub struct Hub {
     ending: BTreeSet<(Timestamp, MemberId)>,
     wall: WallOffset,
     limits: Limits,
+    rates: Rates,
 }
 
 /// What the rules go by.
@@ -74,6 +67,14 @@ pub struct Limits {
     pub identification: Duration,
     /// Direct messages that are kept for an absent device; 0 keeps none.
     pub offline_queue: usize,
+    /// Bytes of them.
+    pub offline_queue_bytes: usize,
+    /// Connections in one room.
+    pub room_clients: usize,
+    /// Bytes of what a room tells of who is in it.
+    pub room_info_bytes: usize,
+    /// What devices may send.
+    pub rates: rates::Limits,
 }
 
 /// A connection, in a room or not.
@@ -82,6 +83,17 @@ pub struct Member {
     address: IpAddr,
     grant: Grant,
     room: Option<RoomId>,
+    device: Option<DeviceId>,
+}
+
+/// Who sends a message.
+struct Sender<'a> {
+    device: &'a DeviceId,
+    spelling: Spelling,
+    /// Its connection, unless it sends from outside of the rooms.
+    member: Option<MemberId>,
+    /// By what a repetition of the message is known.
+    identity: Option<RecordId>,
 }
 
 impl Hub {
@@ -94,6 +106,7 @@ impl Hub {
             ending: BTreeSet::new(),
             wall: WallOffset::default(),
             limits,
+            rates: Rates::new(&limits.rates),
         }
     }
 
@@ -105,7 +118,7 @@ impl Hub {
     /// Greets a connection.
     pub fn connect(&mut self, member: MemberId, address: IpAddr, grant: Grant, now: Timestamp) -> Outcome {
         self.ending.extend(grant.until().map(|until| (until, member)));
-        self.members.insert(member, Member { address, grant, room: None });
+        self.members.insert(member, Member { address, grant, room: None, device: None });
         self.nameless.push_back((now + self.limits.identification, member));
         let mut outcome = Outcome::default();
         outcome.effects.tell(member, ServerEvent::greeting().frame());
@@ -122,7 +135,14 @@ impl Hub {
         now: Timestamp,
     ) -> Outcome {
         let Some(member) = self.members.get(&from) else { return Outcome::default() };
+        let bytes = payload.map_or(0, |payload| payload.get().len());
+        let steady = self.wall.steady(now);
+        let is_within = member.device.as_ref().is_none_or(|device| {
+            // A frame that was no object is short work.
+            self.rates.take(device, member.address, bytes, steady)
+        });
         let answered = match member.room {
+            Some(_) if !is_within => Err(Refusal::RateLimited),
             None => Identification::read(payload).and_then(|named| self.identify(from, named, facts, now)),
             Some(room) => ClientFrame::read(event, payload).and_then(|frame| match frame {
                 ClientFrame::QueryRoom => self.tell_room(from, room, facts, now),
@@ -134,7 +154,7 @@ impl Hub {
                 // Whatever it has said besides is not heard any more.
                 self.members.remove(&from);
             }
-            refuse(from, refusal)
+            refuse(from, refusal, fields::message_id(payload))
         })
     }
 
@@ -190,7 +210,7 @@ impl Hub {
         while let Some((_, member)) = self.nameless.pop_front_if(|(deadline, _)| *deadline <= now) {
             if self.members.get(&member).is_some_and(|member| member.room.is_none()) {
                 self.members.remove(&member);
-                outcome.append(refuse(member, Refusal::IdentificationTimeout));
+                outcome.append(refuse(member, Refusal::IdentificationTimeout, None));
             }
         }
         let wall = self.wall.wall(now);
@@ -198,7 +218,7 @@ impl Hub {
             self.ending.remove(&(until, member));
             if self.members.get(&member).is_some_and(|member| member.grant.until() == Some(until)) {
                 outcome.append(self.leave(member, wall));
-                outcome.append(refuse(member, Refusal::TokenExpired));
+                outcome.append(refuse(member, Refusal::TokenExpired, None));
             }
         }
         outcome
@@ -208,6 +228,7 @@ impl Hub {
     pub fn send_as(
         &mut self,
         from: &DeviceId,
+        spelling: Spelling,
         room: RoomId,
         said: &Said<'_>,
         facts: &impl Facts,
@@ -216,11 +237,18 @@ impl Hub {
         if !facts.has_room(room) {
             return Err(Refusal::RoomNotFound(room.to_string()));
         }
-        let mut outcome = self.deliver(from, None, room, said, facts, now)?;
+        let sender = Sender { device: from, spelling, member: None, identity: None };
+        let mut outcome = self.deliver(&sender, room, said, facts, now)?;
         let device = from.clone();
         let named = match facts.last_room(from) {
             Some(_) => Record::DeviceNamed { device, at: now },
-            None => Record::DeviceSeen { device, identity: "console".into(), room, at: now },
+            None => Record::DeviceSeen {
+                device,
+                identity: "console".into(),
+                room,
+                is_provisional: !facts.are_complete(),
+                at: now,
+            },
         };
         outcome.records.insert(0, named);
         Ok(outcome)
@@ -254,47 +282,6 @@ impl Hub {
         self.rooms.all()
     }
 
-    /// What HTTP tells of a room.
-    pub fn report(&self, room: RoomId) -> RoomReport {
-        self.rooms.peek(&room).map_or_else(|| Room::new(room).report(), Room::report)
-    }
-
-    /// What HTTP tells of all rooms with somebody in them.
-    pub fn reports(&self) -> Vec<RoomReport> {
-        let mut rooms: Vec<_> = self.rooms.all().collect();
-        rooms.sort_unstable_by_key(|(id, _)| **id);
-        rooms.into_iter().map(|(_, room)| room.report()).collect()
-    }
-
-    /// What HTTP tells of a device's connections.
-    pub fn connections(&self, device: &DeviceId) -> Vec<ClientReport> {
-        let of_room = |(id, room): (&RoomId, &Room)| -> Vec<ClientReport> {
-            let seats = room.seats().iter().filter(|seat| seat.device == *device);
-            seats.map(|seat| seat.report(*id)).collect()
-        };
-        self.rooms.all().flat_map(of_room).collect()
-    }
-
-    /// Connections, in a room or not.
-    pub fn n_members(&self) -> usize {
-        self.members.count()
-    }
-
-    /// How much of it is here.
-    pub fn census(&self) -> Census {
-        Census::of(self.members.values().filter_map(|member| member.room))
-    }
-
-    /// Connections in rooms.
-    pub fn n_seated(&self) -> usize {
-        self.rooms.values().map(|room| room.seats().len()).sum()
-    }
-
-    /// Rooms with somebody in them.
-    pub fn n_rooms(&self) -> usize {
-        self.rooms.count()
-    }
-
     fn identify(
         &mut self,
         from: MemberId,
@@ -302,7 +289,10 @@ impl Hub {
         facts: &impl Facts,
         now: Timestamp,
     ) -> Result<Outcome, Refusal> {
-        let Identification { device, identity, room } = named;
+        let Identification { device: given, identity, room } = named;
+        let device = given.device().ok_or(Refusal::MissingDeviceId)?;
+        let (device_spelling, identity_spelling, identity) =
+            (given.spelling, identity.spelling, identity.text);
         let Some(member) = self.members.get(&from) else { return Ok(Outcome::default()) };
         let address = member.address;
         if !member.grant.permits(&device) {
@@ -313,25 +303,31 @@ impl Hub {
         }
         let mut outcome = Outcome::default();
         let (id, status) = match room {
-            Some(name) => match RoomId::new(&name).filter(|id| facts.has_room(*id)) {
-                Some(id) => (id, RoomStatus::JoinedExisting),
-                None => return Err(Refusal::RoomNotFound(name)),
+            // While it is unknown which rooms the database has, it is taken to have the one that is named.
+            Some(name) => match RoomId::new(&name) {
+                Some(id) if facts.has_room(id) || !facts.are_complete() => (id, RoomStatus::JoinedExisting),
+                Some(_) | None => return Err(Refusal::RoomNotFound(name)),
             },
             None => match facts.last_room(&device) {
                 Some(id) => (id, RoomStatus::Reconnected),
                 None => (facts.new_room(), RoomStatus::CreatedNew),
             },
         };
-        if let Some(member) = self.members.get_mut(&from) {
-            member.room = Some(id);
-        }
         let connection = facts.new_connection();
         let waiting = if self.limits.offline_queue > 0 { facts.waiting(&device, id) } else { Vec::new() };
-        if status == RoomStatus::CreatedNew {
+        let is_unproven =
+            status == RoomStatus::JoinedExisting && !facts.are_complete() && !facts.has_room(id);
+        if status == RoomStatus::CreatedNew || is_unproven {
             outcome.records.push(Record::RoomCreated { room: id, at: now });
         }
         outcome.records.extend([
-            Record::DeviceSeen { device: device.clone(), identity: identity.clone(), room: id, at: now },
+            Record::DeviceSeen {
+                device: device.clone(),
+                identity: identity.clone(),
+                room: id,
+                is_provisional: status != RoomStatus::JoinedExisting && !facts.are_complete(),
+                at: now,
+            },
             Record::Connected {
                 connection,
                 device: device.clone(),
@@ -350,7 +346,26 @@ impl Hub {
                 outcome.effects.tell(from, Frame { event: "".into(), payload: Some(payload) });
             }
         }
-        let seat = Seat { member: from, connection, device, identity, address, joined_at: now };
+        let seat = Seat {
+            member: from,
+            connection,
+            device,
+            identity,
+            device_spelling,
+            identity_spelling,
+            address,
+            joined_at: now,
+        };
+        if let Some(room) = self.rooms.get(&id)
+            && (room.seats().len() >= self.limits.room_clients
+                || room.info_bytes() + seat.info_bytes() > self.limits.room_info_bytes)
+        {
+            return Err(Refusal::RoomFull(id));
+        }
+        if let Some(member) = self.members.get_mut(&from) {
+            member.room = Some(id);
+            member.device = Some(seat.device.clone());
+        }
         match self.rooms.get_mut(&id) {
             Some(room) => room.sit(seat),
             None => {
@@ -361,7 +376,7 @@ impl Hub {
     }
 
     fn tell_room(
-        &self,
+        &mut self,
         from: MemberId,
         id: RoomId,
         facts: &impl Facts,
@@ -372,6 +387,9 @@ impl Hub {
         let Some(seat) = room.seat(from) else { return Ok(outcome) };
         if facts.storage(0) == Storage::Full {
             return Err(Refusal::StorageUnavailable);
+        }
+        if !self.rates.take(&seat.device, seat.address, room.info_bytes(), self.wall.steady(now)) {
+            return Err(Refusal::RateLimited);
         }
         outcome.records.push(Record::RoomQuery { device: seat.device.clone(), room: id, at: now });
         outcome.effects.tell(from, room.info(from).frame());
@@ -387,24 +405,24 @@ impl Hub {
         facts: &impl Facts,
         now: Timestamp,
     ) -> Result<Outcome, Refusal> {
-        let seat = self.rooms.get(&id).and_then(|room| room.seat(from));
-        let Some(device) = seat.map(|seat| seat.device.clone()) else { return Ok(Outcome::default()) };
-        let is_repeated = said.message_id.as_ref().is_some_and(|name| facts.was_said(&device, name));
-        let mut outcome = if is_repeated {
-            Outcome::default()
-        } else {
-            self.deliver(&device, Some(from), id, said, facts, now)?
+        let Some(seat) = self.rooms.get(&id).and_then(|room| room.seat(from)) else {
+            return Ok(Outcome::default());
         };
-        if let Some(name) = &said.message_id {
-            outcome.effects.tell(from, ServerEvent::ack(name).frame());
+        let (device, spelling) = (&seat.device, seat.device_spelling);
+        let identity = said.identity(device);
+        let is_repeated = identity.is_some_and(|identity| facts.was_said(device, identity));
+        let sender = Sender { device, spelling, member: Some(from), identity };
+        let mut outcome =
+            if is_repeated { Outcome::default() } else { self.deliver(&sender, id, said, facts, now)? };
+        if let Some(message_id) = said.message_id {
+            outcome.effects.tell(from, ServerEvent::ack(message_id).frame());
         }
         Ok(outcome)
     }
 
     fn deliver(
         &self,
-        device: &DeviceId,
-        from: Option<MemberId>,
+        from: &Sender<'_>,
         id: RoomId,
         said: &Said<'_>,
         facts: &impl Facts,
@@ -417,24 +435,29 @@ impl Hub {
         let mut delivery = Delivery {
             kind: said.kind,
             content: said.content,
-            from_device_id: device,
+            from_device_id: Spelled { text: from.device.as_str(), spelling: from.spelling },
             message_type: MessageType::of(target.as_ref()),
             timestamp: said.timestamp.unwrap_or(&empty),
             queued: None,
         };
         let to = match (&said.target, &target) {
-            (None, _) => room.map(|room| room.others(from)).unwrap_or_default(),
+            (None, _) => room.map(|room| room.others(from.member)).unwrap_or_default(),
             (Some(_), Some(target)) => room.map(|room| room.of_device(target)).unwrap_or_default(),
             (Some(_), None) => Vec::new(),
         };
         let mut waiting = None;
         if let (Some(name), true) = (&said.target, to.is_empty()) {
-            let keeps = target.as_ref().is_some_and(|target| self.keeps_for(target, id, facts));
-            if !keeps {
-                return Err(Refusal::TargetNotFound(name.clone()));
-            }
+            let target = target.as_ref().filter(|target| self.keeps_for(target, id, facts));
+            let target = target.ok_or_else(|| Refusal::TargetNotFound(name.clone()))?;
             delivery.queued = Some(true);
-            waiting = Some(serde_json::to_string(&delivery).expect("a delivery has string keys").into());
+            let frame: Box<str> =
+                serde_json::to_string(&delivery).expect("a delivery has string keys").into();
+            let before = facts.waiting(target, id);
+            let bytes = frame.len() + before.iter().map(|frame| frame.len()).sum::<usize>();
+            if before.len() >= self.limits.offline_queue || bytes > self.limits.offline_queue_bytes {
+                return Err(Refusal::OfflineQueueFull(name.clone()));
+            }
+            waiting = Some(frame);
         }
         if facts.storage(said.whole.get().len()) == Storage::Full {
             return Err(Refusal::StorageUnavailable);
@@ -443,40 +466,19 @@ impl Hub {
             outcome.effects.tell_all(to, Frame::new("", &delivery));
         }
         outcome.records.push(Record::Message(Message {
-            from: device.clone(),
+            from: from.device.clone(),
             to: target,
             room: id,
             content: said.whole.get().into(),
-            message_id: said.message_id.clone(),
+            identity: from.identity,
             waiting,
             at: now,
         }));
         Ok(outcome)
     }
 
-    /// Whether one more message is kept for a device that is away from its room.
+    /// Whether messages are kept for a device that is away from its room.
     fn keeps_for(&self, device: &DeviceId, room: RoomId, facts: &impl Facts) -> bool {
-        self.limits.offline_queue > 0
-            && facts.last_room(device) == Some(room)
-            && facts.waiting(device, room).len() < self.limits.offline_queue
+        self.limits.offline_queue > 0 && facts.last_room(device) == Some(room)
     }
-}
-
-impl Outcome {
-    fn append(&mut self, later: Self) {
-        self.records.extend(later.records);
-        self.effects.append(later.effects);
-        self.refusals.extend(later.refusals);
-    }
-}
-
-fn refuse(member: MemberId, refusal: Refusal) -> Outcome {
-    let mut outcome = Outcome::default();
-    outcome.effects.tell(member, ServerEvent::error(&refusal).frame());
-    outcome.effects.refused(refusal.code());
-    if let Some(close) = refusal.close() {
-        outcome.effects.disconnect(member, close);
-    }
-    outcome.refusals.push(refusal);
-    outcome
 }

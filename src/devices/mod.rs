@@ -12,9 +12,12 @@ mod desk;
 mod directory;
 mod drain;
 mod facts;
+mod fields;
 mod hub;
 mod names;
+mod outcome;
 mod protocol;
+mod rates;
 mod record;
 mod room;
 mod server;
@@ -77,6 +80,9 @@ pub struct Config {
     pub database_timeout: Duration,
     /// Where the spool, the directory and the SQLite file are.
     pub data_dir: PathBuf,
+    /// On the first start on a database, devices wait this long until its rooms and devices are known.
+    #[serde(with = "human")]
+    pub first_start_wait: Duration,
     /// When others are told of a message.
     pub durability: Durability,
     /// Bytes that the spool may hold while the database is away.
@@ -85,6 +91,20 @@ pub struct Config {
     pub spool_segment_bytes: u64,
     /// Direct messages kept for a device that is away from its room; 0 keeps none.
     pub offline_queue: usize,
+    /// Bytes of them.
+    pub offline_queue_bytes: usize,
+    /// Connections in one room; one more is refused.
+    pub max_room_clients: usize,
+    /// Frames a second that one device may send on average; more are refused.
+    pub events_per_second: u32,
+    /// Frames that one device may send at once.
+    pub event_burst: u32,
+    /// Bytes a second that one device may send, or have told of rooms, on average.
+    pub bytes_per_second: u32,
+    /// Bytes that one device may send at once.
+    pub burst_bytes: u32,
+    /// All devices of one address may send as much as so many.
+    pub devices_per_address: u32,
     /// What clients must bring.
     pub auth: Demand,
     /// The key, for clients under `auth = "key"`.
@@ -125,10 +145,18 @@ impl Default for Config {
             database_pool: 5,
             database_timeout: Duration::from_secs(10),
             data_dir: "./data".into(),
+            first_start_wait: Duration::from_secs(8),
             durability: Durability::Group,
             spool_max_bytes: 1024 * 1024 * 1024,
             spool_segment_bytes: 8 * 1024 * 1024,
             offline_queue: 0,
+            offline_queue_bytes: 1024 * 1024,
+            max_room_clients: 10_000,
+            events_per_second: 1_000,
+            event_burst: 5_000,
+            bytes_per_second: 1024 * 1024,
+            burst_bytes: 32 * 1024 * 1024,
+            devices_per_address: 8,
             auth: Demand::None,
             auth_key: Secret::default(),
             token_file: String::new(),
@@ -149,6 +177,14 @@ impl Config {
     pub fn validate(&self, findings: &mut Findings) {
         findings.at_least_one("devices.database_pool", self.database_pool);
         findings.at_least_one("devices.max_frame_bytes", self.max_frame_bytes);
+        findings.at_least_one("devices.max_room_clients", self.max_room_clients);
+        findings.at_least_one("devices.events_per_second", self.events_per_second as usize);
+        findings.at_least_one("devices.event_burst", self.event_burst as usize);
+        findings.at_least_one("devices.bytes_per_second", self.bytes_per_second as usize);
+        findings.at_least_one("devices.devices_per_address", self.devices_per_address as usize);
+        if (self.burst_bytes as usize) < self.max_frame_bytes {
+            findings.add("devices.burst_bytes", "at least max_frame_bytes is expected");
+        }
         findings.not_zero("devices.database_timeout", self.database_timeout);
         findings.not_zero("devices.identification_timeout", self.identification_timeout);
         findings.not_zero("devices.ping_interval", self.ping_interval);
@@ -189,7 +225,18 @@ impl Config {
     }
 
     fn limits(&self) -> hub::Limits {
-        hub::Limits { identification: self.identification_timeout, offline_queue: self.offline_queue }
+        hub::Limits {
+            identification: self.identification_timeout,
+            offline_queue: self.offline_queue,
+            offline_queue_bytes: self.offline_queue_bytes,
+            room_clients: self.max_room_clients,
+            room_info_bytes: self.max_frame_bytes,
+            rates: rates::Limits {
+                events: (self.events_per_second, self.event_burst),
+                bytes: (self.bytes_per_second, self.burst_bytes),
+                devices_per_address: self.devices_per_address,
+            },
+        }
     }
 
     fn auth(&self) -> Result<Auth> {

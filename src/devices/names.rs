@@ -3,7 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use crate::json;
 
 /// The longest device id and identity, in characters: what their columns hold.
 pub const MAX_NAME_CHARS: usize = 255;
@@ -28,6 +31,80 @@ impl DeviceId {
 impl fmt::Display for DeviceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// Whether an id was written as a string or as a number; its text is the same id either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spelling {
+    /// `"7"`.
+    #[default]
+    Text,
+    /// `7`.
+    Number,
+}
+
+impl Spelling {
+    /// Whether it is the one that need not be mentioned.
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+    pub fn is_text(&self) -> bool {
+        *self == Self::Text
+    }
+}
+
+/// An id as it is told, in the spelling in which it came.
+#[derive(Debug, Clone, Copy)]
+pub struct Spelled<'a> {
+    /// The id.
+    pub text: &'a str,
+    /// How it was written.
+    pub spelling: Spelling,
+}
+
+impl Serialize for Spelled<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let number = || RawValue::from_string(self.text.to_owned()).ok();
+        match self.spelling {
+            Spelling::Number => match number() {
+                Some(number) => number.serialize(serializer),
+                None => serializer.serialize_str(self.text),
+            },
+            Spelling::Text => serializer.serialize_str(self.text),
+        }
+    }
+}
+
+/// An id as a client wrote it.
+#[derive(Debug, Clone)]
+pub struct GivenId {
+    /// The id.
+    pub text: Box<str>,
+    /// How it was written.
+    pub spelling: Spelling,
+}
+
+impl GivenId {
+    /// The id that a value is, whatever its length.
+    pub fn of(value: &RawValue) -> Option<Self> {
+        let text = value.get();
+        let is_number = text.starts_with(|c: char| c == '-' || c.is_ascii_digit());
+        let (text, spelling) = if is_number {
+            (text.to_owned(), Spelling::Number)
+        } else {
+            (json::read::<String>(text)?, Spelling::Text)
+        };
+        (!text.is_empty()).then(|| Self { text: text.into(), spelling })
+    }
+
+    /// The id that a value is, if a column can hold it.
+    pub fn read(value: &RawValue) -> Option<Self> {
+        Self::of(value).filter(|id| fits(&id.text))
+    }
+
+    /// The device of that id.
+    pub fn device(&self) -> Option<DeviceId> {
+        DeviceId::new(&self.text)
     }
 }
 

@@ -1,18 +1,13 @@
-//! The wire of the device rooms: each name, text and code once.
+//! What devices are told: each name, text and code once.
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::names::{self, DeviceId, RoomId};
+use super::fields::MAX_MESSAGE_ID_CHARS;
+use super::names::{DeviceId, RoomId, Spelled};
 use crate::effect::{Close, Frame};
-
-/// The longest name that a client may give a message, in characters.
-const MAX_MESSAGE_ID_CHARS: usize = 64;
-
-/// The types by which devices know what the server itself says.
-const SERVER_TYPES: [&str; 5] = ["connection", "room", "room_info", "ack", "error"];
 
 /// How a device came into its room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -91,6 +86,16 @@ pub enum Refusal {
     TargetNotFound(String),
     /// The message cannot be kept, so it is not delivered.
     StorageUnavailable,
+    /// The id of a message is longer than it may be.
+    MessageIdTooLong,
+    /// The id of a message is neither a string nor a number, or it is empty.
+    InvalidMessageId,
+    /// As much waits for an absent device as may.
+    OfflineQueueFull(String),
+    /// The room holds all the connections it may.
+    RoomFull(RoomId),
+    /// The device, or all those of its address, have sent too much.
+    RateLimited,
 }
 
 impl fmt::Display for Refusal {
@@ -109,6 +114,13 @@ impl fmt::Display for Refusal {
             Self::ReservedType => f.write_str("Reserved message type"),
             Self::TargetNotFound(device) => write!(f, "Target device {device} not found in room"),
             Self::StorageUnavailable => f.write_str("Storage unavailable"),
+            Self::MessageIdTooLong => {
+                write!(f, "message_id is too long (at most {MAX_MESSAGE_ID_CHARS} characters)")
+            }
+            Self::InvalidMessageId => f.write_str("Invalid message_id (a string or a number is expected)"),
+            Self::OfflineQueueFull(device) => write!(f, "Offline queue of device {device} is full"),
+            Self::RoomFull(room) => write!(f, "Room {room} is full"),
+            Self::RateLimited => f.write_str("Rate limit exceeded"),
         }
     }
 }
@@ -130,6 +142,11 @@ impl Refusal {
             Self::ReservedType => "reserved_type",
             Self::TargetNotFound(_) => "target_not_found",
             Self::StorageUnavailable => "storage_unavailable",
+            Self::MessageIdTooLong => "message_id_too_long",
+            Self::InvalidMessageId => "invalid_message_id",
+            Self::OfflineQueueFull(_) => "offline_queue_full",
+            Self::RoomFull(_) => "room_full",
+            Self::RateLimited => "rate_limited",
         }
     }
 
@@ -139,19 +156,28 @@ impl Refusal {
             Self::MissingIdentity
             | Self::MissingDeviceId
             | Self::InvalidFirstFrame
-            | Self::RoomNotFound(_) => Some(Close::Done),
+            | Self::RoomNotFound(_)
+            | Self::RoomFull(_) => Some(Close::Done),
             Self::IdentificationTimeout | Self::NotThisDevice | Self::TokenExpired => Some(Close::Violation),
             Self::InvalidFrame
             | Self::MissingFields
             | Self::InvalidContent
             | Self::ReservedType
             | Self::TargetNotFound(_)
-            | Self::StorageUnavailable => None,
+            | Self::StorageUnavailable
+            | Self::MessageIdTooLong
+            | Self::InvalidMessageId
+            | Self::OfflineQueueFull(_)
+            | Self::RateLimited => None,
         }
     }
 
     fn status(&self) -> Option<&'static str> {
-        matches!(self, Self::RoomNotFound(_)).then_some("room_not_found")
+        let is_told = matches!(
+            self,
+            Self::RoomNotFound(_) | Self::OfflineQueueFull(_) | Self::RoomFull(_) | Self::RateLimited
+        );
+        is_told.then(|| self.code())
     }
 }
 
@@ -159,9 +185,9 @@ impl Refusal {
 #[derive(Debug, Clone, Serialize)]
 pub struct PublicClient<'a> {
     /// The device.
-    pub device_id: &'a DeviceId,
+    pub device_id: Spelled<'a>,
     /// What it says it is.
-    pub identity: &'a str,
+    pub identity: Spelled<'a>,
 }
 
 /// What the server sends.
@@ -175,12 +201,15 @@ pub enum ServerEvent<'a> {
     /// Who is in the room, but for the one who asked.
     RoomInfo { room_id: RoomId, total_clients: usize, clients: Vec<PublicClient<'a>> },
     /// The message of that name is kept.
-    Ack { message_id: &'a str, status: &'static str },
+    Ack { message_id: &'a RawValue, status: &'static str },
     /// A frame is refused.
     Error {
         message: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         status: Option<&'static str>,
+        /// The message's, if it had one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        message_id: Option<&'a RawValue>,
     },
 }
 
@@ -195,14 +224,14 @@ impl<'a> ServerEvent<'a> {
         Self::Room { room_id, status, message: format!("{}: joined room {room_id}", status.name()) }
     }
 
-    /// The message is on disk.
-    pub fn ack(message_id: &'a str) -> Self {
+    /// The message is on disk; its id is said as its sender wrote it.
+    pub fn ack(message_id: &'a RawValue) -> Self {
         Self::Ack { message_id, status: "stored" }
     }
 
-    /// A refusal.
-    pub fn error(refusal: &Refusal) -> Self {
-        Self::Error { message: refusal.to_string(), status: refusal.status() }
+    /// A refusal, of the message of that id if it had one.
+    pub fn error(refusal: &Refusal, message_id: Option<&'a RawValue>) -> Self {
+        Self::Error { message: refusal.to_string(), status: refusal.status(), message_id }
     }
 
     /// The event as it goes out; a plain WebSocket has no names beside the object's own.
@@ -220,7 +249,7 @@ pub struct Delivery<'a> {
     /// What it says.
     pub content: &'a RawValue,
     /// Who sent it.
-    pub from_device_id: &'a DeviceId,
+    pub from_device_id: Spelled<'a>,
     /// Whom it is for.
     pub message_type: MessageType,
     /// Its sender's own time, as it was given, or an empty text.
@@ -228,132 +257,4 @@ pub struct Delivery<'a> {
     /// Present if the device was away when it came.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queued: Option<bool>,
-}
-
-/// A first frame: `{"device_id":"d1","identity":"mobile_user","room_id":"E03EI3TX"}`.
-#[derive(Debug)]
-pub struct Identification {
-    /// Who it is.
-    pub device: DeviceId,
-    /// What it says it is.
-    pub identity: Box<str>,
-    /// The room that it names, as it spells it.
-    pub room: Option<String>,
-}
-
-/// What a frame may hold; every field is judged by itself.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Fields<'a> {
-    #[serde(borrow, rename = "type", deserialize_with = "present")]
-    kind: Option<&'a RawValue>,
-    #[serde(borrow, deserialize_with = "present")]
-    content: Option<&'a RawValue>,
-    #[serde(borrow)]
-    target_device_id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    timestamp: Option<&'a RawValue>,
-    #[serde(borrow)]
-    message_id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    device_id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    identity: Option<&'a RawValue>,
-    #[serde(borrow)]
-    room_id: Option<&'a RawValue>,
-}
-
-/// A field that is there, also if it says `null`.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
-    <&RawValue>::deserialize(deserializer).map(Some)
-}
-
-impl<'a> Fields<'a> {
-    /// `None` if the object names a field twice or is none.
-    fn of(payload: Option<&'a RawValue>) -> Option<Self> {
-        serde_json::from_str(payload?.get()).ok()
-    }
-}
-
-fn text(value: Option<&RawValue>) -> Option<String> {
-    serde_json::from_str(value?.get()).ok()
-}
-
-/// A value that names something: its text, or its JSON if it is none; nothing if it is empty.
-fn name(value: Option<&RawValue>) -> Option<String> {
-    let value = value?.get();
-    match serde_json::from_str::<String>(value) {
-        Ok(name) => (!name.is_empty()).then_some(name),
-        Err(_) => (!["null", "false", "0", "[]", "{}"].contains(&value)).then(|| value.to_owned()),
-    }
-}
-
-impl Identification {
-    /// Reads a first frame.
-    pub fn read(payload: Option<&RawValue>) -> Result<Self, Refusal> {
-        let fields = Fields::of(payload).ok_or(Refusal::InvalidFirstFrame)?;
-        let identity = text(fields.identity).filter(|identity| names::fits(identity));
-        let identity = identity.ok_or(Refusal::MissingIdentity)?;
-        let device = text(fields.device_id).and_then(|device| DeviceId::new(&device));
-        let device = device.ok_or(Refusal::MissingDeviceId)?;
-        Ok(Self { device, identity: identity.into(), room: name(fields.room_id) })
-    }
-}
-
-/// A later frame.
-#[derive(Debug)]
-pub enum ClientFrame<'a> {
-    /// `{"type":"query_room"}`.
-    QueryRoom,
-    /// `{"type":"message","content":…}`.
-    Message(Said<'a>),
-}
-
-/// A message as its sender wrote it.
-#[derive(Debug)]
-pub struct Said<'a> {
-    /// Its type.
-    pub kind: &'a RawValue,
-    /// A string or an object.
-    pub content: &'a RawValue,
-    /// The device that it is for.
-    pub target: Option<String>,
-    /// Its sender's own time.
-    pub timestamp: Option<&'a RawValue>,
-    /// Its sender's name for it.
-    pub message_id: Option<Box<str>>,
-    /// The whole object.
-    pub whole: &'a RawValue,
-}
-
-impl<'a> ClientFrame<'a> {
-    /// Reads a later frame.
-    pub fn read(event: &str, payload: Option<&'a RawValue>) -> Result<Self, Refusal> {
-        let (Some(whole), Some(fields)) = (payload, Fields::of(payload)) else {
-            return Err(Refusal::InvalidFrame);
-        };
-        if event == "query_room" {
-            return Ok(Self::QueryRoom);
-        }
-        let (Some(kind), Some(content)) = (fields.kind, fields.content) else {
-            return Err(Refusal::MissingFields);
-        };
-        if !content.get().starts_with(['"', '{']) {
-            return Err(Refusal::InvalidContent);
-        }
-        if text(Some(kind)).is_some_and(|kind| SERVER_TYPES.contains(&&*kind)) {
-            return Err(Refusal::ReservedType);
-        }
-        let message_id = text(fields.message_id).filter(|id| {
-            !id.is_empty() && id.chars().take(MAX_MESSAGE_ID_CHARS + 1).count() <= MAX_MESSAGE_ID_CHARS
-        });
-        Ok(Self::Message(Said {
-            kind,
-            content,
-            target: name(fields.target_device_id),
-            timestamp: fields.timestamp.filter(|timestamp| timestamp.get() != "null"),
-            message_id: message_id.map(Into::into),
-            whole,
-        }))
-    }
 }

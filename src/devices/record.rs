@@ -3,13 +3,10 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use ring::digest;
 use serde::{Deserialize, Serialize};
 
 use super::names::{DeviceId, RoomId};
 use crate::time::Timestamp;
-
-const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// The number of a record in this run of the program; 0 is none.
 pub type Ticket = u64;
@@ -60,8 +57,16 @@ impl TryFrom<String> for RecordId {
 pub enum Record {
     /// The server made a room.
     RoomCreated { room: RoomId, at: Timestamp },
-    /// A device said who it is; its last room is that one from here on.
-    DeviceSeen { device: DeviceId, identity: Box<str>, room: RoomId, at: Timestamp },
+    /// A device said who it is; its last room is that one from here on. If that is provisional, it is only unless the
+    /// database, which could not be asked, has another one.
+    DeviceSeen {
+        device: DeviceId,
+        identity: Box<str>,
+        room: RoomId,
+        #[serde(default, skip_serializing_if = "is_no")]
+        is_provisional: bool,
+        at: Timestamp,
+    },
     /// Somebody speaks for a device that has been here before; another node may not have come to tell of it yet.
     DeviceNamed { device: DeviceId, at: Timestamp },
     /// A device's connection is in a room.
@@ -85,9 +90,13 @@ pub enum Record {
     Revoked { records: Vec<RecordId>, at: Timestamp },
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_no(value: &bool) -> bool {
+    !value
+}
+
 /// A message, to one device or to all in the room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(clippy::struct_field_names, reason = "a message id is what the wire calls it")]
 pub struct Message {
     /// Who sent it.
     pub from: DeviceId,
@@ -97,9 +106,9 @@ pub struct Message {
     pub room: RoomId,
     /// The client's whole object, as JSON text.
     pub content: Box<str>,
-    /// The client's own name for it, which it may not use twice.
+    /// What it has in common with its repetitions alone, if its sender gave it an id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message_id: Option<Box<str>>,
+    pub identity: Option<RecordId>,
     /// Present if the device was away: the frame that it gets when it returns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Box<str>>,
@@ -126,7 +135,7 @@ impl Record {
     /// Whether lookups depend on it: then it goes into the directory too.
     pub fn concerns_directory(&self) -> bool {
         match self {
-            Self::Message(message) => message.message_id.is_some() || message.waiting.is_some(),
+            Self::Message(message) => message.identity.is_some() || message.waiting.is_some(),
             Self::DeviceNamed { .. } | Self::RoomQuery { .. } | Self::Revoked { .. } => false,
             Self::RoomCreated { .. }
             | Self::DeviceSeen { .. }
@@ -136,15 +145,10 @@ impl Record {
         }
     }
 
-    /// The name of a message that its sender has named: the same on every node, so that one that is sent again to
-    /// another node after a crash is stored once. Senders may use a name again on another day.
+    /// The id of a message that its sender gave one: the same on every node and at all times, so that a repetition is
+    /// stored once, and whatever else comes under the same id is another record.
     pub fn own_id(&self) -> Option<RecordId> {
-        let Self::Message(Message { from, message_id: Some(message_id), at, .. }) = self else { return None };
-        let name = format!("{} {from} {message_id} {}", from.as_str().len(), at.as_millis() / DAY_MS);
-        let digest = digest::digest(&digest::SHA256, name.as_bytes());
-        let mut bytes = [0; RecordId::BYTES];
-        bytes.copy_from_slice(&digest.as_ref()[..RecordId::BYTES]);
-        Some(RecordId(bytes))
+        if let Self::Message(message) = self { message.identity } else { None }
     }
 
     /// As the spool keeps it.

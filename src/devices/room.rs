@@ -4,11 +4,18 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::names::{DeviceId, RoomId};
+use super::names::{DeviceId, RoomId, Spelled, Spelling};
 use super::protocol::{PublicClient, ServerEvent};
 use super::record::RecordId;
 use crate::effect::MemberId;
+use crate::json;
 use crate::time::Timestamp;
+
+/// What a room tells of itself besides who is in it, at most.
+const INFO_HEAD_BYTES: usize = 100;
+
+/// Connections of a room that one line of the log lists.
+const MAX_LISTED: usize = 100;
 
 /// A connection in its seat; a device may have several.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -21,6 +28,12 @@ pub struct Seat {
     pub device: DeviceId,
     /// What the device says it is.
     pub identity: Box<str>,
+    /// How the device's id was written.
+    #[serde(default, skip_serializing_if = "Spelling::is_text")]
+    pub device_spelling: Spelling,
+    /// How its identity was written.
+    #[serde(default, skip_serializing_if = "Spelling::is_text")]
+    pub identity_spelling: Spelling,
     /// Where it connects from.
     pub address: IpAddr,
     /// Since when.
@@ -103,12 +116,18 @@ impl Room {
     /// Who is in it, for one who asks: itself left out of the list, and counted.
     pub fn info(&self, asker: MemberId) -> ServerEvent<'_> {
         let others = self.seats.iter().filter(|seat| seat.member != asker);
-        let clients = others.map(|seat| PublicClient { device_id: &seat.device, identity: &seat.identity });
+        let clients = others
+            .map(|seat| PublicClient { device_id: seat.spelled_device(), identity: seat.spelled_identity() });
         ServerEvent::RoomInfo {
             room_id: self.id,
             total_clients: self.seats.len(),
             clients: clients.collect(),
         }
+    }
+
+    /// The length of what it tells of who is in it.
+    pub fn info_bytes(&self) -> usize {
+        INFO_HEAD_BYTES + self.seats.iter().map(Seat::info_bytes).sum::<usize>()
     }
 
     /// What HTTP tells of it.
@@ -119,6 +138,22 @@ impl Room {
 }
 
 impl Seat {
+    /// The device's id as it is told.
+    pub fn spelled_device(&self) -> Spelled<'_> {
+        Spelled { text: self.device.as_str(), spelling: self.device_spelling }
+    }
+
+    /// Its identity as it is told.
+    pub fn spelled_identity(&self) -> Spelled<'_> {
+        Spelled { text: &self.identity, spelling: self.identity_spelling }
+    }
+
+    /// Its part of what the room tells of who is in it.
+    pub fn info_bytes(&self) -> usize {
+        const KEYS: usize = r#"{"device_id":,"identity":},"#.len();
+        KEYS + json::written_bytes(self.device.as_str()) + json::written_bytes(&self.identity)
+    }
+
     /// What HTTP tells of it.
     pub fn report(&self, room: RoomId) -> ClientReport {
         ClientReport {
@@ -134,10 +169,13 @@ impl Seat {
 /// `device(identity), …`, as the status line lists them.
 impl std::fmt::Display for Room {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (place, seat) in self.seats.iter().enumerate() {
+        for (place, seat) in self.seats.iter().take(MAX_LISTED).enumerate() {
             let gap = if place == 0 { "" } else { ", " };
             write!(f, "{gap}{}({})", seat.device, seat.identity)?;
         }
-        Ok(())
+        match self.seats.len().saturating_sub(MAX_LISTED) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
     }
 }

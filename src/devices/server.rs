@@ -15,6 +15,8 @@ use http::header::UPGRADE;
 use http::{HeaderValue, StatusCode};
 use parking_lot::Mutex;
 use ring::rand::{SecureRandom, SystemRandom};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 use tracing::{error, info, warn};
 
 use super::api::{self, Site};
@@ -40,11 +42,17 @@ use crate::switchboard::{self, Pings, Switchboard};
 use crate::time::Timestamp;
 use crate::websocket::Door;
 
+/// Under which name `/readyz` says what is not known yet.
+const LEARNING: &str = "devices rooms";
+
 /// The service's name in logs and metrics.
 const SERVICE: &str = "devices";
 
 /// How often it is written down that the program is alive: connections that a crash cuts end at that moment.
 const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// What is told of a start on a database that could not be asked yet.
+const UNKNOWN: &str = "the rooms and devices of the database are not known yet";
 
 /// A message may wait for the rules, but is not dropped for coming soon after another.
 const EVENTS_PER_SECOND: u32 = 1_000_000;
@@ -56,7 +64,24 @@ struct Gate {
     auth: Arc<ArcSwap<Auth>>,
     wrong_keys: Arc<WrongKeys>,
     spool: Spool,
+    /// Whether the rooms and devices of the database are known.
+    learned: watch::Receiver<bool>,
+    /// Devices are let in at this time at the latest, known or not.
+    opens_at: Instant,
     context: Context,
+}
+
+impl Gate {
+    /// Waits until it is known who may be known, within bounds.
+    async fn opened(&self) {
+        let mut learned = self.learned.clone();
+        // A sender that is gone has ended with the process.
+        let _ = timeout_at(self.opens_at, learned.wait_for(|is_learned| *is_learned)).await;
+    }
+
+    fn is_open(&self) -> bool {
+        *self.learned.borrow() || Instant::now() >= self.opens_at
+    }
 }
 
 /// Opens the spool and the port and serves until the process stops.
@@ -87,6 +112,13 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     context.spawn(keep_fresh(config.clone(), Arc::clone(&auth), context.clone()));
     let spool = open_spool(config, context)?;
     let directory = || open_directory(&config.data_dir);
+    let name = place.name();
+    let is_learned = directory()?.has_learned(&name).context("the directory")?;
+    let (tell_learned, learned) = watch::channel(is_learned);
+    if !is_learned {
+        let wait = config.first_start_wait;
+        context.spawn(learning(learned.clone(), wait, context.clone()));
+    }
     let status = DatabaseStatus { kind: store.kind(), is_up: false, problem: None };
     let status = Arc::new(Mutex::new(status));
     let drain = Drain {
@@ -94,6 +126,8 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
         store: Arc::clone(&store),
         has_company: premises.cluster.is_some(),
         directory: Mutex::new(directory()?),
+        name,
+        learned: tell_learned,
         status: Arc::clone(&status),
         context: context.clone(),
     };
@@ -112,7 +146,7 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     let origins = AllowedOrigins::new(&config.cors_origin);
     let door = Door::new(&switchboard, pings, &origins, network);
     let orders = switchboard.exchange().orders();
-    let facts = LocalFacts::new(directory()?, spool.clone());
+    let facts = LocalFacts::new(directory()?, spool.clone(), learned.clone());
     let commons = premises.cluster.map(|_| Commons::default());
     let desk = Desk::new(config, facts, commons, spool.clone(), Arc::clone(&auth), context.clock.now());
     let questions = switchboard.run_at(premises.passing_home(SERVICE), desk);
@@ -122,7 +156,8 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     let none_foreign = AllowedOrigins::new(&[]);
     let pages = routes::surround(Router::new(), pages, &none_foreign, premises.metrics.clone(), context);
     let wrong_keys = Arc::clone(&premises.wrong_keys);
-    let gate = Gate { door, auth, wrong_keys, spool, context: context.clone() };
+    let opens_at = Instant::now() + config.first_start_wait;
+    let gate = Gate { door, auth, wrong_keys, spool, learned, opens_at, context: context.clone() };
     listener.serve(pages.layer(middleware::from_fn_with_state(gate, pass)), context);
     Ok(running)
 }
@@ -154,12 +189,42 @@ async fn pass(
         if let Err(denied) = gate.judge(&connection, &request) {
             return denied.answer("a key or token is needed");
         }
+        gate.opened().await;
         return gate.door.open(&connection, request);
+    }
+    if request.uri().path() == "/readyz" && !gate.is_open() {
+        return routes::error(StatusCode::SERVICE_UNAVAILABLE, UNKNOWN);
     }
     if request.uri().path() == "/readyz" && !gate.spool.has_room(0) {
         return routes::error(StatusCode::SERVICE_UNAVAILABLE, "the spool takes no more");
     }
     next.run(request).await
+}
+
+/// Tells of a first start on a database until its rooms and devices are known.
+async fn learning(mut learned: watch::Receiver<bool>, wait: Duration, context: Context) {
+    info!(?wait, "{UNKNOWN}; devices wait for them, within bounds");
+    context.remark(LEARNING, Some(UNKNOWN));
+    let mut is_late = false;
+    loop {
+        tokio::select! {
+            () = context.stopping() => return,
+            ended = learned.wait_for(|is_learned| *is_learned) => {
+                if ended.is_ok() {
+                    info!("the rooms and devices of the database are known");
+                    context.remark(LEARNING, None);
+                }
+                return;
+            }
+            () = tokio::time::sleep(wait), if !is_late => {
+                is_late = true;
+                warn!(
+                    "{UNKNOWN}: devices that nothing is known of get new rooms for the time being, and rooms that \
+                     they name are taken to exist"
+                );
+            }
+        }
+    }
 }
 
 /// Opens the spool, and ends what a crash left open.

@@ -34,6 +34,11 @@ impl Clone for Bucket {
 }
 
 impl Bucket {
+    /// Whether it is as if nothing had ever been sent.
+    pub fn is_empty(&self, now: Timestamp) -> bool {
+        self.empty_at_nanos.load(Ordering::Relaxed) <= now.as_micros().saturating_mul(1000)
+    }
+
     /// Whether one more event keeps to the allowance; it counts only if it does.
     pub fn take(&self, allowance: Allowance, now: Timestamp) -> bool {
         self.take_many(1, allowance, now)
@@ -41,7 +46,7 @@ impl Bucket {
 
     /// Whether so many more keep to the allowance; they count only if all of them do.
     pub fn take_many(&self, n: u64, allowance: Allowance, now: Timestamp) -> bool {
-        let now = now.as_micros() * 1000;
+        let now = now.as_micros().saturating_mul(1000);
         let fill = |empty_at: u64| {
             let empty_at = empty_at.max(now).saturating_add(n.saturating_mul(allowance.interval_nanos));
             (empty_at - now <= allowance.burst_nanos).then_some(empty_at)

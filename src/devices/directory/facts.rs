@@ -2,6 +2,7 @@
 
 use parking_lot::Mutex;
 use ring::rand::{SecureRandom, SystemRandom};
+use tokio::sync::watch;
 use tracing::error;
 
 use super::Directory;
@@ -20,16 +21,19 @@ pub struct LocalFacts {
     directory: Mutex<Directory>,
     recent: Recent,
     spool: Spool,
+    /// Whether the directory has all that the database knows.
+    learned: watch::Receiver<bool>,
     random: SystemRandom,
 }
 
 impl LocalFacts {
     /// Facts from a directory, and from what goes into the spool.
-    pub fn new(directory: Directory, spool: Spool) -> Self {
+    pub fn new(directory: Directory, spool: Spool, learned: watch::Receiver<bool>) -> Self {
         Self {
             directory: Mutex::new(directory),
             recent: Recent::default(),
             spool,
+            learned,
             random: SystemRandom::new(),
         }
     }
@@ -54,6 +58,10 @@ fn known<T: Default>(looked_up: rusqlite::Result<T>) -> T {
 }
 
 impl Facts for LocalFacts {
+    fn are_complete(&self) -> bool {
+        *self.learned.borrow()
+    }
+
     fn has_room(&self, room: RoomId) -> bool {
         self.recent.has_room(room) || known(self.directory.lock().has_room(room))
     }
@@ -62,8 +70,8 @@ impl Facts for LocalFacts {
         self.recent.last_room(device).or_else(|| known(self.directory.lock().last_room(device)))
     }
 
-    fn was_said(&self, device: &DeviceId, message_id: &str) -> bool {
-        self.recent.was_said(device, message_id) || known(self.directory.lock().was_said(device, message_id))
+    fn was_said(&self, device: &DeviceId, identity: RecordId) -> bool {
+        self.recent.was_said(identity) || known(self.directory.lock().was_said(device, identity))
     }
 
     fn waiting(&self, device: &DeviceId, room: RoomId) -> Vec<Box<str>> {

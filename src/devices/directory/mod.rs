@@ -105,6 +105,21 @@ impl Directory {
         transaction.commit()
     }
 
+    /// Whether all that the database knows has been taken in once.
+    pub fn has_learned(&self, database: &str) -> rusqlite::Result<bool> {
+        self.database.prepare("SELECT 1 FROM learned WHERE database_name = ?1")?.exists([database])
+    }
+
+    /// Takes note that it has: devices that the database does not know stay in the rooms that they were given.
+    pub fn finish_learning(&mut self, database: &str) -> rusqlite::Result<()> {
+        let transaction = self.database.transaction()?;
+        transaction.execute_batch(
+            "INSERT OR IGNORE INTO devices SELECT * FROM provisional; DELETE FROM provisional",
+        )?;
+        transaction.execute("INSERT OR IGNORE INTO learned (database_name) VALUES (?1)", [database])?;
+        transaction.commit()
+    }
+
     /// Connections whose end nobody has written down.
     pub fn open_connections(&self) -> rusqlite::Result<Vec<OpenConnection>> {
         let mut rows = self.database.prepare("SELECT connection, at FROM open_connections")?;
@@ -119,17 +134,25 @@ impl Directory {
         self.database.prepare_cached("SELECT 1 FROM rooms WHERE room = ?1")?.exists([room.as_str()])
     }
 
-    fn last_room(&self, device: &DeviceId) -> rusqlite::Result<Option<RoomId>> {
-        let mut statement =
-            self.database.prepare_cached("SELECT last_room FROM devices WHERE device = ?1")?;
-        let name: Option<String> = statement.query_row([device.as_str()], |row| row.get(0)).optional()?;
-        Ok(name.and_then(|name| RoomId::new(&name)))
+    /// The room that a device was in last; one that it was given for the time being, if no other is known.
+    pub fn last_room(&self, device: &DeviceId) -> rusqlite::Result<Option<RoomId>> {
+        for sql in [
+            "SELECT last_room FROM devices WHERE device = ?1",
+            "SELECT last_room FROM provisional WHERE device = ?1",
+        ] {
+            let mut statement = self.database.prepare_cached(sql)?;
+            let name: Option<String> = statement.query_row([device.as_str()], |row| row.get(0)).optional()?;
+            if let Some(room) = name.and_then(|name| RoomId::new(&name)) {
+                return Ok(Some(room));
+            }
+        }
+        Ok(None)
     }
 
-    fn was_said(&self, device: &DeviceId, message_id: &str) -> rusqlite::Result<bool> {
+    fn was_said(&self, device: &DeviceId, identity: RecordId) -> rusqlite::Result<bool> {
         self.database
             .prepare_cached("SELECT 1 FROM said WHERE device = ?1 AND message_id = ?2")?
-            .exists([device.as_str(), message_id])
+            .exists([device.as_str(), &identity.to_string()])
     }
 
     /// What waits for a device, as of the last ticket that is known.
@@ -153,6 +176,10 @@ fn take_in(database: &Connection, record: &Record) -> rusqlite::Result<()> {
         Record::RoomCreated { room, .. } => {
             put("INSERT OR IGNORE INTO rooms (room) VALUES (?1)", &[&room.as_str()])
         }
+        Record::DeviceSeen { device, room, is_provisional: true, .. } => put(
+            "INSERT OR REPLACE INTO provisional (device, last_room) VALUES (?1, ?2)",
+            &[&device.as_str(), &room.as_str()],
+        ),
         Record::DeviceSeen { device, room, .. } => put(
             "INSERT OR REPLACE INTO devices (device, last_room) VALUES (?1, ?2)",
             &[&device.as_str(), &room.as_str()],
@@ -165,10 +192,11 @@ fn take_in(database: &Connection, record: &Record) -> rusqlite::Result<()> {
             put("DELETE FROM open_connections WHERE connection = ?1", &[&connection.0])
         }
         Record::Message(message) => {
-            if let Some(message_id) = &message.message_id {
+            // An earlier version had the bare id here, which is no identity: what was said then may be said again once.
+            if let Some(identity) = message.identity {
                 put(
                     "INSERT OR IGNORE INTO said (device, message_id) VALUES (?1, ?2)",
-                    &[&message.from.as_str(), message_id],
+                    &[&message.from.as_str(), &identity.to_string()],
                 )?;
             }
             let (Some(to), Some(frame)) = (&message.to, &message.waiting) else { return Ok(()) };

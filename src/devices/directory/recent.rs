@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::devices::names::{DeviceId, RoomId};
-use crate::devices::record::{Record, Ticket};
+use crate::devices::record::{Record, RecordId, Ticket};
 
 /// A frame that waits, or `None` at the moment when all before it were collected.
 type Letter = (Ticket, Option<Box<str>>);
@@ -14,7 +14,7 @@ pub struct Recent {
     records: VecDeque<(Ticket, Record)>,
     rooms: HashSet<RoomId>,
     last_rooms: HashMap<DeviceId, (Ticket, RoomId)>,
-    said: HashSet<(DeviceId, Box<str>)>,
+    said: HashSet<RecordId>,
     waiting: HashMap<(DeviceId, RoomId), Vec<Letter>>,
 }
 
@@ -29,9 +29,7 @@ impl Recent {
                 self.last_rooms.insert(device.clone(), (ticket, *room));
             }
             Record::Message(message) => {
-                if let Some(message_id) = &message.message_id {
-                    self.said.insert((message.from.clone(), message_id.clone()));
-                }
+                self.said.extend(message.identity);
                 if let (Some(to), Some(frame)) = (&message.to, &message.waiting) {
                     let box_of = self.waiting.entry((to.clone(), message.room)).or_default();
                     box_of.push((ticket, Some(frame.clone())));
@@ -65,8 +63,8 @@ impl Recent {
                     if let Some(to) = message.to.filter(|_| message.waiting.is_some()) {
                         self.forget_waiting(&(to, message.room), ticket);
                     }
-                    if let Some(message_id) = message.message_id {
-                        self.said.remove(&(message.from, message_id));
+                    if let Some(identity) = message.identity {
+                        self.said.remove(&identity);
                     }
                 }
                 Record::Collected { device, room, .. } => self.forget_waiting(&(device, room), ticket),
@@ -98,9 +96,9 @@ impl Recent {
         self.last_rooms.get(device).map(|(_, room)| *room)
     }
 
-    /// Whether the device has just used that name for a message.
-    pub fn was_said(&self, device: &DeviceId, message_id: &str) -> bool {
-        self.said.contains(&(device.clone(), message_id.into()))
+    /// Whether that message has just been sent.
+    pub fn was_said(&self, identity: RecordId) -> bool {
+        self.said.contains(&identity)
     }
 
     /// Adds to what the directory says waits for a device what came after the `known` ticket.

@@ -43,7 +43,7 @@ fn message(number: usize, bytes: usize) -> Record {
         to: None,
         room: RoomId::new("AAAAAAAA").unwrap(),
         content: format!("{number} {}", "x".repeat(bytes)).into(),
-        message_id: None,
+        identity: None,
         waiting: None,
         at: Timestamp::from_millis(1_000_000 + number as u64),
     })
@@ -191,7 +191,7 @@ async fn what_is_revoked_is_never_drained_and_what_may_be_is_not_yet() {
     let mut written = spool.written();
     let named = |number: usize| {
         let Record::Message(message) = message(number, 10) else { unreachable!("it is a message") };
-        Record::Message(Message { message_id: Some("its name".into()), ..message })
+        Record::Message(Message { identity: Some(crate::devices::record::RecordId([9; 16])), ..message })
     };
     let first = spool.append(message(1, 10));
     written.wait_for(|written| *written >= first).await.unwrap();

@@ -40,7 +40,7 @@ fn message(number: u64, from: &str, to: Option<&str>, text: &str) -> Named {
         to: to.map(device),
         room: room(),
         content: format!("{{\"content\":{text:?}}}").into(),
-        message_id: None,
+        identity: None,
         waiting: None,
         at: at(number),
     });
@@ -50,7 +50,13 @@ fn message(number: u64, from: &str, to: Option<&str>, text: &str) -> Named {
 fn seen(number: u64, name: &str) -> Named {
     (
         id(number),
-        Record::DeviceSeen { device: device(name), identity: "x".into(), room: room(), at: at(number) },
+        Record::DeviceSeen {
+            device: device(name),
+            identity: "x".into(),
+            room: room(),
+            is_provisional: false,
+            at: at(number),
+        },
     )
 }
 

@@ -54,6 +54,15 @@ pub struct Place {
     pub timeout: Duration,
 }
 
+impl Place {
+    /// What the database is called on this machine: where it is, without the password.
+    pub fn name(&self) -> String {
+        let url = self.url.expose();
+        let place = url.rsplit_once('@').map_or(url, |(_, place)| place);
+        place.split('?').next().unwrap_or(place).to_owned()
+    }
+}
+
 /// An open database.
 pub enum Store {
     /// A file.

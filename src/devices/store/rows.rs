@@ -106,7 +106,7 @@ impl<'a> ByTable<'a> {
         for (id, record) in records {
             match record {
                 Record::RoomCreated { room, at } => tables.mention(*room, *at),
-                Record::DeviceSeen { device, identity, room, at } => {
+                Record::DeviceSeen { device, identity, room, at, .. } => {
                     tables.mention(*room, *at);
                     tables.devices.push((device, identity, *room, *at));
                 }

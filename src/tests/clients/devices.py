@@ -58,6 +58,21 @@ async def main():
     assert told["total_clients"] == 2 and told["clients"] == [{"device_id": "d1", "identity": "python"}], told
     await bob.say({"type": "message", "content": "x", "target_device_id": "d9"})
     assert (await bob.hear())["message"] == "Target device d9 not found in room"
+    # What json.dumps makes of anything that a program holds: half of an emoji, numbers as ids, no number at all.
+    await ann.say({"type": "message", "content": "half \ud83d", "message_id": 42, "target_device_id": "d2"})
+    assert await ann.hear() == {"type": "ack", "message_id": 42, "status": "stored"}
+    assert (await bob.hear())["content"] == "half \ufffd"
+    await ann.say({"type": "message", "content": {"n": 2**64 + 1}})
+    assert (await bob.hear())["content"] == {"n": 2**64 + 1}
+    await ann.say({"type": "message", "content": {"n": float("nan")}})
+    assert (await ann.hear())["message"] == "Invalid JSON format"
+    await ann.socket.send(json.dumps({"type": "message", "content": "bytes"}).encode("utf-8-sig"))
+    assert (await bob.hear())["content"] == "bytes"
+    number = Device()
+    assert (await number.join(7, room))["status"] == "joined_existing"
+    await number.say({"type": "message", "content": "x", "target_device_id": "d2"})
+    assert (await bob.hear())["from_device_id"] == 7
+    await number.socket.close()
     pong = await ann.socket.ping()
     await asyncio.wait_for(pong, PATIENCE)
     await bob.socket.close()

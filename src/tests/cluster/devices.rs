@@ -65,6 +65,12 @@ fn a_device_room_is_one_room_on_three_nodes() {
     assert_eq!(d2.hear()["content"], "once");
     assert_eq!(twin.hear()["content"], "once");
     twin.say_for_sure("once");
+    // What comes under the same id and says something else is another one.
+    twin.say(&json!({"type": "message", "content": "twice", "message_id": "once"}));
+    assert_eq!(twin.hear()["type"], "ack");
+    for device in [&mut d1, &mut d2] {
+        assert_eq!(device.hear()["content"], "twice");
+    }
     twin.say(&said("after it"));
     assert_eq!(d2.hear()["content"], "after it");
     assert_eq!(d1.hear()["content"], "after it");
@@ -108,7 +114,7 @@ fn a_device_room_is_one_room_on_three_nodes() {
     assert_eq!(kicked.json()["disconnected"], 2, "{kicked:?}");
     d2.expect_close(1008);
 
-    let expected = ["after it", "by hand", "for later", "marker", "once", "to all", "to one"];
+    let expected = ["after it", "by hand", "for later", "marker", "once", "to all", "to one", "twice"];
     eventually("every message in the database, once", || {
         let mut stored = contents(&database);
         stored.sort();

@@ -105,6 +105,15 @@ impl Device {
         }
     }
 
+    /// The next frame as it was written.
+    pub fn hear_text(&mut self) -> String {
+        loop {
+            if let Message::Text(text) = self.socket.read().unwrap() {
+                return text.to_string();
+            }
+        }
+    }
+
     pub fn expect(&mut self, frame: &Value) {
         assert_eq!(self.hear(), *frame);
     }

@@ -94,6 +94,80 @@ fn rooms_devices_and_messages_are_told() {
 }
 
 #[test]
+fn no_query_whatever_it_says_is_more_than_a_bad_request() {
+    let data = tempfile::tempdir().unwrap();
+    let server = start(data.path(), &[], &[KEY]);
+    let get = |path: &str| http::get_with(server.address, path, &[BEARER]);
+    eventually("the tables", || (get("/messages").status == 200).then_some(()));
+    let largest = ["18446744073709551615", "9223372036854775807", "253402300800000"];
+    for moment in largest {
+        for path in [format!("/messages?since={moment}"), format!("/messages?until={moment}")] {
+            let told = get(&path);
+            assert_eq!((told.status, told.json()["messages"] == json!([])), (200, true), "{path}: {told:?}");
+        }
+    }
+    let (long, mut n) = ("9".repeat(4000), 0);
+    let values = ["-1", "1.5", "NaN", "1e3", "%ff", "18446744073709551616", "x", "1&KEY=2", long.as_str()];
+    let keys = [
+        ("/messages", "limit"),
+        ("/messages", "before"),
+        ("/messages", "since"),
+        ("/messages", "room"),
+        ("/messages/per-minute", "minutes"),
+        ("/messages/per-minute", "room"),
+        ("/devices/d1", "limit"),
+        ("/devices/d1", "before"),
+        ("/rooms", "limit"),
+        ("/rooms", "after"),
+    ];
+    for (path, key) in keys {
+        for value in values {
+            let path = format!("{path}?{key}={}", value.replace("KEY", key));
+            let told = get(&path);
+            if told.status == 200 || (told.status == 404 && path.starts_with("/devices")) {
+                assert!(key == "before" && value == "-1", "{path}: {told:?}");
+                continue;
+            }
+            assert_eq!(told.status, 400, "{path}: {told:?}");
+            assert!(told.json()["error"].is_string(), "{path}: {told:?}");
+            n += 1;
+        }
+    }
+    assert!(n > 80, "{n}");
+    assert_eq!(get(&format!("/messages?device={}", "x".repeat(256))).status, 400);
+    assert!(get("/rooms/%ff").json()["error"].is_string());
+}
+
+#[test]
+fn lists_are_told_in_pages() {
+    let data = tempfile::tempdir().unwrap();
+    let server = start(data.path(), &[], &[KEY]);
+    let get = |path: &str| http::get_with(server.address, path, &[BEARER]).json();
+    let mut devices: Vec<Device> =
+        (0..3).map(|n| Device::join(server.address, &format!("d{n}"), None).0).collect();
+    let mut rooms: Vec<String> = devices.iter().map(|device| device.room.clone()).collect();
+    rooms.sort();
+    let first = get("/rooms?limit=2");
+    assert_eq!((&first["count"], &first["next"]), (&json!(3), &json!(rooms[1])));
+    let second = get(&format!("/rooms?limit=2&after={}", rooms[1]));
+    assert_eq!((&second["rooms"][0]["room_id"], &second["next"]), (&json!(rooms[2]), &Value::Null));
+    // A page of messages ends early if they are long.
+    let content = "x".repeat(900_000);
+    for n in 0..7 {
+        devices[0].say(&json!({"type": "message", "content": content, "message_id": n}));
+        devices[0].hear();
+    }
+    let n_messages = |page: &Value| page["messages"].as_array().map(Vec::len);
+    let page = eventually("the last message", || {
+        let page = get("/messages?limit=500");
+        (page["messages"][0]["id"] == 7).then_some(page)
+    });
+    assert_eq!(n_messages(&page), Some(5));
+    let rest = get(&format!("/messages?limit=500&before={}", page["next"]));
+    assert_eq!((n_messages(&rest), &rest["next"]), (Some(2), &Value::Null));
+}
+
+#[test]
 fn a_message_is_sent_and_a_device_is_let_go_from_outside() {
     everywhere("devices", &[KEY], |site| {
         let (mut ann, _) = Device::join(site.address, "d1", None);

@@ -90,6 +90,86 @@ fn a_database_that_is_absent_at_the_start_gets_everything_when_it_comes() {
     traffic.settle(|| contents(&database));
 }
 
+/// A database as the original server leaves it, with a device in its room.
+fn old_database() -> MariaDb {
+    let database = MariaDb::start();
+    let keys = "FOREIGN KEY (device_id) REFERENCES devices(device_id), FOREIGN KEY (room_id) REFERENCES rooms(room_id)";
+    database.run(&format!(
+        "USE rooms; CREATE TABLE rooms (room_id VARCHAR(8) PRIMARY KEY, created_at DATETIME); \
+         CREATE TABLE devices (device_id VARCHAR(255) PRIMARY KEY, first_connected_at DATETIME, \
+         last_connected_at DATETIME, last_room_id VARCHAR(8), last_identity VARCHAR(255)); \
+         CREATE TABLE connections (id INT AUTO_INCREMENT PRIMARY KEY, device_id VARCHAR(255) NOT NULL, \
+         room_id VARCHAR(8) NOT NULL, identity VARCHAR(255) NOT NULL, client_ip VARCHAR(45), \
+         connected_at DATETIME, disconnected_at DATETIME, {keys}); \
+         CREATE TABLE room_queries (id INT AUTO_INCREMENT PRIMARY KEY, device_id VARCHAR(255) NOT NULL, \
+         room_id VARCHAR(8) NOT NULL, queried_at DATETIME, {keys}); \
+         CREATE TABLE messages (id INT AUTO_INCREMENT PRIMARY KEY, from_device_id VARCHAR(255) NOT NULL, \
+         to_device_id VARCHAR(255), room_id VARCHAR(8) NOT NULL, message_content TEXT NOT NULL, \
+         sent_at DATETIME, FOREIGN KEY (from_device_id) REFERENCES devices(device_id), \
+         FOREIGN KEY (room_id) REFERENCES rooms(room_id)); \
+         INSERT INTO rooms VALUES ('AAAA1111', NOW()); \
+         INSERT INTO devices VALUES ('old', NOW(), NOW(), 'AAAA1111', 'x')",
+    ));
+    database
+}
+
+#[test]
+fn a_device_of_the_old_server_is_back_in_its_room_at_the_first_start() {
+    let mut database = old_database();
+    for is_up in [true, false] {
+        if !is_up {
+            database.go_down("TERM");
+        }
+        let data = tempfile::tempdir().unwrap();
+        let environment =
+            [("DATABASE_URL", database.url()), ("ROOMHUB_DEVICES__FIRST_START_WAIT", "1m".into())];
+        let environment: Vec<(&str, &str)> =
+            environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let server = start(data.path(), &[], &environment);
+        let address = server.address;
+        let old = std::thread::spawn(move || Device::join(address, "old", None));
+        let guest = std::thread::spawn(move || Device::join(address, "guest", Some("AAAA1111")));
+        if !is_up {
+            let ready = crate::harness::http::get(address, "/readyz");
+            assert_eq!((ready.status, ready.body.contains("not known yet")), (503, true), "{ready:?}");
+            database.come_up();
+        }
+        let (old, status) = old.join().unwrap();
+        assert_eq!((status.as_str(), old.room.as_str()), ("reconnected", "AAAA1111"));
+        assert_eq!(guest.join().unwrap().1, "joined_existing");
+    }
+}
+
+#[test]
+fn a_room_that_was_given_before_the_database_could_be_asked_takes_no_other_ones_place() {
+    let mut database = old_database();
+    database.go_down("TERM");
+    let data = tempfile::tempdir().unwrap();
+    let environment = [("DATABASE_URL", database.url()), ("ROOMHUB_DEVICES__FIRST_START_WAIT", "0s".into())];
+    let environment: Vec<(&str, &str)> =
+        environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let server = start(data.path(), &[], &environment);
+    let (mut old, status) = Device::join(server.address, "old", None);
+    assert_eq!(status, "created_new");
+    let (again, status) = Device::join(server.address, "old", None);
+    assert_eq!((status.as_str(), &again.room), ("reconnected", &old.room));
+    let (new, _) = Device::join(server.address, "new", None);
+    let (_guest, status) = Device::join(server.address, "guest", Some("AAAA1111"));
+    assert_eq!(status, "joined_existing");
+    old.say_for_sure("kept");
+    database.come_up();
+    eventually("the message", || (contents(&database) == ["kept"]).then_some(()));
+    for (device, room) in [("old", "AAAA1111"), ("new", new.room.as_str()), ("guest", "AAAA1111")] {
+        let sql = format!("SELECT last_room_id FROM rooms.devices WHERE device_id = '{device}'");
+        eventually("its room", || (database.run(&sql).trim() == room).then_some(()));
+        let (back, status) = Device::join(server.address, device, None);
+        assert_eq!((status.as_str(), back.room.as_str()), ("reconnected", room), "{device}");
+    }
+    let mut stranger = Device::connect(server.address);
+    stranger.say(&serde_json::json!({"device_id": "d9", "identity": "x", "room_id": "ZZZZZZZZ"}));
+    assert_eq!(stranger.hear()["status"], "room_not_found");
+}
+
 #[test]
 fn messages_flow_while_the_network_swallows_what_is_said_to_the_database() {
     let database = MariaDb::start();

@@ -39,7 +39,7 @@ fn a_bad_first_frame_is_told_and_closed() {
             ("nonsense".to_owned(), "Invalid JSON format for identity"),
             ("[1]".to_owned(), "Invalid JSON format for identity"),
             (json!({"device_id": "d1"}).to_string(), "Missing identity field"),
-            (json!({"device_id": 7, "identity": 7}).to_string(), "Missing identity field"),
+            (json!({"device_id": 7, "identity": true}).to_string(), "Missing identity field"),
             (json!({"device_id": "d1", "identity": long}).to_string(), "Missing identity field"),
             (json!({"identity": "x"}).to_string(), "Missing device_id field"),
             (json!({"identity": "x", "device_id": long}).to_string(), "Missing device_id field"),
@@ -119,6 +119,75 @@ fn a_message_of_the_same_id_is_delivered_and_stored_once() {
 }
 
 #[test]
+fn what_is_acked_under_an_id_that_was_used_before_is_in_the_database() {
+    let data = tempfile::tempdir().unwrap();
+    let mut server = start(data.path(), &[], &[]);
+    let (mut ann, _) = Device::join(server.address, "d1", None);
+    let (mut bob, _) = Device::join(server.address, "d2", Some(&ann.room));
+    for content in ["first", "second", "second"] {
+        ann.say(&json!({"type": "message", "content": content, "message_id": 7}));
+        ann.expect(&json!({"type": "ack", "message_id": 7, "status": "stored"}));
+    }
+    assert_eq!((&bob.hear()["content"], &bob.hear()["content"]), (&json!("first"), &json!("second")));
+    server.signal("TERM");
+    assert_eq!(server.wait(), 0);
+    // What was said is forgotten, as after a million others.
+    let directory = rusqlite::Connection::open(data.path().join("directory.db")).unwrap();
+    assert_eq!(directory.execute("DELETE FROM said", []).unwrap(), 2);
+    drop(directory);
+    let mut server = start(data.path(), &[], &[]);
+    let (mut ann, _) = Device::join(server.address, "d1", None);
+    for content in ["second", "third"] {
+        ann.say(&json!({"type": "message", "content": content, "message_id": 7}));
+        ann.expect(&json!({"type": "ack", "message_id": 7, "status": "stored"}));
+    }
+    server.signal("TERM");
+    assert_eq!(server.wait(), 0);
+    assert_eq!(super::database::Sqlite::open(data.path()).contents(), ["first", "second", "third"]);
+}
+
+#[test]
+fn ids_may_be_numbers_and_binary_frames_may_begin_with_a_byte_order_mark() {
+    everywhere("devices", &[], |site| {
+        let mut ann = Device::connect(site.address);
+        ann.send(Message::binary("\u{feff}{\"device_id\":7,\"identity\":1.5}\n"));
+        let told = ann.hear();
+        let (mut bob, _) = Device::join(site.address, "8", told["room_id"].as_str());
+        ann.send(Message::text(
+            r#"{"type":"message","content":{"n":1e400,"t":"\ud83d"},"target_device_id":8,"message_id":42}"#,
+        ));
+        ann.expect(&json!({"type": "ack", "message_id": 42, "status": "stored"}));
+        // The number is passed on as it came, which no number type here holds.
+        let heard = bob.hear_text();
+        assert!(heard.contains(r#""content":{"n":1e400,"t":"\ufffd"},"from_device_id":7,"#), "{heard}");
+        bob.say(&json!({"type": "query_room"}));
+        assert_eq!(bob.hear()["clients"], json!([{"device_id": 7, "identity": 1.5}]));
+        let (_, status) = Device::join(site.address, "7", None);
+        assert_eq!(status, "reconnected");
+    });
+}
+
+#[test]
+fn a_flood_is_refused_and_not_stored() {
+    let data = tempfile::tempdir().unwrap();
+    let limits = [("ROOMHUB_DEVICES__BURST_BYTES", "1048576"), ("ROOMHUB_DEVICES__BYTES_PER_SECOND", "1")];
+    let mut server = start(data.path(), &[], &limits);
+    let (mut ann, _) = Device::join(server.address, "d1", None);
+    let content = "x".repeat(300_000);
+    for n in 0..3 {
+        ann.say(&json!({"type": "message", "content": content, "message_id": n}));
+        ann.expect(&json!({"type": "ack", "message_id": n, "status": "stored"}));
+    }
+    ann.say(&json!({"type": "message", "content": content, "message_id": "over"}));
+    ann.expect(&json!({"type": "error", "message": "Rate limit exceeded", "status": "rate_limited",
+        "message_id": "over"}));
+    ann.say_for_sure("small");
+    server.signal("TERM");
+    assert_eq!(server.wait(), 0);
+    assert_eq!(super::database::Sqlite::open(data.path()).contents().len(), 4);
+}
+
+#[test]
 fn who_does_not_say_who_it_is_is_let_go_in_time() {
     everywhere("devices", &[("ROOMHUB_DEVICES__IDENTIFICATION_TIMEOUT", "200ms")], |site| {
         let mut silent = Device::connect(site.address);
@@ -174,7 +243,8 @@ fn a_direct_message_waits_for_a_device_that_is_away_if_asked_to() {
         ann.expect(&json!({"type": "ack", "message_id": content, "status": "stored"}));
     }
     ann.say(&to_bob("three"));
-    ann.expect(&json!({"type": "error", "message": "Target device d2 not found in room"}));
+    ann.expect(&json!({"type": "error", "message": "Offline queue of device d2 is full",
+        "status": "offline_queue_full", "message_id": "three"}));
     drop(server);
     let server = start(data.path(), &[], &queue);
     let (mut bob, status) = Device::join(server.address, "d2", None);

@@ -1,0 +1,62 @@
+//! What HTTP and the metrics tell of all rooms.
+
+use super::Hub;
+use crate::devices::names::{DeviceId, RoomId};
+use crate::devices::room::{ClientReport, Room, RoomReport};
+use crate::switchboard::Census;
+
+impl Hub {
+    /// What HTTP tells of a room.
+    pub fn report(&self, room: RoomId) -> RoomReport {
+        self.rooms.peek(&room).map_or_else(|| Room::new(room).report(), Room::report)
+    }
+
+    /// What HTTP tells of rooms with somebody in them, after one of them by name: so many at most, and no more once so
+    /// many connections have been told of. Gives also the last one, if others follow it.
+    pub fn reports(
+        &self,
+        after: Option<RoomId>,
+        limit: usize,
+        max_clients: usize,
+    ) -> (Vec<RoomReport>, Option<RoomId>) {
+        let is_next = |(id, _): &(&RoomId, &Room)| after.is_none_or(|after| **id > after);
+        let mut rooms: Vec<_> = self.rooms.all().filter(is_next).collect();
+        rooms.sort_unstable_by_key(|(id, _)| **id);
+        let mut n_clients = 0;
+        let is_within = |(_, room): &&(&RoomId, &Room)| {
+            let is_within = n_clients < max_clients;
+            n_clients += room.seats().len();
+            is_within
+        };
+        let page: Vec<_> = rooms.iter().take(limit).take_while(is_within).collect();
+        let next = page.last().filter(|_| page.len() < rooms.len()).map(|(id, _)| **id);
+        (page.into_iter().map(|(_, room)| room.report()).collect(), next)
+    }
+
+    /// What HTTP tells of a device's connections, up to a number.
+    pub fn connections(&self, device: &DeviceId, limit: usize) -> Vec<ClientReport> {
+        let seats = self.rooms.all().flat_map(|(id, room)| room.seats().iter().map(move |seat| (id, seat)));
+        let own = seats.filter(|(_, seat)| seat.device == *device);
+        own.take(limit).map(|(id, seat)| seat.report(*id)).collect()
+    }
+
+    /// Connections, in a room or not.
+    pub fn n_members(&self) -> usize {
+        self.members.count()
+    }
+
+    /// How much of it is here.
+    pub fn census(&self) -> Census {
+        Census::of(self.members.values().filter_map(|member| member.room))
+    }
+
+    /// Connections in rooms.
+    pub fn n_seated(&self) -> usize {
+        self.rooms.values().map(|room| room.seats().len()).sum()
+    }
+
+    /// Rooms with somebody in them.
+    pub fn n_rooms(&self) -> usize {
+        self.rooms.count()
+    }
+}
