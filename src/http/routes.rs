@@ -4,12 +4,13 @@ use std::iter::once;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Json, Router};
 use http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, WWW_AUTHENTICATE,
-    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER,
+    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
@@ -32,6 +33,17 @@ use crate::runtime::Context;
 
 /// Bodies of ordinary requests; Socket.IO's polls have their own limit.
 const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// How the library refuses requests that it cannot read.
+const LIBRARY_REFUSALS: [StatusCode; 4] = [
+    StatusCode::BAD_REQUEST,
+    StatusCode::PAYLOAD_TOO_LARGE,
+    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+    StatusCode::UNPROCESSABLE_ENTITY,
+];
+
+/// Longer reasons are not passed on: they say again what was sent.
+const MAX_REFUSAL_BYTES: usize = 4096;
 
 /// Who may read the metrics.
 #[derive(Clone)]
@@ -75,6 +87,7 @@ pub fn surround(
         .method_not_allowed_fallback(method_not_allowed);
     public
         .merge(operators)
+        .layer(map_response(in_json))
         .layer(CompressionLayer::new().compress_when(is_worth_it))
         .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
         .layer(fixed(X_CONTENT_TYPE_OPTIONS, "nosniff"))
@@ -87,6 +100,22 @@ pub fn surround(
         .layer(TraceLayer::new_for_http().make_span_with(span))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+}
+
+/// What the library refuses before a handler is asked, like a number that is none, it refuses in plain text.
+async fn in_json(response: Response) -> Response {
+    let kind = response.headers().get(CONTENT_TYPE);
+    let is_plain = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    if !is_plain || !LIBRARY_REFUSALS.contains(&response.status()) {
+        return response;
+    }
+    let (mut head, body) = response.into_parts();
+    let text = axum::body::to_bytes(body, MAX_REFUSAL_BYTES).await.unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let reason = if text.is_empty() { "the request cannot be read" } else { &text };
+    head.headers.remove(CONTENT_LENGTH);
+    head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Response::from_parts(head, json!({ "error": reason }).to_string().into())
 }
 
 /// An error as JSON.
