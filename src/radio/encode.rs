@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use anyhow::{Result, anyhow};
-use mp3lame_encoder::{Bitrate, Builder, FlushGap, InterleavedPcm, Mode, MonoPcm, Quality};
+use mp3lame_encoder::{Bitrate, Builder, FlushGap, FlushNoGap, InterleavedPcm, Mode, MonoPcm, Quality};
 
 use super::format::Format;
 use super::mp3::{Frame, Header};
@@ -74,7 +74,15 @@ impl Encoder {
         Ok(())
     }
 
-    /// Ends the track.
+    /// Fills up the frame at hand, so that none after it begins in it; sound that it still lacks comes later.
+    pub fn end_reservoir(&mut self) -> Result<()> {
+        let mut out = Vec::with_capacity(ROOM_BYTES);
+        self.lame.flush_to_vec::<FlushNoGap>(&mut out).map_err(|error| anyhow!("LAME: {error}"))?;
+        self.bytes.extend(out);
+        Ok(())
+    }
+
+    /// Ends the sound.
     pub fn finish(&mut self) -> Result<()> {
         let mut out = Vec::with_capacity(ROOM_BYTES);
         self.lame.flush_to_vec::<FlushGap>(&mut out).map_err(|error| anyhow!("LAME: {error}"))?;

@@ -2,28 +2,29 @@
 //!
 //! Slow disks and decoders stand here and never in the station's way, as long as something is read ahead.
 
+use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{BufReader, Cursor};
+use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, ensure};
+use anyhow::{Context as _, Result, anyhow};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tracing::{info, warn};
 
-use super::decode::{Block, Decoder};
-use super::encode::Encoder;
+use super::decode::{Block, Decoder, Mp3, counted_seconds};
 use super::format::Format;
 use super::index::{Facts, Index, Loudness};
 use super::library::Look;
 use super::loudness;
-use super::mp3::{Frame, FrameReader};
-use super::resample::Converter;
+use super::mp3::Frame;
 use super::shelf::Shelf;
-use super::track::{Track, frame_format, is_mp3};
+use super::sniff::{is_named_mp3, mp3_frames, sniff};
+use super::track::{Track, frame_format};
+use super::transcoder::Transcoder;
 use crate::runtime::Clock;
 use crate::sample;
 
@@ -39,14 +40,20 @@ const SURVEYED: usize = 50;
 /// The survey takes no longer, however slow the disk.
 const SURVEY_TIME: Duration = Duration::from_millis(200);
 
-/// The first track is measured for so long, or as much of it as this allows.
-const FIRST_MEASURE: Duration = Duration::from_millis(400);
+/// The first track is measured for so long, or as much of it as this allows: some minutes of it.
+const FIRST_MEASURE: Duration = Duration::from_secs(1);
 
 /// Later ones have the time that is read ahead.
 const LATER_MEASURE: Duration = Duration::from_secs(10);
 
+/// What so much of a file sounds like holds for all of it, where there is no time for more.
+const REPRESENTATIVE_SECONDS: f64 = 600.0;
+
 /// An empty folder is looked at again this often.
 const EMPTY_PAUSE: Duration = Duration::from_millis(100);
+
+/// A folder in which nothing can be played is looked at again this often.
+const HOPELESS_PAUSE: Duration = Duration::from_secs(1);
 
 /// What comes out.
 #[derive(Debug)]
@@ -97,6 +104,10 @@ struct Feed {
     clock: Clock,
     out: Sender<Item>,
     is_first: bool,
+    /// What encodes, once something had to be.
+    transcoder: Option<Transcoder>,
+    /// The track that was read last.
+    serial: u64,
 }
 
 /// The station is gone.
@@ -106,7 +117,7 @@ struct Gone;
 pub fn start(making: Making, shelf: Arc<Shelf>, index: Arc<Index>, clock: Clock) -> Result<Receiver<Item>> {
     let (out, taken) = channel(making.tracks_ahead.max(1) * FRAMES_AHEAD);
     let name = format!("radio {}", making.route);
-    let feed = Feed { making, shelf, index, clock, out, is_first: true };
+    let feed = Feed { making, shelf, index, clock, out, is_first: true, transcoder: None, serial: 0 };
     thread::Builder::new().name(name).spawn(move || feed.run()).context("a thread for a station")?;
     Ok(taken)
 }
@@ -126,22 +137,49 @@ impl Feed {
             let is_hopeless = n_failed > 0 && n_failed >= self.shelf.playlist.lock().n_tracks();
             let Some(path) = next.filter(|_| !is_hopeless) else {
                 n_failed = 0;
-                thread::park_timeout(EMPTY_PAUSE);
+                if let Ok(Err(Gone)) = self.finish() {
+                    return;
+                }
+                thread::park_timeout(if is_hopeless { HOPELESS_PAUSE } else { EMPTY_PAUSE });
                 continue;
             };
-            let format = self.format();
-            let played = catch_unwind(AssertUnwindSafe(|| self.play(&path, format)));
-            self.is_first = false;
-            n_failed = match played.unwrap_or_else(|_| Err(anyhow!("its decoder panicked"))) {
-                Ok(Ok(())) => 0,
-                Ok(Err(Gone)) => return,
-                Err(error) => {
-                    let reason = format!("{error:#}");
-                    warn!(route = self.making.route, file = %path.display(), reason, "a file cannot be played");
-                    self.shelf.skipped(&path, &reason);
-                    n_failed + 1
-                }
+            n_failed = match self.play_or_skip(&path) {
+                Ok(true) => 0,
+                Ok(false) => n_failed + 1,
+                Err(Gone) => return,
             };
+        }
+    }
+
+    /// Plays a track: whether it could be played. A file that failed is not tried again for some time, unless it has
+    /// changed, and the log is told once.
+    fn play_or_skip(&mut self, path: &Arc<Path>) -> Result<bool, Gone> {
+        let look = Look::at(path).ok();
+        if let Some(reason) = self.index.failure(path, look, self.clock.uptime()) {
+            self.shelf.skipped(path, &reason);
+            return Ok(false);
+        }
+        let format = self.format();
+        let played = catch_unwind(AssertUnwindSafe(|| self.play(path, format)));
+        self.is_first = false;
+        let played = played.unwrap_or_else(|_| {
+            self.transcoder = None;
+            Err(anyhow!("its decoder panicked"))
+        });
+        match played {
+            Ok(played) => {
+                self.index.succeed(path);
+                self.shelf.played(path);
+                played.map(|()| true)
+            }
+            Err(error) => {
+                let reason = format!("{error:#}");
+                if self.index.fail(path, look, &reason, self.clock.uptime()) {
+                    warn!(route = self.making.route, file = %path.display(), reason, "a file cannot be played");
+                }
+                self.shelf.skipped(path, &reason);
+                Ok(false)
+            }
         }
     }
 
@@ -159,7 +197,7 @@ impl Feed {
             return *format;
         }
         let tracks: Vec<_> =
-            self.shelf.playlist.lock().tracks().iter().filter(|path| is_mp3(path)).cloned().collect();
+            self.shelf.playlist.lock().tracks().iter().filter(|path| is_named_mp3(path)).cloned().collect();
         let mut formats = self.index.formats(tracks.iter());
         if formats.len() < tracks.len().div_ceil(2) {
             let until = self.clock.uptime() + SURVEY_TIME;
@@ -174,80 +212,108 @@ impl Feed {
         format
     }
 
-    fn play(&self, path: &Arc<Path>, format: Format) -> Result<Result<(), Gone>> {
+    fn play(&mut self, path: &Arc<Path>, format: Format) -> Result<Result<(), Gone>> {
         if self.making.plays == Plays::Sample {
             return self.play_sample(path, format);
         }
         let look = Look::at(path).context("cannot be opened")?;
-        let facts = self.index.facts(path, look).unwrap_or_else(|| Facts::read(path));
-        let lufs = self.loudness(path, look, &facts)?;
-        let track = Arc::new(Track::of(path, &facts));
-        if facts.format == Some(format) {
-            self.pass(path, &track, lufs)
-        } else {
-            self.transcode(path, &track, format, lufs)
-        }
-    }
-
-    /// How loud it is, measured now if nobody did before.
-    fn loudness(&self, path: &Arc<Path>, look: Look, facts: &Facts) -> Result<Option<f64>> {
-        if self.making.levels == Levels::AsRecorded {
-            return Ok(None);
-        }
-        match facts.loudness {
-            Some(Loudness::Silence) => return Ok(None),
-            Some(Loudness::Lufs(lufs)) => return Ok(Some(lufs)),
-            None => {}
-        }
-        let limit = if self.is_first { FIRST_MEASURE } else { LATER_MEASURE };
-        let until = self.clock.uptime() + limit;
-        let lufs = loudness::measure(path, || self.clock.uptime() < until)?;
-        if self.clock.uptime() < until {
-            let loudness = Some(lufs.map_or(Loudness::Silence, Loudness::Lufs));
-            self.index.learn(path, look, Facts { loudness, ..facts.clone() });
-        }
-        Ok(lufs)
-    }
-
-    /// Lets frames through as they are, but for their gain.
-    fn pass(&self, path: &Path, track: &Arc<Track>, lufs: Option<f64>) -> Result<Result<(), Gone>> {
-        let steps = if self.making.levels == Levels::Equal { loudness::gain_steps(lufs) } else { 0 };
-        let mut reader = FrameReader::new(BufReader::new(File::open(path)?));
-        let serial = match self.begin(track) {
-            Ok(serial) => serial,
-            Err(gone) => return Ok(Err(gone)),
+        let facts = match self.index.facts(path, look) {
+            Some(facts) => facts,
+            None => Facts::read(path)?,
         };
-        while let Some(mut frame) = reader.next_frame()? {
-            if self.shelf.is_abandoned(serial) {
-                break;
-            }
-            frame.add_gain(steps);
-            if self.out.blocking_send(Item::Frame(serial, frame)).is_err() {
-                return Ok(Err(Gone));
-            }
+        let facts = self.measured(path, look, facts)?;
+        let track = Arc::new(Track::of(path, &facts));
+        let loudness = match self.making.levels {
+            Levels::Equal => facts.loudness.unwrap_or(Loudness::Silence),
+            // No gain, as silence has none.
+            Levels::AsRecorded => Loudness::Silence,
+        };
+        if facts.format == Some(format) {
+            self.pass(path, &track, format, loudness)
+        } else {
+            let mut decoder = Decoder::open(path)?;
+            self.encode(&track, format, loudness::gain_db(loudness), || decoder.next_block())
         }
-        Ok(Ok(()))
     }
 
-    /// Decodes, converts, levels and encodes, block by block.
-    fn transcode(
-        &self,
+    /// What is known of a file, with its loudness and its length, which are found out now if nobody did before.
+    fn measured(&self, path: &Arc<Path>, look: Look, mut facts: Facts) -> Result<Facts> {
+        if self.making.levels == Levels::AsRecorded {
+            if facts.format.is_some() && !facts.is_duration_exact {
+                facts.duration_seconds = Some(counted_seconds(path)?);
+                facts.is_duration_exact = true;
+                self.index.learn(path, look, facts.clone());
+            }
+            return Ok(facts);
+        }
+        if facts.loudness.is_none() {
+            let limit = if self.is_first { FIRST_MEASURE } else { LATER_MEASURE };
+            let until = self.clock.uptime() + limit;
+            let measured = loudness::measure(path, || self.clock.uptime() < until)?;
+            facts.loudness = Some(measured.loudness);
+            let is_whole = self.clock.uptime() < until;
+            if is_whole {
+                facts.duration_seconds = Some(measured.seconds);
+                facts.is_duration_exact = true;
+            }
+            if is_whole || measured.seconds >= REPRESENTATIVE_SECONDS {
+                self.index.learn(path, look, facts.clone());
+            }
+        }
+        Ok(facts)
+    }
+
+    /// Lets frames through as they are, but for their gain; those of another format on the way are converted.
+    fn pass(
+        &mut self,
         path: &Path,
         track: &Arc<Track>,
         format: Format,
-        lufs: Option<f64>,
+        loudness: Loudness,
     ) -> Result<Result<(), Gone>> {
-        let gain_db = if self.making.levels == Levels::Equal { loudness::gain_db(lufs) } else { 0.0 };
-        let mut decoder = Decoder::open(path)?;
-        let first = decoder.next_block()?.context("no sound in it")?;
-        let mut next = Some(first);
-        self.encode(track, format, gain_db, || match next.take() {
-            Some(block) => Ok(Some(block)),
-            None => decoder.next_block(),
-        })
+        let (steps, gain_db) = (loudness::gain_steps(loudness), loudness::gain_db(loudness));
+        let mut file = File::open(path).context("cannot be opened")?;
+        let content = sniff(&mut file)?;
+        let mut frames = mp3_frames(path, file, &content)?.context("no MP3")?;
+        if let Err(gone) = self.finish()? {
+            return Ok(Err(gone));
+        }
+        if let Err(gone) = self.begin(track) {
+            return Ok(Err(gone));
+        }
+        let mut other: Option<Mp3> = None;
+        let (mut held, mut n_after) = (VecDeque::new(), 0);
+        while let Some(frame) = frames.next_frame()? {
+            if self.is_abandoned() {
+                return Ok(Ok(()));
+            }
+            if let Some(description) = frames.take_description() {
+                // Frames that hold nothing but what the encoder put after the sound.
+                held.clear();
+                n_after = (description.samples_after() / frame.header.n_samples) as usize;
+            }
+            held.push_back(frame);
+            let Some(mut frame) = (held.len() > n_after).then(|| held.pop_front()).flatten() else {
+                continue;
+            };
+            let made = if frame.header.format == format {
+                let mut made = if other.take().is_some() { self.end_track(gain_db)? } else { Vec::new() };
+                frame.add_gain(steps);
+                made.push(frame);
+                made
+            } else {
+                let block = other.get_or_insert_with(Mp3::new).decode(&frame);
+                self.transcoder(format).transcode(&block, gain_db)?
+            };
+            if let Err(gone) = self.send(made) {
+                return Ok(Err(gone));
+            }
+        }
+        let rest = self.end_track(gain_db)?;
+        Ok(self.send(rest))
     }
 
-    fn play_sample(&self, path: &Path, format: Format) -> Result<Result<(), Gone>> {
+    fn play_sample(&mut self, path: &Path, format: Format) -> Result<Result<(), Gone>> {
         let mut wav = hound::WavReader::new(Cursor::new(sample::wav()))?;
         let rate = wav.spec().sample_rate;
         let track = Track {
@@ -263,45 +329,71 @@ impl Feed {
         })
     }
 
+    /// Decodes, converts, levels and encodes, block by block.
     fn encode(
-        &self,
+        &mut self,
         track: &Arc<Track>,
         format: Format,
         gain_db: f64,
         mut next_block: impl FnMut() -> Result<Option<Block>>,
     ) -> Result<Result<(), Gone>> {
-        let mut encoder = Encoder::new(format, self.making.bitrate_kbps)?;
-        let mut converter = Converter::new(format);
-        let serial = match self.begin(track) {
-            Ok(serial) => serial,
-            Err(gone) => return Ok(Err(gone)),
-        };
-        let mut is_over = false;
-        while !is_over && !self.shelf.is_abandoned(serial) {
-            let block = next_block()?;
-            is_over = block.is_none();
-            let mut samples = match block {
-                Some(block) => converter.convert(&block)?,
-                None => converter.finish()?,
-            };
-            loudness::amplify(&mut samples, gain_db);
-            encoder.encode(&samples)?;
-            if is_over {
-                encoder.finish()?;
+        if let Err(gone) = self.begin(track) {
+            return Ok(Err(gone));
+        }
+        while let Some(block) = next_block()? {
+            if self.is_abandoned() {
+                return Ok(Ok(()));
             }
-            while let Some(frame) = encoder.next_frame() {
-                ensure!(frame.header.format == format, "LAME made another format");
-                if self.out.blocking_send(Item::Frame(serial, frame)).is_err() {
-                    return Ok(Err(Gone));
-                }
+            let made = self.transcoder(format).transcode(&block, gain_db)?;
+            if let Err(gone) = self.send(made) {
+                return Ok(Err(gone));
             }
         }
-        Ok(Ok(()))
+        let rest = match &mut self.transcoder {
+            Some(transcoder) => transcoder.end_track(gain_db)?,
+            None => Vec::new(),
+        };
+        Ok(self.send(rest))
     }
 
-    fn begin(&self, track: &Arc<Track>) -> Result<u64, Gone> {
-        let serial = self.shelf.begin(track);
-        self.out.blocking_send(Item::Track(serial, Arc::clone(track))).map(|()| serial).map_err(|_| Gone)
+    fn transcoder(&mut self, format: Format) -> &mut Transcoder {
+        let bitrate_kbps = self.making.bitrate_kbps;
+        self.transcoder.get_or_insert_with(|| Transcoder::new(format, bitrate_kbps))
+    }
+
+    /// What the encoder still holds at the end of a stretch that it encoded.
+    fn end_track(&mut self, gain_db: f64) -> Result<Vec<Frame>> {
+        let Some(mut transcoder) = self.transcoder.take() else { return Ok(Vec::new()) };
+        let mut frames = transcoder.end_track(gain_db)?;
+        frames.extend(transcoder.finish()?);
+        Ok(frames)
+    }
+
+    /// Sends what the encoder still holds of the track before.
+    fn finish(&mut self) -> Result<Result<(), Gone>> {
+        let rest = self.end_track(0.0)?;
+        Ok(self.send(rest))
+    }
+
+    /// Whether the track at hand need not be read on; what the encoder holds of it is left out then.
+    fn is_abandoned(&mut self) -> bool {
+        let is_abandoned = self.shelf.is_abandoned(self.serial);
+        if is_abandoned {
+            self.transcoder = None;
+        }
+        is_abandoned
+    }
+
+    fn begin(&mut self, track: &Arc<Track>) -> Result<(), Gone> {
+        self.serial = self.shelf.begin(track);
+        self.out.blocking_send(Item::Track(self.serial, Arc::clone(track))).map_err(|_| Gone)
+    }
+
+    fn send(&self, frames: Vec<Frame>) -> Result<(), Gone> {
+        for frame in frames {
+            self.out.blocking_send(Item::Frame(self.serial, frame)).map_err(|_| Gone)?;
+        }
+        Ok(())
     }
 }
 
@@ -310,6 +402,7 @@ mod tests {
     use std::process::Command;
 
     use super::*;
+    use crate::radio::encode::Encoder;
 
     /// Frames of a second and a half of noise, by LAME.
     fn write_mp3(path: &Path) -> usize {

@@ -15,14 +15,14 @@ use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use super::decode::Mp3;
-use super::encode::Encoder;
 use super::feed::Item;
 use super::format::Format;
+use super::frame_reader::{FrameReader, STREAM_JUNK_BYTES};
 use super::handle::{Handle, Order};
 use super::microphone::{Origin, Piece, Turn};
-use super::mp3::{Frame, FrameReader};
-use super::resample::Converter;
+use super::mp3::Frame;
 use super::track::Track;
+use super::transcoder::Transcoder;
 
 /// Pieces that may wait to be read, each of them one read from a socket.
 const PIECES_AHEAD: usize = 32;
@@ -73,7 +73,7 @@ pub fn start(station: &Handle, turn: Turn, origin: Origin, title: Track, bitrate
         station: station.clone(),
         origin,
         bitrate_kbps,
-        reader: FrameReader::new(pipe),
+        reader: FrameReader::new(pipe, STREAM_JUNK_BYTES),
         out,
         items: Some(items),
         named: None,
@@ -137,50 +137,41 @@ impl Guest {
         let format = *self.station.shelf.format.get_or_init(|| first.header.format);
         let from = first.header.format;
         info!(route = %self.station.route, rate = from.rate, channels = from.channels, "a guest is on the air");
-        let spoken = if from == format { self.pass(first)? } else { self.transcode(first, format)? };
-        if spoken.is_err() {
+        if self.pass(first, format)?.is_err() {
             info!(route = %self.station.route, "a guest was interrupted");
         }
         Ok(())
     }
 
-    fn pass(&mut self, first: Frame) -> Result<Result<(), Gone>> {
+    /// Lets frames of the station's format through, and converts others: a guest may change its format on the way.
+    fn pass(&mut self, first: Frame, format: Format) -> Result<Result<(), Gone>> {
+        let mut decoder: Option<Mp3> = None;
+        let mut transcoder = Transcoder::new(format, self.bitrate_kbps);
         let mut next = Some(first);
         while let Some(frame) = next {
-            if let Err(gone) = self.send(frame) {
+            let mut made = Vec::new();
+            if frame.header.format == format {
+                if decoder.take().is_some() {
+                    made.extend(transcoder.end_track(0.0)?);
+                    made.extend(transcoder.finish()?);
+                }
+                made.push(frame);
+            } else {
+                let block = decoder.get_or_insert_with(Mp3::new).decode(&frame);
+                made.extend(transcoder.transcode(&block, 0.0)?);
+            }
+            if let Err(gone) = self.send_all(made) {
                 return Ok(Err(gone));
             }
             next = self.reader.next_frame()?;
         }
-        Ok(Ok(()))
+        let mut rest = transcoder.end_track(0.0)?;
+        rest.extend(transcoder.finish()?);
+        Ok(self.send_all(rest))
     }
 
-    fn transcode(&mut self, first: Frame, format: Format) -> Result<Result<(), Gone>> {
-        let mut decoder = Mp3::new();
-        let mut converter = Converter::new(format);
-        let mut encoder = Encoder::new(format, self.bitrate_kbps)?;
-        let mut next = Some(first);
-        loop {
-            let frame = next.take();
-            let is_over = frame.is_none();
-            let sound = match &frame {
-                Some(frame) => converter.convert(&decoder.decode(frame))?,
-                None => converter.finish()?,
-            };
-            encoder.encode(&sound)?;
-            if is_over {
-                encoder.finish()?;
-            }
-            while let Some(frame) = encoder.next_frame() {
-                if let Err(gone) = self.send(frame) {
-                    return Ok(Err(gone));
-                }
-            }
-            if is_over {
-                return Ok(Ok(()));
-            }
-            next = self.reader.next_frame()?;
-        }
+    fn send_all(&mut self, frames: Vec<Frame>) -> Result<(), Gone> {
+        frames.into_iter().try_for_each(|frame| self.send(frame))
     }
 
     fn send(&mut self, frame: Frame) -> Result<(), Gone> {

@@ -11,6 +11,7 @@ use std::ops::Bound;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use parking_lot::{Mutex, MutexGuard};
@@ -24,8 +25,11 @@ use crate::time::Timestamp;
 /// The file in the data directory.
 const FILE: &str = "radio-index.jsonl";
 
-/// Changes whenever older programs would misread a line.
-const VERSION: u32 = 1;
+/// Changes whenever what is known of files was found out otherwise before.
+const VERSION: u32 = 2;
+
+/// A file that could not be played is tried again after this time, should its disk have been at fault.
+const TRIED_AGAIN: Duration = Duration::from_mins(10);
 
 /// Room for a file's line, on average: the longest path of Linux has 4096 bytes, most have a hundred.
 const LINE_BYTES: u64 = 1024;
@@ -39,8 +43,11 @@ pub struct Facts {
     pub title: String,
     /// Who made it; empty if nobody says.
     pub artist: String,
-    /// How long it is, if its head says so.
+    /// How long it is, as far as anything says.
     pub duration_seconds: Option<f64>,
+    /// Whether its samples or frames were counted.
+    #[serde(default)]
+    pub is_duration_exact: bool,
     /// How loud it is, once somebody has measured it.
     pub loudness: Option<Loudness>,
 }
@@ -51,8 +58,13 @@ pub struct Facts {
 pub enum Loudness {
     /// Nothing is to be heard.
     Silence,
-    /// In LUFS.
-    Lufs(f64),
+    /// As it is heard on two loudspeakers.
+    Level {
+        /// In LUFS.
+        lufs: f64,
+        /// Its true peak, in decibels of full scale.
+        peak_db: f64,
+    },
 }
 
 /// What is known of all files.
@@ -65,6 +77,18 @@ pub struct Index {
     max_files: usize,
     /// Read by the first who asks, who is allowed to wait for the disk.
     known: OnceLock<Mutex<Known>>,
+    /// Files that could not be played; a later program may play them, so that they are not kept.
+    failed: Mutex<BTreeMap<Arc<Path>, Failure>>,
+}
+
+/// Why a file could not be played.
+#[derive(Debug, Clone, PartialEq)]
+struct Failure {
+    /// What it looked like; `None` if it could not even be looked at.
+    look: Option<Look>,
+    /// When it was last tried, since the process started.
+    tried_at: Duration,
+    reason: String,
 }
 
 #[derive(Debug, Default)]
@@ -90,6 +114,12 @@ struct Line {
     facts: Facts,
 }
 
+/// A line of an earlier version.
+#[derive(Deserialize)]
+struct OldLine {
+    path: Name,
+}
+
 /// A path, which need not be text.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
@@ -102,7 +132,7 @@ impl Index {
     /// An index of these folders, kept in `data_dir`; an empty one keeps it nowhere.
     pub fn new(data_dir: &str, folders: Vec<PathBuf>, max_files: usize) -> Arc<Self> {
         let file = (!data_dir.is_empty()).then(|| Path::new(data_dir).join(FILE));
-        Arc::new(Self { file, folders, max_files, known: OnceLock::new() })
+        Arc::new(Self { file, folders, max_files, known: OnceLock::new(), failed: Mutex::default() })
     }
 
     /// What is known of a file that looks like this.
@@ -123,6 +153,43 @@ impl Index {
             known.files.insert(Arc::clone(path), (look, facts));
             known.is_changed = true;
         }
+    }
+
+    /// Why a file that looks like this could not be played a short time ago; `uptime` is that of the process.
+    pub fn failure(&self, path: &Path, look: Option<Look>, uptime: Duration) -> Option<String> {
+        let failed = self.failed.lock();
+        let failure = failed.get(path).filter(|failure| failure.look == look)?;
+        (uptime.saturating_sub(failure.tried_at) < TRIED_AGAIN).then(|| failure.reason.clone())
+    }
+
+    /// Remembers that a file could not be played: whether that is news.
+    pub fn fail(&self, path: &Arc<Path>, look: Option<Look>, reason: &str, uptime: Duration) -> bool {
+        let mut failed = self.failed.lock();
+        let known = failed.get(path).is_some_and(|known| known.look == look && known.reason == reason);
+        if failed.len() < self.max_files || failed.contains_key(path) {
+            let failure = Failure { look, tried_at: uptime, reason: reason.to_owned() };
+            failed.insert(Arc::clone(path), failure);
+        }
+        !known
+    }
+
+    /// A file has been played.
+    pub fn succeed(&self, path: &Path) {
+        self.failed.lock().remove(path);
+    }
+
+    /// Forgets the failures of files that look otherwise since then: their paths.
+    pub fn forget_mended<'a>(&self, files: impl Iterator<Item = (&'a Arc<Path>, Look)>) -> Vec<Arc<Path>> {
+        let mut failed = self.failed.lock();
+        if failed.is_empty() {
+            return Vec::new();
+        }
+        let is_mended =
+            |path: &Arc<Path>, look| failed.get(path).is_some_and(|known| known.look != Some(look));
+        let mended: Vec<_> =
+            files.filter(|(path, look)| is_mended(path, *look)).map(|(path, _)| Arc::clone(path)).collect();
+        failed.retain(|path, _| !mended.contains(path));
+        mended
     }
 
     /// The files below a folder, as they were known.
@@ -147,6 +214,7 @@ impl Index {
         let n_before = known.files.len();
         known.files.retain(|path, _| !path.starts_with(folder) || files.contains(path));
         known.is_changed |= known.files.len() != n_before;
+        self.failed.lock().retain(|path, _| !path.starts_with(folder) || files.contains(path));
     }
 
     /// Keeps what is known, if it has changed and there is a place.
@@ -202,11 +270,19 @@ impl Known {
         let text = fs::read(file)?;
         let end = text.iter().position(|byte| *byte == b'\n').context("it has no head")?;
         let head: Head = serde_json::from_slice(&text[..end]).context("its head")?;
-        ensure!(head.roomhub_radio_index == VERSION, "it is of version {}", head.roomhub_radio_index);
+        let version = head.roomhub_radio_index;
+        ensure!((1..=VERSION).contains(&version), "it is of version {version}");
         let body = &text[end + 1..];
         ensure!(crc32c::crc32c(body) == head.crc32c, "it is damaged");
         let mut files = BTreeMap::new();
         for line in body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).take(max_files) {
+            if version < VERSION {
+                // The files are there at once, and what they are is found out anew.
+                let line: OldLine = serde_json::from_slice(line).context("a line of it")?;
+                let look = Look { n_bytes: 0, modified_at: Timestamp::from_micros(0) };
+                files.insert(line.path.into(), (look, Facts::default()));
+                continue;
+            }
             let line: Line = serde_json::from_slice(line).context("a line of it")?;
             let look =
                 Look { n_bytes: line.n_bytes, modified_at: Timestamp::from_micros(line.modified_micros) };
@@ -272,7 +348,7 @@ mod tests {
     const LOOK: Look = Look { n_bytes: 5000, modified_at: Timestamp::from_millis(1_700_000_000_000) };
 
     fn facts() -> Facts {
-        let loudness = Some(Loudness::Lufs(-14.5));
+        let loudness = Some(Loudness::Level { lufs: -14.5, peak_db: -1.0 });
         Facts { format: Some(Format::USUAL), title: "歌".into(), loudness, ..Facts::default() }
     }
 
@@ -313,7 +389,7 @@ mod tests {
         let whole = fs::read(&file).unwrap();
         let mut damaged = whole.clone();
         damaged[whole.len() - 10] ^= 1;
-        let newer = String::from_utf8(whole.clone()).unwrap().replacen("index\":1", "index\":2", 1);
+        let newer = String::from_utf8(whole.clone()).unwrap().replacen("index\":2", "index\":3", 1);
         let cases = [&damaged[..], &whole[..whole.len() - 5], newer.as_bytes(), b"", b"\xff\n\n", b"{}\n"];
         for bytes in cases {
             fs::write(&file, bytes).unwrap();
@@ -323,6 +399,24 @@ mod tests {
             index.write();
             assert!(fs::read(&file).unwrap() == whole);
         }
+    }
+
+    #[test]
+    fn files_of_an_earlier_version_are_known_and_measured_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let body = br#"{"path":"/music/a.mp3","n_bytes":5000,"modified_micros":1700000000000000,"format":null,"title":"","artist":"","duration_seconds":2.0,"loudness":{"lufs":-14.5}}
+"#;
+        let head = format!("{{\"roomhub_radio_index\":1,\"files\":1,\"crc32c\":{}}}\n", crc32c::crc32c(body));
+        fs::write(folder.path().join(FILE), [head.as_bytes(), body].concat()).unwrap();
+        let index = index(folder.path());
+        let song = path(b"/music/a.mp3");
+        assert_eq!(index.below(Path::new("/music")), std::slice::from_ref(&song));
+        assert_eq!((index.facts(&song, LOOK), index.knows(&song, LOOK)), (None, false));
+        index.learn(&song, LOOK, facts());
+        index.write();
+        assert!(
+            fs::read_to_string(folder.path().join(FILE)).unwrap().starts_with("{\"roomhub_radio_index\":2,")
+        );
     }
 
     #[test]

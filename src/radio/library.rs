@@ -17,7 +17,10 @@ use rustix::io::Errno;
 use crate::time::Timestamp;
 
 /// What the decoders read, by extension.
-const EXTENSIONS: [&str; 9] = ["mp3", "wav", "flac", "ogg", "oga", "m4a", "mp4", "aac", "alac"];
+const EXTENSIONS: [&str; 17] = [
+    "mp3", "wav", "flac", "ogg", "oga", "m4a", "mp4", "aac", "alac", "m4b", "mp2", "mpga", "wave", "w64",
+    "aif", "aiff", "aifc",
+];
 
 /// Smaller files hold no music.
 const MIN_BYTES: u64 = 1024;

@@ -4,19 +4,23 @@
 //! who send `Icy-MetaData: 1`. MP3 files of the station's format pass through by frame, everything else is decoded
 //! and encoded as it streams. `/streams`, `/now-playing`, `/history` and `/events` tell what plays; `/web` is the
 //! page. Live programmes come by `PUT` and `SOURCE`, as to Icecast; other
-//! servers' stations are relayed. Sound flows through the files in this order: `library`, `shelf` and `playlist`, `feed` (with `mp3`, or
-//! `decode`, `resample`, `loudness` and `encode`), `pace`, `ring`, `station`, `listening`.
+//! servers' stations are relayed. Sound flows through the files in this order: `library`, `shelf` and `playlist`, `feed` (with
+//! `frame_reader`, or `decode` and `transcoder`), `pace`, `ring`, `station`, `listening`.
 
 mod audience;
 mod body;
 mod decode;
+mod description;
+mod downmix;
 mod encode;
 mod feed;
 mod format;
+mod frame_reader;
 mod guest;
 mod handle;
 mod hls;
 mod icy;
+mod id3;
 mod index;
 mod library;
 mod listening;
@@ -25,6 +29,8 @@ mod live;
 mod loudness;
 mod microphone;
 mod mp3;
+mod mp4;
+mod other;
 mod pace;
 mod paths;
 mod places;
@@ -34,16 +40,25 @@ mod public_url;
 mod relay;
 mod resample;
 mod rescans;
+mod riff;
 mod ring;
 mod routes;
 mod segments;
 mod server;
 mod shelf;
+mod sniff;
 mod station;
 mod stations;
+mod tag_sizes;
+mod tags;
+#[cfg(test)]
+mod tests;
 mod text;
 mod track;
+mod transcoder;
+mod true_peak;
 mod watching;
+mod wav;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -110,7 +125,7 @@ pub struct Config {
     pub buffer_size: usize,
     /// Tracks that are read ahead of the air.
     pub max_preload_tracks: usize,
-    /// Whether tracks are brought to -16 LUFS.
+    /// Whether tracks are brought to -16 LUFS, as far as their peaks stay below -1 dBTP.
     pub normalize: bool,
     /// Kilobits a second of what is encoded here.
     pub bitrate_kbps: u32,

@@ -1,17 +1,6 @@
-//! MPEG audio frames, layer III: found in a file, measured to the sample, made louder or softer in place.
-
-use std::io::{self, Read};
+//! One MPEG audio frame, layer III: what its header says, and how it is made louder, softer or silent in place.
 
 use super::format::Format;
-
-/// A reader gives a file up that shows no frame in this many bytes: pictures in tags were skipped before.
-const MAX_JUNK_BYTES: usize = 1024 * 1024;
-
-/// The furthest that a frame's sound begins before its own data: what nine bits can say.
-const MAX_RESERVOIR_BYTES: usize = 511;
-
-/// Bytes read from a file at a time.
-const READ_BYTES: usize = 16 * 1024;
 
 const BITRATES_V1: [u32; 15] = [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320];
 const BITRATES_V2: [u32; 15] = [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160];
@@ -61,17 +50,17 @@ impl Header {
     }
 
     /// Whether two frames can belong to one stream.
-    fn is_like(&self, other: &Self) -> bool {
+    pub fn is_like(&self, other: &Self) -> bool {
         self.format == other.format && self.is_mpeg1 == other.is_mpeg1
     }
 
     /// Where the side information begins.
-    fn side_start(&self) -> usize {
+    pub fn side_start(&self) -> usize {
         if self.has_crc { 6 } else { 4 }
     }
 
     /// How long the side information is.
-    fn side_bytes(&self) -> usize {
+    pub fn side_bytes(&self) -> usize {
         match (self.is_mpeg1, self.format.channels) {
             (true, 1) => 17,
             (true, _) => 32,
@@ -107,15 +96,8 @@ impl Frame {
         Some(Self { header, bytes })
     }
 
-    /// Whether it describes the file (Xing, Info, VBRI) and holds no sound.
-    fn is_description(&self) -> bool {
-        let xing = self.header.side_start() + self.header.side_bytes();
-        let at = |start: usize| self.bytes.get(start..start + 4).unwrap_or_default();
-        [b"Xing", b"Info"].iter().any(|word| at(xing) == *word) || at(36) == b"VBRI"
-    }
-
     /// How far before its own sound data its sound begins, in frames before it: the bit reservoir.
-    fn main_data_begin(&self) -> usize {
+    pub fn main_data_begin(&self) -> usize {
         let side = &self.bytes[self.header.side_start()..];
         match (self.header.is_mpeg1, side) {
             (true, [first, second, ..]) => usize::from(*first) << 1 | usize::from(*second >> 7),
@@ -125,12 +107,12 @@ impl Frame {
     }
 
     /// Bytes of sound data that it brings, for itself and for frames after it.
-    fn main_data_bytes(&self) -> usize {
+    pub fn main_data_bytes(&self) -> usize {
         self.header.n_bytes.saturating_sub(self.header.side_start() + self.header.side_bytes())
     }
 
     /// Makes it silent. Its sound data stays where it is, for later frames that begin in it.
-    fn silence(&mut self) {
+    pub fn silence(&mut self) {
         let start = self.header.side_start();
         let end = (start + self.header.side_bytes()).min(self.bytes.len());
         self.bytes[start..end].fill(0);
@@ -202,162 +184,9 @@ fn set_bits8(bytes: &mut [u8], at: usize, value: u8) {
     }
 }
 
-/// Reads frames, and nothing but frames with sound: tags, descriptions, junk and a cut-off end are left out.
-///
-/// A frame whose sound begins in frames that are not there is silent: behind another track, players would take that
-/// track's data for its own.
-pub struct FrameReader<R> {
-    source: R,
-    buffer: Vec<u8>,
-    start: usize,
-    is_ended: bool,
-    stream: Option<Header>,
-    /// Bytes of sound data in frames without a gap before the next one.
-    reservoir: usize,
-}
-
-impl<R: Read> FrameReader<R> {
-    /// Reads from a file's, or a stream's, beginning.
-    pub fn new(source: R) -> Self {
-        Self { source, buffer: Vec::new(), start: 0, is_ended: false, stream: None, reservoir: 0 }
-    }
-
-    /// Where the bytes come from.
-    pub fn source_mut(&mut self) -> &mut R {
-        &mut self.source
-    }
-
-    /// The next frame; `None` at the end.
-    pub fn next_frame(&mut self) -> io::Result<Option<Frame>> {
-        let mut skipped = 0;
-        loop {
-            self.fill(10)?;
-            if self.held().len() < 4 {
-                return Ok(None);
-            }
-            if let Some(tag) = id3v2_bytes(self.held()) {
-                self.skip(tag)?;
-                continue;
-            }
-            if let Some(header) = self.header_here()? {
-                let mut frame = Frame { header, bytes: self.held()[..header.n_bytes].to_vec() };
-                self.start += header.n_bytes;
-                let is_first = self.stream.replace(header).is_none();
-                if is_first && frame.is_description() {
-                    continue;
-                }
-                if frame.main_data_begin() > self.reservoir {
-                    frame.silence();
-                }
-                self.reservoir = (self.reservoir + frame.main_data_bytes()).min(MAX_RESERVOIR_BYTES);
-                return Ok(Some(frame));
-            }
-            self.start += 1;
-            skipped += 1;
-            self.reservoir = 0;
-            if skipped > MAX_JUNK_BYTES {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "no audio frame in a mebibyte"));
-            }
-        }
-    }
-
-    /// A whole frame that begins here, if the next one follows it or it continues the stream to the end.
-    fn header_here(&mut self) -> io::Result<Option<Header>> {
-        let Some(header) = Header::parse(self.held()) else { return Ok(None) };
-        if self.stream.is_some_and(|stream| !stream.is_like(&header)) {
-            return Ok(None);
-        }
-        // Room for the header of an ID3v2 tag, which may stand between two frames of a stream.
-        self.fill(header.n_bytes + 10)?;
-        if self.held().len() < header.n_bytes {
-            return Ok(None);
-        }
-        let rest = &self.held()[header.n_bytes..];
-        let is_followed = Header::parse(rest).is_some_and(|next| next.is_like(&header));
-        let is_last = rest.len() < 4 || rest.starts_with(b"TAG") || rest.starts_with(b"APETAGEX");
-        let is_sure = is_followed || is_last || id3v2_bytes(rest).is_some();
-        Ok((is_sure && (is_followed || self.stream.is_some())).then_some(header))
-    }
-
-    fn held(&self) -> &[u8] {
-        &self.buffer[self.start..]
-    }
-
-    /// Holds at least `n_bytes`, unless the source ends before.
-    fn fill(&mut self, n_bytes: usize) -> io::Result<()> {
-        if self.held().len() >= n_bytes || self.is_ended {
-            return Ok(());
-        }
-        self.buffer.drain(..self.start);
-        self.start = 0;
-        while self.buffer.len() < n_bytes && !self.is_ended {
-            let held = self.buffer.len();
-            self.buffer.resize(held + READ_BYTES, 0);
-            let n = match self.source.read(&mut self.buffer[held..]) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
-                Err(error) => {
-                    self.buffer.truncate(held);
-                    return Err(error);
-                }
-                Ok(n) => {
-                    self.is_ended = n == 0;
-                    n
-                }
-            };
-            self.buffer.truncate(held + n);
-        }
-        Ok(())
-    }
-
-    /// Passes over a tag, however large, in pieces.
-    fn skip(&mut self, mut n_bytes: usize) -> io::Result<()> {
-        while n_bytes > 0 {
-            self.fill(1)?;
-            let n = n_bytes.min(self.held().len());
-            if n == 0 {
-                return Ok(());
-            }
-            self.start += n;
-            n_bytes -= n;
-        }
-        Ok(())
-    }
-}
-
-/// The length of an `ID3v2` tag that begins here.
-fn id3v2_bytes(bytes: &[u8]) -> Option<usize> {
-    let &[b'I', b'D', b'3', major, _, flags, a, b, c, d, ..] = bytes else { return None };
-    if major == 0xff || [a, b, c, d].iter().any(|byte| byte & 0x80 != 0) {
-        return None;
-    }
-    let body = [a, b, c, d].iter().fold(0, |size, byte| size << 7 | usize::from(*byte));
-    let footer = if flags & 0x10 == 0 { 0 } else { 10 };
-    Some(10 + body + footer)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A frame of MPEG-1, 128 kbit/s, 44.1 kHz, whose sound begins so many bytes before its own data.
-    fn frame(mode: u8, has_crc: bool, main_data_begin: u16) -> Vec<u8> {
-        let mut bytes = vec![0xff, if has_crc { 0xfa } else { 0xfb }, 0x90, mode << 6];
-        let side = if has_crc { 6 } else { 4 };
-        bytes.resize(417, 0x5a);
-        bytes[side] = (main_data_begin >> 1) as u8;
-        bytes[side + 1] = ((main_data_begin & 1) << 7) as u8 | 0x0a;
-        bytes
-    }
-
-    fn read(bytes: Vec<u8>) -> Vec<Frame> {
-        let mut reader = FrameReader::new(std::io::Cursor::new(bytes));
-        std::iter::from_fn(|| reader.next_frame().unwrap()).collect()
-    }
-
-    fn is_silent(frame: &Frame) -> bool {
-        let start = frame.header.side_start();
-        frame.bytes[start..start + frame.header.side_bytes()].iter().all(|byte| *byte == 0)
-    }
 
     #[test]
     fn every_format_has_a_frame_of_silence() {
@@ -378,25 +207,6 @@ mod tests {
                 assert!(samples[..n].iter().all(|sample| *sample == 0.0));
             }
         }
-    }
-
-    #[test]
-    fn a_frame_whose_beginning_is_not_there_is_silent_and_later_ones_find_what_they_need() {
-        // Each brings 381 bytes.
-        let begins = [300, 400, 511, 0];
-        let frames = read(begins.iter().flat_map(|begin| frame(0, false, *begin)).collect());
-        assert_eq!(frames.iter().map(is_silent).collect::<Vec<_>>(), [true, true, false, false]);
-        assert!(frames.iter().all(|frame| frame.bytes[36..] == [0x5a; 381]), "the data stays");
-    }
-
-    #[test]
-    fn after_a_gap_nothing_is_there() {
-        let mut bytes = [frame(0, false, 0), frame(0, false, 100)].concat();
-        bytes.extend([0x11; 50]);
-        bytes.extend([frame(0, false, 100), frame(0, false, 100)].concat());
-        let silent: Vec<bool> = read(bytes).iter().map(is_silent).collect();
-        // What stands right before the junk is not known for a frame.
-        assert_eq!(silent, [false, true, false]);
     }
 
     /// The gain of each granule and channel, counted in bits from the side information's start.
@@ -444,7 +254,9 @@ mod tests {
     fn a_checked_frame_checks_after_a_change() {
         // The remainder of what is covered with its CRC behind it is 0.
         for mode in [0, 3] {
-            let mut frame = read([frame(mode, true, 0), frame(mode, true, 0)].concat()).remove(0);
+            let mut bytes = vec![0xff, 0xfa, 0x90, mode << 6];
+            bytes.resize(417, 0x5a);
+            let mut frame = Frame { header: Header::parse(&bytes).unwrap(), bytes };
             frame.add_gain(-4);
             let end = 6 + frame.header.side_bytes();
             let checked = frame.bytes[2..4].iter().chain(&frame.bytes[6..end]).chain(&frame.bytes[4..6]);

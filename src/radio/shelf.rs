@@ -1,6 +1,6 @@
 //! What a station plays from, shared by those who fill it, the thread that reads it, and those who ask.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -108,6 +108,22 @@ impl Shelf {
         skipped.push_back((name, reason.to_owned()));
         if skipped.len() > KEPT_REASONS {
             skipped.pop_front();
+        }
+    }
+
+    /// A file could be played, or has changed since it was skipped.
+    pub fn played(&self, path: &Path) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        self.skipped.lock().retain(|(known, _)| *known != name);
+    }
+
+    /// Forgets files that were skipped and are gone.
+    pub fn forget_skipped(&self, files: &BTreeSet<Arc<Path>>) {
+        let mut skipped = self.skipped.lock();
+        if !skipped.is_empty() {
+            let names: HashSet<_> =
+                files.iter().map(|path| path.file_name().unwrap_or_default().to_string_lossy()).collect();
+            skipped.retain(|(known, _)| names.contains(known.as_str()));
         }
     }
 

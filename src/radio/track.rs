@@ -1,20 +1,18 @@
 //! A file that can go on the air, and what its tags say.
 
 use std::fs::File;
-use std::io::BufReader;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
-use symphonia::core::formats::probe::Hint;
-use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
-use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
-use symphonia::core::meta::{MetadataOptions, MetadataRevision, StandardTag};
 
+use super::decode::counted_seconds;
 use super::format::Format;
 use super::index::Facts;
-use super::mp3::FrameReader;
+use super::sniff::{Content, mp3_frames, sniff};
+use super::tags::Tags;
+use super::wav::Spec;
 
 /// Longer tags are cut: a title block has 4080 bytes for both.
 const MAX_CHARS: usize = 300;
@@ -33,13 +31,12 @@ pub struct Track {
 }
 
 impl Track {
-    /// The track of a file of which this is known. What has no title has its file's name for one.
+    /// The track of a file of which this is known.
     pub fn of(path: &Path, facts: &Facts) -> Self {
         let name = |name: Option<&std::ffi::OsStr>| name.unwrap_or_default().to_string_lossy().into_owned();
-        let title = if facts.title.is_empty() { clean(&name(path.file_stem())) } else { facts.title.clone() };
         Self {
             file: name(path.file_name()),
-            title,
+            title: facts.title.clone(),
             artist: facts.artist.clone(),
             duration_seconds: facts.duration_seconds,
         }
@@ -52,81 +49,89 @@ impl Track {
 }
 
 impl Facts {
-    /// Reads a file's head: its tags, and the format of its frames. What cannot be read is not known.
-    pub fn read(path: &Path) -> Self {
-        let tags = catch_unwind(AssertUnwindSafe(|| tags(path))).ok().flatten().unwrap_or_default();
-        Self {
-            format: if is_mp3(path) { frame_format(path).ok() } else { None },
+    /// Reads a file's tags, and the format of its frames.
+    ///
+    /// # Errors
+    /// If the file cannot be read; what is in it may be anything.
+    pub fn read(path: &Path) -> Result<Self> {
+        let mut file = File::open(path).context("cannot be opened")?;
+        let content = sniff(&mut file)?;
+        let tags = catch_unwind(AssertUnwindSafe(|| Tags::read(&mut file, &content)));
+        let mut tags = tags.unwrap_or_else(|_| Ok(Tags::default()))?;
+        tags.offer_name(path);
+        let (format, seconds) = match &content {
+            Content::Mp3(_) | Content::Unknown => mp3_head(path, &content).unwrap_or_default(),
+            Content::Wav(chunks) => {
+                (None, Spec::of(&chunks.format).ok().and_then(|spec| spec.seconds(&chunks.data)))
+            }
+            Content::Other(..) => (None, None),
+        };
+        Ok(Self {
+            format,
             title: tags.title,
             artist: tags.artist,
-            duration_seconds: tags.seconds,
+            duration_seconds: seconds.or(tags.seconds),
+            is_duration_exact: false,
             loudness: None,
-        }
+        })
     }
-}
-
-/// Whether a file may pass through as it is.
-pub fn is_mp3(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("mp3"))
 }
 
 /// The format of an MP3 file's first frame.
 pub fn frame_format(path: &Path) -> Result<Format> {
-    let mut reader = FrameReader::new(BufReader::new(File::open(path).context("cannot be opened")?));
-    let frame = reader.next_frame()?.context("no MP3 frame in it")?;
-    Ok(frame.header.format)
+    let mut file = File::open(path).context("cannot be opened")?;
+    let content = sniff(&mut file)?;
+    mp3_head(path, &content).and_then(|(format, _)| format.context("no MP3 frame in it"))
 }
 
-#[derive(Default)]
-struct Tags {
-    title: String,
-    artist: String,
-    seconds: Option<f64>,
-}
-
-fn tags(path: &Path) -> Option<Tags> {
-    let file = File::open(path).ok()?;
-    let stream = MediaSourceStream::new(Box::new(file), MediaSourceStreamOptions::default());
-    let mut hint = Hint::new();
-    if let Some(extension) = path.extension().and_then(|extension| extension.to_str()) {
-        hint.with_extension(extension);
-    }
-    let probe = symphonia::default::get_probe();
-    let mut reader = probe.probe(&hint, stream, FormatOptions::default(), MetadataOptions::default()).ok()?;
-    let mut tags = Tags { seconds: seconds(&*reader), ..Tags::default() };
-    let mut metadata = reader.metadata();
-    loop {
-        if let Some(revision) = metadata.current() {
-            tags.take(revision);
-        }
-        if metadata.pop().is_none() {
-            return Some(tags);
-        }
-    }
-}
-
-fn seconds(reader: &dyn FormatReader) -> Option<f64> {
-    let track = reader.default_track(TrackType::Audio)?;
-    let rate = track.codec_params.as_ref()?.audio()?.sample_rate.filter(|rate| *rate > 0)?;
-    Some(track.num_frames? as f64 / f64::from(rate))
-}
-
-impl Tags {
-    /// Takes what is not known yet.
-    fn take(&mut self, revision: &MetadataRevision) {
-        let of_tracks = revision.per_track.iter().flat_map(|track| &track.metadata.tags);
-        for tag in revision.media.tags.iter().chain(of_tracks) {
-            match &tag.std {
-                Some(StandardTag::TrackTitle(title)) if self.title.is_empty() => self.title = clean(title),
-                Some(StandardTag::Artist(artist)) if self.artist.is_empty() => self.artist = clean(artist),
-                _ => {}
-            }
-        }
-    }
+/// The format of an MP3 file's first frame, and how long the file is, in seconds.
+///
+/// A description that cannot be true of a file of this size is not believed; then all frames are counted.
+fn mp3_head(path: &Path, content: &Content) -> Result<(Option<Format>, Option<f64>)> {
+    let file = File::open(path).context("cannot be opened")?;
+    let n_bytes = file.metadata()?.len();
+    let Some(mut frames) = mp3_frames(path, file, content)? else { return Ok((None, None)) };
+    let Some(frame) = frames.next_frame()? else { return Ok((None, None)) };
+    let header = frame.header;
+    let described = frames.take_description().filter(|description| description.fits(n_bytes));
+    let seconds = described
+        .and_then(|description| description.n_samples(header.n_samples))
+        .map(|n_samples| n_samples as f64 / f64::from(header.format.rate))
+        .or_else(|| counted_seconds(path).ok());
+    Ok((Some(header.format), seconds))
 }
 
 /// One line of ordinary characters.
 pub fn clean(text: &str) -> String {
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_CHARS).collect();
-    line.trim().to_owned()
+    let is_space = |c: char| c.is_whitespace() || c.is_control() || is_invisible(c);
+    let words = text.split(is_space).filter(|word| !word.is_empty());
+    let mut line = String::new();
+    for word in words {
+        let n_chars = line.chars().count();
+        if n_chars >= MAX_CHARS {
+            break;
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.extend(word.chars().take(MAX_CHARS - n_chars));
+    }
+    line
+}
+
+/// Marks of byte order and of writing direction, which turn around what stands behind them.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{feff}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_are_one_line_of_bounded_length() {
+        assert_eq!(clean("\u{feff}a\r\n\tb\0 c\u{2028}d\u{202e}e "), "a b c d e");
+        assert!(clean(&"long ".repeat(10_000)).chars().count() <= MAX_CHARS + 1);
+        assert_eq!(clean(&"x".repeat(10_000)).chars().count(), MAX_CHARS);
+    }
 }

@@ -18,7 +18,6 @@ use tracing::{debug, info, warn};
 use super::index::{Facts, Index};
 use super::library::{Library, Look, walk};
 use super::shelf::{Scan, Shelf};
-use super::track::is_mp3;
 use crate::runtime::Clock;
 
 /// A file that is being copied in is looked at again after this time.
@@ -145,8 +144,12 @@ impl Watching {
             .filter(|(path, look)| !index.knows(path, *look))
             .map(|(path, look)| (Arc::clone(path), look))
             .collect();
+        for mended in index.forget_mended(library.still(now)) {
+            shelf.played(&mended);
+        }
         if walked.is_whole {
             index.forget_others(folder, &counted);
+            shelf.forget_skipped(&counted);
         }
         let took = clock.uptime().saturating_sub(started);
         if self.n_known.replace(counted.len()) != Some(counted.len()) {
@@ -184,9 +187,8 @@ impl Watching {
         {
             // Whoever played it meanwhile knows more.
             if !index.knows(&path, look) {
-                let facts = Facts::read(&path);
-                // The disk may have failed, or it is no MP3: neither is worth keeping.
-                if facts.format.is_some() || !is_mp3(&path) {
+                // The disk may have failed.
+                if let Ok(facts) = Facts::read(&path) {
                     index.learn(&path, look, facts);
                 }
             }

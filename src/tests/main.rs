@@ -22,6 +22,7 @@ mod log;
 mod probe;
 mod radio;
 mod radio_air;
+mod radio_files;
 mod radio_hls;
 mod radio_http;
 mod radio_library;

@@ -1,0 +1,116 @@
+//! What a file is, by its content: names lie.
+
+use std::fs::File;
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::Path;
+
+use super::frame_reader::{FILE_JUNK_BYTES, FrameReader, STREAM_JUNK_BYTES};
+use super::riff::{self, Chunks};
+use super::tag_sizes::id3v2_bytes;
+use super::wav::Spec;
+
+/// Bytes that are looked at behind the tags: more than three of the longest frames, and some junk before them.
+const LOOKED_AT: u64 = 64 * 1024;
+
+/// Tags that may stand before the sound.
+const MAX_TAGS: usize = 16;
+
+/// What a file is.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Content {
+    /// WAV, and where its parts are.
+    Wav(Chunks),
+    /// MP3 frames, and between which bytes.
+    Mp3(Range<u64>),
+    /// Something else that begins there; the extension that such files have.
+    Other(u64, &'static str),
+    /// None of them.
+    Unknown,
+}
+
+/// Looks at a file.
+pub fn sniff(file: &mut File) -> io::Result<Content> {
+    let n_bytes = file.metadata()?.len();
+    let start = behind_tags(file)?;
+    let head = read(file, start, LOOKED_AT)?;
+    if riff::is_wav(&head) {
+        return Ok(match riff::chunks(file, start) {
+            Ok(chunks) if Spec::of(&chunks.format).is_ok_and(|spec| spec.is_mp3()) => {
+                Content::Mp3(chunks.data)
+            }
+            Ok(chunks) => Content::Wav(chunks),
+            Err(_) => Content::Unknown,
+        });
+    }
+    if let Some(extension) = extension(&head) {
+        return Ok(Content::Other(start, extension));
+    }
+    let mut frames = FrameReader::new(Cursor::new(&head), STREAM_JUNK_BYTES);
+    Ok(if frames.next_frame()?.is_some() { Content::Mp3(0..n_bytes) } else { Content::Unknown })
+}
+
+/// The MP3 frames of a file, if it is one or is named like one.
+pub fn mp3_frames(
+    path: &Path,
+    file: File,
+    content: &Content,
+) -> io::Result<Option<FrameReader<io::Take<File>>>> {
+    let mut file = file;
+    let range = match content {
+        Content::Mp3(range) => range.clone(),
+        Content::Unknown if is_named_mp3(path) => 0..u64::MAX,
+        Content::Wav(_) | Content::Other(..) | Content::Unknown => return Ok(None),
+    };
+    file.seek(SeekFrom::Start(range.start))?;
+    Ok(Some(FrameReader::new(file.take(range.end - range.start), FILE_JUNK_BYTES)))
+}
+
+/// Whether a file is named like an MP3.
+pub fn is_named_mp3(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("mp3"))
+}
+
+/// Where what stands behind `ID3v2` tags begins.
+fn behind_tags(file: &mut File) -> io::Result<u64> {
+    let mut start = 0;
+    for _ in 0..MAX_TAGS {
+        let Some(tag) = id3v2_bytes(&read(file, start, 10)?) else { break };
+        start += tag as u64;
+    }
+    Ok(start)
+}
+
+/// So many bytes from there, or as many as there are.
+pub fn read(file: &mut File, at: u64, n_bytes: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(at))?;
+    file.take(n_bytes).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn extension(head: &[u8]) -> Option<&'static str> {
+    const ATOMS: [&[u8; 4]; 6] = [b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide"];
+    let second = head.get(4..8).unwrap_or_default();
+    let third = head.get(8..12).unwrap_or_default();
+    match head {
+        [b'f', b'L', b'a', b'C', ..] => Some("flac"),
+        [b'O', b'g', b'g', b'S', ..] => Some("ogg"),
+        [b'F', b'O', b'R', b'M', ..] if third == b"AIFF" || third == b"AIFC" => Some("aiff"),
+        _ if ATOMS.iter().any(|atom| *atom == second) => Some("m4a"),
+        _ if is_adts(head) => Some("aac"),
+        _ => None,
+    }
+}
+
+/// Whether there are two frames of ADTS, one behind the other.
+fn is_adts(head: &[u8]) -> bool {
+    let frame_bytes = |bytes: &[u8]| match *bytes {
+        [0xff, second, _, fourth, fifth, sixth, ..] if second & 0xf6 == 0xf0 => {
+            Some(usize::from(fourth & 0x03) << 11 | usize::from(fifth) << 3 | usize::from(sixth >> 5))
+        }
+        _ => None,
+    };
+    let next = frame_bytes(head).filter(|n| *n > 6).and_then(|n| head.get(n..));
+    next.is_some_and(|next| next.len() < 6 || frame_bytes(next).is_some())
+}
