@@ -145,7 +145,7 @@ fn a_minute_of_everything_is_one_clean_stream_at_the_pace_of_the_clock() {
     let gaps = early.arrivals.windows(2).map(|pair| pair[1].0.duration_since(pair[0].0));
     let longest = gaps.max().unwrap();
     println!("{most_ahead:.3} s ahead, {longest:?} without a byte at the most");
-    assert!(longest < Duration::from_millis(1500), "{longest:?} without a byte");
+    assert!(longest.as_secs_f64() < BURST, "{longest:?} without a byte: a player runs dry");
 
     let history = http::get(address, "/history").json();
     let n_tracks = history["history"].as_array().unwrap().len();

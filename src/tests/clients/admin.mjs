@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import puppeteer from "puppeteer-core";
 import { io } from "socket.io-client-4.8.1";
 
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 60_000;
 const [url, key, adminKey, folder] = process.argv.slice(2);
 
 const browser = await puppeteer.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });

@@ -9,7 +9,7 @@ import sys
 
 import websockets
 
-PATIENCE = 10
+PATIENCE = 60
 URL = sys.argv[1].replace("http", "ws", 1)
 
 

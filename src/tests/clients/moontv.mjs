@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 
 import { io } from "socket.io-client-4.8.1";
 
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 60_000;
 const [url, key] = process.argv.slice(2);
 
 for (const transports of [["websocket", "polling"], ["polling"], ["polling", "websocket"]]) {

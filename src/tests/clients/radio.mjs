@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 
 import puppeteer from "puppeteer-core";
 
-const PATIENCE_MS = 40_000;
+const PATIENCE_MS = 60_000;
 const [url, folder] = process.argv.slice(2);
 
 const browser = await puppeteer.launch({

@@ -11,7 +11,7 @@ import sys
 import socketio
 import websockets
 
-PATIENCE = 10
+PATIENCE = 60
 URL = sys.argv[1].rstrip("/")
 
 

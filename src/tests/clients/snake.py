@@ -8,7 +8,7 @@ import sys
 
 import socketio
 
-PATIENCE = 10
+PATIENCE = 60
 URL = sys.argv[1]
 
 

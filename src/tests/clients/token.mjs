@@ -6,7 +6,7 @@ import { createHmac } from "node:crypto";
 
 import puppeteer from "puppeteer-core";
 
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 const [url, secret] = process.argv.slice(2);
 const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
 const claims = `${part({ alg: "HS256", typ: "JWT" })}.${part({ room: "room1", user: "ann", exp: Date.now() / 1000 + 60 })}`;

@@ -9,6 +9,9 @@ use super::{eventually, free_port, http};
 /// The services and their ports.
 const PORTS: [(&str, u16); 4] = [("music", 3000), ("watch", 3001), ("signal", 5000), ("devices", 8765)];
 
+/// What the kernel holds for a balancer and a client that does not read; left alone it is megabytes.
+const BUFFER_BYTES: usize = 64 * 1024;
+
 /// A load balancer.
 pub struct Balancer {
     child: Child,
@@ -25,7 +28,10 @@ impl Balancer {
         for (service, port) in PORTS {
             let listen = format!("    listen {port};\n");
             let (listens, named) = if service == cluster.service {
-                (format!("    listen {address};\n"), format!("    {} {service};\n", address.port()))
+                (
+                    format!("    listen {address} sndbuf={BUFFER_BYTES};\n"),
+                    format!("    {} {service};\n", address.port()),
+                )
             } else {
                 (String::new(), String::new())
             };
@@ -63,16 +69,25 @@ impl Balancer {
     /// nginx as it is first tried: `proxy_pass` to one server, with or without what WebSockets need.
     pub fn bare(server: SocketAddr, more: &str) -> Self {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let folder = tempfile::tempdir().unwrap();
-        let whole = format!(
-            "daemon off; pid nginx.pid; error_log stderr; events {{}} http {{ access_log off; \
-             client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path f; uwsgi_temp_path u; \
-             scgi_temp_path s; server {{ listen {address}; location / {{ proxy_pass http://{server}; {more} }} }} }}"
-        );
-        std::fs::write(folder.path().join("nginx.conf"), whole).unwrap();
-        let mut command = Command::new("nginx");
-        command.arg("-p").arg(folder.path()).args(["-c", "nginx.conf"]);
-        Self::start(command, address, folder)
+        Self::nginx_with(
+            &format!("server {{ listen {address}; location / {{ proxy_pass http://{server}; {more} }} }}"),
+            address,
+        )
+    }
+
+    /// nginx with each service under a path of its name, as people write it: without a word about the path to the service.
+    pub fn under_paths(services: &[(String, SocketAddr)]) -> Self {
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let location = |(service, at): &(String, SocketAddr)| {
+            format!(
+                "location /{service}/ {{ proxy_pass http://{at}/; proxy_http_version 1.1; proxy_set_header Host \
+                 $http_host; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; \
+                 proxy_set_header X-Forwarded-For $remote_addr; proxy_buffering off; }}"
+            )
+        };
+        let locations: String = services.iter().map(location).collect();
+        let health = format!("location = /livez {{ proxy_pass http://{}/livez; }}", services[0].1);
+        Self::nginx_with(&format!("server {{ listen {address}; {locations} {health} }}"), address)
     }
 
     /// `HAProxy`, with `assets/deploy/haproxy.cfg`.
@@ -85,7 +100,9 @@ impl Balancer {
         }
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("haproxy.cfg");
-        std::fs::write(&file, whole).unwrap();
+        let buffers =
+            format!("global\n    tune.sndbuf.client {BUFFER_BYTES}\n    tune.rcvbuf.server {BUFFER_BYTES}\n");
+        std::fs::write(&file, [buffers, whole].concat()).unwrap();
         let mut command = Command::new("haproxy");
         command.arg("-db").arg("-q").arg("-f").arg(file);
         Self::start(command, address, folder)

@@ -4,7 +4,12 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
+use socket2::{Domain, Socket, Type};
+
 use super::PATIENCE;
+
+/// What the kernel holds for a client that reads nothing, about; left alone it is up to `tcp_rmem`, 32 MB somewhere.
+const SMALL_BUFFER_BYTES: usize = 16 * 1024;
 
 /// What came back.
 #[derive(Debug)]
@@ -31,6 +36,15 @@ pub fn connect(address: SocketAddr) -> TcpStream {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.set_nodelay(true).unwrap();
     stream
+}
+
+/// A connection for which the kernel holds little while its client does not read.
+pub fn connect_with_small_buffer(address: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(SMALL_BUFFER_BYTES).unwrap();
+    socket.connect(&address.into()).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.into()
 }
 
 pub fn get(address: SocketAddr, path: &str) -> Response {

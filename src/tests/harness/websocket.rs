@@ -23,12 +23,18 @@ pub fn open(
     path: &str,
     headers: &[(&str, &str)],
 ) -> Result<WebSocket<TcpStream>, String> {
+    open_on(http::connect(address), path, headers)
+}
+
+/// Opens a WebSocket on a connection.
+fn open_on(stream: TcpStream, path: &str, headers: &[(&str, &str)]) -> Result<WebSocket<TcpStream>, String> {
+    let address = stream.peer_addr().unwrap();
     let mut request = format!("ws://{address}{path}").into_client_request().unwrap();
     for (name, value) in headers {
         let name: ::http::HeaderName = name.parse().unwrap();
         request.headers_mut().insert(name, value.parse().unwrap());
     }
-    match tungstenite::client(request, http::connect(address)) {
+    match tungstenite::client(request, stream) {
         Ok((socket, _)) => Ok(socket),
         Err(error) => Err(error.to_string()),
     }
@@ -50,8 +56,12 @@ impl Client {
 
     /// Connects with more in the query, the headers and the packet that joins the namespace.
     pub fn connect_by(address: SocketAddr, query: &str, headers: &[(&str, &str)], auth: &str) -> Self {
+        Self::connect_on(http::connect(address), query, headers, auth)
+    }
+
+    fn connect_on(stream: TcpStream, query: &str, headers: &[(&str, &str)], auth: &str) -> Self {
         let path = format!("/socket.io/?EIO=4&transport=websocket{query}");
-        let socket = open(address, &path, headers).unwrap();
+        let socket = open_on(stream, &path, headers).unwrap();
         let mut client = Self { socket, heard: VecDeque::new(), id: String::new() };
         let opened = client.read_text().unwrap();
         assert!(opened.starts_with('0'), "{opened}");
@@ -73,12 +83,22 @@ impl Client {
 
     /// Joins a room.
     pub fn guest(address: SocketAddr, room: &str) -> Self {
-        let mut client = Self::connect(address);
-        client.emit("join_room", &serde_json::json!({"room_id": room}));
-        client.expect("room_joined");
-        client.expect("room_users");
-        client.expect("sync_state");
-        client
+        Self::connect(address).joined(room)
+    }
+
+    /// Joins a room, and is not going to read: the kernel holds little for it.
+    pub fn sleeper(address: SocketAddr, room: &str) -> Self {
+        let mut client = Self::connect_on(http::connect_with_small_buffer(address), "", &[], "");
+        client.expect("connected");
+        client.joined(room)
+    }
+
+    fn joined(mut self, room: &str) -> Self {
+        self.emit("join_room", &serde_json::json!({"room_id": room}));
+        self.expect("room_joined");
+        self.expect("room_users");
+        self.expect("sync_state");
+        self
     }
 
     /// The connection below, for tests of what happens there.
