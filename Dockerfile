@@ -26,7 +26,7 @@ ARG VERSION=""
 ARG REVISION=""
 LABEL org.opencontainers.image.title="roomhub" \
       org.opencontainers.image.description="One binary that runs the rooms people share" \
-      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.licenses="MIT AND LGPL-2.0-or-later AND LGPL-3.0-only AND MPL-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /out/roomhub /usr/local/bin/roomhub
@@ -35,6 +35,7 @@ COPY --from=build --chown=65532:65532 /out/data /data
 ENV ROOMHUB_ROOMS__DATA_DIR=/data ROOMHUB_DEVICES__DATA_DIR=/data ROOMHUB_RADIO__DATA_DIR=/data
 VOLUME /data
 COPY LICENSE /usr/share/doc/roomhub/LICENSE
+COPY assets/licenses /usr/share/doc/roomhub/licenses
 # nonroot, as the number by which Kubernetes can tell that it is not root.
 USER 65532:65532
 # A configuration is mounted at /etc/roomhub/config.toml, or comes as ROOMHUB_… variables.
@@ -42,7 +43,7 @@ EXPOSE 3000 3001 5000 8765 9999
 # Shutting down takes up to [runtime] shutdown_grace, 10 s, which is also when Docker loses patience:
 # `docker run --stop-timeout 15`, or stop_grace_period in Compose.
 STOPSIGNAL SIGTERM
-# Asks every service at its configured port. For one service alone, name it: ["/usr/local/bin/roomhub", "probe", "health", "music"].
+# Asks the services that run in the container, all of them or one, at the addresses where they listen.
 HEALTHCHECK --interval=10s --timeout=4s --start-period=5s --retries=3 \
     CMD ["/usr/local/bin/roomhub", "probe", "health"]
 ENTRYPOINT ["/usr/local/bin/roomhub"]

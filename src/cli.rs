@@ -34,7 +34,7 @@ pub enum Command {
     Radio(ServeRadio),
     /// Every service, each on its own port, in one process
     All(ServeAll),
-    /// Check a configuration file and say everything that is wrong with it
+    /// Say what services would do with a configuration on this machine, and what is wrong: files, ports, databases
     Check(Check),
     /// Print a completion script for a shell
     Completions {
@@ -160,6 +160,9 @@ pub struct ServeAll {
 /// What to check.
 #[derive(Debug, Args)]
 pub struct Check {
+    /// Services that are to run [default: all of them]
+    #[arg(value_parser = parse_service)]
+    pub services: Vec<Service>,
     /// Configuration file [default: ./config.toml, else /etc/roomhub/config.toml]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -228,9 +231,12 @@ impl Probe {
 /// Whom to ask.
 #[derive(Debug, Args)]
 pub struct Health {
-    /// Services to ask, each at its configured port [default: all of them]
+    /// Services to ask, each at its configured address [default: all that run here, at the addresses where they listen]
     #[arg(value_parser = parse_service)]
     pub services: Vec<Service>,
+    /// Process to ask, instead of all that run here
+    #[arg(long, value_name = "PID", conflicts_with = "services")]
+    pub pid: Option<u32>,
     /// Configuration file [default: ./config.toml, else /etc/roomhub/config.toml]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,

@@ -18,10 +18,8 @@ fn main() -> ExitCode {
         Command::Signal(command) => process::serve(&command.request(Service::Signal)),
         Command::Radio(command) => process::serve(&command.request()),
         Command::All(command) => process::serve(&command.request()),
-        Command::Check(command) => process::check(command.config.as_deref()),
-        Command::Probe(Probe::Health(command)) => {
-            process::health(&command.services, command.config.as_deref())
-        }
+        Command::Check(command) => process::check(&command),
+        Command::Probe(Probe::Health(command)) => process::health(&command),
         Command::Probe(probe) => match probe.service() {
             Some((kind, command, port)) => process::probe(kind, command, port),
             None => ExitCode::SUCCESS,

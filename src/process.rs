@@ -1,17 +1,16 @@
 //! The life of the process: load, log, start the services, wait for the word to stop, drain, exit.
 
-use std::io::{self, BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::io::{self, BufReader, Write};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
-use crate::cli::{ProbeService, Request, SpoolTask};
+use crate::cli::{self, ProbeService, Request, SpoolTask};
 use crate::cluster::Cluster;
 use crate::config::{Loaded, Mistake};
 use crate::http::keys::{KeyedDoor, WrongKeys};
@@ -23,13 +22,10 @@ use crate::runtime::systemd::{self, ActivatedSockets};
 use crate::runtime::{self, Clock, Context, limits};
 use crate::service::{Keys, Premises, Running};
 use crate::settings::{self, Service, Settings};
-use crate::{devices, error_reports, metrics, music, probe, radio, signal, watch};
+use crate::{check, devices, error_reports, metrics, music, probe, radio, signal, watch};
 
 /// Exit code for a command line or a configuration that is wrong.
 const EXIT_USAGE: u8 = 2;
-
-/// A service that does not answer its health check in this time is not well.
-const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Runs services until the process is told to stop.
 pub fn serve(request: &Request) -> ExitCode {
@@ -49,35 +45,57 @@ pub fn serve(request: &Request) -> ExitCode {
     }
 }
 
-/// Says everything that is wrong with a configuration file.
-pub fn check(file: Option<&Path>) -> ExitCode {
-    match settings::load(&Service::ALL, file, environment(), Vec::new()) {
-        Ok(_) => print("the configuration is valid\n"),
-        Err(mistakes) => complain(&mistakes),
-    }
-}
-
-/// Asks services on this machine for their `/livez`, each at its configured port.
-pub fn health(services: &[Service], file: Option<&Path>) -> ExitCode {
-    let services = if services.is_empty() { &Service::ALL[..] } else { services };
-    let settings = match settings::load(services, file, environment(), Vec::new()) {
-        Ok(loaded) => loaded.values,
+/// Says what services would do with a configuration on this machine, and everything that is wrong.
+pub fn check(command: &cli::Check) -> ExitCode {
+    let services = if command.services.is_empty() { &Service::ALL[..] } else { &command.services };
+    let loaded = match settings::load(services, command.config.as_deref(), environment(), Vec::new()) {
+        Ok(loaded) => loaded,
         Err(mistakes) => return complain(&mistakes),
     };
-    let ask = |service: &Service| {
-        let port = match service {
-            Service::Music => settings.music.port,
-            Service::Watch => settings.watch.port,
-            Service::Signal => settings.signal.port,
-            Service::Devices => settings.devices.port,
-            Service::Radio => settings.radio.port,
-        };
-        ask_health(port, settings.tls.is_on()).with_context(|| format!("{} on port {port}", service.name()))
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&anyhow::Error::new(error).context("the async runtime")),
     };
-    match services.iter().try_for_each(ask) {
+    let report = runtime.block_on(check::run(services, &loaded));
+    print(&report.to_string());
+    if report.is_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Asks services on this machine whether they are alive: those that are named at their configured addresses, else all
+/// that run here at those where they listen.
+pub fn health(command: &cli::Health) -> ExitCode {
+    let addresses = if command.services.is_empty() {
+        probe::health::listening(command.pid).map(|found| {
+            found
+                .into_iter()
+                .map(|address| (format!("the service on {address}"), address))
+                .collect::<Vec<_>>()
+        })
+    } else {
+        let file = command.config.as_deref();
+        match settings::load(&command.services, file, environment(), Vec::new()) {
+            Ok(loaded) => configured(&command.services, &loaded.values),
+            Err(mistakes) => return complain(&mistakes),
+        }
+    };
+    let asked = addresses.and_then(|addresses| {
+        addresses.into_iter().try_for_each(|(name, address)| probe::health::ask(address).context(name))
+    });
+    match asked {
         Ok(()) => print("ok\n"),
         Err(failure) => fail(&failure),
     }
+}
+
+/// Services by name, with the addresses at which they are configured to listen.
+fn configured(services: &[Service], settings: &Settings) -> Result<Vec<(String, SocketAddr)>> {
+    let of = |service: &Service| {
+        let (host, port) = settings.address(*service);
+        let resolved = (host, port).to_socket_addrs().ok().and_then(|mut found| found.next());
+        let address = resolved.with_context(|| format!("{}: {host:?} is no address", service.name()))?;
+        Ok((format!("{} on port {port}", service.name()), address))
+    };
+    services.iter().map(of).collect()
 }
 
 /// Tries a server: by the scenarios of its service, or with whoever sits at the keyboard.
@@ -127,21 +145,6 @@ pub fn spool(request: &Request, task: SpoolTask) -> ExitCode {
         Ok(text) => print(&text),
         Err(failure) => fail(&failure),
     }
-}
-
-/// Asks whoever listens on a port; of TLS, that it takes connections.
-fn ask_health(port: u16, is_tls: bool) -> Result<()> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let mut stream = TcpStream::connect_timeout(&address, HEALTH_TIMEOUT).context("cannot be reached")?;
-    if is_tls {
-        return Ok(());
-    }
-    stream.set_read_timeout(Some(HEALTH_TIMEOUT))?;
-    stream.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-    let mut status = String::new();
-    BufReader::new(stream).read_line(&mut status).context("does not answer")?;
-    anyhow::ensure!(status.contains(" 200 "), "answers {:?}", status.trim());
-    Ok(())
 }
 
 fn start_and_wait(settings: &Settings, request: &Request, clock: Clock) -> Result<()> {

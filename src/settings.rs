@@ -119,6 +119,19 @@ pub struct Settings {
     pub radio: radio::Config,
 }
 
+impl Settings {
+    /// Where a service is to listen.
+    pub fn address(&self, service: Service) -> (&str, u16) {
+        match service {
+            Service::Music => (&self.music.host, self.music.port),
+            Service::Watch => (&self.watch.host, self.watch.port),
+            Service::Signal => (&self.signal.host, self.signal.port),
+            Service::Devices => (&self.devices.host, self.devices.port),
+            Service::Radio => (&self.radio.host, self.radio.port),
+        }
+    }
+}
+
 impl Validate for Settings {
     fn validate(&self, findings: &mut Findings) {
         self.log.validate(findings);

@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{self, Findings};
 use crate::secret::Secret;
-use crate::time::human;
+use crate::time::{Timestamp, human};
 
 pub use link::{At, Change, Claim, Commit, FETCH, FactChange, FactClaim, Link, Outcome, Stale, Stored};
 pub use mail::{Letter, Mail};
@@ -138,6 +138,24 @@ impl Cluster {
         let node = hex::encode(random::<NODE_BYTES>());
         let secret = shared_secret(&mut connection, &key).await.context("redis")?;
         Ok(Some(Self { reach, config: config.clone(), node, secret }))
+    }
+
+    /// The version and the time of the Redis that the configuration names; `None` if it names none.
+    ///
+    /// # Errors
+    /// It cannot be reached, or lets this program not in.
+    pub async fn look(config: &Config) -> Result<Option<(String, Timestamp)>> {
+        let url = config::secret("cluster.url_file", &config.url, &config.url_file)?;
+        if !url.is_set() {
+            return Ok(None);
+        }
+        let reach = Reach::new(&url, config)?.of(&format!("{{{}}}:secret", config.prefix));
+        let connect = tokio::time::timeout(START_TIMEOUT, reach.connect());
+        let mut connection = connect.await.context("does not answer")?.context("cannot be reached")?;
+        let (seconds, micros): (u64, u64) = redis::cmd("TIME").query_async(&mut connection).await?;
+        let info: String = redis::cmd("INFO").arg("server").query_async(&mut connection).await?;
+        let version = info.lines().find_map(|line| line.strip_prefix("redis_version:")).unwrap_or_default();
+        Ok(Some((version.trim().to_owned(), Timestamp::from_micros(seconds * 1_000_000 + micros))))
     }
 
     /// A service's link to the same service on the other nodes.

@@ -152,6 +152,13 @@ pub trait Validate {
 }
 
 impl<T> Loaded<T> {
+    /// Every key that is this command's business, with its value.
+    pub fn keys(&self) -> Vec<(String, Value)> {
+        let is_ignored =
+            |key: &str| self.ignored_sections.contains(key.split('.').next().unwrap_or_default());
+        leaves(&self.table, &self.table).into_iter().filter(|(key, _)| !is_ignored(key)).collect()
+    }
+
     /// Where the value of a key came from.
     pub fn source(&self, key: &str) -> Source {
         self.sources.get(key).cloned().unwrap_or(Source::Default)

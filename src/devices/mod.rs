@@ -36,7 +36,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{Alias, Findings};
 use crate::http::origin::AllowedOrigins;
 use crate::secret::Secret;
-use crate::time::human;
+use crate::time::{Timestamp, human};
 
 use auth::{Auth, Demand};
 pub use server::start;
@@ -170,6 +170,15 @@ impl Default for Config {
             status_interval: Duration::from_mins(1),
         }
     }
+}
+
+/// The version and the time of the database server; `None` for the embedded database.
+///
+/// # Errors
+/// It cannot be reached, or does not let this program in.
+pub async fn database(config: &Config) -> Result<Option<(String, Timestamp)>> {
+    let store = store::Store::new(&config.place()?).map_err(anyhow::Error::msg)?;
+    store.server().await.map_err(|failure| anyhow::anyhow!("{failure}"))
 }
 
 impl Config {

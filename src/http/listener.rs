@@ -272,7 +272,11 @@ async fn refuse(mut stream: TcpStream) {
     let _ = timeout(REFUSAL_TIMEOUT, answer).await;
 }
 
-fn bind(service: &str, host: &str, port: u16, backlog: i32) -> Result<std::net::TcpListener> {
+/// Binds the port of a service and listens on it.
+///
+/// # Errors
+/// One line that says what to do.
+pub fn bind(service: &str, host: &str, port: u16, backlog: i32) -> Result<std::net::TcpListener> {
     let mut addresses = (host, port).to_socket_addrs().with_context(|| {
         format!("[{service}] host = {host:?}: not an address of this machine; try 0.0.0.0 or 127.0.0.1")
     })?;

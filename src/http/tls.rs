@@ -100,6 +100,11 @@ pub fn acceptor(config: &Config, context: &Context) -> Result<Option<TlsAcceptor
     Ok(Some(TlsAcceptor::from(Arc::new(server))))
 }
 
+/// Reads the certificate chain and its key, to say whether they fit; gives the length of the chain.
+pub fn check(config: &Config) -> Result<usize> {
+    Ok(read(config)?.cert.len())
+}
+
 fn read(config: &Config) -> Result<CertifiedKey> {
     let chain = CertificateDer::pem_file_iter(&config.cert)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)

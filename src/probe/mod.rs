@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "how long a server takes is measured by the real clock")]
 
 mod devices;
+pub mod health;
 mod http;
 mod keyboard;
 mod mp3;

@@ -282,6 +282,15 @@ impl Config {
     }
 }
 
+/// The folders of audio that the configuration names, each with its key.
+pub fn audio_folders(config: &Config) -> Vec<(String, PathBuf)> {
+    let default =
+        (!config.audio_dir.is_empty()).then(|| ("radio.audio_dir".to_owned(), home(&config.audio_dir)));
+    let of_routes = config.directories().unwrap_or_default().into_iter();
+    let of_routes = of_routes.map(|(route, folder)| (format!("radio.directory_routes {route}"), folder));
+    default.into_iter().chain(of_routes).collect()
+}
+
 /// What a JSON object says of routes.
 fn by_route(text: &str, example: &str) -> Result<BTreeMap<String, String>, String> {
     if text.trim().is_empty() {

@@ -4,7 +4,9 @@ use std::fs;
 use std::net::TcpListener;
 
 use crate::harness::http;
+use crate::harness::mariadb::MariaDb;
 use crate::harness::process::{Server, roomhub, run};
+use crate::harness::redis::Redis;
 
 fn told(output: &std::process::Output) -> (String, String) {
     (
@@ -41,11 +43,110 @@ fn all_mistakes_are_told_at_once_and_end_with_2() {
     assert_eq!(output.status.code(), Some(2));
 }
 
+/// What `check` finds: its exit code, and its list without the gaps that make columns of it.
+fn checked(services: &[&str], environment: &[(&str, &str)]) -> (Option<i32>, String) {
+    let output = run(&[&["check"], services].concat(), environment);
+    let (stdout, stderr) = told(&output);
+    let rows: Vec<String> =
+        stdout.lines().map(|row| row.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    (output.status.code(), format!("{}\n{stderr}", rows.join("\n")))
+}
+
+/// Has every service take a free port.
+const FREE_PORTS: [(&str, &str); 5] = [
+    ("ROOMHUB_MUSIC__PORT", "0"),
+    ("ROOMHUB_WATCH__PORT", "0"),
+    ("ROOMHUB_SIGNAL__PORT", "0"),
+    ("ROOMHUB_DEVICES__PORT", "0"),
+    ("ROOMHUB_RADIO__PORT", "0"),
+];
+
 #[test]
-fn a_right_file_is_right() {
+fn the_example_file_is_well() {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/config.example.toml");
-    let output = run(&["check", "--config", example], &[]);
-    assert_eq!((output.status.code(), told(&output).0.as_str()), (Some(0), "the configuration is valid\n"));
+    let output = run(&["check", "--config", example], &FREE_PORTS);
+    let (stdout, stderr) = told(&output);
+    assert_eq!(output.status.code(), Some(0), "{stdout}{stderr}");
+    assert!(stdout.contains("would listen on http://0.0.0.0:0"), "{stdout}");
+}
+
+#[test]
+fn a_check_finds_what_would_stop_the_services_and_ends_with_1() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    fs::write(path("empty"), "").unwrap();
+    fs::write(path("a file"), "no folder").unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    fs::write(path("cert.pem"), key.cert.pem()).unwrap();
+    fs::write(path("key.pem"), key.signing_key.serialize_pem()).unwrap();
+    fs::write(path("other.pem"), other.signing_key.serialize_pem()).unwrap();
+    let nowhere = "mysql://hub:hunter2@127.0.0.1:1/rooms";
+    let wrong: [(&str, &[(&str, &str)], &str); 14] = [
+        ("music", &[("ROOMHUB_MUSIC__HOST", "203.0.113.1")], "wrong music"),
+        ("music", &[("ROOMHUB_MUSIC__HOST", "127.0.0.1"), ("PORT", &port)], "wrong music"),
+        (
+            "music",
+            &[("ROOMHUB_TLS__CERT", "/nonexistent.pem"), ("ROOMHUB_TLS__KEY", "/nonexistent.pem")],
+            "wrong tls.cert",
+        ),
+        (
+            "music",
+            &[("ROOMHUB_TLS__CERT", &path("cert.pem")), ("ROOMHUB_TLS__KEY", &path("other.pem"))],
+            "wrong tls.cert",
+        ),
+        ("music", &[("ROOMHUB_METRICS__TOKEN_FILE", &path("nothing"))], "wrong metrics.token_file"),
+        ("music", &[("ROOMHUB_METRICS__TOKEN_FILE", &path("empty"))], "wrong metrics.token_file"),
+        (
+            "music",
+            &[("ROOMHUB_ROOMS__PERSIST", "true"), ("ROOMHUB_ROOMS__DATA_DIR", &path("a file"))],
+            "wrong rooms.data_dir",
+        ),
+        ("watch", &[], "wrong watch.auth_key"),
+        ("radio", &[("AUDIO_DIR", "/nonexistent/music")], "wrong radio.audio_dir"),
+        ("radio", &[("AUDIO_DIR", &path("a file"))], "wrong radio.audio_dir"),
+        (
+            "radio",
+            &[("DIRECTORY_ROUTES", r#"{"rock":"/nonexistent/rock"}"#)],
+            "wrong radio.directory_routes /rock",
+        ),
+        ("devices", &[("ROOMHUB_DEVICES__DATA_DIR", "/dev/null/data")], "wrong devices.data_dir"),
+        ("devices", &[("DATABASE_URL", nowhere)], "wrong database"),
+        ("music", &[("ROOMHUB_CLUSTER__URL", "redis://:hunter2@127.0.0.1:1")], "wrong redis"),
+    ];
+    for (service, environment, row) in wrong {
+        let environment = [&FREE_PORTS[..], environment].concat();
+        let (code, list) = checked(&[service], &environment);
+        assert_eq!(code, Some(1), "{row}:\n{list}");
+        assert!(list.lines().any(|line| line.starts_with(row)), "{row} is not in\n{list}");
+        assert!(!list.contains("hunter2"), "{list}");
+    }
+    let right = [("ROOMHUB_TLS__CERT", &*path("cert.pem")), ("ROOMHUB_TLS__KEY", &*path("key.pem"))];
+    let (code, list) = checked(&["music"], &[&FREE_PORTS[..], &right].concat());
+    assert_eq!(code, Some(0), "{list}");
+    assert!(list.contains("would listen on https://0.0.0.0:0"), "{list}");
+}
+
+#[test]
+fn a_check_asks_the_database_and_redis_for_their_versions() {
+    let (database, redis) = (MariaDb::start(), Redis::start());
+    let (database, redis) = (database.url(), redis.url());
+    let environment =
+        [&FREE_PORTS[..], &[("DATABASE_URL", &*database), ("ROOMHUB_CLUSTER__URL", &*redis)]].concat();
+    let (code, list) = checked(&["devices"], &environment);
+    assert_eq!(code, Some(0), "{list}");
+    assert!(list.contains("ok database MariaDB ") && list.contains("ok redis Redis "), "{list}");
+}
+
+#[test]
+fn a_check_beside_the_running_service_says_that_it_runs() {
+    let server = Server::start();
+    let port = server.address.port().to_string();
+    let (code, list) = checked(&["music"], &[("ROOMHUB_MUSIC__HOST", "127.0.0.1"), ("PORT", &port)]);
+    assert_eq!(code, Some(0), "{list}");
+    assert!(list.contains(&format!("warning music a service answers on 127.0.0.1:{port} already")), "{list}");
 }
 
 #[test]
@@ -185,4 +286,23 @@ fn the_health_command_says_whether_a_service_is_well() {
     assert_eq!(output.status.code(), Some(1));
     assert!(told(&output).1.contains(&format!("music on port {port}: cannot be reached")));
     assert_eq!(run(&["probe", "health", "musik"], &[]).status.code(), Some(2));
+}
+
+#[test]
+fn one_service_alone_at_an_unusual_address_is_well_without_naming_it() {
+    for (service, host) in
+        [("music", "127.0.0.2"), ("signal", "0.0.0.0"), ("devices", "::"), ("radio", "::1")]
+    {
+        let data = tempfile::tempdir().unwrap();
+        let mut command = roomhub(&[service, "--host", host, "--port", "0", "--log-format", "json"]);
+        command.env("ROOMHUB_DEVICES__DATA_DIR", data.path()).env("ROOMHUB_RADIO__DATA_DIR", "");
+        let server = Server::spawn(command);
+        let pid = server.pid().to_string();
+        let output = run(&["probe", "health", "--pid", &pid], &[]);
+        assert_eq!(output.status.code(), Some(0), "{service}: {output:?}");
+        drop(server);
+        let output = run(&["probe", "health", "--pid", &pid], &[]);
+        assert_eq!(output.status.code(), Some(1), "{service}: {output:?}");
+        assert!(told(&output).1.contains("no service of this user listens here"), "{output:?}");
+    }
 }

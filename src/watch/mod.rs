@@ -182,6 +182,11 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Whether a key is set, in whichever way.
+    pub fn has_key(&self) -> bool {
+        self.auth_key.is_set() || !self.auth_key_file.is_empty()
+    }
+
     /// Checks what the types do not.
     pub fn validate(&self, findings: &mut Findings) {
         findings.at_least_one("watch.max_rooms", self.max_rooms);

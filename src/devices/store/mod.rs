@@ -16,6 +16,7 @@ use std::time::Duration;
 use super::names::{DeviceId, RoomId};
 use super::record::{Record, RecordId};
 use crate::secret::Secret;
+use crate::time::Timestamp;
 
 pub use rows::{MessageQuery, Minute, StoredConnection, StoredMessage};
 
@@ -88,6 +89,14 @@ impl Store {
         match self {
             Self::Sqlite(_) => "SQLite",
             Self::MySql(_) => "MySQL",
+        }
+    }
+
+    /// The version and the time of the server; `None` for a file.
+    pub async fn server(&self) -> Result<Option<(String, Timestamp)>, Failure> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::MySql(store) => store.server().await.map(Some),
         }
     }
 

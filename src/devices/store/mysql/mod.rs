@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use super::rows::{MessageQuery, Minute, StoredConnection, StoredMessage, moment};
 use super::{Failure, Named, Place};
 use crate::devices::names::{DeviceId, RoomId};
+use crate::time::Timestamp;
 
 /// A server's own words for `the data is refused`: classes of SQLSTATE, and codes of those without a class.
 ///
@@ -102,6 +103,15 @@ impl MySql {
             *writer = Some(conn);
         }
         outcome
+    }
+
+    /// The version and the time of the server.
+    pub async fn server(&self) -> Result<(String, Timestamp), Failure> {
+        let mut conn = self.connect().await?;
+        let sql = "SELECT VERSION(), CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS UNSIGNED)";
+        let found: Option<(String, u64)> = self.within(async { Ok(conn.query_first(sql).await?) }).await?;
+        let (version, micros) = found.ok_or_else(|| Failure::Unavailable("it tells no version".into()))?;
+        Ok((version, Timestamp::from_micros(micros)))
     }
 
     /// Brings the tables to the present version.
