@@ -1,8 +1,8 @@
 // The page: joins a room, shows who is there, calls them, and logs every word to and from the server.
 
-import { Call } from "/assets/call.js";
-import { Signalling } from "/assets/signalling.js";
-import { language, texts } from "/assets/texts.js";
+import { Call } from "./call.js";
+import { Signalling } from "./signalling.js";
+import { language, texts } from "./texts.js";
 
 const MAX_LOG_LINES = 500;
 

@@ -36,9 +36,12 @@ export class Signalling extends EventTarget {
   }
 
   #open() {
-    const query = this.#key ? `?auth=${encodeURIComponent(this.#key)}` : "";
-    const scheme = location.protocol === "https:" ? "wss" : "ws";
-    const socket = new WebSocket(`${scheme}://${location.host}/ws${query}`);
+    // Beside the page, also under a path that a proxy put it at.
+    const address = new URL("ws", location.href);
+    address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+    address.hash = "";
+    if (this.#key) address.searchParams.set("auth", this.#key);
+    const socket = new WebSocket(address);
     this.#socket = socket;
     this.#tell("state", "connecting");
     socket.addEventListener("open", () => {

@@ -2,13 +2,34 @@
 
 use crate::clients::{run_client, run_client_at, run_client_everywhere};
 use crate::harness::balancer::Balancer;
-use crate::harness::process::Server;
+use crate::harness::eventually;
+use crate::harness::process::{Server, roomhub};
 use crate::harness::radio::{make, on_air, station};
 use crate::harness::site::ADMIN_KEY;
 
 #[test]
 fn two_windows_hear_the_same_second_whatever_their_clocks_and_latency() {
     run_client_everywhere("node", "two-windows.mjs", "music", &["--limit", "50"]);
+}
+
+#[test]
+fn a_link_that_cannot_be_played_is_refused_or_passed_over_with_a_word() {
+    run_client("node", "dead-links.mjs", &Server::start(), &[]);
+}
+
+#[test]
+fn every_page_works_under_a_path_of_a_proxy() {
+    let data = tempfile::tempdir().unwrap();
+    let mut command = roomhub(&["all", "--host", "127.0.0.1", "--log-format", "json"]);
+    for service in ["MUSIC", "WATCH", "SIGNAL", "DEVICES", "RADIO"] {
+        command.env(format!("ROOMHUB_{service}__PORT"), "0");
+    }
+    command.env("ROOMHUB_DEVICES__DATA_DIR", data.path()).env("ROOMHUB_RADIO__DATA_DIR", data.path());
+    command.env("AUTH_KEY", "open sesame, long enough");
+    let server = Server::spawn(command);
+    let services = eventually("five services", || Some(server.services()).filter(|found| found.len() == 5));
+    let proxy = Balancer::under_paths(&services);
+    run_client_at("node", "under-a-path.mjs", proxy.address, &[], &|| server.log());
 }
 
 #[test]

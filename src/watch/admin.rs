@@ -53,7 +53,7 @@ pub fn routes(questions: Questions<Hub>, orders: Orders<Hub>, door: OperatorsDoo
         .route_layer(from_fn_with_state(door, admit))
         .with_state(admin);
     Router::new()
-        .route("/admin", get(|| async { Redirect::permanent("/admin/") }))
+        .route("/admin", get(|| async { Redirect::permanent("admin/") }))
         .route("/admin/", get(page))
         .route("/admin/{file}", get(file))
         .nest("/admin/api", api)

@@ -2,6 +2,8 @@
 
 import { io } from "../vendor/socket.io.esm.min.js";
 
+import { base } from "./base.js";
+
 /** Events that a page listens to; `play`, `pause` and their like come as `room-playhead` too. */
 const HEARD = [
   "room-created",
@@ -20,7 +22,8 @@ export class Connection {
 
   /** `handlers` maps each heard event, and `connected`, `disconnected` and `upgraded`, to a function. */
   constructor(handlers) {
-    this.#socket = io({ reconnectionDelay: 500, reconnectionDelayMax: 4000, timeout: 15_000 });
+    const path = new URL("socket.io/", base).pathname;
+    this.#socket = io({ path, reconnectionDelay: 500, reconnectionDelayMax: 4000, timeout: 15_000 });
     this.#socket.on("connect", () => {
       this.#socket.io.engine.once("upgrade", handlers.upgraded);
       handlers.connected();

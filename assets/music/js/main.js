@@ -9,7 +9,7 @@ import { EntryView } from "./entry-view.js";
 import { renderMediaSession } from "./media-session.js";
 import { MembersView } from "./members-view.js";
 import { forgetRoom, recallRoom, remember, rememberRoom } from "./memory.js";
-import { Player } from "./player.js";
+import { Player, troubleWith } from "./player.js";
 import { installProbe } from "./probe.js";
 import { QueueView } from "./queue-view.js";
 import { withAdded, withMoved, withoutIndex } from "./queue.js";
@@ -17,13 +17,15 @@ import { Room } from "./room.js";
 import { ShareView } from "./share-view.js";
 import { StageView } from "./stage-view.js";
 import { StatusView } from "./status-view.js";
-import { isSayable, say, sayFixedTexts, switchLanguage } from "./texts.js";
-import { SAMPLE, titleOf, trackFromAddress } from "./track.js";
+import { isSayable, say, sayFixedTexts, switchLanguage, troubleText } from "./texts.js";
+import { SAMPLE, kindWithoutAudio, sourceOf, titleOf, trackFromAddress } from "./track.js";
 
 const TIME_SHOWN_EVERY_MS = 200;
 const REMEMBERED_EVERY_MS = 2000;
 /** A host who moved on at the end of a track waits this long for the server before trying again. */
 const MOVE_ON_AGAIN_MS = 5000;
+/** A track that the host cannot load is passed over after this long. */
+const PASS_OVER_AFTER_MS = 3000;
 
 /** The room that the page shows, or null at the door. */
 let room = null;
@@ -33,6 +35,8 @@ let arriving = null;
 let former = formerRoom();
 let hasLostConnection = false;
 let movedOnAt = -Infinity;
+/** The address of a track that the host cannot load, and the timer that passes it over. */
+let hopeless = { source: null, timer: null };
 
 const clock = new ServerClock();
 const player = new Player(byId("audio"), clock, { changed: render, playedOut: moveOn });
@@ -144,7 +148,7 @@ function entered(roomId) {
   arriving = null;
   former = null;
   hasLostConnection = false;
-  history.replaceState(null, "", `/?room=${encodeURIComponent(roomId)}`);
+  history.replaceState(null, "", `?room=${encodeURIComponent(roomId)}`);
   if (isReturn) status.tell("back");
   else status.tell("entered", roomId);
   player.follow(room.playhead);
@@ -175,7 +179,7 @@ function letGo() {
   former = null;
   forgetRoom();
   player.follow(null);
-  history.replaceState(null, "", "/");
+  history.replaceState(null, "", location.pathname);
 }
 
 /** What a host opens the room with when the server has lost it. */
@@ -298,10 +302,38 @@ function moveOn() {
   else control("pause", { currentTime: player.duration });
 }
 
-/** Queues what was typed, or plays it if nothing plays; returns a complaint or null. */
-function add(typed) {
+/** A dead link must not stop the party: the host's page passes it over, and says so. */
+function watchForHopeless() {
+  const isHopeless = room?.isHost && room.playhead?.isPlaying && player.isHopeless;
+  const source = isHopeless ? sourceOf(room.track) : null;
+  if (source === hopeless.source) return;
+  clearTimeout(hopeless.timer);
+  hopeless = { source, timer: source && setTimeout(passOver, PASS_OVER_AFTER_MS) };
+}
+
+function passOver() {
+  const title = titleOf(room.track) ?? say("untitled");
+  if (room.queue.length > 0) {
+    status.tell("passedOver", title);
+    playNext();
+  } else {
+    status.complain("nothingElse", title);
+    control("pause", { currentTime: player.targetPosition ?? 0 });
+  }
+}
+
+/** Queues what was typed, or plays it if nothing plays; resolves to a complaint or null. */
+async function add(typed) {
   const track = trackFromAddress(typed);
   if (!track) return say("badAddress");
+  const kind = kindWithoutAudio(track.url);
+  if (kind) return say(`${kind}Address`);
+  status.keep("checking");
+  const trouble = await troubleWith(track.url);
+  status.clear();
+  // What could not be tried once is not tried again by itself.
+  if (trouble) return troubleText(trouble.kind === "network" ? { kind: "unusable" } : trouble);
+  if (!room?.isHost) return null;
   const isIdle = !room.track || (player.duration !== null && player.targetPosition >= player.duration);
   if (isIdle && room.queue.length === 0) {
     playTrack(track);
@@ -344,6 +376,7 @@ function render() {
   byId("leave").hidden = room === null;
   renderMediaSession(room, { play: playOrPause, pause: playOrPause, nexttrack: playNext });
   document.title = pageTitle();
+  watchForHopeless();
   if (!room) return;
 
   const page = { room, player, clock, isOpen: connection.isOpen, name: entry.name };

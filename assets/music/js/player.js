@@ -21,6 +21,10 @@ const JUMP_GAP_MS = 4000;
 /** A jump of the room smaller than this (seconds) is left to the speed. */
 const SMALL_JUMP = 0.1;
 const RETRY_MS = 4000;
+/** An address that has not said in this time whether it is audio may be queued. */
+const TRIED_FOR_MS = 8000;
+/** A track that stopped loading this often in a row is given up. */
+const MAX_FAILURES = 3;
 
 export class Player {
   #audio;
@@ -42,6 +46,7 @@ export class Player {
   #isBlocked = false;
   #isStalled = false;
   #trouble = null;
+  #failures = 0;
   #retry = null;
 
   /**
@@ -57,7 +62,10 @@ export class Player {
     audio.addEventListener("pause", () => this.#isPausedFromOutside && this.#yieldToPause());
     audio.addEventListener("ended", () => (this.#wantsSound = false));
     audio.addEventListener("waiting", () => this.#stall(true));
-    audio.addEventListener("playing", () => this.#stall(false));
+    audio.addEventListener("playing", () => {
+      this.#failures = 0;
+      this.#stall(false);
+    });
     audio.addEventListener("timeupdate", () => this.tick());
     audio.addEventListener("loadedmetadata", () => this.tick());
     audio.addEventListener("durationchange", () => listener.changed());
@@ -109,6 +117,11 @@ export class Player {
     return this.#trouble;
   }
 
+  /** True when trying again is not going to help. */
+  get isHopeless() {
+    return this.#trouble !== null && (this.#trouble.kind !== "network" || this.#failures >= MAX_FAILURES);
+  }
+
   get hasPlayedOut() {
     return this.#hasPlayedOut;
   }
@@ -125,8 +138,12 @@ export class Player {
 
     const source = sourceOf(playhead?.track);
     const isOtherSource = source !== this.#source;
-    if (isOtherSource) this.#load(source);
-    else if (hasJumped) this.resync();
+    if (isOtherSource) {
+      this.#failures = 0;
+      this.#load(source);
+    } else if (hasJumped) {
+      this.resync();
+    }
     this.tick();
     return isOtherSource || hasJumped;
   }
@@ -298,6 +315,7 @@ export class Player {
     const failure = this.#audio.error;
     if (!failure || !this.#source) return;
     this.#trouble = troubleFrom(failure, this.#source);
+    this.#failures += 1;
     this.#errorSeconds = null;
     this.#wantsSound = false;
     if (this.#trouble.kind === "network") this.#retry = setTimeout(() => this.reload(), RETRY_MS);
@@ -335,6 +353,24 @@ export class Player {
     if (this.duration === null || !this.#playhead?.isPlaying || !this.#clock.isSet) return false;
     return positionAt(this.#playhead, this.#clock.serverNow) >= this.duration;
   }
+}
+
+/** What would keep a browser from playing an address: null, also when that takes long to say, or `{kind, status}`. */
+export function troubleWith(source) {
+  const audio = new Audio();
+  audio.preload = "metadata";
+  return new Promise((resolve) => {
+    const conclude = (trouble) => {
+      clearTimeout(timer);
+      resolve(trouble);
+      audio.removeAttribute("src");
+      audio.load();
+    };
+    const timer = setTimeout(() => conclude(null), TRIED_FOR_MS);
+    audio.addEventListener("loadedmetadata", () => conclude(null), { once: true });
+    audio.addEventListener("error", () => audio.error && conclude(troubleFrom(audio.error, source)), { once: true });
+    audio.src = source;
+  });
 }
 
 function troubleFrom(failure, source) {

@@ -14,12 +14,16 @@ export class QueueView {
   #actions;
   #shown = null;
 
-  /** `actions` has `add(typed)`, which returns a complaint or null, `playNow(i)`, `move(i, distance)`, `remove(i)`. */
+  /** `actions` has `add(typed)`, which resolves to a complaint or null, `playNow(i)`, `move(i, distance)`, `remove(i)`. */
   constructor(actions) {
     this.#actions = actions;
-    this.#form.addEventListener("submit", (event) => {
+    this.#form.addEventListener("submit", async (event) => {
       event.preventDefault();
-      this.#complain(actions.add(this.#address.value));
+      const typed = this.#address.value;
+      this.#complain(null);
+      const complaint = await actions.add(typed);
+      // What was typed meanwhile is not replaced.
+      if (complaint && this.#address.value === "") this.#complain(complaint, typed);
     });
     this.#address.addEventListener("input", () => this.#complain(null, this.#address.value));
   }
@@ -80,7 +84,7 @@ export class QueueView {
     return item;
   }
 
-  #complain(complaint, keptAddress = complaint ? this.#address.value : "") {
+  #complain(complaint, keptAddress = "") {
     this.#address.value = keptAddress;
     this.#address.setAttribute("aria-invalid", String(complaint !== null));
     this.#complaint.hidden = complaint === null;

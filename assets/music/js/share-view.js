@@ -1,5 +1,6 @@
 /** The link to the room: to copy, and as a QR code. */
 
+import { base } from "./base.js";
 import { byId, drawing, setText } from "./elements.js";
 import { say } from "./texts.js";
 
@@ -9,7 +10,7 @@ const QUIET_ZONE = 3;
 
 /** The address that leads into room `id`. */
 export function linkTo(id) {
-  const link = new URL("/", location.href);
+  const link = new URL(base);
   link.searchParams.set("room", id);
   return link.href;
 }

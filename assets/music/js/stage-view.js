@@ -4,7 +4,7 @@ import { drawArtwork } from "./artwork.js";
 import { readable } from "./durations.js";
 import { byId, setText } from "./elements.js";
 import { recall, remember } from "./memory.js";
-import { say } from "./texts.js";
+import { say, troubleText } from "./texts.js";
 import { bylineOf, sourceOf, titleOf } from "./track.js";
 
 const ARROW_STEP = 5;
@@ -169,11 +169,6 @@ function syncStateOf(room, player, clock, isOpen) {
   if (player.isLive) return "none";
   const isClose = player.errorSeconds !== null && Math.abs(player.errorSeconds) <= IN_SYNC_SECONDS;
   return isClose ? "inSync" : "catchingUp";
-}
-
-function troubleText({ kind, status }) {
-  const key = `trouble${kind[0].toUpperCase()}${kind.slice(1)}`;
-  return say(key, status);
 }
 
 /** A whole number with a proper sign: +12, −3, 0. */

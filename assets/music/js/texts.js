@@ -58,7 +58,12 @@ const TEXTS = {
     moveDown: (title) => `Move ${title} down`,
     remove: (title) => `Remove ${title}`,
     badAddress: "That is not a web address. It should look like https://example.org/song.mp3.",
+    checking: "Trying the link…",
+    playlistAddress: "That is a playlist or a live stream (HLS), which this page does not play. Link to an audio file.",
+    pageAddress: "That is a page, not an audio file. Link to the file itself, like https://example.org/song.mp3.",
     added: (title) => `${title} is queued.`,
+    passedOver: (title) => `${title} could not be played. On to the next one.`,
+    nothingElse: (title) => `${title} could not be played, and nothing else is queued.`,
     members: "Listening",
     memberCount: (n) => (n === 1 ? "1 person" : `${n} people`),
     guest: "Guest",
@@ -157,7 +162,12 @@ const TEXTS = {
     moveDown: (title) => `下移“${title}”`,
     remove: (title) => `移除“${title}”`,
     badAddress: "这不是网址，正确的样子是 https://example.org/song.mp3。",
+    checking: "正在检查链接…",
+    playlistAddress: "这是播放列表或直播流（HLS），本页面不能播放，请使用音频文件的链接。",
+    pageAddress: "这是网页，不是音频文件，请使用文件本身的链接，例如 https://example.org/song.mp3。",
     added: (title) => `“${title}”已加入队列。`,
+    passedOver: (title) => `“${title}”无法播放，已跳到下一首。`,
+    nothingElse: (title) => `“${title}”无法播放，队列里也没有其他曲目。`,
     members: "在听的人",
     memberCount: (n) => `${n} 人`,
     guest: "访客",
@@ -207,6 +217,12 @@ if (!(language in TEXTS)) language = "en";
 export function say(key, ...values) {
   const text = TEXTS[language][key];
   return typeof text === "function" ? text(...values) : text;
+}
+
+/** What is wrong with media, as `Player` tells it. */
+export function troubleText({ kind, status }) {
+  const key = `trouble${kind[0].toUpperCase()}${kind.slice(1)}`;
+  return say(key, status);
 }
 
 export function isSayable(key) {

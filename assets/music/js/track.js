@@ -1,13 +1,40 @@
-/** A track: `{id, url, title}` when it is ours; other clients' tracks have `name` and `artist` and no address. Pure. */
+/**
+ * A track: `{id, url, title, name, artist}` when it is ours. Other clients' tracks have `name` and `artist` and no
+ * address; ours have both for their sake. Pure.
+ */
 
+import { base } from "./base.js";
 import { freshId } from "./identifiers.js";
 
-export const SAMPLE = Object.freeze({ id: "sample", url: "/assets/sample.wav", title: "Roomhub sample" });
+export const SAMPLE = Object.freeze({
+  id: "sample",
+  url: "/assets/sample.wav",
+  title: "Roomhub sample",
+  name: "Roomhub sample",
+  artist: "roomhub",
+});
+
+/** Endings of files that no audio element plays. */
+const NO_AUDIO = /\.(m3u8?|mpd|pls|xspf|html?|php|aspx?|pdf|txt|zip|rar|7z|jpe?g|png|gif|webp|svg)$/i;
+
+/** Sites whose addresses are pages with a player, never audio. */
+const PLAYER_PAGES = /(^|\.)(youtube\.com|youtu\.be|bilibili\.com|b23\.tv|vimeo\.com|soundcloud\.com|spotify\.com|music\.apple\.com|music\.163\.com|y\.qq\.com|tiktok\.com|twitch\.tv)$/i;
 
 /** A track from what somebody typed, or null if that is not a web address. */
 export function trackFromAddress(typed) {
   const url = webAddress(typed.trim());
-  return url && { id: freshId(), url: url.href, title: titleFrom(url) };
+  if (!url) return null;
+  const { title, artist } = wordsFrom(url);
+  return { id: freshId(), url: url.href, title, name: title, artist: artist ?? url.host };
+}
+
+/** What an address is, as far as it tells, if it is no audio file: "playlist", "page", or null. */
+export function kindWithoutAudio(address) {
+  const url = new URL(address);
+  if (PLAYER_PAGES.test(url.hostname)) return "page";
+  const ending = NO_AUDIO.exec(url.pathname)?.[1].toLowerCase();
+  if (!ending) return null;
+  return ["m3u", "m3u8", "mpd", "pls", "xspf"].includes(ending) ? "playlist" : "page";
 }
 
 /** Where a browser can load this track from, or null. */
@@ -20,7 +47,7 @@ export function titleOf(track) {
   const title = firstText(track?.title, track?.name);
   if (title) return title;
   const source = sourceOf(track);
-  return source && titleFrom(new URL(source));
+  return source && wordsFrom(new URL(source)).title;
 }
 
 /** The line under the title: the artist, else the host that the audio comes from, else null. */
@@ -35,6 +62,7 @@ export function bylineOf(track) {
 
 function webAddress(typed) {
   if (!typed) return null;
+  if (typed === SAMPLE.url) return new URL("assets/sample.wav", base);
   const looksBare = /^[\w-]+(\.[\w-]+)+(:\d+)?\//.test(typed);
   try {
     const url = new URL(looksBare ? `https://${typed}` : typed, location.origin);
@@ -46,7 +74,8 @@ function webAddress(typed) {
   }
 }
 
-function titleFrom(url) {
+/** Title and artist out of a file name like `Artist - Title.mp3`. */
+function wordsFrom(url) {
   const file = url.pathname.split("/").filter(Boolean).pop() ?? "";
   let name = file;
   try {
@@ -55,7 +84,10 @@ function titleFrom(url) {
     name = file;
   }
   name = name.replace(/\.[a-z0-9]{2,5}$/i, "").replace(/[_+]+/g, " ").trim();
-  return name || url.host;
+  const [artist, ...rest] = name.split(" - ");
+  const title = rest.join(" - ").trim();
+  if (artist.trim() && title) return { title, artist: artist.trim() };
+  return { title: name || url.host, artist: null };
 }
 
 function firstText(...values) {

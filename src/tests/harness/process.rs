@@ -86,6 +86,15 @@ impl Server {
         self.log.lock().unwrap().join("\n")
     }
 
+    /// The services that it runs so far, by name, and where they listen.
+    pub fn services(&self) -> Vec<(String, SocketAddr)> {
+        let lines = self.log.lock().unwrap();
+        let entries = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let listening = entries.filter(|entry| entry["message"] == "listening");
+        let text = |entry: &Value, field: &str| entry[field].as_str().unwrap().to_owned();
+        listening.map(|entry| (text(&entry, "service"), text(&entry, "address").parse().unwrap())).collect()
+    }
+
     /// Sends it a signal, by name.
     pub fn signal(&self, name: &str) {
         let status =

@@ -1,0 +1,75 @@
+// The music page with links that do not play: refused with a reason when they are pasted, passed over when they die later.
+//
+//   node dead-links.mjs http://127.0.0.1:3000/
+//
+// Needs puppeteer-core and a Chromium (--chromium, default /usr/bin/chromium).
+import { createServer } from "node:http";
+import { chromium } from "./chromium.mjs";
+
+const url = new URL(process.argv[2]);
+let isDead = false;
+const files = createServer(async (request, response) => {
+  if (isDead) return response.writeHead(404).end();
+  const sample = await fetch(new URL("/assets/sample.wav", url));
+  response.writeHead(200, { "Content-Type": "audio/wav", "Access-Control-Allow-Origin": "*" });
+  return response.end(Buffer.from(await sample.arrayBuffer()));
+});
+await new Promise((resolve) => files.listen(0, "127.0.0.1", resolve));
+const dying = `http://127.0.0.1:${files.address().port}/Ann%20-%20Dying.wav`;
+
+let nFailures = 0;
+const browser = await chromium();
+try {
+  const page = await browser.newPage();
+  page.setDefaultTimeout(60_000);
+  page.on("pageerror", (error) => check(`no error on the page: ${error.message}`, false));
+  await page.goto(url.href);
+  await page.type("#name", "Ann");
+  await page.click("#create");
+  await page.waitForFunction(() => window.roomhub.isHost && window.roomhub.position() > 0.3);
+
+  for (const [address, words] of [
+    ["https://example.org/live.m3u8", "playlist"],
+    ["https://www.youtube.com/watch?v=dQw4w9WgXcQ", "page"],
+    ["https://example.org/song.html", "page"],
+    ["http://127.0.0.1:1/gone.mp3", "could not be opened"],
+  ]) {
+    await add(page, address);
+    await page.waitForFunction((part) => document.querySelector("#track-url-complaint").textContent.includes(part), {}, words);
+    check(`${address} is refused with a reason`, (await queued(page)) === 0);
+  }
+
+  await add(page, dying);
+  await page.waitForFunction(() => document.querySelectorAll("#queue li").length === 1);
+  await add(page, "/assets/sample.wav");
+  await page.waitForFunction(() => document.querySelectorAll("#queue li").length === 2);
+  isDead = true;
+  await page.click("#next");
+  await page.waitForFunction(() => document.querySelector("#status").textContent.includes("Dying could not be played"));
+  await page.waitForFunction(() => document.querySelectorAll("#queue li").length === 0 && window.roomhub.position() > 0.3);
+  check("a link that died is passed over, with a word", true);
+
+  const roomId = await page.evaluate(() => window.roomhub.roomId);
+  const told = await (await fetch(new URL(`/room/${roomId}`, url))).json();
+  const { title, name, artist } = told.currentTrack;
+  check("a track has the names that other players show", title === name && Boolean(artist));
+} finally {
+  await browser.close();
+  files.close();
+}
+process.exitCode = nFailures === 0 ? 0 : 1;
+
+async function add(page, address) {
+  await page.$eval("#track-url", (field) => (field.value = ""));
+  await page.type("#track-url", address);
+  await page.click("#add-track");
+}
+
+function queued(page) {
+  return page.$$eval("#queue li", (items) => items.length);
+}
+
+function check(what, holds) {
+  if (!holds) nFailures += 1;
+  console.log(`${holds ? "ok  " : "FAIL"} ${what}`);
+}
