@@ -109,9 +109,10 @@ fn configuration(loaded: &Loaded<Settings>) -> String {
         Source::Default | Source::Environment(_) | Source::Flag(_) => None,
     });
     let n_set = sources.iter().filter(|source| **source != Source::Default).count();
+    let values = if n_set == 1 { "1 value".to_owned() } else { format!("{n_set} values") };
     match (file, n_set) {
-        (Some(file), n) => format!("{file} and the environment set {n} keys"),
+        (Some(file), _) => format!("{values} from {file} and the environment"),
         (None, 0) => "the defaults".into(),
-        (None, n) => format!("the environment sets {n} keys"),
+        (None, _) => format!("{values} from the environment"),
     }
 }
