@@ -86,7 +86,7 @@ fn a_check_finds_what_would_stop_the_services_and_ends_with_1() {
     let nowhere = "mysql://hub:hunter2@127.0.0.1:1/rooms";
     let wrong: [(&str, &[(&str, &str)], &str); 14] = [
         ("music", &[("ROOMHUB_MUSIC__HOST", "203.0.113.1")], "wrong music"),
-        ("music", &[("ROOMHUB_MUSIC__HOST", "127.0.0.1"), ("PORT", &port)], "wrong music"),
+        ("music", &[("ROOMHUB_MUSIC__HOST", "127.0.0.1"), ("ROOMHUB_MUSIC__PORT", &port)], "wrong music"),
         (
             "music",
             &[("ROOMHUB_TLS__CERT", "/nonexistent.pem"), ("ROOMHUB_TLS__KEY", "/nonexistent.pem")],
