@@ -52,6 +52,9 @@ fn checked(services: &[&str], environment: &[(&str, &str)]) -> (Option<i32>, Str
     (output.status.code(), format!("{}\n{stderr}", rows.join("\n")))
 }
 
+/// Variables by name.
+type Environment<'a> = &'a [(&'a str, &'a str)];
+
 /// Has every service take a free port.
 const FREE_PORTS: [(&str, &str); 5] = [
     ("ROOMHUB_MUSIC__PORT", "0"),
@@ -84,7 +87,7 @@ fn a_check_finds_what_would_stop_the_services_and_ends_with_1() {
     fs::write(path("key.pem"), key.signing_key.serialize_pem()).unwrap();
     fs::write(path("other.pem"), other.signing_key.serialize_pem()).unwrap();
     let nowhere = "mysql://hub:hunter2@127.0.0.1:1/rooms";
-    let wrong: [(&str, &[(&str, &str)], &str); 14] = [
+    let wrong: [(&str, Environment<'_>, &str); 14] = [
         ("music", &[("ROOMHUB_MUSIC__HOST", "203.0.113.1")], "wrong music"),
         ("music", &[("ROOMHUB_MUSIC__HOST", "127.0.0.1"), ("ROOMHUB_MUSIC__PORT", &port)], "wrong music"),
         (
