@@ -86,6 +86,12 @@ fn describe() {
         "roomhub_connections_killed_total",
         "Connections cut by the server, by service and reason"
     );
+    describe_gauge!("roomhub_polling_sessions", "Polling sessions of Socket.IO, by service");
+    describe_counter!("roomhub_sessions_refused_total", "Polling sessions refused, by service and reason");
+    describe_counter!(
+        "roomhub_messages_refused_total",
+        "WebSockets closed for what came in, by service and reason"
+    );
     describe_gauge!("roomhub_rooms", "Rooms that members of this process sit in, by service");
     describe_gauge!("roomhub_members", "Connected members, by service");
     describe_gauge!("roomhub_seated_members", "Members that sit in a room, by service");

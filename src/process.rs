@@ -13,16 +13,18 @@ use tracing::{error, info, warn};
 use crate::cli::{self, ProbeService, Request, SpoolTask};
 use crate::cluster::Cluster;
 use crate::config::{Loaded, Mistake};
+use crate::http::budget::Budget;
 use crate::http::keys::{KeyedDoor, WrongKeys};
 use crate::http::listener::Opening;
 use crate::logging::{self, Floods, LogLevel, REPORT_EVERY};
 use crate::probe::{Kind, Scenarios, Target};
+use crate::runtime::limits::{self, Allotment};
 use crate::runtime::signals::{self, Signals};
 use crate::runtime::systemd::{self, ActivatedSockets};
-use crate::runtime::{self, Clock, Context, limits};
+use crate::runtime::{self, Clock, Context, memory};
 use crate::service::{Keys, Premises, Running};
 use crate::settings::{self, Service, Settings};
-use crate::{check, devices, error_reports, metrics, music, probe, radio, signal, watch};
+use crate::{check, devices, error_reports, http, metrics, music, probe, radio, signal, watch};
 
 /// Exit code for a command line or a configuration that is wrong.
 const EXIT_USAGE: u8 = 2;
@@ -150,27 +152,42 @@ pub fn spool(request: &Request, task: SpoolTask) -> ExitCode {
 fn start_and_wait(settings: &Settings, request: &Request, clock: Clock) -> Result<()> {
     let log_level = logging::start(&settings.log, stderr_is_journal())?;
     runtime::report_panics();
-    limits::raise_open_files(settings.network.max_connections * request.services.len());
+    let network = fit(&settings.network, request.services.len());
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the async runtime")?;
-    let outcome = runtime.block_on(run(settings, request, clock, log_level));
+    let outcome = runtime.block_on(run(settings, &network, request, clock, log_level));
     // What is left by now has had its time.
     runtime.shutdown_background();
     outcome
 }
 
-async fn run(settings: &Settings, request: &Request, clock: Clock, log_level: LogLevel) -> Result<()> {
+/// Limits of every listener, as far as the system allows open files for them.
+fn fit(network: &http::Config, n_services: usize) -> http::Config {
+    let wanted = Allotment { connections: network.max_connections, refusals: network.max_refusals };
+    let given = limits::allot_open_files(wanted, n_services);
+    http::Config { max_connections: given.connections, max_refusals: given.refusals, ..network.clone() }
+}
+
+async fn run(
+    settings: &Settings,
+    network: &http::Config,
+    request: &Request,
+    clock: Clock,
+    log_level: LogLevel,
+) -> Result<()> {
     let signals = Signals::listen().context("signals")?;
     let context = Context::new(clock, &settings.runtime);
     metrics::start(&context)?;
     context.spawn(report_floods(log_level.floods.clone(), context.clone()));
+    memory::spawn_upkeep(&context);
     let activated = ActivatedSockets::from_environment();
     let cluster = Cluster::join(&settings.cluster).await?;
     let wrong_keys = WrongKeys::new(&settings.network);
+    let unfinished = Budget::new(network.max_unfinished_bytes);
     let premises = Premises {
         context: &context,
         cluster: cluster.as_ref(),
-        opening: Opening { network: &settings.network, tls: &settings.tls, activated: &activated },
+        opening: Opening { network, tls: &settings.tls, activated: &activated, unfinished: &unfinished },
         members: &settings.members,
         rooms: &settings.rooms,
         socketio: &settings.socketio,

@@ -86,7 +86,7 @@ impl Gate {
 
 /// Opens the spool and the port and serves until the process stops.
 pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
-    let (context, network) = (premises.context, premises.opening.network);
+    let context = premises.context;
     let listener = Listener::open(SERVICE, &config.host, config.port, &premises.opening, context)?;
     let mut running = Running::new(SERVICE, &listener)?;
     if config.auth == Demand::None {
@@ -144,7 +144,7 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     let mut switchboard = Switchboard::new(SERVICE, &members, context);
     switchboard.follow(spool.written());
     let origins = AllowedOrigins::new(&config.cors_origin);
-    let door = Door::new(&switchboard, pings, &origins, network);
+    let door = Door::new(&switchboard, pings, &origins, &listener);
     let orders = switchboard.exchange().orders();
     let facts = LocalFacts::new(directory()?, spool.clone(), learned.clone());
     let commons = premises.cluster.map(|_| Commons::default());

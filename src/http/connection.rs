@@ -26,6 +26,10 @@ pub enum Cut {
     Overloaded,
     /// The cluster went on without the server, and what its members know may be wrong.
     OutOfStep,
+    /// What it posted did not come whole.
+    Broken,
+    /// It was let go, and stays.
+    LetGo,
     /// The server is shutting down.
     Shutdown,
 }
@@ -38,6 +42,8 @@ impl Cut {
             Self::Slow => "slow",
             Self::Overloaded => "overloaded",
             Self::OutOfStep => "out_of_step",
+            Self::Broken => "broken",
+            Self::LetGo => "let_go",
             Self::Shutdown => "shutdown",
         }
     }

@@ -9,7 +9,7 @@
 //! waits until the owner's buffer is out, and the owner's next buffer waits until what was sent is out.
 
 use std::collections::VecDeque;
-use std::io::{self, Read as _};
+use std::io;
 use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::pin::Pin;
@@ -20,25 +20,18 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
-use tokio_rustls::server::TlsStream;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::connection::{Connection, Cut};
+use super::frames::{Passed, Violation, close_frame};
+use super::inbound::{Inbound, MessageLimits};
 use super::limits::Permit;
+use super::transport::Transport;
 
 /// An empty queue that has grown beyond this many messages gives its memory back.
 const QUEUE_KEPT: usize = 16;
-
-/// A connection's bytes, plain or encrypted.
-pub enum Transport {
-    /// TCP as it is, through the [`Connection`]'s socket.
-    Plain,
-    /// TLS over TCP.
-    Tls(Box<TlsStream<TcpStream>>),
-}
 
 /// How long a write may stay blocked, and what must move in that time.
 #[derive(Debug, Clone, Copy)]
@@ -71,6 +64,8 @@ pub struct Guarded {
     /// TLS may hold back the end of what was sent.
     needs_flush: bool,
     attendant: Option<Box<dyn Attendant>>,
+    /// Judges what comes in, once the connection is a WebSocket.
+    inbound: Option<Inbound>,
     _permit: Permit,
     _token: TaskTrackerToken,
 }
@@ -98,6 +93,7 @@ impl Guarded {
             unread: Bytes::new(),
             needs_flush: false,
             attendant: None,
+            inbound: None,
             _permit: permit,
             _token: token,
         }
@@ -117,6 +113,79 @@ impl Guarded {
         };
     }
 
+    /// Judges what comes in from here on as the frames of a WebSocket's client.
+    pub fn expect_messages(&mut self, limits: Arc<MessageLimits>) {
+        let mut inbound = Inbound::new(limits);
+        let (passed, violation) = inbound.take(&self.unread);
+        self.inbound = Some(inbound);
+        match passed {
+            Passed::AsTheyAre(n) => self.unread.truncate(n),
+            Passed::Rewritten(bytes) => self.unread = bytes.into(),
+        }
+        if let Some(violation) = violation {
+            self.end_inbound(violation);
+        }
+    }
+
+    /// Tells a WebSocket's client why it is heard no more.
+    fn end_inbound(&mut self, violation: Violation) {
+        let (connection, reason) = (&self.connection, violation.code());
+        metrics::counter!("roomhub_messages_refused_total", "service" => connection.service, "reason" => reason)
+            .increment(1);
+        tracing::debug!(connection = connection.id, peer = %connection.peer, reason, "message refused");
+        connection.finish(&close_frame(violation.close_code()));
+        if let Some(inbound) = &mut self.inbound {
+            inbound.end();
+        }
+    }
+
+    /// Reads what goes on of a WebSocket's frames; the end, once a client that broke a rule has been heard out.
+    fn read_messages(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let mut space = [MaybeUninit::uninit(); READ_AHEAD_BYTES];
+        let mut ahead = ReadBuf::uninit(&mut space);
+        while let Some(inbound) = &mut self.inbound {
+            ahead.clear();
+            let outcome = self.transport.poll_read(&self.connection, cx, &mut ahead);
+            if outcome.is_pending() {
+                ready!(inbound.poll_late(cx));
+                if inbound.has_ended() {
+                    break;
+                }
+                self.end_inbound(Violation::TooSlow);
+                continue;
+            }
+            ready!(outcome)?;
+            if ahead.filled().is_empty() || inbound.is_heard_out() {
+                break;
+            }
+            if inbound.has_ended() {
+                continue;
+            }
+            let (passed, violation) = inbound.take(ahead.filled());
+            if let Some(violation) = violation {
+                self.end_inbound(violation);
+            }
+            let bytes = match &passed {
+                Passed::AsTheyAre(n) => &ahead.filled()[..*n],
+                Passed::Rewritten(bytes) => bytes,
+            };
+            if !bytes.is_empty() {
+                self.hand_over(bytes, buf);
+                break;
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Gives a reader what it has room for, and keeps the rest for its next reads.
+    fn hand_over(&mut self, bytes: &[u8], buf: &mut ReadBuf<'_>) {
+        let (now, later) = bytes.split_at(bytes.len().min(buf.remaining()));
+        buf.put_slice(now);
+        if !later.is_empty() {
+            self.unread = Bytes::copy_from_slice(later);
+        }
+    }
+
     /// Reads; for a reader with less room than messages may need, more at once, which is kept for its next reads.
     fn read_ahead(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if buf.remaining() >= READ_AHEAD_BYTES || matches!(self.transport, Transport::Tls(_)) {
@@ -125,11 +194,7 @@ impl Guarded {
         let mut space = [MaybeUninit::uninit(); READ_AHEAD_BYTES];
         let mut ahead = ReadBuf::uninit(&mut space);
         ready!(self.transport.poll_read(&self.connection, cx, &mut ahead))?;
-        let (now, later) = ahead.filled().split_at(ahead.filled().len().min(buf.remaining()));
-        buf.put_slice(now);
-        if !later.is_empty() {
-            self.unread = Bytes::copy_from_slice(later);
-        }
+        self.hand_over(ahead.filled(), buf);
         Poll::Ready(Ok(()))
     }
 
@@ -274,89 +339,6 @@ impl Drop for Guarded {
     }
 }
 
-impl Transport {
-    fn poll_read(
-        &mut self,
-        connection: &Connection,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self {
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
-            Self::Plain => loop {
-                let socket = plain(connection)?;
-                ready!(socket.poll_read_ready(cx))?;
-                match read_some(socket, buf) {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    outcome => return Poll::Ready(outcome),
-                }
-            },
-        }
-    }
-
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Plain => Poll::Ready(Ok(())),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_write(
-        &mut self,
-        connection: &Connection,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_write_vectored(connection, cx, &[io::IoSlice::new(bytes)])
-    }
-
-    fn poll_write_vectored(
-        &mut self,
-        connection: &Connection,
-        cx: &mut Context<'_>,
-        parts: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, parts),
-            Self::Plain => loop {
-                let socket = plain(connection)?;
-                ready!(socket.poll_write_ready(cx))?;
-                let outcome = match parts {
-                    [part] => socket.try_write(part),
-                    parts => socket.try_write_vectored(parts),
-                };
-                match outcome {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    outcome => return Poll::Ready(outcome),
-                }
-            },
-        }
-    }
-}
-
-fn plain(connection: &Connection) -> io::Result<&TcpStream> {
-    connection.way_out.plain.as_ref().ok_or_else(|| io::Error::other("a plain connection has its socket"))
-}
-
-/// Reads what there is. A socket that gave less than there was room for is empty, and is not asked before it tells of
-/// more.
-fn read_some(socket: &TcpStream, buf: &mut ReadBuf<'_>) -> io::Result<()> {
-    let room = buf.initialize_unfilled();
-    let mut n_read = None;
-    let tried = socket.try_io(Interest::READABLE, || {
-        let n = (&*SockRef::from(socket)).read(room)?;
-        n_read = Some(n);
-        if 0 < n && n < room.len() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
-    });
-    match n_read {
-        Some(n) => {
-            buf.advance(n);
-            Ok(())
-        }
-        None => tried,
-    }
-}
-
 impl AsyncRead for Guarded {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -381,7 +363,10 @@ impl AsyncRead for Guarded {
         }
         let this = &mut *self;
         let n_before = buf.filled().len();
-        ready!(this.read_ahead(cx, buf))?;
+        match this.inbound {
+            Some(_) => ready!(this.read_messages(cx, buf))?,
+            None => ready!(this.read_ahead(cx, buf))?,
+        }
         if let Some(attendant) = &mut this.attendant
             && buf.filled().len() > n_before
         {
@@ -415,12 +400,8 @@ impl AsyncWrite for Guarded {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let outcome = match &mut self.transport {
-            Transport::Plain => {
-                Poll::Ready(SockRef::from(plain(&self.connection)?).shutdown(Shutdown::Write))
-            }
-            Transport::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        };
+        let this = &mut *self;
+        let outcome = this.transport.poll_shutdown(&this.connection, cx);
         self.judge_own(outcome.map_ok(|()| 0), 0, cx).map_ok(|_| ())
     }
 }

@@ -12,6 +12,10 @@ use parking_lot::Mutex;
 
 use super::Config;
 use super::address::subscriber;
+use crate::runtime::memory;
+
+/// What a connection or a session takes of memory, about.
+const PLACE_BYTES: usize = 8 * 1024;
 
 /// Why a connection is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +39,7 @@ impl Refusal {
     }
 }
 
-/// The door's book: who is in.
+/// The door's book: which connections are in, or which polling sessions.
 pub struct ConnectionLimits {
     max: usize,
     max_per_address: usize,
@@ -108,6 +112,7 @@ impl Drop for Permit {
         let mut held = self.limits.held.lock();
         held.total -= 1;
         self.limits.gauge.set(held.total as f64);
+        memory::freed(PLACE_BYTES);
         let Some(address) = self.counted else { return };
         if let Some(of_address) = held.by_address.get_mut(&address) {
             *of_address -= 1;

@@ -15,24 +15,33 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::timeout;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 use tracing::{debug, warn};
 
+use super::budget::Budget;
 use super::connection::Connection;
-use super::guard::{Guarded, StallLimit, Transport};
+use super::frames::ShortMessages;
+use super::guard::{Guarded, StallLimit};
 use super::head::{self, Head};
+use super::inbound::MessageLimits;
 use super::limits::{ConnectionLimits, Permit};
+use super::request_body::{self, BodyLimits};
+use super::transport::Transport;
 use super::{Config, tls};
 use crate::runtime::Context;
 use crate::runtime::systemd::ActivatedSockets;
 
-/// A pause after `accept` failed, most likely for want of files: time for some to be closed.
+/// A pause after `accept` failed for want of files or memory: time for some to be given back.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The log is told of that at most this often.
+const ACCEPT_NEWS_EVERY: Duration = Duration::from_mins(1);
 
 /// Addresses that connect no more are forgotten this often.
 const FORGET_EVERY: Duration = Duration::from_mins(1);
@@ -70,6 +79,9 @@ pub struct Listener {
     acceptor: Option<TlsAcceptor>,
     config: Config,
     limits: Arc<ConnectionLimits>,
+    sessions: Arc<ConnectionLimits>,
+    bodies: Arc<BodyLimits>,
+    refusals: Arc<Semaphore>,
     doorman: Option<Doorman>,
 }
 
@@ -81,6 +93,8 @@ pub struct Opening<'a> {
     pub tls: &'a tls::Config,
     /// Sockets that systemd opened for us.
     pub activated: &'a ActivatedSockets,
+    /// What pays for messages and bodies that are not here whole.
+    pub unfinished: &'a Arc<Budget>,
 }
 
 impl Listener {
@@ -100,13 +114,19 @@ impl Listener {
             None => bind(service, host, port, opening.network.backlog)?,
         };
         socket.set_nonblocking(true).context("a listening socket that does not block")?;
-        let gauge = metrics::gauge!("roomhub_connections", "service" => service);
+        let network = opening.network;
+        let connections = metrics::gauge!("roomhub_connections", "service" => service);
+        let sessions = metrics::gauge!("roomhub_polling_sessions", "service" => service);
+        let bodies = BodyLimits { timeout: network.body_timeout, budget: Arc::clone(opening.unfinished) };
         Ok(Self {
             service,
             socket: TcpListener::from_std(socket).context("a listening socket")?,
             acceptor: tls::acceptor(opening.tls, context)?,
-            config: opening.network.clone(),
-            limits: ConnectionLimits::new(opening.network, gauge),
+            config: network.clone(),
+            limits: ConnectionLimits::new(network, connections),
+            sessions: ConnectionLimits::new(network, sessions),
+            bodies: Arc::new(bodies),
+            refusals: Arc::new(Semaphore::new(network.max_refusals)),
             doorman: None,
         })
     }
@@ -119,6 +139,22 @@ impl Listener {
     /// Whether it speaks TLS.
     pub fn is_tls(&self) -> bool {
         self.acceptor.is_some()
+    }
+
+    /// Limits and time-outs, as they hold here.
+    pub fn network(&self) -> &Config {
+        &self.config
+    }
+
+    /// How many polling sessions there may be: as many as connections, in all and from one address.
+    pub fn sessions(&self) -> &Arc<ConnectionLimits> {
+        &self.sessions
+    }
+
+    /// What messages on WebSockets may be, of which the largest has so many bytes.
+    pub fn messages(&self, max_bytes: usize, short: Option<ShortMessages>) -> Arc<MessageLimits> {
+        let budget = Arc::clone(&self.bodies.budget);
+        Arc::new(MessageLimits { max_bytes, short, timeout: self.config.message_timeout, budget })
     }
 
     /// Shows the head of every connection's request to a doorman first. Each connection then serves one request.
@@ -135,19 +171,31 @@ impl Listener {
     async fn accept_all(self, router: Router, context: Context) {
         let this = Arc::new(self);
         let mut forget = tokio::time::interval(FORGET_EVERY);
+        let mut told_at: Option<Instant> = None;
         loop {
-            tokio::select! {
+            let error = tokio::select! {
                 biased;
                 () = context.stopping() => return,
-                _ = forget.tick() => this.limits.forget_idle(),
+                _ = forget.tick() => {
+                    this.limits.forget_idle();
+                    this.sessions.forget_idle();
+                    continue;
+                }
                 accepted = this.socket.accept() => match accepted {
-                    Ok((stream, peer)) => Self::admit(&this, stream, peer, &router, &context),
-                    Err(error) => {
-                        warn!(service = this.service, %error, "a connection could not be accepted");
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    Ok((stream, peer)) => {
+                        Self::admit(&this, stream, peer, &router, &context);
+                        continue;
                     }
+                    // That one is gone; the next may be well.
+                    Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
+                    Err(error) => error,
                 },
+            };
+            if told_at.is_none_or(|at| at.elapsed() >= ACCEPT_NEWS_EVERY) {
+                warn!(service = this.service, %error, "connections cannot be accepted for now");
+                told_at = Some(Instant::now());
             }
+            tokio::time::sleep(ACCEPT_PAUSE).await;
         }
     }
 
@@ -167,9 +215,21 @@ impl Listener {
                 metrics::counter!("roomhub_connections_refused_total", "service" => this.service, "reason" => refusal.code())
                     .increment(1);
                 debug!(service = this.service, %peer, reason = refusal.code(), "connection refused");
-                if this.acceptor.is_none() {
-                    context.spawn(refuse(stream));
-                }
+                this.turn_away(stream, context);
+            }
+        }
+    }
+
+    /// Tells a connection that there is no room, unless as many others are being told; it is reset then.
+    fn turn_away(&self, stream: TcpStream, context: &Context) {
+        match Arc::clone(&self.refusals).try_acquire_owned() {
+            Ok(permit) if self.acceptor.is_none() => context.spawn(async move {
+                refuse(stream).await;
+                drop(permit);
+            }),
+            Ok(_) | Err(_) => {
+                // A socket that is gone already needs no reset.
+                let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
             }
         }
     }
@@ -204,11 +264,15 @@ impl Listener {
             let Some(given_back) = self.ask(doorman, io, &context).await else { return };
             io = given_back;
         }
-        let service = service_fn(move |request| answer(request, Arc::clone(&connection), router.clone()));
+        let bodies = Arc::clone(&self.bodies);
+        let service = service_fn(move |request| {
+            answer(request, Arc::clone(&connection), Arc::clone(&bodies), router.clone())
+        });
         let http = http1::Builder::new()
             .timer(TokioTimer::new())
             .keep_alive(self.doorman.is_none())
             .header_read_timeout(self.config.header_timeout)
+            .max_header_size(self.config.max_head_bytes)
             .serve_connection(TokioIo::new(io), service)
             .with_upgrades();
         let mut http = std::pin::pin!(http);
@@ -252,11 +316,13 @@ impl Listener {
 async fn answer(
     request: Request<Incoming>,
     connection: Arc<Connection>,
+    bodies: Arc<BodyLimits>,
     router: Router,
 ) -> Result<Response<Body>, Infallible> {
-    let mut request = request.map(Body::new);
+    let (mut request, fate) = request_body::limit(request, &bodies);
     request.extensions_mut().insert(connection);
-    router.oneshot(request).await
+    let response = router.oneshot(request).await?;
+    Ok(fate.and_then(|fate| fate.refusal()).unwrap_or(response))
 }
 
 /// Says that there is no room, and hears the request out: an answer to unread bytes would be torn up by a reset.

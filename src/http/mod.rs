@@ -2,9 +2,12 @@
 
 pub mod address;
 pub mod assets;
+pub mod budget;
 pub mod connection;
+pub mod frames;
 pub mod guard;
 pub mod head;
+pub mod inbound;
 pub mod jwt;
 pub mod keys;
 pub mod limits;
@@ -12,8 +15,11 @@ pub mod listener;
 pub mod local;
 pub mod operators;
 pub mod origin;
+mod pieces;
+mod request_body;
 pub mod routes;
 pub mod tls;
+mod transport;
 pub mod upgrade;
 
 use std::time::Duration;
@@ -24,20 +30,25 @@ use serde::{Deserialize, Serialize};
 use crate::config::Findings;
 use crate::time::human;
 
+/// What a browser's request needs at the least.
+const MIN_HEAD_BYTES: usize = 1024;
+
 /// `[network]`: limits and time-outs of every listener.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Reverse proxies whose `X-Forwarded-For` is believed, as addresses or networks.
     pub trusted_proxies: Vec<String>,
-    /// Connections a service holds at most; one more is answered 503.
+    /// Connections a service holds at most, and as many polling sessions; one more is answered 503.
     pub max_connections: usize,
-    /// Connections from one address (IPv6: one /64); loopback and trusted proxies are exempt.
+    /// Connections, and sessions, from one address (IPv6: one /64); loopback and trusted proxies are exempt.
     pub max_connections_per_address: usize,
-    /// New connections a second from one address, exempt as above.
+    /// New connections, and new sessions, a second from one address, exempt as above.
     pub connects_per_second: u32,
-    /// Connections one address may open at once before that rate counts.
+    /// Connections, and sessions, that one address may open at once before that rate counts.
     pub connect_burst: u32,
+    /// Refused connections that are told so at a time; beyond it they are reset.
+    pub max_refusals: usize,
     /// Connections that may wait for `accept`, as far as the kernel allows.
     pub backlog: i32,
     /// A request's head must be here within this time; so long may a connection also idle between requests.
@@ -46,9 +57,16 @@ pub struct Config {
     /// A TLS handshake must be done within this time.
     #[serde(with = "human")]
     pub handshake_timeout: Duration,
+    /// The largest head of a request; a larger one is answered 431.
+    pub max_head_bytes: usize,
     /// A request's body must be here within this time.
     #[serde(with = "human")]
     pub body_timeout: Duration,
+    /// A message on a WebSocket must be here within this time, from its first byte to its last.
+    #[serde(with = "human")]
+    pub message_timeout: Duration,
+    /// Bytes of messages and bodies that are not here whole, of all connections of the process.
+    pub max_unfinished_bytes: usize,
     /// A blocked connection that takes less than `stall_progress_bytes` in this time is cut.
     #[serde(with = "human")]
     pub stall_timeout: Duration,
@@ -71,10 +89,14 @@ impl Default for Config {
             max_connections_per_address: 1_000,
             connects_per_second: 100,
             connect_burst: 1_000,
+            max_refusals: 64,
             backlog: 4096,
             header_timeout: Duration::from_secs(10),
             handshake_timeout: Duration::from_secs(10),
+            max_head_bytes: 32 * 1024,
             body_timeout: Duration::from_secs(30),
+            message_timeout: Duration::from_secs(30),
+            max_unfinished_bytes: 64 * 1024 * 1024,
             stall_timeout: Duration::from_secs(10),
             stall_progress_bytes: 64 * 1024,
             wrong_keys: 10,
@@ -94,10 +116,14 @@ impl Config {
         findings.not_zero("network.header_timeout", self.header_timeout);
         findings.not_zero("network.handshake_timeout", self.handshake_timeout);
         findings.not_zero("network.body_timeout", self.body_timeout);
+        findings.not_zero("network.message_timeout", self.message_timeout);
         findings.not_zero("network.stall_timeout", self.stall_timeout);
         findings.at_least_one("network.wrong_keys", self.wrong_keys as usize);
         findings.not_zero("network.wrong_key_window", self.wrong_key_window);
         findings.at_least_one("network.wrong_key_addresses", self.wrong_key_addresses);
+        if self.max_head_bytes < MIN_HEAD_BYTES {
+            findings.add("network.max_head_bytes", "at least 1024 is expected");
+        }
         if self.backlog < 1 {
             findings.add("network.backlog", "at least 1 is expected");
         }

@@ -28,6 +28,7 @@ use super::connection::Connection;
 use super::keys::KeyedDoor;
 use super::local::is_local;
 use super::origin::AllowedOrigins;
+use super::pieces;
 use crate::metrics;
 use crate::runtime::Context;
 
@@ -88,6 +89,7 @@ pub fn surround(
     public
         .merge(operators)
         .layer(map_response(in_json))
+        .layer(map_response(pieces::cut))
         .layer(CompressionLayer::new().compress_when(is_worth_it))
         .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
         .layer(fixed(X_CONTENT_TYPE_OPTIONS, "nosniff"))

@@ -5,12 +5,17 @@ use std::io;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::guard::Guarded;
+use super::routes;
+
+/// What is said to HTTP/1.0, which has no upgrades.
+const TOO_OLD: &str = "a WebSocket needs HTTP/1.1, and this request came as HTTP/1.0; a proxy in between must speak \
+    HTTP/1.1: for nginx, set proxy_http_version 1.1";
 
 /// A WebSocket that has been agreed on: the answer to send, and the connection to wait for.
 pub struct Upgrade {
@@ -30,11 +35,17 @@ impl Upgrade {
             && names(headers, UPGRADE, "websocket")
             && names(headers, CONNECTION, "upgrade");
         if !asks {
-            return Err(Box::new(StatusCode::UPGRADE_REQUIRED.into_response()));
+            return Err(Box::new(upgrade_required("a WebSocket is expected here")));
+        }
+        if request.version() < Version::HTTP_11 {
+            return Err(Box::new(upgrade_required(TOO_OLD)));
         }
         let version = headers.get(SEC_WEBSOCKET_VERSION).map(HeaderValue::as_bytes);
-        let (Some(b"13"), Some(key)) = (version, headers.get(SEC_WEBSOCKET_KEY)) else {
-            return Err(Box::new(StatusCode::BAD_REQUEST.into_response()));
+        if version != Some(b"13") {
+            return Err(Box::new(upgrade_required("Sec-WebSocket-Version: 13 is expected")));
+        }
+        let Some(key) = headers.get(SEC_WEBSOCKET_KEY) else {
+            return Err(Box::new(routes::error(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is missing")));
         };
         let accept =
             HeaderValue::try_from(derive_accept_key(key.as_bytes())).expect("base64 is a header value");
@@ -61,6 +72,12 @@ impl Upgrade {
         };
         (self.response, connection)
     }
+}
+
+/// The answer to what is no proper request for a WebSocket, with the version that is spoken here.
+fn upgrade_required(message: &str) -> Response {
+    let headers = [(UPGRADE, "websocket"), (SEC_WEBSOCKET_VERSION, "13")];
+    (headers, routes::error(StatusCode::UPGRADE_REQUIRED, message)).into_response()
 }
 
 /// Whether a header lists a token, in any case.

@@ -50,16 +50,16 @@ struct Site {
 
 /// Opens the port and serves until the process stops.
 pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
-    let (context, network) = (premises.context, premises.opening.network);
+    let context = premises.context;
     let listener = Listener::open(SERVICE, &config.host, config.port, &premises.opening, context)?;
     let running = Running::new(SERVICE, &listener)?;
     let origins = AllowedOrigins::new(&config.cors_origin);
     let pings = Pings { interval: config.ping_interval, timeout: config.ping_timeout };
     let mut switchboard = Switchboard::new(SERVICE, premises.members, context);
-    let endpoint = socketio::endpoint(&mut switchboard, pings, &origins, premises.socketio, network);
+    let endpoint = socketio::endpoint(&mut switchboard, pings, &origins, premises.socketio, &listener);
     let home = premises.lasting_home(SERVICE);
-    let questions =
-        switchboard.run_at(home, Hub::new(config, network.trusted_networks(), context.clock.now()));
+    let questions = switchboard
+        .run_at(home, Hub::new(config, premises.opening.network.trusted_networks(), context.clock.now()));
     let site = Arc::new(Site {
         questions,
         clock: context.clock,

@@ -4,6 +4,7 @@
 //! Whatever still runs when the grace period is over is dropped with the runtime.
 
 pub mod limits;
+pub mod memory;
 pub mod signals;
 pub mod systemd;
 

@@ -47,7 +47,7 @@ struct Site {
 
 /// Opens the port and serves until the process stops.
 pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
-    let (context, network) = (premises.context, premises.opening.network);
+    let context = premises.context;
     let key = config::secret("signal.auth_key_file", &config.auth_key, &config.auth_key_file)?;
     let key = key.is_set().then(|| KeyedDoor::new("signal.auth_key", key, &premises.wrong_keys));
     let turn_secret =
@@ -57,8 +57,8 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     let origins = AllowedOrigins::new(&config.cors_origin);
     let pings = Pings { interval: config.ping_interval, timeout: config.ping_timeout };
     let mut switchboard = Switchboard::new(SERVICE, premises.members, context);
-    let endpoint = socketio::endpoint(&mut switchboard, pings, &origins, premises.socketio, network);
-    let door = Door::new(&switchboard, pings, &origins, network);
+    let endpoint = socketio::endpoint(&mut switchboard, pings, &origins, premises.socketio, &listener);
+    let door = Door::new(&switchboard, pings, &origins, &listener);
     let tokens = RoomTokens::new(config)?;
     if key.is_none() && tokens.is_none() {
         running.open_without = Some("[signal] auth_key or token_secret");

@@ -14,25 +14,30 @@ use axum::routing::any;
 use axum::{Extension, Router};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode, Uri};
+use http_body_util::LengthLimitError;
 use ipnet::IpNet;
 use parking_lot::Mutex;
-use socketioxide::SocketIo;
 use socketioxide::service::SocketIoService;
 use socketioxide::socket::Sid;
+use socketioxide::{ParserConfig, SocketIo};
 use tokio::time::timeout;
 use tower::{Service, ServiceExt};
 use tracing::debug;
 
-use super::Config;
+use super::gate::Gate;
 use super::handlers::Operator;
 use super::seal::Seal;
 use super::session::{Session, Witness};
 use super::speech::Conversation;
-use crate::http::connection::Connection;
+use super::{Config, MAX_TOKEN_BYTES, post};
+use crate::http::connection::{Connection, Cut};
+use crate::http::frames::ShortMessages;
 use crate::http::guard::Guarded;
+use crate::http::inbound::MessageLimits;
+use crate::http::listener::Listener;
 use crate::http::origin::AllowedOrigins;
 use crate::http::upgrade::Upgrade;
-use crate::http::{Config as Network, address, routes};
+use crate::http::{address, routes};
 use crate::runtime::Context;
 use crate::switchboard::{Hub, Newcomer, Pings, Switchboard};
 use crate::websocket::{Patience, attend};
@@ -40,7 +45,7 @@ use crate::websocket::{Patience, attend};
 /// The largest answer to a handshake: an id and four numbers.
 const MAX_HANDSHAKE_BYTES: usize = 4096;
 
-/// What a WebSocket reads at once; the buffer grows for larger messages and a connection keeps it.
+/// What a WebSocket reads at once; the buffer grows for larger frames, and a connection keeps it: none is much larger.
 const READ_BUFFER_BYTES: usize = 256;
 
 /// What Engine.IO says of a protocol that it does not speak.
@@ -57,7 +62,10 @@ pub struct Engine {
     sessions: Mutex<HashMap<Sid, Weak<Session>>>,
     origins: AllowedOrigins,
     trusted_proxies: Vec<IpNet>,
-    body_timeout: Duration,
+    gate: Gate,
+    messages: Arc<MessageLimits>,
+    /// A session whose member was let go ends after this time.
+    retirement: Duration,
     context: Context,
 }
 
@@ -67,7 +75,7 @@ pub fn endpoint<H: Hub>(
     pings: Pings,
     origins: &AllowedOrigins,
     config: &Config,
-    network: &Network,
+    listener: &Listener,
 ) -> Router {
     let max_bytes = switchboard.limits.max_payload_bytes;
     let (inner, io) = SocketIo::builder()
@@ -80,19 +88,26 @@ pub fn endpoint<H: Hub>(
         .ws_max_frame_size(max_bytes)
         .ws_read_buffer_size(READ_BUFFER_BYTES)
         .max_buffer_size(config.max_queued_frames)
+        // The parts of a binary event that never ends would be kept.
+        .with_parser(ParserConfig::common().max_incoming_binary_buf_size(max_bytes))
         .build_with_inner_svc(Router::new());
     io.ns("/", Operator(Arc::clone(switchboard.exchange())));
     // It waits for every writer, also for those whose reader sleeps.
     switchboard.on_stop(async move { io.close().await });
+    // The library answers what asks for another namespace with its name, and keeps the answer.
+    let short = ShortMessages { opening: *b"40/", max_bytes: MAX_TOKEN_BYTES };
+    let messages = listener.messages(max_bytes, Some(short));
     let engine = Arc::new(Engine {
         service: switchboard.service,
         inner,
-        converse: conversations(switchboard, pings, config.connect_timeout),
+        converse: conversations(switchboard, pings, config.connect_timeout, &messages),
         seal: Seal::new(&config.node),
         sessions: Mutex::default(),
         origins: origins.clone(),
-        trusted_proxies: network.trusted_networks(),
-        body_timeout: network.body_timeout,
+        trusted_proxies: listener.network().trusted_networks(),
+        gate: Gate::new(switchboard.service, listener.sessions(), config.max_unjoined_sessions),
+        messages,
+        retirement: config.connect_timeout,
         context: switchboard.context.clone(),
     });
     Router::new()
@@ -106,14 +121,16 @@ fn conversations<H: Hub>(
     switchboard: &Switchboard<H>,
     pings: Pings,
     greeting: Duration,
+    messages: &Arc<MessageLimits>,
 ) -> Box<dyn Fn(Guarded, Newcomer) + Send + Sync> {
     let exchange = Arc::clone(switchboard.exchange());
     let context = switchboard.context.clone();
-    let max_bytes = switchboard.limits.max_payload_bytes;
+    let limits = switchboard.limits.clone();
+    let messages = Arc::clone(messages);
     let patience = Patience { greeting, pings };
     Box::new(move |guarded, newcomer| {
-        let speech = Conversation::new(&exchange, newcomer, pings, max_bytes);
-        context.spawn(attend(guarded, speech, patience, max_bytes));
+        let speech = Conversation::new(&exchange, newcomer, pings, &limits);
+        context.spawn(attend(guarded, speech, patience, Arc::clone(&messages)));
     })
 }
 
@@ -128,6 +145,19 @@ impl Engine {
         let engine = Arc::clone(self);
         self.context.spawn(async move {
             engine.pass_on(goodbye).await;
+        });
+    }
+
+    /// Ends a session after a while, unless its client has joined again.
+    pub fn retire(&self, session: Weak<Session>) {
+        let retirement = self.retirement;
+        let context = self.context.clone();
+        self.context.spawn(async move {
+            let is_over = timeout(retirement, context.stopping()).await.is_err();
+            let session = session.upgrade().filter(|session| is_over && session.ear().is_none());
+            if let Some(session) = session {
+                session.cut(Cut::LetGo);
+            }
         });
     }
 
@@ -173,9 +203,7 @@ impl Engine {
         request.extensions_mut().clear();
         session.sign_of_life();
         if request.method() == Method::POST {
-            return timeout(self.body_timeout, self.pass_on(request))
-                .await
-                .unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response());
+            return self.post(request, &session).await;
         }
         let (head, body) = self.pass_on(request).await.into_parts();
         match axum::body::to_bytes(body, usize::MAX).await {
@@ -187,6 +215,23 @@ impl Engine {
         }
     }
 
+    /// A post, which goes on once it is whole.
+    async fn post(&self, request: Request<Body>, session: &Session) -> Response {
+        let (head, body) = request.into_parts();
+        let payload = match axum::body::to_bytes(body, self.messages.max_bytes).await {
+            Ok(payload) if post::is_abusive(&payload) => return StatusCode::BAD_REQUEST.into_response(),
+            Ok(payload) => payload,
+            Err(error) => {
+                // Without it, what the client posts next would be out of step.
+                session.cut(Cut::Broken);
+                let is_too_big = error.into_inner().is::<LengthLimitError>();
+                let status = if is_too_big { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST };
+                return status.into_response();
+            }
+        };
+        self.pass_on(Request::from_parts(head, Body::from(payload))).await
+    }
+
     /// A WebSocket of a session that polled until now.
     fn upgrade(self: Arc<Self>, mut request: Request<Body>, session: Arc<Session>) -> Response {
         let (response, connection) = match agree(&mut request) {
@@ -196,11 +241,13 @@ impl Engine {
         let mut handshake = Request::new(());
         *handshake.uri_mut() = unshared(request.uri());
         let context = self.context.clone();
+        let messages = Arc::clone(&self.messages);
         context.spawn(async move {
             let mut connection = match connection.await {
                 Ok(connection) => connection,
                 Err(error) => return debug!(%error, "a WebSocket was agreed on and never came"),
             };
+            connection.expect_messages(messages);
             session.attach(connection.connection());
             connection.attend(Box::new(Witness::new(session)));
             let mut inner = self.inner.clone();
@@ -277,8 +324,13 @@ async fn serve(
             if is_websocket {
                 engine.begin(request, newcomer)
             } else {
-                let session = Session::new(newcomer, &engine);
-                engine.greet(request, session).await
+                match engine.gate.admit(address) {
+                    Ok(place) => {
+                        let session = Session::new(newcomer, place, &engine);
+                        engine.greet(request, session).await
+                    }
+                    Err(refusal) => *refusal,
+                }
             }
         }
     }

@@ -47,6 +47,10 @@ impl<H: Send + Sync + 'static> ConnectHandler<LocalAdapter, Marker> for Operator
     /// The member is about to be told; its events must find the line in place.
     fn call_middleware<'a>(&'a self, socket: Arc<Socket>, auth: &'a Option<Value>) -> Admission<'a> {
         if let (Some(session), Some(id)) = (session_of(&socket), MemberId::new(socket.id.as_str())) {
+            if !session.join() {
+                session.cut(Cut::Overloaded);
+                return Box::pin(async { Ok(()) });
+            }
             let mut newcomer = session.newcomer.clone();
             newcomer.token = text_of(auth.as_ref()).and_then(token_of).or(newcomer.token);
             let ear = Ear { line: Line::open(&self.0, id, newcomer), session: Arc::clone(session) };

@@ -64,11 +64,10 @@ impl Client for Member {
 
     fn close(&self, close: Close) {
         match close {
-            Close::Done | Close::Violation | Close::TooBig => {
-                if Arc::clone(&self.socket).disconnect().is_err() {
-                    self.cut(Cut::Slow);
-                }
-            }
+            Close::Done | Close::Violation | Close::TooBig => match Arc::clone(&self.socket).disconnect() {
+                Ok(()) => self.session.retire(),
+                Err(_) => self.cut(Cut::Slow),
+            },
             // The endpoint closes all its sessions at once, so that their clients come back.
             Close::GoingAway => {}
         }

@@ -4,9 +4,11 @@
 //! a WebSocket is a conversation of its own.
 
 mod engine;
+mod gate;
 mod handlers;
 mod member;
 mod meter;
+mod post;
 mod seal;
 mod session;
 mod speech;
@@ -39,6 +41,8 @@ pub struct Config {
     /// A polling session that goes over to WebSocket must be done within this time.
     #[serde(with = "human")]
     pub upgrade_timeout: Duration,
+    /// Polling sessions that have not joined the namespace yet, whatever their addresses; one more is answered 503.
+    pub max_unjoined_sessions: usize,
     /// A name with which this node's polling session ids end, so that a load balancer finds the node again; none if empty.
     pub node: String,
 }
@@ -49,6 +53,7 @@ impl Default for Config {
             max_queued_frames: 1024,
             connect_timeout: Duration::from_secs(10),
             upgrade_timeout: Duration::from_secs(10),
+            max_unjoined_sessions: 3_000,
             node: String::new(),
         }
     }
@@ -58,6 +63,7 @@ impl Config {
     /// Checks that every limit lets something through.
     pub fn validate(&self, findings: &mut Findings) {
         findings.at_least_one("socketio.max_queued_frames", self.max_queued_frames);
+        findings.at_least_one("socketio.max_unjoined_sessions", self.max_unjoined_sessions);
         findings.not_zero("socketio.connect_timeout", self.connect_timeout);
         findings.not_zero("socketio.upgrade_timeout", self.upgrade_timeout);
         if !self.node.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {

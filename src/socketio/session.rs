@@ -12,6 +12,7 @@ use socketioxide::TransportType;
 use socketioxide::socket::{Sid, Socket};
 
 use super::engine::Engine;
+use super::gate::Place;
 use super::meter::{self, Meter, Passed};
 use crate::http::connection::{Connection, Cut};
 use crate::http::guard::Attendant;
@@ -20,10 +21,15 @@ use crate::switchboard::{Client, Newcomer, framed_length};
 /// Between the packets of one poll.
 const SEPARATOR: u8 = 0x1e;
 
+/// A client may leave the namespace and join it again on the same session; after so many times it needs another one.
+const MAX_JOINS: usize = 16;
+
 /// A client's session, from its handshake to its end, over one transport or two.
 pub struct Session {
     /// Who opened it.
     pub newcomer: Newcomer,
+    place: Place,
+    n_joins: AtomicUsize,
     engine: Weak<Engine>,
     /// Known once the handshake is answered.
     sid: OnceLock<Sid>,
@@ -69,9 +75,11 @@ impl Tally {
 
 impl Session {
     /// A session that has not been named yet.
-    pub fn new(newcomer: Newcomer, engine: &Arc<Engine>) -> Arc<Self> {
+    pub fn new(newcomer: Newcomer, place: Place, engine: &Arc<Engine>) -> Arc<Self> {
         Arc::new(Self {
             newcomer,
+            place,
+            n_joins: AtomicUsize::new(0),
             engine: Arc::downgrade(engine),
             sid: OnceLock::new(),
             connection: OnceLock::new(),
@@ -81,6 +89,12 @@ impl Session {
             is_doomed: AtomicBool::new(false),
             ear: Mutex::new(None),
         })
+    }
+
+    /// The session joins the namespace; false once it has done so too often.
+    pub fn join(&self) -> bool {
+        self.place.join();
+        self.n_joins.fetch_add(1, Ordering::Relaxed) < MAX_JOINS
     }
 
     /// The member's line hangs on its socket; this is where its connect finds it.
@@ -150,6 +164,13 @@ impl Session {
     /// Whether the session has been ended by the server.
     pub fn is_doomed(&self) -> bool {
         self.is_doomed.load(Ordering::Acquire)
+    }
+
+    /// Ends the session some time after its member was let go, unless it has joined again.
+    pub fn retire(self: &Arc<Self>) {
+        if let Some(engine) = self.engine.upgrade() {
+            engine.retire(Arc::downgrade(self));
+        }
     }
 
     /// Ends the session now, whatever waits for it.

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::json;
 
+use super::post::MAX_NAMESPACE_BYTES;
 use super::{NO_EVENT, token_of};
 use crate::effect::MemberId;
 use crate::http::connection::Cut;
 use crate::switchboard::{
-    Client, Departure, Exchange, Hub, Incoming, Line, Newcomer, Pings, Received, Wire, answer, random_name,
-    text_frame,
+    Client, Config as Limits, Departure, Exchange, Hub, Incoming, Line, Newcomer, Pings, Received, Wire,
+    answer, random_name, text_frame,
 };
 use crate::websocket::{Caller, Speech, Stage};
 
@@ -26,6 +27,7 @@ pub struct Conversation<H> {
     member: MemberId,
     pings: Pings,
     max_payload_bytes: usize,
+    max_queued_bytes: usize,
     /// Who is here, until it has joined.
     newcomer: Option<Newcomer>,
     line: Option<Arc<Line<H>>>,
@@ -54,17 +56,13 @@ enum Packet<'a> {
 
 impl<H: Hub> Conversation<H> {
     /// A conversation with somebody who has yet to connect to the namespace.
-    pub fn new(
-        exchange: &Arc<Exchange<H>>,
-        newcomer: Newcomer,
-        pings: Pings,
-        max_payload_bytes: usize,
-    ) -> Self {
+    pub fn new(exchange: &Arc<Exchange<H>>, newcomer: Newcomer, pings: Pings, limits: &Limits) -> Self {
         Self {
             exchange: Arc::clone(exchange),
             member: random_name(),
             pings,
-            max_payload_bytes,
+            max_payload_bytes: limits.max_payload_bytes,
+            max_queued_bytes: limits.max_queued_bytes,
             newcomer: Some(newcomer),
             line: None,
             departure: Departure::CutOff,
@@ -84,11 +82,19 @@ impl<H: Hub> Conversation<H> {
         Stage::Joined
     }
 
+    /// Answers what goes no further; a client that only asks, and does not read, is cut.
+    fn reply(&self, frame: &Bytes, caller: &Caller) {
+        if caller.connection.queued_bytes() + frame.len() > self.max_queued_bytes {
+            return caller.cut(Cut::Slow);
+        }
+        caller.connection.send(frame);
+    }
+
     fn event(&self, text: Bytes, ack: Option<i64>, caller: &Caller) -> Stage {
         let Some(line) = &self.line else { return Stage::Over };
         match (line.receive(Incoming::packet(text, ack)), ack) {
             (Received::Overflowed, _) => caller.cut(Cut::Overloaded),
-            (Received::TooFast, Some(id)) => caller.connection.send(&answer(id, None)),
+            (Received::TooFast, Some(id)) => self.reply(&answer(id, None), caller),
             (Received::TooFast, None) | (Received::PassedOn, _) => {}
         }
         Stage::Joined
@@ -127,7 +133,10 @@ impl<H: Hub> Speech for Conversation<H> {
                 }
                 Err(Unread::Malformed) => Stage::Over,
                 Err(Unread::Elsewhere(namespace)) => {
-                    caller.connection.send(&text_frame(&["44", namespace, NO_SUCH_NAMESPACE]));
+                    if namespace.len() > MAX_NAMESPACE_BYTES {
+                        return Stage::Over;
+                    }
+                    self.reply(&text_frame(&["44", namespace, NO_SUCH_NAMESPACE]), caller);
                     stage
                 }
             },

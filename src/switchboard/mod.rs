@@ -49,9 +49,7 @@ pub use ledger::{Ledger, Name};
 pub use line::{Exchange, Line, Received, random_name};
 pub use quota::RoomQuota;
 pub use rate::{Allowance, Bucket};
-pub use written::{
-    LENGTH_16, LENGTH_64, Wire, Written, answer, close_frame, framed_length, goodbye, text_frame,
-};
+pub use written::{LENGTH_16, LENGTH_64, Wire, Written, answer, framed_length, goodbye, text_frame};
 
 /// A service's rooms and rules: pure, without a clock.
 pub trait Hub: Send + Sync + 'static {

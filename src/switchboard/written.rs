@@ -7,9 +7,8 @@ use serde_json::value::RawValue;
 
 use crate::effect::{Close, Frame};
 
-/// A final frame of text, and one that closes.
+/// A final frame of text.
 const TEXT: u8 = 0x81;
-const CLOSE: u8 = 0x88;
 
 /// The longest payload whose length stands in the second byte.
 const SHORT: usize = 125;
@@ -70,12 +69,6 @@ pub fn goodbye(wire: Wire, close: Close) -> Option<Bytes> {
     }
 }
 
-/// A frame that closes a WebSocket.
-pub fn close_frame(close: Close) -> Bytes {
-    let [high, low] = close.code().to_be_bytes();
-    Bytes::from(vec![CLOSE, 2, high, low])
-}
-
 /// A text in a frame of its own.
 pub fn text_frame(parts: &[&str]) -> Bytes {
     let length = parts.iter().map(|part| part.len()).sum();
@@ -121,7 +114,6 @@ mod tests {
         assert_eq!(&written.bytes(Wire::Plain)[..], b"\x81\x13{\"currentTime\":1.5}");
         assert_eq!(&Written::new(&Frame::bare("play")).bytes(Wire::SocketIo)[..], b"\x81\x0a42[\"play\"]");
         assert_eq!(&answer(17, None)[..], b"\x81\x0643\x31\x37[]");
-        assert_eq!(&close_frame(Close::GoingAway)[..], b"\x88\x02\x03\xe9");
     }
 
     #[test]

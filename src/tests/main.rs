@@ -7,8 +7,10 @@
 mod browser;
 mod clients;
 mod clock;
+mod close_frames;
 mod cluster;
 mod command_line;
+mod crowding;
 mod devices;
 mod doors;
 mod endpoint;
@@ -35,4 +37,5 @@ mod sessions;
 mod signal;
 mod slow;
 mod tls;
+mod unfinished;
 mod watch;

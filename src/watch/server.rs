@@ -64,7 +64,7 @@ struct Site {
 
 /// Opens the port and serves until the process stops.
 pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
-    let (context, network) = (premises.context, premises.opening.network);
+    let context = premises.context;
     let (key, key_file) = key(config, premises)?;
     let admin_key = config::secret("watch.admin_key_file", &config.admin_key, &config.admin_key_file)?;
     if admin_key.is(key.expose()) {
@@ -77,14 +77,14 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     let origins = AllowedOrigins::new(&config.allowed_origins);
     let pings = Pings { interval: config.ping_interval, timeout: config.ping_timeout };
     let mut switchboard = Switchboard::new(SERVICE, premises.members, context);
-    let endpoint = socketio::endpoint(&mut switchboard, pings, &origins, premises.socketio, network);
+    let endpoint = socketio::endpoint(&mut switchboard, pings, &origins, premises.socketio, &listener);
     if !config.event_log.is_empty() {
         let rotation = Rotation { max_bytes: config.event_log_bytes, n_kept: config.event_logs_kept };
         switchboard.keep_notes(event_log::start(Path::new(&config.event_log), rotation, context)?);
     }
     let orders = switchboard.exchange().orders();
     let home = premises.lasting_home(SERVICE);
-    let (chance, exempt) = (Chance::new(&random_seed()), network.trusted_networks());
+    let (chance, exempt) = (Chance::new(&random_seed()), premises.opening.network.trusted_networks());
     let hub = Hub::new(config, key.clone(), home.seed(), chance, exempt, context.clock.now());
     let questions = switchboard.run_at(home, hub);
     let admin = admin::routes(questions.clone(), orders, OperatorsDoor::new(admin_key, context.clock));

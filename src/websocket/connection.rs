@@ -14,15 +14,18 @@ use tokio::io::AsyncReadExt;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::effect::Close;
 use crate::http::connection::{Connection, Cut};
+use crate::http::frames::{Violation, close_frame};
 use crate::http::guard::Guarded;
-use crate::switchboard::{Client, Pings, Wire, Written, answer, close_frame, goodbye};
+use crate::http::inbound::MessageLimits;
+use crate::switchboard::{Client, Pings, Wire, Written, answer, goodbye};
 
-/// What is read at once; the buffer grows for larger messages and a connection keeps it.
+/// What is read at once; the buffer grows for larger frames, and a connection keeps it: none is much larger.
 const READ_BUFFER_BYTES: usize = 256;
 
 /// Time for a client that is let go to say goodbye.
@@ -105,7 +108,7 @@ impl Client for Caller {
         if let Some(goodbye) = goodbye(self.wire, close) {
             self.connection.send(&goodbye);
         }
-        self.connection.finish(&close_frame(close));
+        self.connection.finish(&close_frame(close.code()));
         self.let_go.notify_one();
     }
 
@@ -113,12 +116,14 @@ impl Client for Caller {
         match cut {
             // It is told, as far as it still listens, in place of all that waits for it.
             Cut::Slow => {
-                if self.connection.abandon(&close_frame(Close::Violation)) {
+                if self.connection.abandon(&close_frame(Close::Violation.code())) {
                     cut.count(self.connection.service);
                     self.let_go.notify_one();
                 }
             }
-            Cut::Stalled | Cut::Overloaded | Cut::OutOfStep | Cut::Shutdown => self.connection.cut(cut),
+            Cut::Stalled | Cut::Overloaded | Cut::OutOfStep | Cut::Broken | Cut::LetGo | Cut::Shutdown => {
+                self.connection.cut(cut);
+            }
         }
     }
 }
@@ -133,18 +138,20 @@ enum End {
 
 /// Runs a client's connection to its end.
 pub async fn attend<S: Speech>(
-    guarded: Guarded,
+    mut guarded: Guarded,
     mut speech: S,
     patience: Patience,
-    max_payload_bytes: usize,
+    messages: Arc<MessageLimits>,
 ) {
+    let max_bytes = messages.max_bytes;
+    guarded.expect_messages(messages);
     let connection = Arc::clone(guarded.connection());
     let caller = Arc::new(Caller { connection, wire: S::WIRE, let_go: Notify::new() });
     let mut config = WebSocketConfig::default();
     config.read_buffer_size = READ_BUFFER_BYTES;
     config.write_buffer_size = 0;
-    config.max_message_size = Some(max_payload_bytes);
-    config.max_frame_size = Some(max_payload_bytes);
+    config.max_message_size = Some(max_bytes);
+    config.max_frame_size = Some(max_bytes);
     let mut socket = WebSocketStream::from_raw_socket(guarded, Role::Server, Some(config)).await;
     let end = converse(&mut socket, &mut speech, &caller, patience).await;
     speech.end();
@@ -176,11 +183,8 @@ async fn converse<S: Speech>(
                     Some(Ok(Message::Binary(bytes))) => speech.hear_binary(bytes, caller),
                     // The library answers pings and goodbyes.
                     Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_))) => stage,
-                    Some(Err(Error::Capacity(_))) => {
-                        caller.connection.finish(&close_frame(Close::TooBig));
-                        return End::LetGo;
-                    }
-                    Some(Err(_)) | None => return End::Gone,
+                    Some(Err(error)) => return refuse(&error, caller),
+                    None => return End::Gone,
                 };
                 if heard == Stage::Over {
                     return End::LetGo;
@@ -201,4 +205,16 @@ async fn converse<S: Speech>(
             }
         }
     }
+}
+
+/// Tells a client what it did wrong, as far as that shows only in whole messages: heads are judged on the way here.
+fn refuse(error: &Error, caller: &Caller) -> End {
+    let violation = match error {
+        Error::Utf8(_) => Violation::NotText,
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => return End::Gone,
+        Error::Protocol(_) => Violation::Malformed,
+        _ => return End::Gone,
+    };
+    caller.connection.finish(&close_frame(violation.close_code()));
+    End::LetGo
 }

@@ -11,9 +11,11 @@ use tracing::debug;
 
 use super::connection::{Caller, Patience, Speech, Stage, attend};
 use crate::http::connection::{Connection, Cut};
+use crate::http::inbound::MessageLimits;
+use crate::http::listener::Listener;
 use crate::http::origin::AllowedOrigins;
 use crate::http::upgrade::Upgrade;
-use crate::http::{Config as Network, address, routes};
+use crate::http::{address, routes};
 use crate::runtime::Context;
 use crate::switchboard::{
     Client, Departure, Exchange, Hub, Incoming, Line, Newcomer, Pings, Received, Switchboard, Wire,
@@ -24,7 +26,7 @@ use crate::switchboard::{
 pub struct Door<H> {
     exchange: Arc<Exchange<H>>,
     pings: Pings,
-    max_payload_bytes: usize,
+    messages: Arc<MessageLimits>,
     origins: AllowedOrigins,
     trusted_proxies: Vec<IpNet>,
     context: Context,
@@ -36,14 +38,14 @@ impl<H: Hub> Door<H> {
         switchboard: &Switchboard<H>,
         pings: Pings,
         origins: &AllowedOrigins,
-        network: &Network,
+        listener: &Listener,
     ) -> Arc<Self> {
         Arc::new(Self {
             exchange: Arc::clone(switchboard.exchange()),
             pings,
-            max_payload_bytes: switchboard.limits.max_payload_bytes,
+            messages: listener.messages(switchboard.limits.max_payload_bytes, None),
             origins: origins.clone(),
-            trusted_proxies: network.trusted_networks(),
+            trusted_proxies: listener.network().trusted_networks(),
             context: switchboard.context.clone(),
         })
     }
@@ -70,7 +72,7 @@ impl<H: Hub> Door<H> {
                     let line = Line::open(&door.exchange, random_name(), newcomer);
                     // A plain WebSocket joins by being there.
                     let patience = Patience { greeting: door.pings.interval, pings: door.pings };
-                    attend(guarded, Plain(line), patience, door.max_payload_bytes).await;
+                    attend(guarded, Plain(line), patience, Arc::clone(&door.messages)).await;
                 }
                 Err(error) => debug!(%error, "a WebSocket was agreed on and never came"),
             }

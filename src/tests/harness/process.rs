@@ -54,6 +54,18 @@ impl Server {
         Self::spawn(command)
     }
 
+    /// Starts a service under limits that a shell sets, like `ulimit -n 64`.
+    pub fn limited(limits: &str, service: &str, environment: &[(&str, &str)]) -> Self {
+        let program = roomhub(&[service, "--host", "127.0.0.1", "--port", "0", "--log-format", "json"]);
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &format!("{limits}; exec \"$0\" \"$@\"")]);
+        command.arg(program.get_program()).args(program.get_args());
+        command.env_clear().stdin(Stdio::null()).current_dir(std::env::temp_dir());
+        command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.envs(environment.iter().copied());
+        Self::spawn(command)
+    }
+
     /// Starts a command that logs as JSON.
     pub fn spawn(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();

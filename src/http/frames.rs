@@ -1,0 +1,489 @@
+//! The frames of a WebSocket client as they come in: judged by their heads, and cut into small ones.
+//!
+//! Pure: bytes in, bytes out. The WebSocket library reserves memory for the whole frame that a head announces, and a
+//! connection keeps that for ever. So a large frame goes on as fragments, under the same mask: what a client costs
+//! is what it has sent of a message, until that is complete.
+
+use bytes::Bytes;
+
+/// A payload up to this length goes on as it is. A multiple of the mask's length, which so fits every fragment.
+const FRAGMENT_BYTES: usize = 4096;
+
+/// The longest head of a client's frame: two bytes, eight of length, and the mask.
+const MAX_HEAD_BYTES: usize = 14;
+const MASK_BYTES: usize = 4;
+
+/// Opcodes; those from `CLOSE` to `PONG` are control frames.
+const CONTINUATION: u8 = 0;
+const TEXT: u8 = 1;
+const BINARY: u8 = 2;
+const CLOSE: u8 = 8;
+const PONG: u8 = 10;
+
+/// In the first byte of a head: the last frame of a message, and bits without a meaning.
+const FINAL: u8 = 0x80;
+const RESERVED: u8 = 0x70;
+
+/// In the second byte of a head: the payload is masked.
+const MASKED: u8 = 0x80;
+
+/// The longest payload whose length stands in the second byte; no control frame has a longer one.
+const SHORT: u8 = 125;
+
+/// In place of that length: it follows in two bytes, or in eight.
+const LENGTH_16: u8 = 126;
+const LENGTH_64: u8 = 127;
+
+/// What a client may not do; each ends its WebSocket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Violation {
+    /// It breaks the WebSocket protocol.
+    Malformed,
+    /// A text is not UTF-8.
+    NotText,
+    /// A message took too long from its first byte to its last.
+    TooSlow,
+    /// A message is beyond the limit.
+    TooBig,
+    /// The server holds too much of other messages that are not here whole.
+    NoMemory,
+}
+
+impl Violation {
+    /// The close code of RFC 6455.
+    pub fn close_code(self) -> u16 {
+        match self {
+            Self::Malformed => 1002,
+            Self::NotText => 1007,
+            Self::TooSlow => 1008,
+            Self::TooBig => 1009,
+            Self::NoMemory => 1013,
+        }
+    }
+
+    /// Its name in the metrics.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::NotText => "not_text",
+            Self::TooSlow => "too_slow",
+            Self::TooBig => "too_big",
+            Self::NoMemory => "no_memory",
+        }
+    }
+}
+
+/// A frame that closes a WebSocket.
+pub fn close_frame(code: u16) -> Bytes {
+    let [high, low] = code.to_be_bytes();
+    Bytes::from(vec![FINAL | CLOSE, 2, high, low])
+}
+
+/// Bytes of a message by which its kind is known.
+const OPENING_BYTES: usize = 3;
+
+/// Messages of a kind that is always short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShortMessages {
+    /// How they begin.
+    pub opening: [u8; OPENING_BYTES],
+    /// The longest.
+    pub max_bytes: usize,
+}
+
+/// Where in the stream of a client's frames the reader is.
+#[derive(Debug)]
+pub struct Frames {
+    max_message_bytes: usize,
+    short: Option<ShortMessages>,
+    /// The head of the current frame, as far as it is here.
+    head: [u8; MAX_HEAD_BYTES],
+    n_head: u8,
+    /// The length of the current frame's payload, and how much of it is still to come.
+    length: usize,
+    left: usize,
+    /// Bytes of the current message in earlier frames, if there are any.
+    message: Option<usize>,
+    /// The first bytes of the current message, as far as they are here.
+    opening: [u8; OPENING_BYTES],
+    n_opening: u8,
+    /// Messages that are complete; wraps around.
+    n_complete: u32,
+}
+
+/// What goes on to the reader.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Passed {
+    /// So many of the bytes, as they are.
+    AsTheyAre(usize),
+    /// Other bytes in their place.
+    Rewritten(Vec<u8>),
+}
+
+/// What goes on, as far as it is known: the bytes as they are, or a copy that is other than they are.
+struct Output<'a> {
+    bytes: &'a [u8],
+    copy: Option<Vec<u8>>,
+}
+
+impl Output<'_> {
+    /// A copy of what goes on of the bytes before `at`.
+    fn copy(&mut self, at: usize) -> &mut Vec<u8> {
+        self.copy.get_or_insert_with(|| self.bytes[..at].to_vec())
+    }
+
+    fn pass(&mut self, from: usize, to: usize) {
+        if let Some(copy) = &mut self.copy {
+            copy.extend_from_slice(&self.bytes[from..to]);
+        }
+    }
+
+    fn end(self, at: usize) -> Passed {
+        self.copy.map_or(Passed::AsTheyAre(at), Passed::Rewritten)
+    }
+}
+
+impl Frames {
+    /// No byte has come yet.
+    pub fn new(max_message_bytes: usize, short: Option<ShortMessages>) -> Self {
+        Self {
+            max_message_bytes,
+            short,
+            head: [0; MAX_HEAD_BYTES],
+            n_head: 0,
+            length: 0,
+            left: 0,
+            message: None,
+            opening: [0; OPENING_BYTES],
+            n_opening: 0,
+            n_complete: 0,
+        }
+    }
+
+    /// Takes the next bytes: says what goes on, and why nothing after it does.
+    pub fn take(&mut self, bytes: &[u8]) -> (Passed, Option<Violation>) {
+        let mut output = Output { bytes, copy: None };
+        let mut at = 0;
+        if self.left == 0 && self.n_head > 0 {
+            // The first part of a head was held back.
+            output.copy(0);
+        }
+        while at < bytes.len() {
+            if self.left == 0 {
+                let start = at;
+                match self.read_head(bytes, &mut at) {
+                    Ok(true) => {}
+                    Ok(false) => return (output.end(start), None),
+                    Err(violation) => return (output.end(start), Some(violation)),
+                }
+                if self.is_cut() {
+                    output.copy(start);
+                } else if let Some(copy) = &mut output.copy {
+                    copy.extend_from_slice(&self.head[..usize::from(self.n_head)]);
+                }
+            }
+            if at == bytes.len() && self.left > 0 {
+                // The head of a fragment goes with its payload.
+                break;
+            }
+            let mut room = self.left;
+            if self.is_cut() {
+                let of_fragment = (self.length - self.left) % FRAGMENT_BYTES;
+                room = room.min(FRAGMENT_BYTES - of_fragment);
+                if of_fragment == 0 {
+                    self.write_fragment_head(room, output.copy(at));
+                }
+            }
+            let end = bytes.len().min(at + room);
+            self.look_at_opening(&bytes[at..end]);
+            if self.is_too_long() {
+                return (output.end(at), Some(Violation::TooBig));
+            }
+            output.pass(at, end);
+            self.left -= end - at;
+            at = end;
+            if self.left == 0 {
+                self.end_frame();
+            }
+        }
+        (output.end(at), None)
+    }
+
+    /// Bytes that are held for a message that is not here whole.
+    pub fn held_bytes(&self) -> usize {
+        self.message.unwrap_or(0) + if self.left > 0 { self.length - self.left } else { 0 }
+    }
+
+    /// The number of the message under way, if one is.
+    pub fn under_way(&self) -> Option<u32> {
+        (self.n_head > 0 || self.message.is_some()).then_some(self.n_complete)
+    }
+
+    /// Whether the current frame goes on as fragments.
+    fn is_cut(&self) -> bool {
+        self.length > FRAGMENT_BYTES
+    }
+
+    fn opcode(&self) -> u8 {
+        self.head[0] & 0x0f
+    }
+
+    fn is_final(&self) -> bool {
+        self.head[0] & FINAL != 0
+    }
+
+    /// Adds to the head of a frame; whether it is whole.
+    fn read_head(&mut self, bytes: &[u8], at: &mut usize) -> Result<bool, Violation> {
+        let mut needed = 2;
+        while *at < bytes.len() {
+            self.head[usize::from(self.n_head)] = bytes[*at];
+            self.n_head += 1;
+            *at += 1;
+            if self.n_head == 2 {
+                self.judge_opening()?;
+            }
+            if self.n_head >= 2 {
+                needed = match self.head[1] & !MASKED {
+                    LENGTH_16 => 8,
+                    LENGTH_64 => 14,
+                    _ => 6,
+                };
+            }
+            if self.n_head == needed {
+                return self.begin_frame().map(|()| true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Judges the first two bytes of a head.
+    fn judge_opening(&self) -> Result<(), Violation> {
+        let [first, second, ..] = self.head;
+        let is_in_order = match self.opcode() {
+            CONTINUATION => self.message.is_some(),
+            TEXT | BINARY => self.message.is_none(),
+            CLOSE..=PONG => self.is_final() && second & !MASKED <= SHORT,
+            _ => false,
+        };
+        let has_reserved_bits = first & RESERVED != 0;
+        if is_in_order && !has_reserved_bits && second & MASKED != 0 {
+            Ok(())
+        } else {
+            Err(Violation::Malformed)
+        }
+    }
+
+    fn begin_frame(&mut self) -> Result<(), Violation> {
+        let extended = &self.head[2..usize::from(self.n_head) - MASK_BYTES];
+        let length = match self.head[1] & !MASKED {
+            LENGTH_16 | LENGTH_64 => extended.iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte)),
+            length => u64::from(length),
+        };
+        let room = self.max_message_bytes - self.message.unwrap_or(0);
+        let length = usize::try_from(length).ok().filter(|length| *length <= room);
+        self.length = length.ok_or(Violation::TooBig)?;
+        self.left = self.length;
+        Ok(())
+    }
+
+    /// Takes note of the first bytes of a message, without their mask.
+    fn look_at_opening(&mut self, payload: &[u8]) {
+        let n_known = usize::from(self.n_opening);
+        if self.short.is_none() || self.opcode() >= CLOSE || n_known == OPENING_BYTES {
+            return;
+        }
+        let offset = self.length - self.left;
+        let mask = &self.head[usize::from(self.n_head) - MASK_BYTES..usize::from(self.n_head)];
+        for (i, byte) in payload.iter().take(OPENING_BYTES - n_known).enumerate() {
+            self.opening[n_known + i] = byte ^ mask[(offset + i) % MASK_BYTES];
+            self.n_opening += 1;
+        }
+    }
+
+    /// Whether the current message is of the kind that is always short, and is not.
+    fn is_too_long(&self) -> bool {
+        let is_short = |short: &ShortMessages| {
+            let opening = &self.opening[..usize::from(self.n_opening)];
+            opening == short.opening && self.message.unwrap_or(0) + self.length > short.max_bytes
+        };
+        self.short.as_ref().is_some_and(is_short)
+    }
+
+    fn end_frame(&mut self) {
+        if self.opcode() < CLOSE {
+            if self.is_final() {
+                self.message = None;
+                self.n_opening = 0;
+                self.n_complete = self.n_complete.wrapping_add(1);
+            } else {
+                self.message = Some(self.message.unwrap_or(0) + self.length);
+            }
+        }
+        self.n_head = 0;
+        self.length = 0;
+    }
+
+    /// The head of the next fragment: the first has the frame's opcode, the last is as final as the frame is.
+    fn write_fragment_head(&self, length: usize, output: &mut Vec<u8>) {
+        let opcode = if self.left == self.length { self.opcode() } else { CONTINUATION };
+        let is_final = if self.left == length { self.head[0] & FINAL } else { 0 };
+        output.push(opcode | is_final);
+        match u8::try_from(length) {
+            Ok(length) if length <= SHORT => output.push(MASKED | length),
+            _ => {
+                output.push(MASKED | LENGTH_16);
+                output.extend_from_slice(&(length as u16).to_be_bytes());
+            }
+        }
+        let n_head = usize::from(self.n_head);
+        output.extend_from_slice(&self.head[n_head - MASK_BYTES..n_head]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Cursor, Read, Write};
+
+    use proptest::prelude::*;
+    use tokio_tungstenite::tungstenite::protocol::Role;
+    use tokio_tungstenite::tungstenite::{Message, WebSocket};
+
+    use super::*;
+
+    const MAX_BYTES: usize = 100_000;
+
+    /// A client's frame; the mask is the one that a real client would have made up.
+    fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+        let mask = [1, 2, 3, 4];
+        let mut frame = vec![first];
+        match payload.len() {
+            length @ 0..=125 => frame.push(MASKED | length as u8),
+            length @ 126..=0xffff => {
+                frame.push(MASKED | LENGTH_16);
+                frame.extend((length as u16).to_be_bytes());
+            }
+            length => {
+                frame.push(MASKED | LENGTH_64);
+                frame.extend((length as u64).to_be_bytes());
+            }
+        }
+        frame.extend(mask);
+        frame.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+        frame
+    }
+
+    /// What goes on of bytes that come in pieces.
+    fn passed(bytes: &[u8], piece: usize) -> (Vec<u8>, Option<Violation>, Frames) {
+        let short = ShortMessages { opening: *b"40/", max_bytes: 10 };
+        let mut frames = Frames::new(MAX_BYTES, Some(short));
+        let mut output = Vec::new();
+        for bytes in bytes.chunks(piece) {
+            let (passed, violation) = frames.take(bytes);
+            match passed {
+                Passed::AsTheyAre(n) => output.extend_from_slice(&bytes[..n]),
+                Passed::Rewritten(other) => output.extend(other),
+            }
+            if violation.is_some() {
+                return (output, violation, frames);
+            }
+        }
+        (output, None, frames)
+    }
+
+    /// What a server reads; its pongs go nowhere.
+    struct Incoming(Cursor<Vec<u8>>);
+
+    impl Read for Incoming {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            self.0.read(buf)
+        }
+    }
+
+    impl Write for Incoming {
+        fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+            Ok(buf.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn read(bytes: Vec<u8>) -> Vec<Message> {
+        let mut socket = WebSocket::from_raw_socket(Incoming(Cursor::new(bytes)), Role::Server, None);
+        let data = |message: &Message| message.is_text() || message.is_binary();
+        std::iter::from_fn(|| socket.read().ok()).filter(data).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_reader_gets_the_same_messages_in_small_frames(
+            sizes in proptest::collection::vec(prop_oneof![0..300_usize, Just(4096), Just(4097), 1000..70_000_usize], 1..6),
+            piece in prop_oneof![1..40_usize, 1000..9000_usize],
+        ) {
+            let mut stream = Vec::new();
+            for (i, size) in sizes.iter().enumerate() {
+                let text = "ä".repeat(size / 2);
+                let (start, end) = text.as_bytes().split_at(size / 3);
+                match i % 3 {
+                    0 => stream.extend(frame(FINAL | TEXT, text.as_bytes())),
+                    1 => stream.extend([frame(BINARY, start), frame(0x89, b"ping"), frame(FINAL, end)].concat()),
+                    _ => stream.extend([frame(TEXT, start), frame(0, b""), frame(FINAL, end)].concat()),
+                }
+            }
+            let (output, violation, frames) = passed(&stream, piece);
+            prop_assert_eq!(violation, None);
+            prop_assert_eq!((frames.held_bytes(), frames.under_way()), (0, None));
+            let messages = read(stream);
+            prop_assert_eq!(messages.len(), sizes.len());
+            prop_assert!(output.len() < messages.iter().map(Message::len).sum::<usize>() * 102 / 100 + 200);
+            prop_assert_eq!(read(output), messages);
+        }
+    }
+
+    #[test]
+    fn an_unfinished_message_counts_as_what_has_come_of_it() {
+        let large = frame(FINAL | TEXT, &vec![b'x'; 50_000]);
+        let (_, _, mut frames) = passed(&large[..30_008], 4096);
+        assert_eq!((frames.held_bytes(), frames.under_way()), (30_000, Some(0)));
+        frames.take(&large[30_008..]);
+        assert_eq!((frames.held_bytes(), frames.under_way()), (0, None));
+        let parts =
+            [frame(FINAL | TEXT, b"one"), frame(TEXT, &[b'x'; 500]), frame(FINAL | 0x9, b"")].concat();
+        let (_, _, frames) = passed(&parts, 7);
+        assert_eq!((frames.held_bytes(), frames.under_way()), (500, Some(1)));
+        assert_eq!(passed(&large[..1], 1).2.under_way(), Some(0), "half a head is a message under way");
+    }
+
+    #[test]
+    fn what_breaks_the_protocol_is_told_apart_and_what_came_before_it_goes_on() {
+        let good = frame(FINAL | TEXT, b"good");
+        let too_big = [FINAL | TEXT, MASKED | LENGTH_64, 0xff, 0, 0, 0, 0, 0, 0, 1, 1, 2, 3, 4];
+        let fragments = [frame(TEXT, &vec![b'x'; 60_000]), frame(FINAL, &vec![b'x'; 60_000])].concat();
+        for (bad, violation) in [
+            (vec![FINAL | TEXT, 4], Violation::Malformed),
+            (frame(FINAL | 0x40 | TEXT, b"compressed"), Violation::Malformed),
+            (frame(FINAL | 0x3, b"reserved"), Violation::Malformed),
+            (frame(FINAL | 0xb, b"reserved"), Violation::Malformed),
+            (frame(9, b"a ping in parts"), Violation::Malformed),
+            (frame(FINAL | 0x9, &[0; 126]), Violation::Malformed),
+            (frame(FINAL, b"continues nothing"), Violation::Malformed),
+            ([frame(TEXT, b"a"), frame(FINAL | TEXT, b"b")].concat(), Violation::Malformed),
+            (too_big.to_vec(), Violation::TooBig),
+            (frame(FINAL | BINARY, &vec![0; MAX_BYTES + 1]), Violation::TooBig),
+            (fragments, Violation::TooBig),
+            (frame(FINAL | TEXT, b"40/too long"), Violation::TooBig),
+            ([frame(TEXT, b"4"), frame(0, b"0/"), frame(FINAL, b"too long")].concat(), Violation::TooBig),
+        ] {
+            for piece in [1, 5, 4096] {
+                let (output, found, _) = passed(&[&good[..], &bad].concat(), piece);
+                assert_eq!(found, Some(violation), "{:?}", &bad[..2]);
+                assert!(output.starts_with(&good));
+            }
+        }
+        let large = vec![b'x'; MAX_BYTES];
+        for good in [&large[..], b"40/short", b"40{}, long enough", b"42/another"] {
+            assert_eq!(passed(&frame(FINAL | TEXT, good), 4096).1, None);
+        }
+    }
+}
