@@ -12,6 +12,7 @@ pub mod json;
 pub mod logging;
 pub mod metrics;
 pub mod music;
+pub mod private;
 pub mod probe;
 pub mod process;
 pub mod radio;

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::ops::Bound;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -20,6 +20,7 @@ use tracing::warn;
 
 use super::format::Format;
 use super::library::Look;
+use crate::private;
 use crate::time::Timestamp;
 
 /// The file in the data directory.
@@ -311,10 +312,10 @@ impl Known {
 /// Puts a file in another's place; a reader sees the one or the other.
 fn replace(file: &Path, text: &[u8]) -> io::Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
+    private::make_folder(folder)?;
     let draft = file.with_extension(format!("{}.tmp", std::process::id()));
     let write = || {
-        let mut written = File::create(&draft)?;
+        let mut written = private::open(&draft, OpenOptions::new().create(true).write(true).truncate(true))?;
         written.write_all(text)?;
         written.sync_all()?;
         fs::rename(&draft, file)

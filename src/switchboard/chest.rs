@@ -3,8 +3,6 @@
 //! Written about once a second, only rooms that changed, by a thread of its own; what a crash may cost is that second.
 //! Whoever can read the file can read what rooms keep secret, so it is its owner's alone.
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +17,7 @@ use tracing::{debug, error, warn};
 
 use super::Shared;
 use crate::config::Findings;
+use crate::private;
 use crate::runtime::Context;
 use crate::time::Timestamp;
 
@@ -158,8 +157,8 @@ pub fn random_seed() -> Seed {
 }
 
 fn open(folder: &Path, path: &Path) -> Result<(Connection, Seed, Found)> {
-    std::fs::create_dir_all(folder)?;
-    OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+    private::make_folder(folder)?;
+    private::prepare_database(path)?;
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(Duration::ZERO)?;
     connection.execute_batch(SCHEMA)?;

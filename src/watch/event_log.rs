@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde_json::value::RawValue;
-use tokio::fs::{self, File, OpenOptions};
+use tokio::fs::{self, File};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 use tracing::error;
 
 use crate::logging::clean_json;
+use crate::private;
 use crate::runtime::Context;
 
 /// Notes that may wait for the disk; more are counted and lost, for no room waits for its log.
@@ -40,11 +41,8 @@ struct EventLog {
 /// # Errors
 /// The file cannot be opened.
 pub fn start(path: &Path, rotation: Rotation, context: &Context) -> Result<mpsc::Sender<Box<RawValue>>> {
-    let file = std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path)
-        .with_context(|| format!("[watch] event_log = {}", path.display()))?;
+    let file = private::append_to(path).with_context(|| format!("[watch] event_log = {}", path.display()))?;
+    (1..=rotation.n_kept).for_each(|n| private::tighten(&aside(path, n)));
     let n_bytes = file.metadata().map_or(0, |metadata| metadata.len());
     let log = EventLog { path: path.to_owned(), rotation, file: File::from_std(file), n_bytes };
     let (notes, written) = mpsc::channel(MAX_WAITING);
@@ -75,7 +73,7 @@ impl EventLog {
 
     /// `log` becomes `log.1`, that becomes `log.2`, and so on; the last one goes.
     async fn put_aside(&mut self) -> std::io::Result<()> {
-        let aside = |n: u32| PathBuf::from(format!("{}.{n}", self.path.display()));
+        let aside = |n: u32| aside(&self.path, n);
         if self.rotation.n_kept == 0 {
             fs::remove_file(&self.path).await?;
         }
@@ -85,10 +83,17 @@ impl EventLog {
                 fs::rename(from, aside(n + 1)).await?;
             }
         }
-        self.file = OpenOptions::new().create(true).append(true).open(&self.path).await?;
+        let path = self.path.clone();
+        let opened = tokio::task::spawn_blocking(move || private::append_to(&path)).await;
+        self.file = File::from_std(opened.map_err(std::io::Error::other)??);
         self.n_bytes = 0;
         Ok(())
     }
+}
+
+/// The name of a log that was put aside so many times.
+fn aside(path: &Path, n: u32) -> PathBuf {
+    PathBuf::from(format!("{}.{n}", path.display()))
 }
 
 #[cfg(test)]
