@@ -47,6 +47,9 @@ pub const ALIASES: [Alias; 1] = [Alias { variable: "DATABASE_URL", key: "devices
 /// The smallest segment of the spool.
 const MIN_SEGMENT_BYTES: u64 = 1024 * 1024;
 
+/// The smallest limit of the SQLite file.
+const MIN_DATABASE_BYTES: u64 = 1024 * 1024;
+
 /// When others are told of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -73,6 +76,8 @@ pub struct Config {
     pub database_url_file: String,
     /// A PEM file of the authorities that sign the database's certificate; with it, TLS is on.
     pub database_ca: String,
+    /// Bytes that the SQLite file may have; at the limit, senders are refused.
+    pub database_max_bytes: u64,
     /// Connections to the database at a time, for the console page and HTTP; one more writes.
     pub database_pool: usize,
     /// How long one exchange with the database may take.
@@ -142,6 +147,7 @@ impl Default for Config {
             database_url: Secret::default(),
             database_url_file: String::new(),
             database_ca: String::new(),
+            database_max_bytes: 10 * 1024 * 1024 * 1024,
             database_pool: 5,
             database_timeout: Duration::from_secs(10),
             data_dir: "./data".into(),
@@ -202,6 +208,9 @@ impl Config {
         if self.spool_segment_bytes < MIN_SEGMENT_BYTES {
             findings.add("devices.spool_segment_bytes", "at least 1048576 is expected");
         }
+        if self.database_max_bytes < MIN_DATABASE_BYTES {
+            findings.add("devices.database_max_bytes", "at least 1048576 is expected");
+        }
         if self.spool_max_bytes < 2 * self.spool_segment_bytes {
             findings.add("devices.spool_max_bytes", "at least two segments are expected");
         }
@@ -209,8 +218,10 @@ impl Config {
             findings
                 .add("devices.database_url_file", "set either database_url or database_url_file, not both");
         }
-        if self.database_url.is_set() && !self.database_url.expose().starts_with("mysql://") {
-            findings.add("devices.database_url", "mysql://user:password@host:3306/name is expected");
+        if self.database_url.is_set()
+            && let Err(problem) = store::check_url(&self.database_url, !self.database_ca.is_empty())
+        {
+            findings.add("devices.database_url", problem);
         }
         let has_tokens = !self.token_file.is_empty() || self.jwt_secret.is_set();
         match self.auth {
@@ -271,6 +282,7 @@ impl Config {
             url,
             authorities: (!self.database_ca.is_empty()).then(|| PathBuf::from(&self.database_ca)),
             file: store::file_in(&self.data_dir),
+            max_bytes: self.database_max_bytes,
             pool: self.database_pool,
             timeout: self.database_timeout,
         })

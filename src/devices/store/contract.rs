@@ -14,27 +14,27 @@ use crate::time::Timestamp;
 
 #[path = "../../tests/harness/mariadb.rs"]
 #[allow(dead_code, reason = "the whole program's tests use the rest")]
-mod mariadb;
+pub(super) mod mariadb;
 
 const START: u64 = 1_700_000_000_123;
 
-fn at(seconds: u64) -> Timestamp {
+pub(super) fn at(seconds: u64) -> Timestamp {
     Timestamp::from_millis(START + seconds * 1000)
 }
 
-fn room() -> RoomId {
+pub(super) fn room() -> RoomId {
     RoomId::new("E03EI3TX").unwrap()
 }
 
-fn device(name: &str) -> DeviceId {
+pub(super) fn device(name: &str) -> DeviceId {
     DeviceId::new(name).unwrap()
 }
 
-fn id(number: u64) -> RecordId {
+pub(super) fn id(number: u64) -> RecordId {
     RecordId::new(*b"contract", number)
 }
 
-fn message(number: u64, from: &str, to: Option<&str>, text: &str) -> Named {
+pub(super) fn message(number: u64, from: &str, to: Option<&str>, text: &str) -> Named {
     let record = Record::Message(Message {
         from: device(from),
         to: to.map(device),
@@ -47,7 +47,7 @@ fn message(number: u64, from: &str, to: Option<&str>, text: &str) -> Named {
     (id(number), record)
 }
 
-fn seen(number: u64, name: &str) -> Named {
+pub(super) fn seen(number: u64, name: &str) -> Named {
     (
         id(number),
         Record::DeviceSeen {
@@ -72,7 +72,7 @@ fn connected(number: u64, connection: RecordId) -> Named {
     (id(number), record)
 }
 
-fn beginning() -> Vec<Named> {
+pub(super) fn beginning() -> Vec<Named> {
     vec![
         (id(1), Record::RoomCreated { room: room(), at: at(1) }),
         seen(2, "d1"),
@@ -81,17 +81,18 @@ fn beginning() -> Vec<Named> {
     ]
 }
 
-async fn append(store: &Store, records: Vec<Named>) {
+pub(super) async fn append(store: &Store, records: Vec<Named>) {
     store.append(records).await.1.unwrap();
 }
 
-async fn texts(store: &Store, query: MessageQuery) -> Vec<String> {
+pub(super) async fn texts(store: &Store, query: MessageQuery) -> Vec<String> {
     let messages = store.messages(MessageQuery { limit: 100, ..query }).await.unwrap();
     messages.into_iter().map(|message| message.message_content).collect()
 }
 
-/// Every check on one store, in an order in which each finds what it needs.
-async fn check_everything(store: &Store) {
+/// Every check on one store, in an order in which each finds what it needs. `refuse` makes the database refuse messages
+/// with that word in them.
+async fn check_everything(store: &Store, refuse: impl FnOnce()) {
     store.migrate().await.unwrap();
     store.migrate().await.unwrap();
 
@@ -139,7 +140,8 @@ async fn check_everything(store: &Store) {
     assert_eq!(connections[0].disconnected_at, Some(at(20).to_string()));
 
     // A bad row is refused, and takes its whole batch with it; the good ones go in without it.
-    let stranger = message(31, "nobody", None, "refused");
+    refuse();
+    let stranger = message(31, "d1", None, "refused");
     let batch = vec![message(30, "d1", None, "vier"), stranger, message(32, "d1", None, "fünf")];
     let (mut batch, outcome) = store.append(batch).await;
     assert!(matches!(outcome, Err(Failure::Broken(_))), "{outcome:?}");
@@ -161,6 +163,36 @@ async fn check_everything(store: &Store) {
     assert_eq!(store.devices_after("d2", 10).await.unwrap().len(), 1, "what is known of a device stays");
     assert_eq!(texts(store, MessageQuery::default()).await.len(), 6);
 
+    // Rows of devices may be gone, for operators delete what they like: nothing is refused for that.
+    append(
+        store,
+        vec![
+            message(43, "nobody", None, "sieben"),
+            (id(44), Record::RoomQuery { device: device("nobody"), room: room(), at: at(44) }),
+        ],
+    )
+    .await;
+    assert_eq!(texts(store, MessageQuery::default()).await.len(), 7);
+
+    // A space at the end makes another device.
+    append(store, vec![seen(45, "d4"), seen(46, "d4 "), message(47, "d4 ", None, "acht")]).await;
+    let names: Vec<String> =
+        store.devices_after("d3", 10).await.unwrap().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["d4", "d4 "]);
+    assert_eq!(of(MessageQuery { device: Some(device("d4")), ..Default::default() }).await.len(), 0);
+    assert_eq!(of(MessageQuery { device: Some(device("d4 ")), ..Default::default() }).await.len(), 1);
+
+    // A clock that was years ahead, beyond what 32 bits count, holds nothing up once it is right again.
+    let ahead = 20 * 365 * 24 * 60 * 60;
+    append(store, vec![seen(ahead, "d5"), message(ahead, "d5", None, "neun")]).await;
+    let far = MessageQuery { since_ms: Some(at(ahead).as_millis()), limit: 10, ..Default::default() };
+    let far = store.messages(far).await.unwrap();
+    assert_eq!((far.len(), far[0].sent_at.as_str()), (1, at(ahead).to_string().as_str()));
+    let elsewhere = RoomId::new("AAAAAAAA").unwrap();
+    let back = Record::DeviceSeen { device: device("d5"), identity: "x".into(), room: elsewhere, at: at(50) };
+    append(store, vec![(id(50), back)]).await;
+    assert_eq!(store.devices_after("d4 ", 10).await.unwrap(), [("d5".into(), "AAAAAAAA".into())]);
+
     // A batch of any size.
     let many: Vec<Named> = (1000..4000).map(|number| message(number, "d1", None, "viele")).collect();
     append(store, many).await;
@@ -168,27 +200,45 @@ async fn check_everything(store: &Store) {
     append(store, vec![query.clone(), query]).await;
     let large = "x".repeat(1_000_000);
     append(store, vec![message(5000, "d1", None, &large)]).await;
-    assert_eq!(
-        texts(store, MessageQuery { since_ms: Some(at(5000).as_millis()), ..Default::default() }).await[0]
-            .len(),
-        1_000_014
-    );
+    let until_ms = Some(at(5001).as_millis());
+    let last = MessageQuery { since_ms: Some(at(5000).as_millis()), until_ms, ..Default::default() };
+    assert_eq!(texts(store, last).await[0].len(), 1_000_014);
 }
 
-fn place(url: &str, file: PathBuf) -> Place {
-    Place { url: Secret::new(url), authorities: None, file, pool: 2, timeout: Duration::from_secs(30) }
+pub(super) fn place(url: &str, file: PathBuf) -> Place {
+    Place {
+        url: Secret::new(url),
+        authorities: None,
+        file,
+        max_bytes: 1 << 30,
+        pool: 2,
+        timeout: Duration::from_secs(30),
+    }
 }
 
 #[tokio::test]
 async fn sqlite_keeps_the_contract() {
     let folder = tempfile::tempdir().unwrap();
-    check_everything(&Store::new(&place("", folder.path().join("devices.db"))).unwrap()).await;
+    let file = folder.path().join("devices.db");
+    let refuse = || {
+        let database = rusqlite::Connection::open(&file).unwrap();
+        let trigger = "CREATE TRIGGER stubborn BEFORE INSERT ON messages WHEN NEW.message_content LIKE '%refused%' \
+                       BEGIN SELECT RAISE(ABORT, 'refused'); END";
+        database.execute_batch(trigger).unwrap();
+    };
+    check_everything(&Store::new(&place("", file.clone())).unwrap(), refuse).await;
 }
 
 #[tokio::test]
 async fn mariadb_keeps_the_contract() {
     let server = mariadb::MariaDb::start();
-    check_everything(&Store::new(&place(&server.url(), PathBuf::new())).unwrap()).await;
+    let refuse = || {
+        server.run(
+            "CREATE TRIGGER stubborn BEFORE INSERT ON messages FOR EACH ROW \
+             SET NEW.room_id = IF(NEW.message_content LIKE '%refused%', NULL, NEW.room_id)",
+        );
+    };
+    check_everything(&Store::new(&place(&server.url(), PathBuf::new())).unwrap(), refuse).await;
 }
 
 #[tokio::test]
@@ -222,8 +272,35 @@ async fn a_server_is_spoken_to_in_tls_and_has_to_prove_itself() {
     append(&store, beginning()).await;
     let stranger = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let deceived = trusting(Some(write("stranger.pem", &stranger.cert.pem())));
-    assert!(matches!(deceived.migrate().await, Err(Failure::Unavailable(_))), "a stranger's certificate");
-    assert!(matches!(trusting(None).migrate().await, Err(Failure::Unavailable(_))), "without TLS");
+    let Err(Failure::Unusable { remedy, reason }) = deceived.migrate().await else {
+        panic!("a stranger is trusted")
+    };
+    assert!(remedy.contains("database_ca"), "{remedy}: {reason}");
+    assert!(trusting(None).migrate().await.is_err(), "without TLS");
+    // A certificate without a name for this host, as servers make them for themselves.
+    let key = rcgen::KeyPair::generate().unwrap();
+    let nameless = rcgen::CertificateParams::new(Vec::new()).unwrap().signed_by(&key, &issuer).unwrap();
+    let (key, nameless) = (write("key.pem", &key.serialize_pem()), write("nameless.pem", &nameless.pem()));
+    server.go_down("TERM");
+    server.come_up_with(&[
+        &format!("--ssl-key={}", key.display()),
+        &format!("--ssl-cert={}", nameless.display()),
+        "--require-secure-transport=ON",
+    ]);
+    let asking = |query: &str, authorities: Option<&str>| {
+        let authorities = authorities.map(|name| folder.path().join(name));
+        Store::new(&Place { authorities, ..place(&format!("{}{query}", server.url()), PathBuf::new()) })
+            .unwrap()
+    };
+    let Err(Failure::Unusable { remedy, reason }) = asking("", Some("authority.pem")).migrate().await else {
+        panic!("a certificate without a name is trusted")
+    };
+    assert!(remedy.contains("VERIFY_CA"), "{remedy}: {reason}");
+    asking("?ssl-mode=VERIFY_CA", Some("authority.pem")).migrate().await.unwrap();
+    asking("?verify_identity=false", Some("authority.pem")).migrate().await.unwrap();
+    asking("?ssl-mode=REQUIRED", None).migrate().await.unwrap();
+    let deceived = asking("?verify_identity=false", Some("stranger.pem")).migrate().await;
+    assert!(deceived.is_err(), "a stranger's certificate");
 }
 
 #[tokio::test]
@@ -332,7 +409,7 @@ async fn a_user_who_may_not_alter_tables_is_told_what_to_run() {
     server.run("CREATE USER 'poor'@'127.0.0.1' IDENTIFIED BY 'pass'; GRANT SELECT, INSERT, UPDATE ON rooms.* TO 'poor'@'127.0.0.1'");
     let url = server.url().replace("hub:", "poor:");
     let store = Store::new(&place(&url, PathBuf::new())).unwrap();
-    let Err(Failure::Unavailable(told)) = store.migrate().await else { panic!("it migrated") };
+    let Err(Failure::Unusable { reason: told, .. }) = store.migrate().await else { panic!("it migrated") };
     assert!(told.contains("may not change tables") && told.contains("message_type"), "{told}");
     let script = told.split_once("run this:\n").unwrap().1;
     server.run(&format!("USE rooms; {script}").replace("USE rooms;", ""));

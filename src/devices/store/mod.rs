@@ -7,6 +7,8 @@
 mod contract;
 mod mysql;
 mod rows;
+#[cfg(test)]
+mod servers;
 mod sqlite;
 
 use std::fmt;
@@ -23,11 +25,16 @@ pub use rows::{MessageQuery, Minute, StoredConnection, StoredMessage};
 /// A record under its name.
 pub type Named = (RecordId, Record);
 
-/// Why the database did not do something; callers do one of two things.
+/// Why the database did not do something. All but the last are tried again, for ever.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// It cannot be reached, does not answer, or is not set up: the same will work later.
+    /// It cannot be reached, or does not answer: the same will work later.
     Unavailable(String),
+    /// It is there, and somebody has to change something before it can be used.
+    #[allow(missing_docs, reason = "their names say it")]
+    Unusable { reason: String, remedy: &'static str },
+    /// It takes no more.
+    Full(String),
     /// It refuses what it was given, and will refuse it again.
     Broken(String),
 }
@@ -35,7 +42,10 @@ pub enum Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unavailable(reason) | Self::Broken(reason) => f.write_str(reason),
+            Self::Unavailable(reason)
+            | Self::Unusable { reason, .. }
+            | Self::Full(reason)
+            | Self::Broken(reason) => f.write_str(reason),
         }
     }
 }
@@ -49,6 +59,8 @@ pub struct Place {
     pub authorities: Option<PathBuf>,
     /// The SQLite file, when there is no URL.
     pub file: PathBuf,
+    /// Bytes that the SQLite file may have.
+    pub max_bytes: u64,
     /// Connections at a time, for reading.
     pub pool: usize,
     /// How long one exchange with a server may take.
@@ -81,7 +93,7 @@ impl Store {
         if place.url.is_set() {
             return Ok(Self::MySql(Box::new(mysql::MySql::new(place)?)));
         }
-        Ok(Self::Sqlite(sqlite::Sqlite::new(&place.file)))
+        Ok(Self::Sqlite(sqlite::Sqlite::new(&place.file, place.max_bytes)))
     }
 
     /// What it is called in the log and on the console page.
@@ -97,6 +109,17 @@ impl Store {
         match self {
             Self::Sqlite(_) => Ok(None),
             Self::MySql(store) => store.server().await.map(Some),
+        }
+    }
+
+    /// Refuses tables that a newer version has made, before anything is done to them. A server is asked later.
+    ///
+    /// # Errors
+    /// What to do.
+    pub fn check_version(&self) -> Result<(), Failure> {
+        match self {
+            Self::Sqlite(store) => store.check_version(),
+            Self::MySql(_) => Ok(()),
         }
     }
 
@@ -163,6 +186,11 @@ impl Store {
             Self::MySql(store) => store.minutes(room, since_ms).await,
         }
     }
+}
+
+/// What is wrong with a URL of a server, if something is; nothing of it that could be secret is in the answer.
+pub fn check_url(url: &Secret, has_authority: bool) -> Result<(), String> {
+    mysql::url::read(url.expose(), has_authority).map(|_| ())
 }
 
 /// The SQLite file of a data directory.

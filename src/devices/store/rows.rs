@@ -79,6 +79,11 @@ pub fn moment(millis: i64) -> String {
     Timestamp::from_millis(u64::try_from(millis).unwrap_or(0)).to_string()
 }
 
+/// A moment as the tables hold it: UTC, with milliseconds, without a zone.
+pub fn stamp(at: Timestamp) -> String {
+    at.to_string().replace('T', " ").replace('Z', "")
+}
+
 /// Records by the table they go to. What refers to a row of another table comes after that row.
 #[derive(Default)]
 pub struct ByTable<'a> {

@@ -5,18 +5,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use rusqlite::{Connection, ErrorCode, ToSql, Transaction, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, Transaction, params};
 
-use super::rows::{ByTable, MessageQuery, Minute, StoredConnection, StoredMessage};
+use super::rows::{ByTable, MessageQuery, Minute, StoredConnection, StoredMessage, stamp};
 use super::{Failure, Named};
 use crate::devices::names::{DeviceId, RoomId};
 use crate::devices::protocol::MessageType;
 use crate::devices::record::Record;
+use crate::private;
 use crate::time::Timestamp;
 
 /// Versions in order; `user_version` counts those that were done.
-const MIGRATIONS: [&str; 1] =
-    [include_str!("../../../assets/devices/migrations/sqlite/0001_five_tables.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../../assets/devices/migrations/sqlite/0001_five_tables.sql"),
+    include_str!("../../../assets/devices/migrations/sqlite/0002_no_foreign_keys.sql"),
+];
+
+/// The log of changes is cut to this again once it has been taken over.
+const LOG_BYTES: i64 = 64 * 1024 * 1024;
 
 /// Whoever reads waits this long for a write to be over.
 const BUSY: Duration = Duration::from_secs(5);
@@ -31,6 +37,7 @@ pub struct Sqlite {
 
 struct Handle {
     path: PathBuf,
+    max_bytes: u64,
     connection: Mutex<Option<Connection>>,
 }
 
@@ -39,6 +46,11 @@ impl From<rusqlite::Error> for Failure {
         let refused = [ErrorCode::ConstraintViolation, ErrorCode::TypeMismatch, ErrorCode::TooBig];
         match error.sqlite_error_code() {
             Some(code) if refused.contains(&code) => Self::Broken(error.to_string()),
+            Some(ErrorCode::DiskFull) => Self::Full(error.to_string()),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Unusable {
+                reason: error.to_string(),
+                remedy: "devices.db in data_dir is damaged: put a backup in its place, or move it away for a new one",
+            },
             _ => Self::Unavailable(error.to_string()),
         }
     }
@@ -46,24 +58,33 @@ impl From<rusqlite::Error> for Failure {
 
 impl Sqlite {
     /// A handle on a file.
-    pub fn new(path: &Path) -> Self {
-        let handle = || Arc::new(Handle { path: path.to_owned(), connection: Mutex::new(None) });
+    pub fn new(path: &Path, max_bytes: u64) -> Self {
+        let handle = || Arc::new(Handle { path: path.to_owned(), max_bytes, connection: Mutex::new(None) });
         Self { writer: handle(), reader: handle() }
+    }
+
+    pub fn check_version(&self) -> Result<(), Failure> {
+        let database = Connection::open_with_flags(&self.writer.path, OpenFlags::SQLITE_OPEN_READ_ONLY);
+        match database.and_then(|database| n_done(&database)) {
+            Ok(n_done) => refuse_newer(n_done),
+            // It is not there yet, or cannot be read: that is said when it is to be written.
+            Err(_) => Ok(()),
+        }
     }
 
     pub async fn migrate(&self) -> Result<(), Failure> {
         run(&self.writer, |database| {
-            let done: usize =
-                database.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0))? as usize;
-            for (version, sql) in MIGRATIONS.iter().enumerate().skip(done) {
+            for (done, sql) in MIGRATIONS.iter().enumerate().skip(n_done(database)?) {
                 let transaction = database.transaction()?;
                 transaction.execute_batch(sql)?;
-                transaction.pragma_update(None, "user_version", version as u32 + 1)?;
+                transaction.pragma_update(None, "user_version", done as u32 + 1)?;
                 transaction.commit()?;
             }
             Ok(())
         })
-        .await
+        .await?;
+        // Both handles are open from here on, for there may be no descriptor left later.
+        run(&self.reader, |_| Ok(())).await
     }
 
     pub async fn append(&self, records: Vec<Named>) -> (Vec<Named>, Result<(), Failure>) {
@@ -198,27 +219,49 @@ async fn run<A: Send + 'static>(
     let handle = Arc::clone(handle);
     let worked = tokio::task::spawn_blocking(move || {
         let mut connection = handle.connection.lock();
-        if connection.is_none() {
-            *connection = Some(open(&handle.path)?);
+        let mut database = match connection.take() {
+            Some(database) => database,
+            None => open(&handle.path, handle.max_bytes)?,
+        };
+        let outcome = work(&mut database);
+        // A handle is kept through failures of the disk, for there may be no descriptor left for another one.
+        if !matches!(outcome, Err(Failure::Unusable { .. })) && database.is_autocommit() {
+            *connection = Some(database);
         }
-        work(connection.as_mut().expect("it was opened above"))
+        outcome
     });
     worked.await.unwrap_or_else(|problem| Err(Failure::Unavailable(problem.to_string())))
 }
 
-fn open(path: &Path) -> Result<Connection, Failure> {
+/// How many migrations were done.
+fn n_done(database: &Connection) -> rusqlite::Result<usize> {
+    database.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0)).map(|done| done as usize)
+}
+
+fn refuse_newer(n_done: usize) -> Result<(), Failure> {
+    if n_done <= MIGRATIONS.len() {
+        return Ok(());
+    }
+    Err(Failure::Unusable {
+        reason: format!("its tables are of version {n_done}"),
+        remedy: "devices.db was written by a newer version of this program: start that version",
+    })
+}
+
+fn open(path: &Path, max_bytes: u64) -> Result<Connection, Failure> {
+    private::prepare_database(path).map_err(|error| Failure::Unavailable(error.to_string()))?;
     let connection = Connection::open(path)?;
     connection.busy_timeout(BUSY)?;
+    refuse_newer(n_done(&connection)?)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     // The spool gives its records up once they are here.
     connection.pragma_update(None, "synchronous", "full")?;
-    connection.pragma_update(None, "foreign_keys", "on")?;
+    connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
+    // Operators delete rows of any table at any time.
+    connection.pragma_update(None, "foreign_keys", "off")?;
+    let page_bytes: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    connection.pragma_update(None, "max_page_count", max_bytes.cast_signed() / page_bytes.max(1))?;
     Ok(connection)
-}
-
-/// A moment as the tables hold it: UTC, in the form of SQLite's own functions.
-fn stamp(at: Timestamp) -> String {
-    at.to_string().replace('T', " ").replace('Z', "")
 }
 
 fn iso(stamp: &str) -> String {
@@ -243,7 +286,8 @@ fn write(database: &Transaction<'_>, tables: &ByTable<'_>) -> Result<(), Failure
              first_connected_at = MIN(excluded.first_connected_at, first_connected_at), \
              last_connected_at = excluded.last_connected_at, last_room_id = excluded.last_room_id, \
              last_identity = excluded.last_identity \
-             WHERE last_identity IS NULL OR excluded.last_connected_at >= last_connected_at",
+             WHERE last_identity IS NULL OR excluded.last_connected_at >= last_connected_at \
+             OR last_connected_at > strftime('%Y-%m-%d %H:%M:%f', 'now', '+10 minutes')",
             &[&device.as_str(), &stamp(*at), &room.as_str(), identity],
         )?;
     }

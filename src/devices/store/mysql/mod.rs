@@ -1,63 +1,49 @@
 //! A MySQL or MariaDB server: a connection of its own for writing, a few for reading, a time-out for everything.
 //!
-//! Moments go in by `FROM_UNIXTIME` and come out by `UNIX_TIMESTAMP`, so they are right in whatever time zone the
-//! server is, and the operators' own `NOW()` compares with them.
+//! Moments are in UTC, and are written and read as they stand in the tables: no zone of a server or of a session, and no
+//! end of summer time, changes them.
 
 mod append;
+mod failure;
+mod lookup;
 mod migrate;
+mod script;
+pub mod url;
 
 use std::future::Future;
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Error, Opts, OptsBuilder, Params, Row, SslOpts, Value};
+use mysql_async::{Conn, OptsBuilder, Params, Row, SslOpts, Value};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
-use super::rows::{MessageQuery, Minute, StoredConnection, StoredMessage, moment};
+use super::rows::{MessageQuery, Minute, StoredConnection, StoredMessage, moment, stamp};
 use super::{Failure, Named, Place};
 use crate::devices::names::{DeviceId, RoomId};
 use crate::time::Timestamp;
-
-/// A server's own words for `the data is refused`: classes of SQLSTATE, and codes of those without a class.
-///
-/// Whatever is not here is tried again: a full disk, a lost lock, a missing right or a server that stops are no
-/// fault of the row.
-const REFUSED_CLASSES: [&str; 4] = ["01", "22", "23", "45"];
-const REFUSED_CODES: [u16; 5] = [1364, 1366, 3819, 4025, 1153];
+use lookup::Lookup;
+use migrate::Trust;
+use url::Tls;
 
 /// A server that is gone without a word is noticed in some minutes, also while its tables are changed.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// A server, and the connections to it that are open.
 pub struct MySql {
-    opts: Opts,
+    opts: OptsBuilder,
+    host: String,
+    lookup: Lookup,
     timeout: Duration,
+    /// Whether the server did not know a table or a column.
+    is_lacking: AtomicBool,
     writer: tokio::sync::Mutex<Option<Conn>>,
     readers: Mutex<Vec<Conn>>,
     may_read: Semaphore,
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        match &error {
-            Error::Server(server)
-                if REFUSED_CODES.contains(&server.code)
-                    || REFUSED_CLASSES.iter().any(|class| server.state.starts_with(class)) =>
-            {
-                Self::Broken(format!("{} ({}): {}", server.code, server.state, server.message))
-            }
-            // The library hides what it means in an error of input and output.
-            Error::Io(problem) if problem.to_string().contains("max_allowed_packet") => {
-                Self::Broken(problem.to_string())
-            }
-            Error::Server(server) => {
-                Self::Unavailable(format!("{} ({}): {}", server.code, server.state, server.message))
-            }
-            _ => Self::Unavailable(error.to_string()),
-        }
-    }
 }
 
 fn late(timeout: Duration) -> Failure {
@@ -67,18 +53,19 @@ fn late(timeout: Duration) -> Failure {
 impl MySql {
     /// A handle on a server that has not been called yet.
     pub fn new(place: &Place) -> Result<Self, String> {
-        let opts = Opts::from_url(place.url.expose()).map_err(|error| error.to_string())?;
-        if opts.db_name().is_none() {
-            return Err("no database is named; mysql://user:password@host:3306/name is expected".into());
-        }
+        let (opts, tls) = url::read(place.url.expose(), place.authorities.is_some())?;
+        let opts = mysql_async::Opts::from(opts);
+        let host = opts.ip_or_hostname().to_owned();
+        let ssl = opts.ssl_opts().cloned().map(|ssl| with_authorities(ssl, tls, place.authorities.as_ref()));
         // A socket in a file would be preferred, whatever the URL says.
-        let mut opts = OptsBuilder::from_opts(opts).prefer_socket(false).tcp_keepalive(Some(KEEPALIVE));
-        if let Some(authorities) = &place.authorities {
-            opts = opts.ssl_opts(SslOpts::default().with_root_certs(vec![authorities.clone().into()]));
-        }
+        let opts =
+            OptsBuilder::from_opts(opts).prefer_socket(false).ssl_opts(ssl).tcp_keepalive(Some(KEEPALIVE));
         Ok(Self {
-            opts: opts.into(),
+            opts,
+            host,
+            lookup: Lookup::default(),
             timeout: place.timeout,
+            is_lacking: AtomicBool::new(false),
             writer: tokio::sync::Mutex::new(None),
             readers: Mutex::new(Vec::new()),
             may_read: Semaphore::new(place.pool.max(1)),
@@ -86,7 +73,12 @@ impl MySql {
     }
 
     async fn connect(&self) -> Result<Conn, Failure> {
-        let conn = timeout(self.timeout, Conn::new(self.opts.clone())).await;
+        let found = timeout(self.timeout, self.lookup.addresses(&self.host)).await;
+        let host = &self.host;
+        let found = found
+            .unwrap_or_else(|_| Err(io::Error::other("no answer to the lookup of its name")))
+            .map_err(|problem| Failure::Unavailable(format!("{host}: {problem}")))?;
+        let conn = timeout(self.timeout, Conn::new(self.opts.clone().resolved_ips(Some(found)))).await;
         Ok(conn.map_err(|_| late(self.timeout))??)
     }
 
@@ -97,12 +89,19 @@ impl MySql {
             Some(conn) => conn,
             None => self.connect().await?,
         };
-        let outcome = self.within(append::append(&mut conn, records)).await;
+        let outcome = timeout(self.timeout, append::append(&mut conn, records)).await;
+        let outcome = outcome.unwrap_or_else(|_| Err(late(self.timeout).into()));
         // A connection that failed is not asked again: dropping it ends what it was doing.
-        if outcome.is_ok() {
-            *writer = Some(conn);
+        match outcome {
+            Ok(()) => {
+                *writer = Some(conn);
+                Ok(())
+            }
+            Err(append::Failed { failure, is_lacking }) => {
+                self.is_lacking.fetch_or(is_lacking, Ordering::Relaxed);
+                Err(failure)
+            }
         }
-        outcome
     }
 
     /// The version and the time of the server.
@@ -117,11 +116,15 @@ impl MySql {
     /// Brings the tables to the present version.
     pub async fn migrate(&self) -> Result<(), Failure> {
         let mut conn = self.connect().await?;
-        if self.within(migrate::is_up_to_date(&mut conn)).await? {
+        let is_lacking = self.is_lacking.load(Ordering::Relaxed);
+        let trust = if is_lacking { Trust::Nothing } else { Trust::Version };
+        if self.within(migrate::is_up_to_date(&mut conn, trust)).await? {
             return Ok(());
         }
         // Tables of any size are changed in their own time.
-        migrate::migrate(&mut conn).await
+        migrate::migrate(&mut conn).await?;
+        self.is_lacking.store(false, Ordering::Relaxed);
+        Ok(())
     }
 
     async fn within<A>(&self, work: impl Future<Output = Result<A, Failure>>) -> Result<A, Failure> {
@@ -164,7 +167,7 @@ impl MySql {
     pub async fn messages(&self, query: &MessageQuery) -> Result<Vec<StoredMessage>, Failure> {
         let mut sql = String::from(
             "SELECT id, from_device_id, to_device_id, room_id, message_type, message_content, \
-             CAST(UNIX_TIMESTAMP(sent_at) * 1000 AS SIGNED) FROM messages WHERE 1 = 1",
+             TIMESTAMPDIFF(MICROSECOND, '1970-01-01', sent_at) DIV 1000 FROM messages WHERE 1 = 1",
         );
         let mut values: Vec<Value> = Vec::new();
         let mut given = |condition: &str, value: Option<Value>| {
@@ -178,8 +181,8 @@ impl MySql {
         given(" AND (from_device_id = ?", device.map(|device| device.as_str().into()));
         given(" OR to_device_id = ?)", device.map(|device| device.as_str().into()));
         given(" AND message_type = ?", query.kind.map(|kind| kind.name().into()));
-        given(" AND sent_at >= FROM_UNIXTIME(? / 1000)", query.since_ms.map(Value::from));
-        given(" AND sent_at < FROM_UNIXTIME(? / 1000)", query.until_ms.map(Value::from));
+        given(" AND sent_at >= ?", query.since_ms.map(|ms| stamp(Timestamp::from_millis(ms)).into()));
+        given(" AND sent_at < ?", query.until_ms.map(|ms| stamp(Timestamp::from_millis(ms)).into()));
         given(" AND id < ?", query.before.map(Value::from));
         given(" ORDER BY id DESC LIMIT ?", Some(query.limit.into()));
         let rows = self.read(&sql, values).await?;
@@ -191,7 +194,7 @@ impl MySql {
                 room_id: field(&mut row, 3)?,
                 message_type: field(&mut row, 4)?,
                 message_content: field(&mut row, 5)?,
-                sent_at: moment(field(&mut row, 6)?),
+                sent_at: moment(field::<Option<i64>>(&mut row, 6)?.unwrap_or(0)),
             })
         };
         rows.into_iter().map(read).collect()
@@ -204,8 +207,8 @@ impl MySql {
         limit: usize,
     ) -> Result<Vec<StoredConnection>, Failure> {
         let sql = "SELECT id, room_id, identity, client_ip, \
-                   CAST(UNIX_TIMESTAMP(connected_at) * 1000 AS SIGNED), \
-                   CAST(UNIX_TIMESTAMP(disconnected_at) * 1000 AS SIGNED) \
+                   TIMESTAMPDIFF(MICROSECOND, '1970-01-01', connected_at) DIV 1000, \
+                   TIMESTAMPDIFF(MICROSECOND, '1970-01-01', disconnected_at) DIV 1000 \
                    FROM connections WHERE device_id = ? AND id < ? ORDER BY id DESC LIMIT ?";
         let values = vec![device.as_str().into(), before.unwrap_or(i64::MAX).into(), limit.into()];
         let read = |mut row: Row| {
@@ -214,7 +217,7 @@ impl MySql {
                 room_id: field(&mut row, 1)?,
                 identity: field(&mut row, 2)?,
                 client_ip: field(&mut row, 3)?,
-                connected_at: moment(field(&mut row, 4)?),
+                connected_at: moment(field::<Option<i64>>(&mut row, 4)?.unwrap_or(0)),
                 disconnected_at: field::<Option<i64>>(&mut row, 5)?.map(moment),
             })
         };
@@ -223,14 +226,22 @@ impl MySql {
 
     pub async fn minutes(&self, room: Option<RoomId>, since_ms: u64) -> Result<Vec<Minute>, Failure> {
         let name = room.map(String::from);
-        let sql = "SELECT CAST(FLOOR(UNIX_TIMESTAMP(sent_at) / 60) * 60000 AS SIGNED) AS minute, COUNT(*) \
-                   FROM messages WHERE sent_at >= FROM_UNIXTIME(? / 1000) AND (? IS NULL OR room_id = ?) \
+        let sql = "SELECT TIMESTAMPDIFF(SECOND, '1970-01-01', sent_at) DIV 60 * 60000 AS minute, COUNT(*) \
+                   FROM messages WHERE sent_at >= ? AND (? IS NULL OR room_id = ?) \
                    GROUP BY minute ORDER BY minute";
         let read = |mut row: Row| {
             Ok(Minute { at: field::<i64>(&mut row, 0)? as u64, messages: field::<i64>(&mut row, 1)? as u64 })
         };
-        let values = vec![since_ms.into(), name.clone().into(), name.into()];
+        let values = vec![stamp(Timestamp::from_millis(since_ms)).into(), name.clone().into(), name.into()];
         self.read(sql, values).await?.into_iter().map(read).collect()
+    }
+}
+
+/// Trusts the authorities that were named, and those alone where any would do.
+fn with_authorities(ssl: SslOpts, tls: Tls, authorities: Option<&PathBuf>) -> SslOpts {
+    match (authorities, tls) {
+        (None, _) | (_, Tls::Off | Tls::Unproved) => ssl,
+        (Some(file), Tls::Authority | Tls::Identity) => ssl.with_root_certs(vec![file.clone().into()]),
     }
 }
 
