@@ -1,8 +1,9 @@
 //! Empties the spool into the database, in order, for as long as it takes.
 //!
-//! A database that is away is tried again for ever. A batch that is refused is halved until the one bad record is
-//! found, which becomes a dead letter; the others go in.
+//! A database that is away and a disk that fails are tried again for ever. A batch that is refused is halved until the
+//! one bad record is found, which becomes a dead letter; the others go in.
 
+use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +12,11 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::directory::Directory;
 use super::names::{DeviceId, RoomId};
-use super::record::Record;
+use super::record::{Record, RecordId};
 use super::spool::reader::Reader;
 use super::spool::{Spool, dead, load_cursor};
 use super::store::{Failure, Named, Store};
@@ -25,7 +26,7 @@ use crate::runtime::Context;
 const BATCH_RECORDS: usize = 2000;
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
-/// Pauses between attempts at a database that is away: from the first to the longest.
+/// Pauses between attempts at what fails: from the first to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -48,6 +49,10 @@ pub struct DatabaseStatus {
     /// Why it did not.
     pub problem: Option<String>,
 }
+
+/// What of this service's `/readyz` is about the database, and what about the files in `data_dir`.
+const DATABASE: &str = "devices database";
+const DISK: &str = "devices disk";
 
 /// The task that empties the spool.
 pub struct Drain {
@@ -89,8 +94,10 @@ impl Drain {
         let mut learned_at = Instant::now();
         let mut written = self.spool.written();
         let mut reader = Reader::new(self.spool.folder(), load_cursor(self.spool.folder()));
+        // What was last said of letters that were put back and cannot be read.
+        let mut told = None;
         loop {
-            if !self.retry_letters().await {
+            if !self.retry_letters(&mut told).await {
                 return;
             }
             if self.has_company && learned_at.elapsed() >= LEARN_EVERY {
@@ -102,13 +109,8 @@ impl Drain {
             written.borrow_and_update();
             let is_over = self.spool.is_over();
             let before = reader.position();
-            let Batch { records, n_read, reader: behind } = match self.read(reader).await {
-                Ok(batch) => batch,
-                Err(problem) => {
-                    error!(%problem, "the spool cannot be read; draining goes on at the next start");
-                    return;
-                }
-            };
+            let Some(batch) = self.read(reader).await else { return };
+            let Batch { records, n_read, reader: behind } = batch;
             reader = behind;
             let n_records = records.len() as u64;
             if n_records > 0 {
@@ -178,8 +180,40 @@ impl Drain {
                 .iter()
                 .filter_map(|(device, room)| Some((DeviceId::new(device)?, RoomId::new(room)?)))
                 .collect();
-            if let Err(problem) = self.directory.lock().import(&rooms, &devices) {
-                error!(%problem, "the directory of rooms and devices cannot be written");
+            let import =
+                || async { self.directory.lock().import(&rooms, &devices).map_err(io::Error::other) };
+            if self.insist_on_disk("the directory of rooms and devices", import).await.is_none() {
+                return false;
+            }
+        }
+    }
+
+    /// Does something with the files in `data_dir` until it works; nothing comes of it if the process stops first.
+    async fn insist_on_disk<A, F>(&self, what: &str, mut attempt: impl FnMut() -> F) -> Option<A>
+    where
+        F: Future<Output = io::Result<A>>,
+    {
+        let mut pause = FIRST_PAUSE;
+        let mut is_failing = false;
+        loop {
+            match attempt().await {
+                Ok(answer) => {
+                    if is_failing {
+                        info!(what, "the disk works again");
+                        self.context.remark(DISK, None);
+                    }
+                    return Some(answer);
+                }
+                Err(problem) if is_failing => debug!(%problem, what, "the disk still fails"),
+                Err(problem) => {
+                    error!(%problem, what, "the disk fails; messages wait in the spool");
+                    self.context.remark(DISK, Some("files in data_dir fail; messages wait in the spool"));
+                    is_failing = true;
+                }
+            }
+            tokio::select! {
+                () = self.context.stopping() => return None,
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
             }
         }
     }
@@ -223,7 +257,9 @@ impl Drain {
                 Err(Failure::Broken(reason)) => {
                     self.is_up();
                     for (id, record) in piece {
-                        self.set_aside(id, record, &reason).await;
+                        if !self.set_aside(id, &record, &reason).await {
+                            return false;
+                        }
                     }
                 }
                 Err(failure) => {
@@ -234,26 +270,38 @@ impl Drain {
                         () = self.context.stopping(), if pause > FIRST_PAUSE => return false,
                         () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
                     }
+                    // The tables may be gone with a database that was dropped and made anew.
+                    if let Err(failure) = self.store.migrate().await {
+                        self.is_down(&failure);
+                    }
                 }
             }
         }
         true
     }
 
-    /// Writes a letter, and insists on it: the record leaves the spool after this.
-    async fn set_aside(&self, id: super::record::RecordId, record: Record, reason: &str) {
+    /// Writes a letter, and insists on it: the record leaves the spool after this. False if the process stops first.
+    async fn set_aside(&self, id: RecordId, record: &Record, reason: &str) -> bool {
         error!(record = %id, reason, "the database refuses a record; it is among the dead letters");
         metrics::counter!("roomhub_devices_dead_letters_total").increment(1);
         let now = self.context.clock.wall();
-        while let Err(problem) = dead::add(self.spool.folder(), id, record.clone(), reason, now) {
-            error!(%problem, "a dead letter cannot be written");
-            tokio::time::sleep(LONGEST_PAUSE).await;
-        }
+        let add = || async { dead::add(self.spool.folder(), id, record.clone(), reason, now) };
+        self.insist_on_disk("the file of dead letters", add).await.is_some()
     }
 
     /// Takes the letters that were put back; false if the process stops first.
-    async fn retry_letters(&self) -> bool {
-        let letters = dead::retried(self.spool.folder());
+    async fn retry_letters(&self, told: &mut Option<String>) -> bool {
+        let letters = match dead::retried(self.spool.folder()) {
+            Ok(letters) => letters,
+            Err(problem) => {
+                // They stay where they are; what flows is not held up by them.
+                let problem = problem.to_string();
+                if told.replace(problem.clone()).as_ref() != Some(&problem) {
+                    error!(%problem, "dead letters that were put back cannot be read");
+                }
+                return true;
+            }
+        };
         if letters.is_empty() {
             return true;
         }
@@ -268,26 +316,39 @@ impl Drain {
         true
     }
 
+    /// Reads the next records, however often the disk fails at first; nothing if the process stops before.
+    async fn read(&self, reader: Reader) -> Option<Batch> {
+        let position = reader.position();
+        let mut reader = Some(reader);
+        let attempt = || {
+            let reader = reader.take().unwrap_or_else(|| Reader::new(self.spool.folder(), position));
+            self.read_batch(reader)
+        };
+        self.insist_on_disk("the spool", attempt).await
+    }
+
     /// Reads the next records, away from the tasks that must not be held up.
-    async fn read(&self, mut reader: Reader) -> io::Result<Batch> {
+    async fn read_batch(&self, mut reader: Reader) -> io::Result<Batch> {
         let spool = self.spool.clone();
         let end = spool.end();
         let read = tokio::task::spawn_blocking(move || {
             let (mut records, mut bytes, mut n_read) = (Vec::new(), 0, 0);
+            let mut revoked = HashSet::new();
             while records.len() < BATCH_RECORDS && bytes < BATCH_BYTES {
                 let Some((id, payload)) = reader.next(end)? else { break };
                 bytes += payload.len();
                 n_read += 1;
-                if spool.was_revoked(id) {
+                // What is said once more under the same id holds.
+                if spool.was_revoked(id) && revoked.insert(id) {
                     continue;
                 }
-                match Record::from_bytes(&payload) {
-                    Ok(record) => records.push((id, record)),
-                    Err(problem) => {
-                        error!(record = %id, %problem, "a record of the spool is of no known kind");
-                    }
-                }
+                // The start has refused what this version does not know.
+                let record = Record::from_bytes(&payload).map_err(|problem| {
+                    io::Error::other(format!("record {id} is of no known kind: {problem}"))
+                })?;
+                records.push((id, record));
             }
+            spool.forget_revoked(&revoked);
             Ok(Batch { records, n_read, reader })
         });
         read.await.map_err(io::Error::other)?
@@ -299,14 +360,34 @@ impl Drain {
             info!(database = status.kind, "the database is there");
             status.is_up = true;
             status.problem = None;
+            self.context.remark(DATABASE, None);
+            self.spool.note_database(false);
         }
     }
 
     fn is_down(&self, failure: &Failure) {
         let mut status = self.status.lock();
         let problem = failure.to_string();
+        let remark = match failure {
+            Failure::Unusable { remedy, .. } => remedy,
+            Failure::Full(_) => "full: messages are refused until it has room",
+            Failure::Unavailable(_) | Failure::Broken(_) => "away: messages flow and wait in the spool",
+        };
+        self.context.remark(DATABASE, Some(remark));
+        if matches!(failure, Failure::Full(_)) {
+            self.spool.note_database(true);
+        }
         if status.problem.as_ref() != Some(&problem) {
-            error!(database = status.kind, %problem, "the database is away; messages flow and wait in the spool");
+            let database = status.kind;
+            match failure {
+                Failure::Unusable { remedy, .. } => {
+                    error!(database, %problem, remedy, "the database cannot be used as it is; messages wait in the spool");
+                }
+                Failure::Full(_) => error!(database, %problem, "the database is full; messages are refused"),
+                Failure::Unavailable(_) | Failure::Broken(_) => {
+                    error!(database, %problem, "the database is away; messages flow and wait in the spool");
+                }
+            }
         }
         status.is_up = false;
         status.problem = Some(problem);

@@ -298,21 +298,25 @@ impl Hub {
         if !member.grant.permits(&device) {
             return Err(Refusal::NotThisDevice);
         }
+        let found = match room {
+            // While it is unknown which rooms the database has, it is taken to have the one that is named.
+            Some(name) => match RoomId::new(&name) {
+                Some(id) if facts.has_room(id) || !facts.are_complete() => {
+                    Ok((id, RoomStatus::JoinedExisting))
+                }
+                Some(_) | None => Err(Refusal::RoomNotFound(name)),
+            },
+            None => match facts.last_room(&device) {
+                Some(id) => Ok((id, RoomStatus::Reconnected)),
+                None => Ok((facts.new_room(), RoomStatus::CreatedNew)),
+            },
+        };
+        // Asked last: of facts that cannot be looked up it says that they are none.
         if facts.storage(0) == Storage::Full {
             return Err(Refusal::StorageUnavailable);
         }
         let mut outcome = Outcome::default();
-        let (id, status) = match room {
-            // While it is unknown which rooms the database has, it is taken to have the one that is named.
-            Some(name) => match RoomId::new(&name) {
-                Some(id) if facts.has_room(id) || !facts.are_complete() => (id, RoomStatus::JoinedExisting),
-                Some(_) | None => return Err(Refusal::RoomNotFound(name)),
-            },
-            None => match facts.last_room(&device) {
-                Some(id) => (id, RoomStatus::Reconnected),
-                None => (facts.new_room(), RoomStatus::CreatedNew),
-            },
-        };
+        let (id, status) = found?;
         let connection = facts.new_connection();
         let waiting = if self.limits.offline_queue > 0 { facts.waiting(&device, id) } else { Vec::new() };
         let is_unproven =

@@ -53,7 +53,7 @@ impl TryFrom<String> for RecordId {
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Record {
     /// The server made a room.
     RoomCreated { room: RoomId, at: Timestamp },
@@ -97,6 +97,7 @@ fn is_no(value: &bool) -> bool {
 
 /// A message, to one device or to all in the room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Message {
     /// Who sent it.
     pub from: DeviceId,
@@ -143,6 +144,11 @@ impl Record {
             | Self::Disconnected { .. }
             | Self::Collected { .. } => true,
         }
+    }
+
+    /// Whether it holds a frame that a device gets when it returns.
+    pub fn is_waiting(&self) -> bool {
+        matches!(self, Self::Message(Message { waiting: Some(_), .. }))
     }
 
     /// The id of a message that its sender gave one: the same on every node and at all times, so that a repetition is

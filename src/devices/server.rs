@@ -1,11 +1,13 @@
 //! The device rooms on the network: the spool, the database, the rooms behind their WebSocket, and the routes.
 
-use std::fs;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::{Extension, Request, State};
@@ -27,7 +29,7 @@ use super::directory::{Directory, LocalFacts};
 use super::drain::{DatabaseStatus, Drain};
 use super::record::Record;
 use super::spool::{Limits, Recovered, Spool};
-use super::store::Store;
+use super::store::{Failure, Store};
 use super::{Config, spool};
 use crate::config;
 use crate::http::connection::Connection;
@@ -36,6 +38,7 @@ use crate::http::listener::Listener;
 use crate::http::operators::OperatorsDoor;
 use crate::http::origin::AllowedOrigins;
 use crate::http::routes;
+use crate::private;
 use crate::runtime::Context;
 use crate::service::{Premises, Running};
 use crate::switchboard::{self, Pings, Switchboard};
@@ -107,6 +110,9 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
         warn!("each node keeps its own messages: set [devices] database_url, one database for all of them");
     }
     let store = Store::new(&place).map_err(anyhow::Error::msg).context("[devices] database_url")?;
+    if let Err(Failure::Unusable { reason, remedy }) = store.check_version() {
+        bail!("{}: {reason}; {remedy}. Nothing was changed", place.file.display());
+    }
     let store = Arc::new(store);
     let auth = Arc::new(ArcSwap::from_pointee(config.auth()?));
     context.spawn(keep_fresh(config.clone(), Arc::clone(&auth), context.clone()));
@@ -195,8 +201,10 @@ async fn pass(
     if request.uri().path() == "/readyz" && !gate.is_open() {
         return routes::error(StatusCode::SERVICE_UNAVAILABLE, UNKNOWN);
     }
-    if request.uri().path() == "/readyz" && !gate.spool.has_room(0) {
-        return routes::error(StatusCode::SERVICE_UNAVAILABLE, "the spool takes no more");
+    if request.uri().path() == "/readyz"
+        && let Some(problem) = gate.spool.problem()
+    {
+        return routes::error(StatusCode::SERVICE_UNAVAILABLE, problem);
     }
     next.run(request).await
 }
@@ -230,7 +238,7 @@ async fn learning(mut learned: watch::Receiver<bool>, wait: Duration, context: C
 /// Opens the spool, and ends what a crash left open.
 fn open_spool(config: &Config, context: &Context) -> Result<Spool> {
     let folder = config.spool_folder();
-    fs::create_dir_all(&folder)
+    private::make_own_folder(&folder)
         .with_context(|| format!("[devices] data_dir = \"{}\": cannot be made", config.data_dir.display()))?;
     let mut run = [0; 8];
     SystemRandom::new().fill(&mut run).expect("the system gives random bytes");
@@ -244,7 +252,8 @@ fn open_spool(config: &Config, context: &Context) -> Result<Spool> {
     if n_records > 0 {
         info!(records = n_records, "the spool holds records that are not in the database yet");
     }
-    let alive_at = alive_at.max(last_at);
+    // A clock that was ahead for a while has left moments that are still to come.
+    let alive_at = alive_at.max(last_at).min(context.clock.wall());
     let left_open = open_directory(&config.data_dir)?.open_connections().context("the directory")?;
     if !left_open.is_empty() {
         info!(connections = left_open.len(), at = %alive_at, "connections that a crash left open are ended");
@@ -275,18 +284,30 @@ async fn keep_fresh(config: Config, auth: Arc<ArcSwap<Auth>>, context: Context) 
     }
 }
 
-/// Writes the time to a file as long as the program runs.
+/// Writes the time to a file as long as the program runs. The file stays open, for there may be no descriptor left.
 async fn beat(data_dir: PathBuf, context: Context) {
     let mut beat = tokio::time::interval(HEARTBEAT);
+    let mut open = None;
     loop {
         tokio::select! {
             _ = beat.tick() => {
-                // A full disk is told of elsewhere.
-                let _ = fs::write(data_dir.join("alive"), context.clock.wall().as_micros().to_string());
+                let text = context.clock.wall().as_micros().to_string();
+                // A disk that fails is told of elsewhere.
+                open = write_beat(open.take(), &data_dir, &text).ok();
             }
             () = context.stopping() => return,
         }
     }
+}
+
+fn write_beat(open: Option<File>, data_dir: &Path, text: &str) -> io::Result<File> {
+    let file = match open {
+        Some(file) => file,
+        None => private::open(&data_dir.join("alive"), OpenOptions::new().create(true).write(true))?,
+    };
+    file.write_all_at(text.as_bytes(), 0)?;
+    file.set_len(text.len() as u64)?;
+    Ok(file)
 }
 
 fn last_beat(data_dir: &Path) -> Timestamp {

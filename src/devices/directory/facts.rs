@@ -1,5 +1,7 @@
 //! Looks up what the rules ask for: in what has just happened, then in the directory.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use parking_lot::Mutex;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::watch;
@@ -23,6 +25,8 @@ pub struct LocalFacts {
     spool: Spool,
     /// Whether the directory has all that the database knows.
     learned: watch::Receiver<bool>,
+    /// Whether the last lookup failed: its answer was no answer, and nothing is decided by it.
+    is_failing: AtomicBool,
     random: SystemRandom,
 }
 
@@ -34,6 +38,7 @@ impl LocalFacts {
             recent: Recent::default(),
             spool,
             learned,
+            is_failing: AtomicBool::new(false),
             random: SystemRandom::new(),
         }
     }
@@ -44,17 +49,21 @@ impl LocalFacts {
         self.recent.add(ticket, record);
     }
 
+    /// What a lookup says. Of one that fails, [`Facts::storage`] is told: it is asked after the others.
+    fn known<T: Default>(&self, look_up: impl FnOnce(&Directory) -> rusqlite::Result<T>) -> T {
+        let looked_up = look_up(&self.directory.lock());
+        let has_failed = self.is_failing.swap(looked_up.is_err(), Ordering::Relaxed);
+        looked_up.unwrap_or_else(|problem| {
+            if !has_failed {
+                error!(%problem, "the directory of rooms and devices cannot be read; messages and joins are refused");
+            }
+            T::default()
+        })
+    }
+
     fn fill(&self, bytes: &mut [u8]) {
         self.random.fill(bytes).expect("the system gives random bytes");
     }
-}
-
-/// What a lookup says; a directory that cannot be read knows nothing.
-fn known<T: Default>(looked_up: rusqlite::Result<T>) -> T {
-    looked_up.unwrap_or_else(|problem| {
-        error!(%problem, "the directory of rooms and devices cannot be read");
-        T::default()
-    })
 }
 
 impl Facts for LocalFacts {
@@ -63,25 +72,27 @@ impl Facts for LocalFacts {
     }
 
     fn has_room(&self, room: RoomId) -> bool {
-        self.recent.has_room(room) || known(self.directory.lock().has_room(room))
+        self.recent.has_room(room) || self.known(|directory| directory.has_room(room))
     }
 
     fn last_room(&self, device: &DeviceId) -> Option<RoomId> {
-        self.recent.last_room(device).or_else(|| known(self.directory.lock().last_room(device)))
+        self.recent.last_room(device).or_else(|| self.known(|directory| directory.last_room(device)))
     }
 
     fn was_said(&self, device: &DeviceId, identity: RecordId) -> bool {
-        self.recent.was_said(identity) || known(self.directory.lock().was_said(device, identity))
+        self.recent.was_said(identity) || self.known(|directory| directory.was_said(device, identity))
     }
 
     fn waiting(&self, device: &DeviceId, room: RoomId) -> Vec<Box<str>> {
-        let (ticket, mut waiting) = known(self.directory.lock().waiting(device, room));
+        let (ticket, mut waiting) = self.known(|directory| directory.waiting(device, room));
         self.recent.add_waiting(device, room, ticket, &mut waiting);
         waiting
     }
 
     fn storage(&self, bytes: usize) -> Storage {
-        if self.spool.has_room(bytes) { Storage::Available } else { Storage::Full }
+        let is_failing = self.is_failing.load(Ordering::Relaxed)
+            && self.known(|directory| directory.position().map(Some)).is_none();
+        if self.spool.has_room(bytes) && !is_failing { Storage::Available } else { Storage::Full }
     }
 
     fn new_room(&self) -> RoomId {

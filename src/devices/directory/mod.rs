@@ -10,11 +10,13 @@ mod recent;
 use std::path::Path;
 use std::time::Duration;
 
+use anyhow::{Result, ensure};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::names::{DeviceId, RoomId};
 use super::record::{Record, RecordId, Ticket};
 use super::spool::segment::Position;
+use crate::private;
 use crate::time::Timestamp;
 
 pub use facts::LocalFacts;
@@ -27,6 +29,9 @@ const FORGET_EVERY: usize = 10_000;
 
 /// Two handles share the file for moments.
 const BUSY: Duration = Duration::from_secs(5);
+
+/// The version of the tables, in `user_version`; 0 is what came before versions, with the tables of 1.
+const VERSION: u32 = 1;
 
 const TABLES: &str = include_str!("../../../assets/devices/migrations/directory.sql");
 
@@ -46,13 +51,25 @@ pub struct OpenConnection {
 
 impl Directory {
     /// Opens the directory, or makes an empty one.
-    pub fn open(path: &Path) -> rusqlite::Result<Self> {
+    ///
+    /// # Errors
+    /// It cannot be opened, or a newer version has made it.
+    pub fn open(path: &Path) -> Result<Self> {
+        private::prepare_database(path)?;
         let database = Connection::open(path)?;
         database.busy_timeout(BUSY)?;
+        let version: u32 = database.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        ensure!(
+            version <= VERSION,
+            "a newer version has written it; start that version. Nothing was changed"
+        );
         database.pragma_update(None, "journal_mode", "wal")?;
         // The spool is synced, and tells again what this file has lost.
         database.pragma_update(None, "synchronous", "normal")?;
         database.execute_batch(TABLES)?;
+        if version < VERSION {
+            database.pragma_update(None, "user_version", VERSION)?;
+        }
         Ok(Self { database, n_since_forgetting: 0 })
     }
 
@@ -68,6 +85,10 @@ impl Directory {
     ///
     /// `last` is the last of their tickets; 0 for those of an earlier run.
     pub fn apply(&mut self, records: &[Record], end: Position, last: Ticket) -> rusqlite::Result<()> {
+        if !self.database.is_autocommit() {
+            // A disk that failed has left a transaction open.
+            self.database.execute_batch("ROLLBACK")?;
+        }
         let transaction = self.database.transaction()?;
         for record in records {
             take_in(&transaction, record)?;

@@ -2,13 +2,15 @@
 //!
 //! `retry` puts them in a file of its own, by a rename; the running server, or the next one, takes it from there.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::devices::record::{Record, RecordId};
+use crate::private;
 use crate::time::Timestamp;
 
 /// Where the letters are.
@@ -35,9 +37,23 @@ pub fn add(folder: &Path, id: RecordId, record: Record, reason: &str, now: Times
     let letter = DeadLetter { id, refused_at: now.to_string(), reason: reason.to_owned(), record };
     let mut line = serde_json::to_string(&letter).expect("a letter has string keys");
     line.push('\n');
-    let mut file = OpenOptions::new().create(true).append(true).open(folder.join(FILE))?;
-    file.write_all(line.as_bytes())?;
-    file.sync_data()
+    let path = folder.join(FILE);
+    let mut file = private::open(&path, OpenOptions::new().create(true).read(true).append(true))?;
+    let length = file.metadata()?.len();
+    // A line that a crash has cut must not take this one with it.
+    if length > 0 && !ends_line(&file, length)? {
+        line.insert(0, '\n');
+    }
+    file.write_all(line.as_bytes()).and_then(|()| file.sync_data()).inspect_err(|_| {
+        // The next attempt begins at the same place; if that fails too, the line is there twice, which does no harm.
+        let _ = file.set_len(length);
+    })
+}
+
+fn ends_line(file: &File, length: u64) -> io::Result<bool> {
+    let mut last = [0];
+    file.read_exact_at(&mut last, length - 1)?;
+    Ok(last == *b"\n")
 }
 
 /// Bytes of all letters.
@@ -71,10 +87,7 @@ pub fn retry(folder: &Path) -> io::Result<usize> {
     let path = folder.join(FILE);
     let (letters, others) = read(&path)?;
     if let Some(problem) = others.first() {
-        return Err(io::Error::other(format!(
-            "{}: a line cannot be read, mend or delete it: {problem}",
-            path.display()
-        )));
+        return Err(unreadable(&path, problem));
     }
     if folder.join(RETRIED).exists() {
         return Err(io::Error::other(
@@ -86,8 +99,23 @@ pub fn retry(folder: &Path) -> io::Result<usize> {
 }
 
 /// The letters that were put back, for whoever drains.
-pub fn retried(folder: &Path) -> Vec<DeadLetter> {
-    read(&folder.join(RETRIED)).map(|(letters, _)| letters).unwrap_or_default()
+///
+/// # Errors
+/// The file cannot be read, or holds a line that is no letter this version knows.
+pub fn retried(folder: &Path) -> io::Result<Vec<DeadLetter>> {
+    let path = folder.join(RETRIED);
+    match read(&path) {
+        Ok((letters, others)) => match others.first() {
+            None => Ok(letters),
+            Some(problem) => Err(unreadable(&path, problem)),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+fn unreadable(path: &Path, problem: &str) -> io::Error {
+    io::Error::other(format!("{}: a line cannot be read, mend or delete it: {problem}", path.display()))
 }
 
 /// The letters that were put back are where they belong.

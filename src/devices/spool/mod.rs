@@ -16,7 +16,7 @@ mod tests;
 mod writer;
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -28,6 +28,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::directory::Directory;
 use super::record::{Record, RecordId, Ticket};
+use crate::private;
 use crate::time::Timestamp;
 use segment::{HEAD_BYTES, Position};
 
@@ -69,7 +70,12 @@ struct Shared {
     used_bytes: AtomicU64,
     /// Records on disk that have not been drained.
     backlog: AtomicU64,
+    /// Whether the last write to the spool failed.
     is_failing: AtomicBool,
+    /// Whether the last write to the directory failed.
+    directory_is_failing: AtomicBool,
+    /// Whether the database takes no more, however long one waits.
+    database_is_full: AtomicBool,
     /// The length of the dead letters' file when they were counted, and their number.
     letters: Mutex<(u64, u64)>,
     /// Segments before this one have been drained.
@@ -140,6 +146,8 @@ impl Spool {
             used_bytes: AtomicU64::new(writer.used_bytes()),
             backlog: AtomicU64::new(recovered.n_records),
             is_failing: AtomicBool::new(false),
+            directory_is_failing: AtomicBool::new(false),
+            database_is_full: AtomicBool::new(false),
             letters: Mutex::default(),
             drained_segment: AtomicU64::new(0),
             proposed: Mutex::default(),
@@ -184,11 +192,37 @@ impl Spool {
 
     /// Whether a message of so many bytes can be kept for sure.
     pub fn has_room(&self, bytes: usize) -> bool {
+        self.refusal(bytes).is_none()
+    }
+
+    /// Why no message is taken, and what to do about it; `None` while messages are taken.
+    pub fn problem(&self) -> Option<&'static str> {
+        self.refusal(0)
+    }
+
+    fn refusal(&self, bytes: usize) -> Option<&'static str> {
         /// Whatever a message is kept with: names, keys, escapes, and the small records around it.
         const OVERHEAD: usize = HEAD_BYTES + 4096;
         let needed = (bytes * 2 + OVERHEAD) as u64;
-        !self.shared.is_failing.load(Ordering::Relaxed)
-            && self.shared.free_bytes.load(Ordering::Relaxed) >= needed
+        let is_set = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
+        if is_set(&self.shared.is_failing) {
+            Some("the spool cannot be written: look at the disk of data_dir")
+        } else if is_set(&self.shared.directory_is_failing) {
+            Some("the directory of rooms and devices cannot be written: look at the disk of data_dir")
+        } else if is_set(&self.shared.database_is_full) {
+            Some(
+                "the database takes no more: delete rows, raise database_max_bytes, or make room on its disk",
+            )
+        } else if self.shared.free_bytes.load(Ordering::Relaxed) < needed {
+            Some("the spool takes no more: the database is away or slow, or the disk is full")
+        } else {
+            None
+        }
+    }
+
+    /// Takes note of whether the database has room for more. What it has no room for would only pile up here.
+    pub fn note_database(&self, is_full: bool) {
+        self.shared.database_is_full.store(is_full, Ordering::Relaxed);
     }
 
     /// Changes with every sync: the last record on disk.
@@ -230,10 +264,17 @@ impl Spool {
         self.shared.written.send_modify(|_| {});
     }
 
-    /// Whether a record was revoked; asked once for each.
+    /// Whether a record was revoked.
     pub fn was_revoked(&self, record: RecordId) -> bool {
-        let mut revoked = self.shared.revoked.lock();
-        !revoked.is_empty() && revoked.remove(&record)
+        let revoked = self.shared.revoked.lock();
+        !revoked.is_empty() && revoked.contains(&record)
+    }
+
+    /// Those have been passed over: what comes later under the same ids holds.
+    pub fn forget_revoked(&self, records: &HashSet<RecordId>) {
+        if !records.is_empty() {
+            self.shared.revoked.lock().retain(|record| !records.contains(record));
+        }
     }
 
     /// Where its files are.
@@ -245,7 +286,8 @@ impl Spool {
     pub fn drained(&self, cursor: Position, n_records: u64) {
         save_cursor(&self.shared.folder, cursor);
         self.shared.drained_segment.store(cursor.segment, Ordering::Relaxed);
-        self.shared.backlog.fetch_sub(n_records, Ordering::Relaxed);
+        let less = |backlog: u64| Some(backlog.saturating_sub(n_records));
+        let _ = self.shared.backlog.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
         self.shared.wake.notify_one();
     }
 
@@ -300,7 +342,8 @@ pub struct Lock {
 /// Another program has it.
 pub fn lock(folder: &Path) -> Result<Lock> {
     let path = folder.join("lock");
-    let file = File::create(&path).with_context(|| format!("{}: cannot be written", path.display()))?;
+    let file = private::open(&path, OpenOptions::new().create(true).write(true))
+        .with_context(|| format!("{}: cannot be written", path.display()))?;
     if file.try_lock().is_err() {
         bail!("{}: another roomhub has this spool open; give each its own --data-dir", folder.display());
     }
@@ -317,7 +360,8 @@ pub fn load_cursor(folder: &Path) -> Position {
 fn save_cursor(folder: &Path, cursor: Position) {
     let fresh = folder.join("cursor.new");
     let text = serde_json::to_string(&cursor).expect("two numbers are written as they are");
-    if fs::write(&fresh, text).and_then(|()| fs::rename(&fresh, folder.join(CURSOR))).is_err() {
+    if private::write(&fresh, text.as_bytes()).and_then(|()| fs::rename(&fresh, folder.join(CURSOR))).is_err()
+    {
         tracing::debug!("the spool's cursor could not be written");
     }
 }

@@ -5,13 +5,14 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use tracing::{error, warn};
 
 use super::reader::Reader;
 use super::segment::{self, Found, Position};
 use crate::devices::directory::Directory;
 use crate::devices::record::{Record, RecordId};
+use crate::private;
 use crate::time::Timestamp;
 
 /// Damaged bytes are kept here, for whoever wants to look at them.
@@ -41,6 +42,7 @@ pub struct Recovered {
 /// Mends a folder, and tells the directory what it does not know yet.
 pub fn recover(folder: &Path, cursor: Position, directory: &mut Directory) -> Result<Recovered> {
     let segments = segment::list(folder).with_context(|| format!("{}: cannot be read", folder.display()))?;
+    check_that_all_are_known(folder, cursor, &segments)?;
     let known = directory.position().context("the directory")?;
     let oldest = cursor.min(known).segment;
     for number in segments.iter().filter(|number| **number < oldest) {
@@ -73,11 +75,13 @@ pub fn recover(folder: &Path, cursor: Position, directory: &mut Directory) -> Re
         let at = reader.position();
         let Some((id, payload)) = reader.next(end)? else { break };
         recovered.n_records += u64::from(at >= cursor);
+        let Ok(record) = Record::from_bytes(&payload) else { continue };
+        // A write that failed may have come to the disk after all, before it was done again elsewhere.
+        let is_repeated = record.is_waiting() && recent.iter().any(|(found, _)| *found == id);
         if recent.len() == REVOCABLE {
             recent.pop_front();
         }
         recent.push_back((id, at >= cursor));
-        let Ok(record) = Record::from_bytes(&payload) else { continue };
         recovered.last_at = recovered.last_at.max(record.at());
         if let Record::Revoked { records, .. } = &record {
             let is_to_come = |id: &&RecordId| {
@@ -89,7 +93,7 @@ pub fn recover(folder: &Path, cursor: Position, directory: &mut Directory) -> Re
             };
             recovered.revoked.extend(records.iter().filter(is_to_come));
         }
-        if at >= known && record.concerns_directory() {
+        if at >= known && record.concerns_directory() && !is_repeated {
             unknown.push(record);
         }
         if unknown.len() == BATCH {
@@ -99,6 +103,23 @@ pub fn recover(folder: &Path, cursor: Position, directory: &mut Directory) -> Re
     }
     directory.apply(&unknown, end, 0).context("the directory")?;
     Ok(recovered)
+}
+
+/// Refuses what a newer version of this program has written and nobody has drained: this one could only lose it.
+fn check_that_all_are_known(folder: &Path, cursor: Position, segments: &[u64]) -> Result<()> {
+    let (Some(first), Some(last)) = (segments.first(), segments.last()) else { return Ok(()) };
+    let start = cursor.max(Position { segment: *first, offset: 0 });
+    let mut reader = Reader::new(folder, start);
+    while let Some((id, payload)) = reader.next(Position { segment: last + 1, offset: 0 })? {
+        if let Err(problem) = Record::from_bytes(&payload) {
+            bail!(
+                "{}: record {id} was written by a newer version ({problem}); start that version until the spool is \
+                 empty. Nothing was changed",
+                folder.display()
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Cuts a torn end, and sets aside what is damaged between two records.
@@ -136,10 +157,10 @@ fn mend(folder: &Path, number: u64, is_last: bool) -> io::Result<()> {
 fn set_aside(folder: &Path, file: &File, number: u64, start: u64, end: u64) -> io::Result<String> {
     use std::os::unix::fs::FileExt;
     let folder = folder.join(QUARANTINE);
-    fs::create_dir_all(&folder)?;
+    private::make_own_folder(&folder)?;
     let mut bytes = vec![0; usize::try_from(end - start).unwrap_or(0)];
     file.read_exact_at(&mut bytes, start)?;
     let path = folder.join(format!("{number:016}-{start}.bytes"));
-    fs::write(&path, bytes)?;
+    private::write(&path, &bytes)?;
     Ok(path.display().to_string())
 }

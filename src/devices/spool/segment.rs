@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FallocateFlags, fallocate};
 
 use crate::devices::record::RecordId;
+use crate::private;
 
 /// Begins every record; recovery looks for it behind a damaged one.
 const MARK: [u8; 4] = *b"RHr\x01";
@@ -55,23 +56,45 @@ pub fn list(folder: &Path) -> io::Result<Vec<u64>> {
     Ok(numbers)
 }
 
-/// Makes a file of zeros, whose space is its own.
-pub fn create(folder: &Path, number: u64, bytes: u64) -> io::Result<File> {
-    let path = path(folder, number);
-    let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
-    match fallocate(&file, FallocateFlags::empty(), 0, bytes) {
-        Ok(()) => {}
-        // A file system that cannot allocate ahead grows the file with each write.
-        Err(rustix::io::Errno::OPNOTSUPP) => file.set_len(bytes)?,
-        Err(error) => {
-            drop(file);
-            let _ = std::fs::remove_file(&path);
-            return Err(error.into());
-        }
+/// A folder of segments, held open: it is synced when no other file can be opened.
+pub struct Folder {
+    path: PathBuf,
+    handle: File,
+}
+
+impl Folder {
+    /// Opens a folder that is there.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        Ok(Self { path: path.to_owned(), handle: File::open(path)? })
     }
-    file.sync_all()?;
-    File::open(folder)?.sync_all()?;
-    Ok(file)
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes a file of zeros, whose space is its own. What an attempt before this one left under that number is taken over.
+    pub fn create(&self, number: u64, bytes: u64) -> io::Result<File> {
+        let path = path(&self.path, number);
+        let mut options = OpenOptions::new();
+        let file = private::open(&path, options.read(true).write(true).create(true).truncate(true))?;
+        self.allocate(&file, bytes).inspect_err(|_| {
+            // Where it cannot be removed it is taken over.
+            let _ = std::fs::remove_file(&path);
+        })?;
+        Ok(file)
+    }
+
+    fn allocate(&self, file: &File, bytes: u64) -> io::Result<()> {
+        match fallocate(file, FallocateFlags::empty(), 0, bytes) {
+            Ok(()) => {}
+            // A file system that cannot allocate ahead grows the file with each write.
+            Err(rustix::io::Errno::OPNOTSUPP) => file.set_len(bytes)?,
+            Err(error) => return Err(error.into()),
+        }
+        file.sync_all()?;
+        self.handle.sync_all()
+    }
 }
 
 /// Writes a record's bytes behind `buffer`.

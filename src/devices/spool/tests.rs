@@ -175,6 +175,7 @@ fn drained(folder: &Path, spool: &Spool) -> Vec<usize> {
     let mut found = Vec::new();
     while let Some((id, payload)) = reader.next(spool.end()).unwrap() {
         if spool.was_revoked(id) {
+            spool.forget_revoked(&[id].into());
             continue;
         }
         if let Record::Message(message) = Record::from_bytes(&payload).unwrap() {

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 use tracing::{error, info, warn};
 
 use super::recovery::{self, Recovered};
-use super::segment::{self, Position};
+use super::segment::{self, Folder, Position};
 use super::{Limits, Shared, load_cursor};
 use crate::devices::directory::Directory;
 use crate::devices::record::Record;
@@ -27,11 +27,13 @@ const KEPT_BYTES: usize = 1024 * 1024;
 
 /// The segment that is written to, and one that lies ready.
 pub struct Writer {
-    folder: PathBuf,
+    folder: Folder,
     limits: Limits,
     number: u64,
     file: File,
     offset: u64,
+    /// Whether a write or a sync has failed: the kernel may have dropped what it had not written, and says so once.
+    is_suspect: bool,
     /// Allocated and empty, so that the disk cannot be full when the present one is.
     spare: Option<(u64, File)>,
     /// Whether the disk had no room for one.
@@ -45,14 +47,18 @@ impl Writer {
         let recovered = recovery::recover(folder, load_cursor(folder), directory)?;
         let first = recovered.first_segment;
         let number = recovered.next_segment;
-        let file = segment::create(folder, number, limits.segment_bytes)
-            .with_context(|| format!("{}: no room for the spool's first segment", folder.display()))?;
+        let folder =
+            Folder::open(folder).with_context(|| format!("{}: cannot be opened", folder.display()))?;
+        let file = folder
+            .create(number, limits.segment_bytes)
+            .with_context(|| format!("{}: no room for the spool's first segment", folder.path().display()))?;
         let mut writer = Self {
-            folder: folder.to_owned(),
+            folder,
             limits,
             number,
             file,
             offset: 0,
+            is_suspect: false,
             spare: None,
             is_cramped: false,
             first,
@@ -134,13 +140,14 @@ impl Writer {
     ) {
         if !records.is_empty() {
             if let Err(problem) = directory.apply(records, self.end(), last) {
-                error!(%problem, "the directory of rooms and devices cannot be written; make room on its disk");
-                shared.is_failing.store(true, Ordering::Relaxed);
+                if !shared.directory_is_failing.swap(true, Ordering::Relaxed) {
+                    error!(%problem, "the directory of rooms and devices cannot be written; look at its disk");
+                }
                 std::thread::sleep(RETRY);
                 return;
             }
             records.clear();
-            shared.is_failing.store(false, Ordering::Relaxed);
+            shared.directory_is_failing.store(false, Ordering::Relaxed);
         }
         shared.known.store(last, Ordering::Release);
     }
@@ -148,8 +155,13 @@ impl Writer {
     /// Writes until it has worked: nobody has been told of these records, and they are not given up.
     fn write_for_sure(&mut self, bytes: &[u8], ends: &[usize], shared: &Shared) {
         let mut start = 0;
-        let mut was_told = false;
         while start < bytes.len() {
+            if self.is_suspect
+                && let Err(problem) = self.leave_suspect()
+            {
+                self.pause(&problem, shared);
+                continue;
+            }
             let room = self.limits.segment_bytes.saturating_sub(self.offset);
             let fitting = ends.partition_point(|end| (end.saturating_sub(start)) as u64 <= room);
             let end = ends[..fitting].last().copied().filter(|end| *end > start);
@@ -162,33 +174,48 @@ impl Writer {
                 None => self.rotate(),
             };
             if let Err(problem) = outcome {
-                if !was_told {
-                    error!(%problem, folder = %self.folder.display(), "the spool cannot be written; nothing is delivered until it can");
-                    was_told = true;
-                }
-                shared.is_failing.store(true, Ordering::Relaxed);
-                std::thread::sleep(RETRY);
+                self.pause(&problem, shared);
             }
         }
-        if was_told {
+        if shared.is_failing.swap(false, Ordering::Relaxed) {
             info!("the spool is written again");
         }
-        shared.is_failing.store(false, Ordering::Relaxed);
+    }
+
+    /// Says once what is wrong, and waits before the next attempt.
+    fn pause(&self, problem: &io::Error, shared: &Shared) {
+        if !shared.is_failing.swap(true, Ordering::Relaxed) {
+            let folder = self.folder.path().display();
+            error!(%problem, %folder, "the spool cannot be written; nothing is delivered until it can");
+        }
+        std::thread::sleep(RETRY);
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all_at(bytes, self.offset)?;
-        self.file.sync_data()?;
+        let written = self.file.write_all_at(bytes, self.offset).and_then(|()| self.file.sync_data());
+        self.is_suspect = written.is_err();
+        written?;
         self.offset += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Goes on in a new file: a sync that works after one that failed tells nothing of what the failed one was to write.
+    fn leave_suspect(&mut self) -> io::Result<()> {
+        if self.offset == 0 {
+            self.file = self.folder.create(self.number, self.limits.segment_bytes)?;
+        } else {
+            // Whoever reads goes on in the next segment, where these records are written again.
+            self.file.set_len(self.offset)?;
+            self.rotate()?;
+        }
+        self.is_suspect = false;
         Ok(())
     }
 
     fn rotate(&mut self) -> io::Result<()> {
         let (number, file) = match self.spare.take() {
             Some(spare) => spare,
-            None => {
-                (self.number + 1, segment::create(&self.folder, self.number + 1, self.limits.segment_bytes)?)
-            }
+            None => (self.number + 1, self.folder.create(self.number + 1, self.limits.segment_bytes)?),
         };
         self.number = number;
         self.file = file;
@@ -201,14 +228,14 @@ impl Writer {
         if self.used_bytes() + self.limits.segment_bytes > self.limits.max_bytes {
             return;
         }
-        match segment::create(&self.folder, self.number + 1, self.limits.segment_bytes) {
+        match self.folder.create(self.number + 1, self.limits.segment_bytes) {
             Ok(file) => {
                 self.spare = Some((self.number + 1, file));
                 self.is_cramped = false;
             }
             Err(problem) => {
                 if !self.is_cramped {
-                    warn!(%problem, "no room on disk for the spool's next segment");
+                    warn!(%problem, "the spool's next segment cannot be made");
                 }
                 self.is_cramped = true;
             }
@@ -218,7 +245,7 @@ impl Writer {
     fn delete_drained(&mut self, drained: u64) {
         while self.first < drained.min(self.number) {
             // It is drained; if it stays, the next start deletes it.
-            let _ = fs::remove_file(segment::path(&self.folder, self.first));
+            let _ = fs::remove_file(segment::path(self.folder.path(), self.first));
             self.first += 1;
         }
     }

@@ -2,6 +2,7 @@
 
 pub mod client;
 mod database;
+mod disk;
 mod faults;
 mod http;
 pub mod outages;

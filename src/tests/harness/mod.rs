@@ -3,6 +3,7 @@
 pub mod balancer;
 pub mod cable;
 pub mod cluster;
+pub mod faulty_disk;
 pub mod frames;
 pub mod http;
 pub mod mariadb;
