@@ -132,7 +132,8 @@ pub enum Effect {
     Keep(Draft),
     /// It has been written down, under that number.
     Kept(u64),
-    /// Do nothing of what follows, nor of anything later, before the write of that number is on disk.
+    /// Do nothing of what follows, nor of anything later, before the write of that number is on disk. Writes count from
+    /// 1: with 0, what follows waits for nothing, not even for what came earlier.
     AwaitWrite(u64),
 }
 
@@ -257,6 +258,11 @@ impl Effects {
     /// Does all that follows once the write of that number is on disk.
     pub fn await_write(&mut self, number: u64) {
         self.0.push(Effect::AwaitWrite(number));
+    }
+
+    /// Does all that follows at once, before whatever waits for a write.
+    pub fn await_nothing(&mut self) {
+        self.0.push(Effect::AwaitWrite(0));
     }
 
     /// Counts a refusal under its code.

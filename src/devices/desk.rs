@@ -263,13 +263,17 @@ impl switchboard::Hub for Desk {
         }
         let (mut kept, mut rest) = (Effects::none(), Effects::none());
         let mut last = None;
+        let mut is_full = false;
         for effect in effects {
             let Effect::Keep(draft) = effect else {
                 rest.push(effect);
                 continue;
             };
             match draft.open() {
-                Some(Entry::Refusal(refusal)) => log_refusal(&refusal),
+                Some(Entry::Refusal(refusal)) => {
+                    log_refusal(&refusal);
+                    is_full |= matches!(refusal, Refusal::StorageUnavailable);
+                }
                 Some(Entry::Record(record)) => {
                     let ticket = self.append(record);
                     kept.kept(ticket);
@@ -278,8 +282,12 @@ impl switchboard::Hub for Desk {
                 None => {}
             }
         }
-        if let (Some(ticket), Durability::Group) = (last, self.durability) {
-            kept.await_write(ticket);
+        match (last, self.durability) {
+            (Some(ticket), Durability::Group) => kept.await_write(ticket),
+            (Some(_), Durability::Relaxed) => {}
+            // What waits for the disk may wait for long.
+            (None, _) if is_full => kept.await_nothing(),
+            (None, _) => {}
         }
         kept.append(rest);
         kept

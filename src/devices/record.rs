@@ -97,7 +97,6 @@ fn is_no(value: &bool) -> bool {
 
 /// A message, to one device or to all in the room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Message {
     /// Who sent it.
     pub from: DeviceId,

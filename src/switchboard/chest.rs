@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use ring::rand::{SecureRandom, SystemRandom};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,9 @@ const SEED_BYTES: usize = 32;
 
 /// The secret of a service's rooms.
 pub type Seed = [u8; SEED_BYTES];
+
+/// The version of the tables, in `user_version`; 0 is what came before versions, with the tables of 1.
+const VERSION: u32 = 1;
 
 /// Creates what is not there yet.
 const SCHEMA: &str = "
@@ -161,7 +164,10 @@ fn open(folder: &Path, path: &Path) -> Result<(Connection, Seed, Found)> {
     private::prepare_database(path)?;
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(Duration::ZERO)?;
+    let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    ensure!(version <= VERSION, "a newer version has written it; start that version. Nothing was changed");
     connection.execute_batch(SCHEMA)?;
+    connection.pragma_update(None, "user_version", VERSION)?;
     let transaction = connection.transaction()?;
     let kept: Option<Seed> = transaction
         .query_row("SELECT secret FROM secrets WHERE name = 'seed'", [], |row| row.get(0))

@@ -1,7 +1,8 @@
 //! What the rules have decided and nobody has been told yet, because something must be on disk first.
 //!
 //! Effects are performed in the order of the rules, whether they wait or not: a member is told of nothing before
-//! what came earlier. A hub that keeps no journal never holds anything back.
+//! what came earlier, but for the refusals of a disk that takes no more. A hub that keeps no journal never holds
+//! anything back.
 
 use std::collections::VecDeque;
 
@@ -33,6 +34,8 @@ impl Deed {
 /// Deeds in order, each with the write that it waits for.
 pub struct Held {
     deeds: VecDeque<(u64, Deed)>,
+    /// Deeds that wait for nothing, not even for others: that the disk takes no more is told while it does not.
+    urgent: VecDeque<Deed>,
     writes: Option<watch::Receiver<u64>>,
     n_written: u64,
 }
@@ -40,11 +43,15 @@ pub struct Held {
 impl Held {
     /// Nothing waits; `writes` is the number of the journal's last write on disk.
     pub fn new(writes: Option<watch::Receiver<u64>>) -> Self {
-        Self { deeds: VecDeque::new(), writes, n_written: 0 }
+        Self { deeds: VecDeque::new(), urgent: VecDeque::new(), writes, n_written: 0 }
     }
 
-    /// Adds a deed behind all others.
+    /// Adds a deed behind all others, if it does not say that it waits for nothing.
     pub fn push(&mut self, deed: Deed) {
+        if deed.effects.iter().any(|effect| matches!(effect, Effect::AwaitWrite(0))) {
+            self.urgent.push_back(deed);
+            return;
+        }
         let number = |effect: &Effect| match effect {
             Effect::AwaitWrite(number) => *number,
             _ => 0,
@@ -55,6 +62,9 @@ impl Held {
 
     /// The next deed, unless it has to wait.
     pub fn next(&mut self) -> Option<Deed> {
+        if let Some(deed) = self.urgent.pop_front() {
+            return Some(deed);
+        }
         let (awaited, _) = self.deeds.front()?;
         if *awaited > self.n_written {
             self.n_written = self.writes.as_mut().map_or(u64::MAX, |writes| *writes.borrow_and_update());
@@ -115,5 +125,15 @@ mod tests {
         held.written().await;
         assert!(held.next().is_some() && held.next().is_some());
         assert!(!held.is_waiting());
+    }
+
+    #[test]
+    fn a_refusal_of_the_disk_is_told_while_others_wait_for_it() {
+        let (_journal, writes) = watch::channel(0);
+        let mut held = Held::new(Some(writes));
+        held.push(deed("first", Some(1)));
+        held.push(deed("refused", Some(0)));
+        assert_eq!(held.next().unwrap().effects.iter().count(), 2);
+        assert!(held.next().is_none() && held.is_waiting());
     }
 }

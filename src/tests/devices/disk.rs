@@ -1,6 +1,6 @@
 //! A disk that fails for a while, a process without descriptors, and who may read what is on the disk.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::TcpStream;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -13,7 +13,7 @@ use super::client::Device;
 use super::database::Sqlite;
 use super::start;
 use crate::harness::faulty_disk::{EIO, EMFILE, ENOSPC, FaultyDisk};
-use crate::harness::process::{Server, roomhub};
+use crate::harness::process::{Server, roomhub, run};
 use crate::harness::{eventually, http};
 
 const SMALL_SEGMENTS: (&str, &str) = ("ROOMHUB_DEVICES__SPOOL_SEGMENT_BYTES", "1048576");
@@ -53,7 +53,6 @@ fn whatever_call_on_the_disk_fails_all_goes_on_when_it_works_again() {
         ("pwrite", ENOSPC),
         ("write", ENOSPC),
         ("pread", EIO),
-        ("read", EIO),
         ("ftruncate", EIO),
         ("rename", EIO),
         ("unlink", EIO),
@@ -152,6 +151,70 @@ fn a_server_that_was_out_of_descriptors_drains_and_takes_messages_again() {
     eventually("all that was acknowledged", || {
         (database.count(n_stored) == n_acked as i64 + 2).then_some(())
     });
+}
+
+/// Every file below a folder, with what is in it.
+fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = Vec::new();
+    modes(folder, &mut found);
+    let files = found.into_iter().map(|(path, _)| path).filter(|path| path.is_file());
+    files.map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+}
+
+#[test]
+fn an_older_version_refuses_newer_data_and_changes_nothing() {
+    let data = tempfile::tempdir().unwrap();
+    let away = [("DATABASE_URL", "mysql://a:b@127.0.0.1:1/c")];
+    let mut server = start(data.path(), &[], &away);
+    let (mut ann, _) = Device::join(server.address, "d1", None);
+    ann.say_for_sure("from the future");
+    server.signal("TERM");
+    server.wait();
+    let folder = data.path().to_str().unwrap();
+    let refused = |what: &str| {
+        let before = contents(data.path());
+        let output = run(&["devices", "--host", "127.0.0.1", "--port", "0", "--data-dir", folder], &[]);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && told.contains("newer version"), "{what}: {told}");
+        let after = contents(data.path());
+        let is_noted = |path: &&PathBuf| !path.to_str().unwrap().ends_with("-shm");
+        let changed: Vec<&PathBuf> =
+            before.keys().filter(is_noted).filter(|path| after.get(*path) != before.get(*path)).collect();
+        assert!(changed.is_empty(), "{what}: {changed:?}");
+    };
+    // A kind of record that this version does not know, with a checksum that is right.
+    let segment = fs::read_dir(data.path().join("spool")).unwrap().map(|entry| entry.unwrap().path());
+    let segment =
+        segment.filter(|path| path.extension().is_some_and(|ending| ending == "segment")).min().unwrap();
+    let bytes = fs::read(&segment).unwrap();
+    let start_of = |text: &[u8], from: usize| {
+        from + bytes[from..].windows(text.len()).position(|window| window == text).unwrap()
+    };
+    let name = start_of(br#""kind":"message""#, 0);
+    let head = bytes[..name].windows(4).rposition(|window| window == b"RHr\x01").unwrap();
+    let length = u32::from_le_bytes(bytes[head + 4..head + 8].try_into().unwrap()) as usize;
+    let mut newer = bytes.clone();
+    newer[name + 8..name + 15].copy_from_slice(b"massage");
+    let checksum = crc32c::crc32c(&newer[head + 12..head + 28 + length]);
+    newer[head + 8..head + 12].copy_from_slice(&checksum.to_le_bytes());
+    fs::write(&segment, newer).unwrap();
+    refused("a record");
+    fs::write(&segment, bytes).unwrap();
+
+    let set_version = |file: &str, version: u32| {
+        let database = rusqlite::Connection::open(data.path().join(file)).unwrap();
+        database.pragma_update(None, "user_version", version).unwrap();
+    };
+    set_version("directory.db", 99);
+    refused("the directory");
+    set_version("directory.db", 1);
+    set_version("devices.db", 99);
+    refused("the database");
+    fs::remove_file(data.path().join("devices.db")).unwrap();
+    // All is as it was.
+    let _server = start(data.path(), &[], &[]);
+    let database = Sqlite::open(data.path());
+    eventually("the message", || (database.contents() == ["from the future"]).then_some(()));
 }
 
 /// Every file and folder below one, with its mode.

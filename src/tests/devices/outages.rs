@@ -7,6 +7,7 @@ use super::start;
 use super::traffic::Traffic;
 use crate::harness::cable::Cable;
 use crate::harness::eventually;
+use crate::harness::faulty_disk::FaultyDisk;
 use crate::harness::mariadb::MariaDb;
 use crate::harness::process::run;
 
@@ -188,6 +189,30 @@ fn messages_flow_while_the_network_swallows_what_is_said_to_the_database() {
     cable.mend();
     traffic.flow(100);
     traffic.settle(|| contents(&database));
+}
+
+#[test]
+fn a_name_that_is_looked_up_for_ever_holds_nothing_up() {
+    let disk = FaultyDisk::new();
+    let mut environment = disk.environment();
+    environment.push(("DATABASE_URL", "mysql://a:b@db.silent/rooms".into()));
+    environment.push(("ROOMHUB_DEVICES__DATABASE_TIMEOUT", "100ms".into()));
+    let environment: Vec<(&str, &str)> =
+        environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let mut server = start(disk.data(), &[], &environment);
+    let traffic = Traffic::start(server.address);
+    eventually("the error", || server.log().contains("no answer to the lookup").then_some(()));
+    traffic.flow(300);
+    check_promptness(&traffic, "a name is looked up");
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap();
+    let names = tasks.filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).ok());
+    assert_eq!(
+        names.filter(|name| name.trim() == "lookup").count(),
+        1,
+        "one lookup, however often it is tried"
+    );
+    server.signal("TERM");
+    assert_eq!(server.wait(), 0);
 }
 
 #[test]
