@@ -284,10 +284,9 @@ impl switchboard::Hub for Desk {
         }
         match (last, self.durability) {
             (Some(ticket), Durability::Group) => kept.await_write(ticket),
-            (Some(_), Durability::Relaxed) => {}
             // What waits for the disk may wait for long.
             (None, _) if is_full => kept.await_nothing(),
-            (None, _) => {}
+            (Some(_), Durability::Relaxed) | (None, _) => {}
         }
         kept.append(rest);
         kept

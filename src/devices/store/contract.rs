@@ -176,9 +176,9 @@ async fn check_everything(store: &Store, refuse: impl FnOnce()) {
 
     // A space at the end makes another device.
     append(store, vec![seen(45, "d4"), seen(46, "d4 "), message(47, "d4 ", None, "acht")]).await;
-    let names: Vec<String> =
+    let found: Vec<String> =
         store.devices_after("d3", 10).await.unwrap().into_iter().map(|(name, _)| name).collect();
-    assert_eq!(names, ["d4", "d4 "]);
+    assert_eq!(found, ["d4", "d4 "]);
     assert_eq!(of(MessageQuery { device: Some(device("d4")), ..Default::default() }).await.len(), 0);
     assert_eq!(of(MessageQuery { device: Some(device("d4 ")), ..Default::default() }).await.len(), 1);
 
