@@ -149,7 +149,7 @@ fn a_server_that_was_out_of_descriptors_drains_and_takes_messages_again() {
     let database = Sqlite::open(data.path());
     let n_stored = "SELECT COUNT(*) FROM messages";
     eventually("all that was acknowledged", || {
-        (database.count(n_stored) == n_acked as i64 + 2).then_some(())
+        (database.count(n_stored) == i64::try_from(n_acked).unwrap() + 2).then_some(())
     });
 }
 
