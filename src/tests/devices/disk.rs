@@ -56,7 +56,6 @@ fn whatever_call_on_the_disk_fails_all_goes_on_when_it_works_again() {
         ("ftruncate", EIO),
         ("rename", EIO),
         ("unlink", EIO),
-        ("open read write pread pwrite fsync fdatasync ftruncate rename unlink", EIO),
     ];
     for (round, (calls, error)) in faults.into_iter().enumerate() {
         disk.fail(calls, error);
