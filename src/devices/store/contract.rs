@@ -189,7 +189,13 @@ async fn check_everything(store: &Store, refuse: impl FnOnce()) {
     let far = store.messages(far).await.unwrap();
     assert_eq!((far.len(), far[0].sent_at.as_str()), (1, at(ahead).to_string().as_str()));
     let elsewhere = RoomId::new("AAAAAAAA").unwrap();
-    let back = Record::DeviceSeen { device: device("d5"), identity: "x".into(), room: elsewhere, at: at(50) };
+    let back = Record::DeviceSeen {
+        device: device("d5"),
+        identity: "x".into(),
+        room: elsewhere,
+        is_provisional: false,
+        at: at(50),
+    };
     append(store, vec![(id(50), back)]).await;
     assert_eq!(store.devices_after("d4 ", 10).await.unwrap(), [("d5".into(), "AAAAAAAA".into())]);
 
