@@ -33,10 +33,14 @@ pub struct Malformed;
 impl Body {
     /// The body that a head announces.
     pub fn of(head: &Head) -> Self {
-        let is_chunked = head
-            .header("transfer-encoding")
-            .is_some_and(|value| value.to_ascii_lowercase().contains("chunked"));
-        let length = head.header("content-length").and_then(|length| length.parse().ok());
+        let header = |name| head.header(name).unwrap_or_default();
+        Self::announced(header("transfer-encoding"), header("content-length"))
+    }
+
+    /// The body that these two headers announce; empty ones are not there.
+    pub fn announced(transfer_encoding: &str, content_length: &str) -> Self {
+        let is_chunked = transfer_encoding.to_ascii_lowercase().contains("chunked");
+        let length = content_length.parse().ok();
         match (is_chunked, length) {
             (true, _) => Self::Chunked(Chunk::default()),
             (false, Some(length)) => Self::Sized(length),

@@ -61,11 +61,22 @@ impl IcyReader {
     }
 }
 
-/// The words between `StreamTitle='` and `';`.
+/// The words of `StreamTitle='…';`, in which quotes and semicolons may stand too.
+///
+/// They end where another key or nothing follows; else at the last quote.
 fn title(block: &[u8]) -> String {
     let text = text::decode(block, None);
-    let words = text.split_once("StreamTitle='").map_or("", |(_, words)| words);
-    words.split("';").next().unwrap_or_default().trim_end_matches('\0').to_owned()
+    let Some((_, words)) = text.trim_end_matches('\0').split_once("StreamTitle='") else {
+        return String::new();
+    };
+    let is_end = |rest: &str| {
+        let rest = rest.trim_start();
+        let key = rest.split_once('=').map_or("", |(key, _)| key);
+        rest.is_empty() || (!key.is_empty() && key.chars().all(|c| c.is_ascii_alphabetic()))
+    };
+    let mut ends = words.match_indices("';").map(|(at, _)| at);
+    let end = ends.find(|at| is_end(&words[at + 2..])).or_else(|| words.rfind('\''));
+    words[..end.unwrap_or(words.len())].to_owned()
 }
 
 /// The head of an answer.
@@ -134,6 +145,28 @@ mod tests {
                 (&b"aaaabbbbccccdd"[..], vec!["Ann - 歌".to_owned(), "it's".into()]),
                 "{piece}"
             );
+        }
+    }
+
+    #[test]
+    fn quotes_and_semicolons_stay_within_a_title() {
+        for (block, expected) in [
+            (&b"StreamTitle='Ann - It's';\0\0"[..], "Ann - It's"),
+            (
+                b"StreamTitle='It's a 'test'; really';StreamUrl='http://a/?b=c;d='e'';\0",
+                "It's a 'test'; really",
+            ),
+            (b"StreamTitle='';StreamUrl='';", ""),
+            (b"StreamTitle='cut off", "cut off"),
+            (b"StreamTitle='no semicolon'\0", "no semicolon"),
+            (b"StreamUrl='';StreamTitle='last';", "last"),
+            (
+                b"StreamTitle='\xca\xe8\xed\xee - \xc3\xf0\xf3\xef\xef\xe0 \xea\xf0\xee\xe2\xe8';\0",
+                "Кино - Группа крови",
+            ),
+            (b"StreamUrl='';", ""),
+        ] {
+            assert_eq!(title(block), expected);
         }
     }
 

@@ -21,6 +21,7 @@ use super::handle::Handle;
 use super::listening::say;
 use super::microphone::{Origin, Turn};
 use super::paths::decoded;
+use super::protocol::{essence, is_mp3};
 use super::stations::Stations;
 use super::text;
 use super::track::{Track, clean};
@@ -136,11 +137,7 @@ fn allow(stations: &Stations, head: &Head, peer: IpAddr) -> Result<(Handle, Turn
     if stations.config.stream_mode == StreamMode::Individual {
         return Err(Refusal::Individual);
     }
-    let kind = head.header("content-type").unwrap_or("audio/mpeg").to_ascii_lowercase();
-    if !["audio/mpeg", "audio/mp3", "audio/x-mpeg", "application/octet-stream"]
-        .iter()
-        .any(|known| kind.starts_with(known))
-    {
+    if !is_mp3(&essence(head.header("content-type").unwrap_or("audio/mpeg"))) {
         return Err(Refusal::NoMp3);
     }
     let station = stations.find(&decoded(&head.path)).ok_or(Refusal::NoStation)?;
@@ -212,7 +209,9 @@ fn programme() -> Track {
 
 /// The track that a metadata request names: `song` as `Artist - Title`, or `artist` and `title`.
 pub fn named(query: &str) -> Option<Track> {
-    let value = |name: &str| parameter(query, name).map(|bytes| clean(&text::decode(&bytes, None)));
+    let charset = parameter(query, "charset").and_then(|label| String::from_utf8(label).ok());
+    let value =
+        |name: &str| parameter(query, name).map(|bytes| clean(&text::decode(&bytes, charset.as_deref())));
     let (artist, title) = match value("song") {
         Some(song) => song.split_once(" - ").map_or_else(
             || (String::new(), song.clone()),
@@ -265,6 +264,7 @@ mod tests {
         assert_eq!(named("song=Bj%F6rk%20-%20J%F3ga"), pair("Björk", "Jóga"));
         assert_eq!(named("song=100%"), pair("", "100%"));
         assert_eq!(named("artist=Ann&title=Eins%0A"), pair("Ann", "Eins"));
+        assert_eq!(named("song=%CB%C9%CE%CF&charset=koi8-r"), pair("", "кино"));
         assert_eq!(named("mode=updinfo"), None);
     }
 }

@@ -57,6 +57,7 @@ mod text;
 mod track;
 mod transcoder;
 mod true_peak;
+mod upstream;
 mod watching;
 mod wav;
 
@@ -65,8 +66,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
-use http::Uri;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use crate::config::{self, Alias, Findings};
 use crate::secret::Secret;
@@ -266,9 +267,9 @@ impl Config {
     }
 
     /// The stations that routes relay.
-    fn relayed(&self) -> Result<BTreeMap<String, Uri>, String> {
+    fn relayed(&self) -> Result<BTreeMap<String, Url>, String> {
         let urls = by_route(&self.relays, "{\"news\":\"http://other:9999/news\"}")?;
-        urls.into_iter().map(|(route, url)| Ok((route, relay::address(&url)?))).collect()
+        urls.into_iter().map(|(route, url)| Ok((route, upstream::address(&url)?))).collect()
     }
 
     /// The admin key, from wherever it is.

@@ -19,6 +19,28 @@ pub fn station_name(config: &Config, route: &str) -> String {
     if route == "/" { line(&config.name) } else { format!("{} {route}", line(&config.name)) }
 }
 
+/// What MP3 is sent as, by old programs too; some know nothing better than bytes.
+const MP3_TYPES: [&str; 8] = [
+    "audio/mpeg",
+    "audio/mp3",
+    "audio/mpeg3",
+    "audio/mpg",
+    "audio/x-mpeg",
+    "audio/x-mp3",
+    "audio/x-mpeg-3",
+    "application/octet-stream",
+];
+
+/// A media type without its parameters.
+pub fn essence(media_type: &str) -> String {
+    media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// Whether a media type may be that of MP3.
+pub fn is_mp3(essence: &str) -> bool {
+    MP3_TYPES.contains(&essence)
+}
+
 /// Text that stays within its line.
 fn line(text: &str) -> String {
     text.replace(['\r', '\n'], " ")

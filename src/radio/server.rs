@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::public_url::Origin;
 use super::stations::Stations;
-use super::{Config, listening, live, relay, routes};
+use super::{Config, listening, live, relay, routes, upstream};
 use crate::http::head::Head;
 use crate::http::listener::Listener;
 use crate::service::{Premises, Running};
@@ -42,7 +42,7 @@ fn start_relays(stations: &Arc<Stations>) -> Result<()> {
     if relayed.is_empty() {
         return Ok(());
     }
-    let trust = relay::trust(&stations.config.relay_ca)?;
+    let trust = upstream::trust(&stations.config.relay_ca)?;
     for (route, uri) in relayed {
         if let Some(station) = stations.find(&route) {
             stations.context.spawn(relay::run(Arc::clone(stations), station, uri, Arc::clone(&trust)));

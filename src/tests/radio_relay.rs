@@ -105,7 +105,13 @@ fn what_is_no_station_is_not_relayed_and_the_log_says_why() {
     for (answer, reason) in [
         (&b"HTTP/1.1 404 Not Found\r\n\r\n"[..], "it answers 404"),
         (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n", "not MP3"),
-        (b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\n\r\n", "sent on to"),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: audio/aac\r\n\r\n", "audio/aac"),
+        (b"HTTP/1.1 302 Found\r\nLocation: ftp://other/\r\n\r\n", "it sends on to"),
+        (b"HTTP/1.1 302 Found\r\nLocation: ?again\r\n\r\n", "more than 5 times"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Type: audio/x-mpegurl\r\nContent-Length: 7\r\n\r\n#EXTM3U",
+            "without an address",
+        ),
         (b"SSH-2.0\r\n\r\n", "it does not speak HTTP"),
         (b"HTTP/1.1 200 OK\r\n\r\n", "it has stalled"),
         (b"", "it does not answer"),
@@ -116,6 +122,76 @@ fn what_is_no_station_is_not_relayed_and_the_log_says_why() {
         eventually(reason, || server.log().contains(reason).then_some(()));
         on_air(&server);
     }
+}
+
+/// Answers requests for these targets, each with its bytes, and for all others with chunks of an endless stream.
+fn elsewhere(answers: &'static [(&'static str, &'static str)], sound: Vec<u8>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = [0; 1000];
+            let n = stream.read(&mut request).unwrap_or(0);
+            let request = String::from_utf8_lossy(&request[..n]).into_owned();
+            let target = request.split(' ').nth(1).unwrap_or_default();
+            if let Some((_, answer)) = answers.iter().find(|(known, _)| *known == target) {
+                let _ = stream.write_all(answer.as_bytes());
+                continue;
+            }
+            let sound = sound.clone();
+            thread::spawn(move || {
+                let head = "HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\nTransfer-Encoding: chunked\r\nicy-metaint: 8000\r\n\r\n";
+                let mut body = Vec::new();
+                for (n, piece) in sound.chunks_exact(8000).enumerate() {
+                    body.extend(piece);
+                    let mut block =
+                        if n == 0 { b"\x02StreamTitle='Bj\xf6rk - It's; 'on'';".to_vec() } else { vec![0] };
+                    if n == 0 {
+                        block.resize(33, 0);
+                    }
+                    body.extend(block);
+                }
+                let mut said = stream.write_all(head.as_bytes());
+                for piece in body.chunks(1000) {
+                    let chunk = [format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat();
+                    said = said.and_then(|()| stream.write_all(&chunk));
+                }
+                let _ = said.and_then(|()| stream.read(&mut [0; 10]).map(|_| ()));
+            });
+        }
+    });
+    port
+}
+
+#[test]
+fn a_relay_is_followed_over_relative_redirects_and_playlists_into_chunks() {
+    let folder = tempfile::tempdir().unwrap();
+    make(folder.path(), "a.mp3", "sine=440", 60, "-ac 2 -ar 44100 -b:a 64k");
+    let sound = fs::read(folder.path().join("a.mp3")).unwrap();
+    let answers = &[
+        ("/a/start", "HTTP/1.1 302 Found\r\nLocation: ../b?c=d\r\n\r\n"),
+        ("/b?c=d", "HTTP/1.0 301 Moved\r\nlocation: /list.pls\r\n\r\n"),
+        (
+            "/list.pls",
+            "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n[playlist]\nNumberOfEntries=1\nFile1=deeper/list.m3u\n",
+        ),
+        (
+            "/deeper/list.m3u",
+            "HTTP/1.1 200 OK\r\nContent-Type: audio/mpegurl\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n#EXTM3U\n\r\n6\r\n/sound\r\n0\r\n\r\n",
+        ),
+    ];
+    let relays = format!("{{\"news\":\"http://127.0.0.1:{}/a/start\"}}", elsewhere(answers, sound));
+    let (server, _folder) = with_track("Here", &[], &[("ROOMHUB_RADIO__RELAYS", &relays)]);
+    becomes(&server, "source", "relay");
+    becomes(&server, "artist", "Björk");
+    becomes(&server, "title", "It's; 'on'");
+    let recording = Recording::start(server.address, "/news");
+    eventually("a minute of it", || {
+        (http::get(server.address, "/now-playing?route=news").json()["elapsed_seconds"].as_f64() > Some(3.0))
+            .then_some(())
+    });
+    assert_eq!(recording.stop().complaints(), "");
 }
 
 #[test]
