@@ -152,6 +152,13 @@ pub fn spool(request: &Request, task: SpoolTask) -> ExitCode {
 fn start_and_wait(settings: &Settings, request: &Request, clock: Clock) -> Result<()> {
     let log_level = logging::start(&settings.log, stderr_is_journal())?;
     runtime::report_panics();
+    let unused = settings::unused_variables(&request.services, environment());
+    if !unused.is_empty() {
+        warn!(
+            variables = unused.join(", "),
+            "these variables are not used: config.example.toml lists what can be configured"
+        );
+    }
     let network = fit(&settings.network, request.services.len());
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the async runtime")?;

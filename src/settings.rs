@@ -180,6 +180,16 @@ pub fn load(
     })
 }
 
+/// Variables that are set and that this program does not read, though other radio servers do.
+pub fn unused_variables(
+    services: &[Service],
+    environment: impl Iterator<Item = (String, String)>,
+) -> Vec<String> {
+    let is_radio = services == [Service::Radio];
+    let names = environment.map(|(name, _)| name);
+    names.filter(|name| is_radio && radio::UNUSED.contains(&name.as_str())).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

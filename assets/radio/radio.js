@@ -212,7 +212,7 @@ function show() {
     button.querySelector(".count").textContent = words.listeners(stream.listeners);
     button.querySelector(".title").textContent = track.title || words.silent;
     button.querySelector(".artist").textContent = track.artist ?? "";
-    button.querySelector(".scan").textContent = stream.scan.is_running ? words.scanning(stream.scan.files) : "";
+    button.querySelector(".scan").textContent = stream.scan.is_running ? words.scanning(stream.scan.files) : stream.remark ?? "";
     button.querySelector(".elapsed").textContent = clock(elapsed);
     button.querySelector(".length").textContent = length ? clock(length) : "";
     button.querySelector(".bar i").style.width = length ? `${Math.min(100, (elapsed / length) * 100)}%` : "0";

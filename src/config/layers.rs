@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use super::{Layers, Mistake, PREFIX, Source};
+use super::{KBPS, Layers, Mistake, PREFIX, Source};
 
 /// One key that a layer sets.
 #[derive(Debug)]
@@ -62,10 +62,14 @@ impl Layers {
         let entry = |alias: &super::Alias| {
             let (name, value) = self.environment.iter().find(|(name, _)| name == alias.variable)?;
             let is_number = value.trim().parse::<f64>().is_ok();
-            let unit = if is_number { alias.unit } else { "" };
+            let value = match alias.unit {
+                KBPS => kilobits(value.trim()),
+                unit if is_number => format!("{}{unit}", value.trim()),
+                _ => value.trim().to_owned(),
+            };
             Some(Entry {
                 key: alias.key.to_owned(),
-                value: Value::String(format!("{}{unit}", value.trim())),
+                value: Value::String(value),
                 source: Source::Environment(name.clone()),
             })
         };
@@ -91,6 +95,17 @@ impl Layers {
             }
         }
         entries
+    }
+}
+
+/// A bitrate as a bare number of kilobits a second; what is no bitrate stays as it is.
+fn kilobits(text: &str) -> String {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).map_or(text, |at| &text[..at]);
+    let unit = text[digits.len()..].trim().to_ascii_lowercase();
+    match (digits.parse::<u64>(), unit.as_str()) {
+        (Ok(bits), "" | "bps") if bits >= 8000 => (bits / 1000).to_string(),
+        (Ok(kilobits), "" | "k" | "kbps" | "kbit/s" | "kb/s") => kilobits.to_string(),
+        _ => text.to_owned(),
     }
 }
 

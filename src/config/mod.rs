@@ -23,6 +23,9 @@ use crate::secret::{MASK, Secret};
 /// The prefix of this program's own environment variables: `ROOMHUB_MUSIC__PORT` is `music.port`.
 const PREFIX: &str = "ROOMHUB_";
 
+/// The unit of aliases that may say `128`, `128k` or `128kbps`, or bits a second, where the key holds kilobits.
+pub const KBPS: &str = "kbps";
+
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {

@@ -137,6 +137,8 @@ impl Feed {
             let is_hopeless = n_failed > 0 && n_failed >= self.shelf.playlist.lock().n_tracks();
             let Some(path) = next.filter(|_| !is_hopeless) else {
                 n_failed = 0;
+                self.shelf.despair(is_hopeless);
+                self.shelf.refresh();
                 if let Ok(Err(Gone)) = self.finish() {
                     return;
                 }
@@ -170,6 +172,7 @@ impl Feed {
             Ok(played) => {
                 self.index.succeed(path);
                 self.shelf.played(path);
+                self.shelf.despair(false);
                 played.map(|()| true)
             }
             Err(error) => {
@@ -247,7 +250,9 @@ impl Feed {
             return Ok(facts);
         }
         if facts.loudness.is_none() {
-            let limit = if self.is_first { FIRST_MEASURE } else { LATER_MEASURE };
+            // What was read ahead of a track that was left is not heard.
+            let is_awaited = self.is_first || self.shelf.is_abandoned(self.serial);
+            let limit = if is_awaited { FIRST_MEASURE } else { LATER_MEASURE };
             let until = self.clock.uptime() + limit;
             let measured = loudness::measure(path, || self.clock.uptime() < until)?;
             facts.loudness = Some(measured.loudness);
@@ -403,6 +408,7 @@ mod tests {
 
     use super::*;
     use crate::radio::encode::Encoder;
+    use crate::radio::playlist::Order;
 
     /// Frames of a second and a half of noise, by LAME.
     fn write_mp3(path: &Path) -> usize {
@@ -424,7 +430,7 @@ mod tests {
         let n_frames = write_mp3(&good);
         // Opening a pipe that nobody writes to waits for ever, as a file of a server that is gone does.
         assert!(Command::new("mkfifo").arg(&hung).status().unwrap().success());
-        let shelf = Shelf::new(1);
+        let shelf = Shelf::new(Order::Shuffle, 1, None);
         shelf.playlist.lock().add([good.clone().into(), Arc::from(hung)]);
         while shelf.playlist.lock().peek() != Some(&good) {
             shelf.playlist.lock().shuffle();

@@ -5,6 +5,7 @@
 //! so that links into loops are walked once.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt::Write as _;
 use std::fs::{self, FileType, Metadata};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
@@ -24,6 +25,12 @@ const EXTENSIONS: [&str; 17] = [
 
 /// Smaller files hold no music.
 const MIN_BYTES: u64 = 1024;
+
+/// What is told of a root that may not be read.
+const UNREADABLE: &str = "no permission to read the folder";
+
+/// Kinds of files that are told apart where a folder holds no audio.
+const MAX_KINDS: usize = 20;
 
 /// A file that is being copied in changes at least this often.
 const STILL_FOR: Duration = Duration::from_secs(2);
@@ -50,9 +57,26 @@ impl Look {
     }
 }
 
-/// How a walk went.
+/// Whether links that lead out of a folder are followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Links {
+    /// Wherever they lead.
+    Followed,
+    /// Only to what lies in the folder itself.
+    KeptInside,
+}
+
+/// How a walk went.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Walked {
+    /// Why the root could not be walked.
+    pub problem: Option<&'static str>,
+    /// Folders that may not be read.
+    pub n_unreadable: usize,
+    /// Links that lead out of the root and were not followed.
+    pub n_links: usize,
+    /// Files that are no audio, by extension.
+    pub others: BTreeMap<String, usize>,
     /// Folders that were read.
     pub n_folders: usize,
     /// Whether all of the tree was seen; a failing disk may hide what is there.
@@ -61,23 +85,61 @@ pub struct Walked {
     pub is_cut: bool,
 }
 
-/// Finds every audio file below a folder, at most `max_files`, in at most as many folders.
+impl Walked {
+    /// Why nothing was found.
+    pub fn why_empty(&self) -> String {
+        if let Some(problem) = self.problem {
+            return problem.to_owned();
+        }
+        let mut text = String::from("no audio in the folder");
+        let mut kinds: Vec<_> = self.others.iter().collect();
+        kinds.sort_by_key(|(_, n)| std::cmp::Reverse(**n));
+        for (place, (kind, n)) in kinds.into_iter().take(3).enumerate() {
+            let _ = write!(text, "{} {n} {kind}", if place == 0 { ", only" } else { "," });
+        }
+        if self.n_links > 0 {
+            let _ = write!(text, "; {} links lead out of it (follow_links)", self.n_links);
+        }
+        if self.n_unreadable > 0 {
+            let _ = write!(text, "; {} folders may not be read", self.n_unreadable);
+        }
+        text
+    }
+}
+
+/// Finds every audio file below a folder, at most `max_files`, in at most as many folders. A root that is a file is
+/// found itself.
 ///
 /// What cannot be read is left out.
-pub fn walk(root: &Path, max_files: usize, mut found: impl FnMut(PathBuf, Look)) -> Walked {
-    let mut walked = Walked { n_folders: 0, is_whole: true, is_cut: false };
+pub fn walk(root: &Path, max_files: usize, links: Links, mut found: impl FnMut(PathBuf, Look)) -> Walked {
+    let mut walked = Walked { is_whole: true, ..Walked::default() };
     let mut known = HashSet::new();
     let mut waiting = Vec::new();
     let mut n_files = 0;
-    if let Ok(facts) = fs::metadata(root) {
-        known.insert((facts.dev(), facts.ino()));
-        waiting.push(root.to_owned());
+    match fs::metadata(root) {
+        Ok(facts) if facts.is_dir() => {
+            known.insert((facts.dev(), facts.ino()));
+            waiting.push(root.to_owned());
+        }
+        Ok(facts) if facts.is_file() && is_audio(root) => found(root.to_owned(), Look::of(&facts)),
+        Ok(_) => walked.problem = Some("a folder of audio is expected, and this is a file of another kind"),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => walked.problem = Some(UNREADABLE),
+        Err(error) => {
+            walked.is_whole = is_lasting(&error);
+            walked.problem = Some("the folder is missing");
+        }
     }
+    let inside = fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
+    let leads_out = |path: &Path| fs::canonicalize(path).is_ok_and(|target| !target.starts_with(&inside));
     while let Some(folder) = waiting.pop() {
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
             Err(error) => {
                 walked.is_whole &= is_lasting(&error);
+                if error.kind() == ErrorKind::PermissionDenied {
+                    walked.n_unreadable += 1;
+                    walked.problem = walked.problem.or_else(|| (folder == root).then_some(UNREADABLE));
+                }
                 continue;
             }
         };
@@ -90,7 +152,15 @@ pub fn walk(root: &Path, max_files: usize, mut found: impl FnMut(PathBuf, Look))
                     continue;
                 }
             };
-            if is_hidden(&path) || !is_worth_a_look(&path, kind) {
+            if is_hidden(&path) {
+                continue;
+            }
+            if !is_worth_a_look(&path, kind) {
+                count(&mut walked.others, &path);
+                continue;
+            }
+            if kind.is_symlink() && links == Links::KeptInside && leads_out(&path) {
+                walked.n_links += 1;
                 continue;
             }
             let facts = match fs::metadata(&path) {
@@ -116,6 +186,18 @@ pub fn walk(root: &Path, max_files: usize, mut found: impl FnMut(PathBuf, Look))
         }
     }
     walked
+}
+
+/// Counts a file by its extension.
+fn count(others: &mut BTreeMap<String, usize>, path: &Path) {
+    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    let kind = match extension {
+        "" => "without extension".to_owned(),
+        extension => format!(".{}", extension.chars().take(8).collect::<String>().to_ascii_lowercase()),
+    };
+    if others.len() < MAX_KINDS || others.contains_key(&kind) {
+        *others.entry(kind).or_default() += 1;
+    }
 }
 
 /// Whether an error says something of the tree, and not of the disk's present state.
@@ -174,7 +256,7 @@ impl Library {
     }
 
     /// Ends a round: forgets what was not seen in it, unless the walk could not see everything.
-    pub fn end_round(&mut self, walked: Walked) {
+    pub fn end_round(&mut self, walked: &Walked) {
         if walked.is_whole {
             self.seen.retain(|_, seen| seen.round == self.round);
         }
@@ -207,7 +289,9 @@ mod tests {
 
     use super::*;
 
-    const WHOLE: Walked = Walked { n_folders: 1, is_whole: true, is_cut: false };
+    fn whole() -> Walked {
+        Walked { n_folders: 1, is_whole: true, ..Walked::default() }
+    }
 
     fn at(second: u64) -> Timestamp {
         Timestamp::from_millis(1_700_000_000_000 + second * 1000)
@@ -216,7 +300,7 @@ mod tests {
     fn counts(library: &mut Library, n_bytes: u64, modified: u64, now: u64) -> bool {
         let counted =
             library.see("a.mp3".into(), Look { n_bytes, modified_at: at(modified) }, at(now)).is_some();
-        library.end_round(WHOLE);
+        library.end_round(&whole());
         counted
     }
 
@@ -235,9 +319,9 @@ mod tests {
     fn what_is_gone_is_forgotten_unless_the_disk_failed() {
         let mut library = Library::default();
         assert!(counts(&mut library, 5000, 1, 10));
-        library.end_round(Walked { is_whole: false, ..WHOLE });
+        library.end_round(&Walked { is_whole: false, ..whole() });
         assert_eq!(library.n_seen(), 1);
-        library.end_round(WHOLE);
+        library.end_round(&whole());
         assert_eq!(library.n_seen(), 0);
     }
 
@@ -251,7 +335,7 @@ mod tests {
 
     fn names(root: &Path, max_files: usize) -> (Vec<PathBuf>, Walked) {
         let mut found = Vec::new();
-        let walked = walk(root, max_files, |path, _| found.push(path));
+        let walked = walk(root, max_files, Links::KeptInside, |path, _| found.push(path));
         found.sort();
         (found, walked)
     }
@@ -289,5 +373,34 @@ mod tests {
         assert_eq!((found.len(), walked.is_cut), (2, true));
         assert!(!names(folder.path(), 3).1.is_cut);
         assert_eq!(names(&folder.path().join("none"), 3).1.n_folders, 0);
+    }
+
+    #[test]
+    fn links_out_of_the_folder_are_followed_only_if_that_is_asked_for() {
+        let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fill(folder.path(), &[("a.mp3", 2000)]);
+        fill(elsewhere.path(), &[("b.mp3", 2000), ("c/d.mp3", 2000)]);
+        symlink(elsewhere.path().join("b.mp3"), folder.path().join("b.mp3")).unwrap();
+        symlink(elsewhere.path().join("c"), folder.path().join("c")).unwrap();
+        symlink(folder.path().join("a.mp3"), folder.path().join("same.mp3")).unwrap();
+        let (found, walked) = names(folder.path(), 100);
+        assert_eq!((found.len(), walked.n_links), (2, 2), "{found:?}");
+        let mut n_found = 0;
+        let walked = walk(folder.path(), 100, Links::Followed, |_, _| n_found += 1);
+        assert_eq!((n_found, walked.n_links), (4, 0));
+    }
+
+    #[test]
+    fn a_folder_without_audio_says_what_is_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let why = |path: &Path| names(path, 100).1.why_empty();
+        assert_eq!(why(folder.path()), "no audio in the folder");
+        fill(folder.path(), &[("a.wma", 2000), ("b.WMA", 2000), ("c.txt", 2000), ("d", 2000)]);
+        let told = why(folder.path());
+        assert!(told.starts_with("no audio in the folder, only 2 .wma, 1 "), "{told}");
+        assert_eq!(why(&folder.path().join("none")), "the folder is missing");
+        assert!(why(&folder.path().join("c.txt")).contains("a folder of audio is expected"));
+        fill(folder.path(), &[("song.mp3", 2000)]);
+        assert_eq!(names(&folder.path().join("song.mp3"), 100).0, [folder.path().join("song.mp3")]);
     }
 }

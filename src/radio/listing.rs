@@ -124,6 +124,9 @@ fn report(stations: &Stations, station: &Handle, now: Timestamp) -> StreamReport
     let (track, started_at) = (on_air.track.clone(), on_air.started_at);
     let (bitrate_kbps, source) = (on_air.bitrate_kbps, on_air.origin);
     drop(on_air);
+    let shelf = &station.shelf;
+    let remark = shelf.remark();
+    let tracks = shelf.playlist.lock().n_tracks();
     let track = track.as_deref().cloned().unwrap_or_default();
     let is_on_air = !track.file.is_empty();
     StreamReport {
@@ -138,9 +141,10 @@ fn report(stations: &Stations, station: &Handle, now: Timestamp) -> StreamReport
         duration_seconds: track.duration_seconds,
         bitrate_kbps,
         source,
-        skipped: station.shelf.skipped.lock().iter().cloned().collect(),
-        tracks: station.shelf.playlist.lock().n_tracks(),
-        scan: *station.shelf.scan.lock(),
+        skipped: shelf.skipped.lock().iter().cloned().collect(),
+        tracks,
+        scan: *shelf.scan.lock(),
+        remark,
     }
 }
 

@@ -75,8 +75,10 @@ use crate::time::human;
 
 pub use server::start;
 
+use playlist::Order;
+
 /// The names that the original server reads from its environment.
-pub const ALIASES: [Alias; 8] = [
+pub const ALIASES: [Alias; 11] = [
     Alias { variable: "AUDIO_DIR", key: "radio.audio_dir", unit: "" },
     Alias { variable: "HOST", key: "radio.host", unit: "" },
     Alias { variable: "PORT", key: "radio.port", unit: "" },
@@ -85,6 +87,23 @@ pub const ALIASES: [Alias; 8] = [
     Alias { variable: "STREAM_MODE", key: "radio.stream_mode", unit: "" },
     Alias { variable: "BUFFER_SIZE", key: "radio.buffer_size", unit: "" },
     Alias { variable: "MAX_PRELOAD_TRACKS", key: "radio.max_preload_tracks", unit: "" },
+    Alias { variable: "BITRATE", key: "radio.bitrate_kbps", unit: config::KBPS },
+    Alias { variable: "MAX_CLIENTS", key: "radio.max_listeners", unit: "" },
+    Alias { variable: "SHUFFLE", key: "radio.order", unit: "" },
+];
+
+/// Names that radio servers read from their environment, and this one does not.
+pub const UNUSED: [&str; 10] = [
+    "SAMPLE_RATE",
+    "CHANNELS",
+    "CHUNK_SIZE",
+    "CACHE_SIZE",
+    "CROSSFADE",
+    "AUDIO_FORMAT",
+    "ALLOWED_EXTENSIONS",
+    "LOG_LEVEL",
+    "DEBUG",
+    "WORKERS",
 ];
 
 /// Who hears what.
@@ -146,6 +165,12 @@ pub struct Config {
     /// Folders are looked through this often, for file systems that tell of no changes.
     #[serde(with = "human")]
     pub rescan_interval: Duration,
+    /// In which order tracks play.
+    pub order: Order,
+    /// Orders of single routes, as a JSON object.
+    pub orders: String,
+    /// Whether links that lead out of a folder are followed.
+    pub follow_links: bool,
     /// Files of one folder; more are left out.
     pub max_tracks: usize,
     /// Where what is known of files is kept between starts; empty keeps it nowhere.
@@ -193,6 +218,9 @@ impl Default for Config {
             max_individual_listeners: 200,
             stall_timeout: Duration::from_mins(1),
             rescan_interval: Duration::from_mins(1),
+            order: Order::Shuffle,
+            orders: String::new(),
+            follow_links: false,
             max_tracks: 200_000,
             data_dir: "./data".into(),
             name: "roomhub radio".into(),
@@ -231,6 +259,9 @@ impl Config {
         if let Err(problem) = self.directories() {
             findings.add("radio.directory_routes", problem);
         }
+        if let Err(problem) = self.orders_of_routes() {
+            findings.add("radio.orders", problem);
+        }
         match self.relayed() {
             Err(problem) => findings.add("radio.relays", problem),
             Ok(relayed) if !relayed.is_empty() && self.stream_mode == StreamMode::Individual => {
@@ -264,6 +295,18 @@ impl Config {
     fn directories(&self) -> Result<BTreeMap<String, PathBuf>, String> {
         let folders = by_route(&self.directory_routes, "{\"humor\":\"~/audio/humor\"}")?;
         Ok(folders.into_iter().map(|(route, folder)| (route, home(&folder))).collect())
+    }
+
+    /// The orders of single routes.
+    fn orders_of_routes(&self) -> Result<BTreeMap<String, Order>, String> {
+        let orders = by_route(&self.orders, "{\"audiobook\":\"name\"}")?;
+        let read = |(route, order): (String, String)| {
+            let known = serde_json::from_value(order.as_str().into());
+            known
+                .map(|known| (route, known))
+                .map_err(|_| format!("{order:?}: shuffle, name or album is expected"))
+        };
+        orders.into_iter().map(read).collect()
     }
 
     /// The stations that routes relay.

@@ -120,6 +120,8 @@ pub struct StreamReport {
     pub tracks: usize,
     /// How far the folder has been looked through.
     pub scan: Scan,
+    /// Why the folder does not play; `null` if it does, or is about to.
+    pub remark: Option<String>,
 }
 
 /// `GET /now-playing`.

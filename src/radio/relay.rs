@@ -19,6 +19,7 @@ use super::protocol::PATH_HEADER;
 use super::stations::Stations;
 use super::track::{Track, clean};
 use super::upstream::{self, Trust, Upstream};
+use crate::config;
 
 /// The pause after the first failure; each one more doubles it.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -48,10 +49,11 @@ pub async fn run(stations: Arc<Stations>, station: Handle, uri: Url, trust: Trus
                 pause = FIRST_PAUSE;
             }
             let (route, retry_secs) = (&station.route, pause.as_secs());
+            let uri = config::without_credentials(uri.as_str());
             match ended {
-                Ok(why) => info!(%route, %uri, why, retry_secs, "a relay has ended"),
+                Ok(why) => info!(%route, uri, why, retry_secs, "a relay has ended"),
                 Err(error) => {
-                    warn!(%route, %uri, error = format!("{error:#}"), retry_secs, "a station cannot be relayed");
+                    warn!(%route, uri, error = format!("{error:#}"), retry_secs, "a station cannot be relayed");
                 }
             }
             sleep(pause).await;
@@ -79,7 +81,8 @@ async fn relay(stations: &Stations, station: &Handle, uri: &Url, trust: &Trust) 
     clean(path).clone_into(&mut station.on_air.lock().path);
     let title = Track { title: clean(answer.header("icy-name")), ..other_track() };
     let inlet = guest::start(station, turn, Origin::Relay, title, stations.config.bitrate_kbps)?;
-    info!(route = %station.route, %uri, "a station is relayed");
+    let shown = config::without_credentials(uri.as_str());
+    info!(route = %station.route, uri = shown, "a station is relayed");
     let reader = IcyReader::new(answer.header("icy-metaint").parse().ok());
     let why = pass_on(&mut upstream, &inlet, reader, patience).await;
     if inlet.is_on() {

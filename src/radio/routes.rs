@@ -44,6 +44,9 @@ const EVENT_PAUSE: Duration = Duration::from_millis(250);
 /// An event tells of every station: with more than this, the pause grows by as much again for each so many.
 const STATIONS_AN_EVENT: u32 = 50;
 
+/// Stations that `/readyz` names at most.
+const MAX_NAMED: usize = 20;
+
 /// Proxies cut what says nothing for a minute.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(20);
 
@@ -130,10 +133,15 @@ async fn readiness(State(stations): State<Arc<Stations>>) -> Response {
     if stations.context.is_stopping() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping").into_response();
     }
-    if !stations.are_on_air() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "a station is not on the air yet").into_response();
+    let waited_for: Vec<&str> =
+        stations.not_on_air().take(MAX_NAMED).map(|station| &*station.route).collect();
+    if !waited_for.is_empty() {
+        let told = format!("not on the air yet: {}", waited_for.join(", "));
+        return (StatusCode::SERVICE_UNAVAILABLE, told).into_response();
     }
-    "ready".into_response()
+    let remark = |station: &Handle| Some(format!("\n{}: {}", station.route, station.shelf.remark()?));
+    let remarks: String = stations.all.values().filter_map(remark).take(MAX_NAMED).collect();
+    format!("ready{remarks}").into_response()
 }
 
 async fn page(headers: HeaderMap) -> Response {

@@ -2,18 +2,18 @@
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use serde::Serialize;
 
 use super::format::Format;
-use super::playlist::Playlist;
+use super::playlist::{Order, Playlist};
 use super::track::Track;
 
 /// Skipped files that are remembered.
-const KEPT_REASONS: usize = 100;
+const KEPT_REASONS: usize = 20;
 
 /// How far a folder has been looked through.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -39,6 +39,14 @@ pub struct Shelf {
     pub upcoming: Mutex<VecDeque<(u64, Arc<Track>)>>,
     /// Files that could not be played, with the reasons.
     pub skipped: Mutex<VecDeque<(String, String)>>,
+    /// Where another shelf's tracks come from.
+    source: Option<Arc<Shelf>>,
+    /// Why there are no tracks, as the last look through the folder found.
+    empty: Mutex<Option<String>>,
+    /// Whether every track has failed.
+    is_hopeless: AtomicBool,
+    /// Whether it was once known that there is nothing to play.
+    was_idle: AtomicBool,
     /// The serial of the track being read.
     serial: AtomicU64,
     /// Tracks up to this serial are not to be read on.
@@ -46,10 +54,14 @@ pub struct Shelf {
 }
 
 impl Shelf {
-    /// An empty one, to be shuffled by `seed`.
-    pub fn new(seed: u64) -> Arc<Self> {
+    /// An empty one, whose tracks play in that order.
+    pub fn new(order: Order, seed: u64, source: Option<Arc<Self>>) -> Arc<Self> {
         Arc::new(Self {
-            playlist: Mutex::new(Playlist::new(seed)),
+            playlist: Mutex::new(Playlist::new(seed).in_order(order)),
+            source,
+            empty: Mutex::default(),
+            is_hopeless: AtomicBool::new(false),
+            was_idle: AtomicBool::new(false),
             format: OnceLock::new(),
             scan: Mutex::default(),
             upcoming: Mutex::default(),
@@ -60,10 +72,47 @@ impl Shelf {
     }
 
     /// Another one with the same tracks, in another order.
-    pub fn copy(&self, seed: u64) -> Arc<Self> {
-        let copy = Self::new(seed);
-        copy.playlist.lock().rescan(self.playlist.lock().tracks().clone());
+    pub fn copy(self: &Arc<Self>, seed: u64) -> Arc<Self> {
+        let order = self.playlist.lock().order();
+        let copy = Self::new(order, seed, Some(Arc::clone(self)));
+        copy.refresh();
         copy
+    }
+
+    /// Takes the tracks of the shelf that it is a copy of, as they are by now.
+    pub fn refresh(&self) {
+        if let Some(source) = &self.source {
+            let tracks = source.playlist.lock().tracks().clone();
+            self.playlist.lock().rescan(tracks);
+            self.was_idle.fetch_or(source.was_idle(), Ordering::AcqRel);
+        }
+    }
+
+    /// Notes whether the folder holds anything, and if not, why.
+    pub fn found(&self, why_empty: Option<String>) {
+        self.was_idle.fetch_or(why_empty.is_some(), Ordering::AcqRel);
+        *self.empty.lock() = why_empty;
+    }
+
+    /// Notes whether every track has failed.
+    pub fn despair(&self, is_hopeless: bool) {
+        self.is_hopeless.store(is_hopeless, Ordering::Release);
+        self.was_idle.fetch_or(is_hopeless, Ordering::AcqRel);
+    }
+
+    /// Whether it was once known that there is nothing to play.
+    pub fn was_idle(&self) -> bool {
+        self.was_idle.load(Ordering::Acquire)
+    }
+
+    /// Why nothing plays; `None` if something does, or is about to.
+    pub fn remark(&self) -> Option<String> {
+        let empty = self.empty.lock().clone();
+        let is_hopeless = self.is_hopeless.load(Ordering::Acquire);
+        empty.or_else(|| {
+            let n_tracks = self.playlist.lock().n_tracks();
+            (is_hopeless && n_tracks > 0).then(|| format!("none of {n_tracks} tracks can be played"))
+        })
     }
 
     /// Begins to read a track: its serial.

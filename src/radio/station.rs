@@ -12,6 +12,7 @@ use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
 use super::feed::Item;
+use super::format::Format;
 use super::handle::{Handle, Newcomer, OnAir, Order, Played};
 use super::microphone::Origin;
 use super::mp3::{Frame, Header};
@@ -35,6 +36,15 @@ const MAX_STRIDE: usize = 5;
 
 /// What is waited for sound after the burst has been played.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A listener that came before any sound waits for so long, unless there is known to be none…
+const FIRST_PATIENCE: Duration = Duration::from_secs(10);
+
+/// …which is asked this often.
+const ASKED_EVERY: Duration = Duration::from_millis(250);
+
+/// The bitrate of silence before any sound.
+const SILENCE_KBPS: u32 = 128;
 
 /// Sent to one listener at a time when it catches up.
 const CATCH_UP_BYTES: usize = 256 * 1024;
@@ -101,6 +111,8 @@ pub struct Station {
     silence: Option<Frame>,
     /// Whether nothing came for so long that silence is sent.
     is_starved: bool,
+    /// When the first listener came, while nothing has been sent; and when it was last asked whether anything comes.
+    waiting_since: Option<(Timestamp, Timestamp)>,
     /// Chunks so far.
     n_chunks: usize,
     /// What is on the air, in words and as a block among the sound.
@@ -154,6 +166,7 @@ impl Station {
             over: 0,
             silence: None,
             is_starved: false,
+            waiting_since: None,
             n_chunks: 0,
             display: String::new(),
             title: title_block(""),
@@ -217,13 +230,20 @@ impl Station {
     /// How long sound is waited for: until whoever listens has played the burst and waited some more, and from then
     /// on at its pace.
     fn patience(&self) -> Option<Duration> {
-        let due = self.pacer.as_ref().filter(|_| self.silence.is_some())?.due();
+        let Some(pacer) = self.pacer.as_ref().filter(|_| self.silence.is_some()) else {
+            let (_, asked_at) = self.waiting_since.filter(|_| self.silence.is_none())?;
+            return Some((asked_at + ASKED_EVERY).since(self.context.clock.now()));
+        };
+        let due = pacer.due();
         let more = if self.is_starved { Duration::ZERO } else { self.burst + PATIENCE };
         Some((due + more).since(self.context.clock.now()))
     }
 
     /// Sends a chunk of silence, so that players stay; false when the station is to end.
     async fn fall_silent(&mut self, batch: &mut Batch, context: &Context) -> bool {
+        if self.silence.is_none() {
+            self.begin_silent();
+        }
         let Some(frame) = &self.silence else { return true };
         if !std::mem::replace(&mut self.is_starved, true) {
             warn!(route = %self.desk.route, "nothing comes: silence until there is sound again");
@@ -233,6 +253,19 @@ impl Station {
             batch.add(frame);
         }
         self.release(batch, context).await
+    }
+
+    /// Settles what silence is like where there was no sound yet, once it is clear that none comes soon.
+    fn begin_silent(&mut self) {
+        let now = self.context.clock.now();
+        let Some((since, asked_at)) = &mut self.waiting_since else { return };
+        *asked_at = now;
+        if self.desk.shelf.was_idle() || now.since(*since) >= FIRST_PATIENCE {
+            let format = *self.desk.shelf.format.get_or_init(|| Format::USUAL);
+            self.desk.on_air.lock().format.get_or_insert(format);
+            self.silence = Frame::silent(format, SILENCE_KBPS);
+            self.pacer = Some(Pacer::ahead(format.rate, self.burst, now));
+        }
     }
 
     /// Waits until the batch's time has come, obeys meanwhile, and sends it; false when the station is to end.
@@ -334,6 +367,9 @@ impl Station {
         let now = self.context.clock.now();
         serve(&mut self.ring, &mut listener, self.burst, now);
         self.listeners.push(listener);
+        if self.pacer.is_none() {
+            self.waiting_since.get_or_insert((now, now));
+        }
         self.count();
     }
 

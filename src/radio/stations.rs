@@ -15,6 +15,7 @@ use tracing::warn;
 use super::feed::{self, Levels, Making, Plays};
 use super::handle::{Handle, OnAir, Order};
 use super::index::Index;
+use super::library::Links;
 use super::listing::Listings;
 use super::places::{Most, Places};
 use super::public_url::Origin;
@@ -158,10 +159,13 @@ impl Stations {
         self.places.of(&station.route) + station.audience.count(self.context.clock.now())
     }
 
-    /// Whether every station that has files is on the air.
-    pub fn are_on_air(&self) -> bool {
-        let is_individual = self.config.stream_mode == StreamMode::Individual;
-        is_individual || self.all.values().all(|station| station.on_air.lock().track.is_some())
+    /// The stations of which it is not known yet what they play.
+    pub fn not_on_air(&self) -> impl Iterator<Item = &Handle> {
+        let is_radio = self.config.stream_mode == StreamMode::Radio;
+        let is_waited_for = move |station: &&Handle| {
+            is_radio && !station.shelf.was_idle() && station.on_air.lock().track.is_none()
+        };
+        self.all.values().filter(is_waited_for)
     }
 
     /// A station for one listener alone, where each has its own.
@@ -180,7 +184,8 @@ impl Stations {
     }
 
     fn add(&mut self, route: &str, plan: Plan) -> Result<()> {
-        let tracks = Shelf::new(seed());
+        let order = self.config.orders_of_routes().unwrap_or_default().get(route).copied();
+        let tracks = Shelf::new(order.unwrap_or(self.config.order), seed(), None);
         let making = Making {
             route: route.to_owned(),
             bitrate_kbps: self.config.bitrate_kbps,
@@ -195,6 +200,7 @@ impl Stations {
                 index: Arc::clone(&self.index),
                 rescan: self.config.rescan_interval,
                 max_tracks: self.config.max_tracks,
+                links: if self.config.follow_links { Links::Followed } else { Links::KeptInside },
                 clock: self.context.clock,
                 changes: Arc::clone(&self.changes),
             };

@@ -91,7 +91,12 @@ pub async fn open(url: &Url, trust: &Trust) -> Result<Upstream> {
             Kind::Playlist => entry(&upstream.text().await?)?.to_owned(),
         };
         let joined = url.join(&target).ok().filter(|url| !target.is_empty() && is_station(url));
-        url = joined.with_context(|| format!("it sends on to {target:?}, which is no station's address"))?;
+        url = joined.with_context(|| {
+            format!(
+                "it sends on to {:?}, which is no station's address",
+                config::without_credentials(&target)
+            )
+        })?;
     }
     bail!("it sends on more than {MAX_HOPS} times")
 }

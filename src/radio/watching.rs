@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use super::index::{Facts, Index};
-use super::library::{Library, Look, walk};
+use super::library::{Library, Links, Look, walk};
 use super::shelf::{Scan, Shelf};
 use crate::runtime::Clock;
 
@@ -53,6 +53,8 @@ pub struct Watch {
     pub rescan: Duration,
     /// Files that it may take.
     pub max_tracks: usize,
+    /// Whether links that lead out of it are followed.
+    pub links: Links,
     /// The process's clock.
     pub clock: Clock,
     /// Counts up when what can be seen of the shelf changes.
@@ -66,6 +68,8 @@ struct Watching {
     unread: VecDeque<(Arc<Path>, Look)>,
     n_known: Option<usize>,
     is_cut: bool,
+    /// What the log was last told of what is not found.
+    told: (Option<String>, usize, usize),
 }
 
 /// Watches a folder for a shelf; whatever is sent makes it look again.
@@ -79,6 +83,7 @@ pub fn start(watch: Watch) -> Result<SyncSender<()>> {
         unread: VecDeque::new(),
         n_known: None,
         is_cut: false,
+        told: (None, 0, 0),
     };
     let run = move || watching.run(&changes, &tell);
     thread::Builder::new().name("radio library".into()).spawn(run).context("a thread for a library")?;
@@ -110,13 +115,13 @@ impl Watching {
 
     /// Looks through the folder: how long that took.
     fn look_through(&mut self) -> Duration {
-        let Watch { folder, shelf, index, max_tracks, clock, changes, .. } = &self.watch;
+        let Watch { folder, shelf, index, max_tracks, links, clock, changes, .. } = &self.watch;
         let started = clock.uptime();
         let (mut shelved_at, mut logged_at) = (started, started);
         let (mut found, mut n_found) = (Vec::new(), 0);
         let is_first = self.n_known.is_none();
         let library = &mut self.library;
-        let walked = walk(folder, *max_tracks, |path, look| {
+        let walked = walk(folder, *max_tracks, *links, |path, look| {
             n_found += 1;
             found.extend(library.see(path, look, clock.now()));
             let now = clock.uptime();
@@ -133,10 +138,18 @@ impl Watching {
                 info!(folder = %folder.display(), files = n_found, "library is being scanned");
             }
         });
-        if is_first && walked.n_folders == 0 {
-            warn!(folder = %folder.display(), "the folder is missing: the station starts when files appear in it");
+        let why_empty = (n_found == 0).then(|| walked.why_empty());
+        let told = (why_empty.clone(), walked.n_links, walked.n_unreadable);
+        if told != self.told {
+            if let Some(why) = &why_empty {
+                warn!(folder = %folder.display(), why, "nothing to play: the station starts when files appear");
+            } else if walked.n_links + walked.n_unreadable > 0 {
+                let (links, unreadable) = (walked.n_links, walked.n_unreadable);
+                warn!(folder = %folder.display(), links, unreadable, "links out of the folder, and folders without permission, are left out");
+            }
+            self.told = told;
         }
-        library.end_round(walked);
+        library.end_round(&walked);
         let now = clock.now();
         let counted = library.counted(now);
         self.unread = library
@@ -160,6 +173,7 @@ impl Watching {
             warn!(folder = %folder.display(), max_tracks, "there is more in the folder than [radio] max_tracks");
         }
         shelf.playlist.lock().rescan(counted);
+        shelf.found(why_empty);
         *shelf.scan.lock() = Scan { is_running: false, files: n_found, unread: self.unread.len() };
         changes.send_modify(|n| *n += 1);
         took

@@ -9,7 +9,8 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use crate::harness::radio::{make, on_air, station};
+use crate::harness::process::run;
+use crate::harness::radio::{Recording, hear, make, on_air, station};
 use crate::harness::{eventually, http};
 
 /// Fills a folder with this many names of a few files.
@@ -84,7 +85,12 @@ fn a_station_has_the_format_of_most_of_what_is_known_when_it_starts_and_keeps_it
     let environment = [("ROOMHUB_RADIO__DATA_DIR", data.path().to_str().unwrap())];
     let mut first = station(&flags, &environment);
     on_air(&first);
-    eventually("all tags", || first.log().contains("every track's tags are known").then_some(()));
+    // A first track is measured for a moment only; each plays again.
+    eventually("all tags, and a track that was measured", || {
+        let stream = http::get(first.address, "/streams").json()["streams"][0].clone();
+        let n_played = http::get(first.address, "/history").json()["history"].as_array().unwrap().len();
+        (stream["tracks"] == 3 && stream["scan"]["unread"] == 0 && n_played > 3).then_some(())
+    });
     first.signal("TERM");
     first.wait();
     let known = fs::read_to_string(data.path().join("radio-index.jsonl")).unwrap();
@@ -113,9 +119,11 @@ fn a_file_that_is_copied_in_plays_once_it_is_whole() {
         copy.write_all(piece).unwrap();
         thread::park_timeout(Duration::from_millis(100));
     }
-    assert_eq!((tracks(server.address).0, http::get(server.address, "/readyz").status), (0, 503));
-    on_air(&server);
-    let playing = http::get(server.address, "/now-playing").json();
+    assert_eq!(tracks(server.address).0, 0);
+    let playing = eventually("the file on the air", || {
+        let playing = http::get(server.address, "/now-playing").json();
+        (playing["track"] == "long.mp3").then_some(playing)
+    });
     assert!(playing["duration_seconds"].as_f64().unwrap() > 29.9, "{playing}");
 }
 
@@ -131,4 +139,109 @@ fn links_in_loops_are_walked_once() {
     let server = station(&["--audio-dir", music.path().to_str().unwrap()], &[]);
     on_air(&server);
     eventually("two tracks", || (tracks(server.address) == (2, false)).then_some(()));
+}
+
+/// What `/streams` says of why the first station does not play.
+fn remark(address: SocketAddr) -> String {
+    http::get(address, "/streams").json()["streams"][0]["remark"].as_str().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_folder_of_what_cannot_be_played_is_silence_and_says_why_until_something_can() {
+    let (music, rock) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    fs::write(music.path().join("song.wma"), vec![7; 5000]).unwrap();
+    make(rock.path(), "a.mp3", "sine=440", 30, "-ac 2 -ar 44100 -b:a 64k");
+    let directories = format!("{{\"rock\":\"{}\"}}", rock.path().display());
+    let flags = ["--audio-dir", music.path().to_str().unwrap(), "--directory-routes", &directories];
+    let server = station(&flags, &[]);
+    // Who listens hears silence, and stays.
+    let recording = Recording::start(server.address, "/");
+    assert_eq!(hear(server.address, "/", 40_000)[0], 0xff);
+    let told = eventually("a station of two on the air", || {
+        let told = http::get(server.address, "/readyz");
+        (told.status == 200).then_some(told.body)
+    });
+    assert_eq!(told, "ready\n/: no audio in the folder, only 1 .wma");
+    assert!(server.log().contains("only 1 .wma"), "{}", server.log());
+    assert_eq!(remark(server.address), "no audio in the folder, only 1 .wma");
+
+    let noise: Vec<u8> = (0..50_000_u32).map(|n| (n.wrapping_mul(n) >> 7) as u8 & 0x7f).collect();
+    fs::write(music.path().join("broken.mp3"), noise).unwrap();
+    eventually("a word on broken files", || {
+        (remark(server.address) == "none of 1 tracks can be played").then_some(())
+    });
+    make(music.path(), "b.mp3", "sine=440", 30, "-ac 1 -ar 48000 -b:a 64k -metadata title=There");
+    on_air(&server);
+    assert_eq!(http::get(server.address, "/now-playing").json()["title"], "There");
+    assert_eq!(remark(server.address), "");
+    let recorded = recording.stop();
+    assert_eq!((recorded.formats(), recorded.complaints()), ("44100,2".into(), String::new()));
+}
+
+#[test]
+fn a_listener_of_its_own_hears_what_comes_into_an_empty_folder() {
+    let music = tempfile::tempdir().unwrap();
+    let server =
+        station(&["--audio-dir", music.path().to_str().unwrap(), "--stream-mode", "individual"], &[]);
+    let recording = Recording::start(server.address, "/");
+    assert_eq!(hear(server.address, "/", 40_000)[0], 0xff);
+    make(music.path(), "a.mp3", "sine=440", 30, "-ac 2 -ar 44100 -b:a 64k -metadata title=Eins");
+    eventually("a track on the air", || server.log().contains("\"title\":\"Eins\"").then_some(()));
+    assert_eq!(recording.stop().complaints(), "");
+}
+
+#[test]
+fn a_single_file_is_a_station_and_other_files_are_called_what_they_are() {
+    let music = tempfile::tempdir().unwrap();
+    make(music.path(), "song.mp3", "sine=440", 10, "-ac 2 -ar 44100 -b:a 64k -metadata title=Alone");
+    let file = music.path().join("song.mp3");
+    let server = station(&["--audio-dir", file.to_str().unwrap()], &[]);
+    on_air(&server);
+    assert_eq!(http::get(server.address, "/now-playing").json()["title"], "Alone");
+    let text = music.path().join("song.txt");
+    fs::write(&text, "words").unwrap();
+    let server = station(&["--audio-dir", text.to_str().unwrap()], &[]);
+    eventually("a word on it", || server.log().contains("a folder of audio is expected").then_some(()));
+}
+
+#[test]
+fn links_out_of_the_folder_are_left_out_and_told_of() {
+    let (music, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    make(music.path(), "a.mp3", "sine=440", 10, "-ac 2 -ar 44100 -b:a 64k");
+    make(elsewhere.path(), "b.mp3", "sine=440", 10, "-ac 2 -ar 44100 -b:a 64k");
+    symlink(elsewhere.path(), music.path().join("more")).unwrap();
+    symlink("a.mp3", music.path().join("same.mp3")).unwrap();
+    let flags = ["--audio-dir", music.path().to_str().unwrap()];
+    let server = station(&flags, &[]);
+    eventually("two tracks", || (tracks(server.address) == (2, false)).then_some(()));
+    assert!(server.log().contains("\"links\":1"), "{}", server.log());
+    let server = station(&flags, &[("ROOMHUB_RADIO__FOLLOW_LINKS", "true")]);
+    eventually("three tracks", || (tracks(server.address) == (3, false)).then_some(()));
+}
+
+#[test]
+fn tracks_play_by_name_where_that_is_asked_for_as_the_original_is_asked() {
+    let music = tempfile::tempdir().unwrap();
+    for name in ["10.mp3", "2.mp3", "1.mp3"] {
+        make(music.path(), name, "sine=440", 2, "-ac 2 -ar 44100 -b:a 64k");
+        let aged = Command::new("touch").args(["-d", "1 hour ago"]).arg(music.path().join(name)).status();
+        assert!(aged.unwrap().success());
+    }
+    let environment =
+        [("SHUFFLE", "false"), ("BITRATE", "128k"), ("MAX_CLIENTS", "7"), ("CHUNK_SIZE", "4096")];
+    let server = station(&["--audio-dir", music.path().to_str().unwrap()], &environment);
+    let played = eventually("four tracks", || {
+        let history = http::get(server.address, "/history").json()["history"].clone();
+        let names =
+            history.as_array().unwrap().iter().map(|played| played["file"].as_str().unwrap().to_owned());
+        let names: Vec<_> = names.collect();
+        (names.len() >= 4).then_some(names)
+    });
+    assert_eq!(played[..4], ["1.mp3", "2.mp3", "10.mp3", "1.mp3"]);
+    assert!(server.log().contains("\"variables\":\"CHUNK_SIZE\""), "{}", server.log());
+    let printed = run(&["radio", "--print-config"], &environment);
+    let printed = String::from_utf8(printed.stdout).unwrap();
+    assert!(printed.contains("bitrate_kbps = 128 ") && printed.contains("max_listeners = 7 "), "{printed}");
+    let refused = run(&["radio", "--print-config"], &[("BITRATE", "loud")]);
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("environment BITRATE"));
 }

@@ -197,3 +197,33 @@ fn whoever_may_not_broadcast_is_told_why() {
     let closed = station(&[], &[]);
     assert_eq!(ask(&closed, "SOURCE / HTTP/1.0\r\n\r\n").1, "HTTP/1.0 403 Forbidden");
 }
+
+#[test]
+fn a_source_that_changes_its_format_is_heard_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = night(folder.path());
+    let parts = TempDir::new().unwrap();
+    let formats = [
+        "-ac 2 -ar 44100 -b:a 64k",
+        "-ac 1 -ar 48000 -b:a 64k",
+        "-ac 1 -ar 22050 -b:a 32k",
+        "-ac 2 -ar 44100 -b:a 64k",
+    ];
+    let mut programme = Vec::new();
+    for format in formats {
+        make(parts.path(), "part.mp3", "sine=660", 5, format);
+        programme.extend(fs::read(parts.path().join("part.mp3")).unwrap());
+    }
+    let (mut stream, _) = source(&server, "ice-name: Many formats\r\n");
+    let mut writer = stream.try_clone().unwrap();
+    let writing = std::thread::spawn(move || writer.write_all(&programme).map(|()| writer));
+    becomes(&server, "title", "Many formats");
+    let recording = Recording::start(server.address, "/night");
+    let writer = writing.join().unwrap().unwrap();
+    writer.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(stream.read(&mut [0; 100]).unwrap(), 0);
+    becomes(&server, "title", "Folder");
+    let recorded = recording.stop();
+    assert_eq!((recorded.formats(), recorded.silences()), ("44100,2".into(), Vec::new()));
+    assert_eq!(recorded.complaints(), "");
+}

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::thread;
 
 use crate::harness::process::Server;
-use crate::harness::radio::{Recording, make, on_air, station};
+use crate::harness::radio::{Recording, hear, make, on_air, station};
 use crate::harness::{eventually, http};
 
 /// A station with one track of that title.
@@ -187,10 +187,7 @@ fn a_relay_is_followed_over_relative_redirects_and_playlists_into_chunks() {
     becomes(&server, "artist", "Björk");
     becomes(&server, "title", "It's; 'on'");
     let recording = Recording::start(server.address, "/news");
-    eventually("a minute of it", || {
-        (http::get(server.address, "/now-playing?route=news").json()["elapsed_seconds"].as_f64() > Some(3.0))
-            .then_some(())
-    });
+    hear(server.address, "/news", 60_000);
     assert_eq!(recording.stop().complaints(), "");
 }
 

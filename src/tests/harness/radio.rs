@@ -42,9 +42,11 @@ pub fn station(flags: &[&str], environment: &[(&str, &str)]) -> Server {
     Server::spawn(command)
 }
 
-/// Waits until every station is on the air.
+/// Waits until every station is on the air, with a track.
 pub fn on_air(server: &Server) {
-    eventually("a station on the air", || (http::get(server.address, "/readyz").status == 200).then_some(()));
+    eventually("a station on the air", || {
+        (http::get(server.address, "/readyz").body == "ready").then_some(())
+    });
 }
 
 /// Listens for so long: the head, and the sound.
@@ -134,6 +136,18 @@ impl Recorded {
             .filter(|line| line.contains(','))
             .collect();
         formats.into_iter().collect::<Vec<_>>().join(" ")
+    }
+
+    /// Where ffmpeg finds a second of silence in it.
+    pub fn silences(&self) -> Vec<String> {
+        let output = Command::new("ffmpeg")
+            .args(["-v", "info", "-i"])
+            .arg(self.folder.path().join("recorded.mp3"))
+            .args(["-af", "silencedetect=noise=-60dB:duration=1", "-f", "null", "-"])
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        told.lines().filter(|line| line.contains("silence_start")).map(str::to_owned).collect()
     }
 
     /// What ffmpeg says of it while it decodes it.
