@@ -8,9 +8,9 @@ use std::str::FromStr;
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
-use tracing::{Level, Metadata, info};
-use tracing_subscriber::filter::{EnvFilter, FilterFn, LevelFilter, filter_fn};
-use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing::{Event, Level, Metadata, Subscriber, info};
+use tracing_subscriber::filter::{EnvFilter, FilterFn, filter_fn};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::Registry;
 use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -118,6 +118,20 @@ fn without_payloads() -> FilterFn {
     })
 }
 
+/// A layer that is given errors alone.
+///
+/// The library's filter for a single layer keeps its answers by thread until an event is written: one that [`Floods`]
+/// leaves out would have the next error of the thread left out as well.
+struct ErrorsOnly<L>(L);
+
+impl<S: Subscriber, L: Layer<S>> Layer<S> for ErrorsOnly<L> {
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        if *event.metadata().level() == Level::ERROR {
+            self.0.on_event(event, context);
+        }
+    }
+}
+
 /// A level, or directives; what a decoder of files remarks upon is nobody's business unless asked for.
 fn filter(level: &str) -> Result<EnvFilter> {
     let quiet = if level.contains("symphonia") {
@@ -161,9 +175,48 @@ pub fn start(config: &Config, to_journal: bool) -> Result<LogLevel> {
         .with(filter)
         .with(without_payloads())
         .with(layer)
-        .with(sentry::integrations::tracing::ErrorLayer::new().with_filter(LevelFilter::ERROR))
+        .with(ErrorsOnly(sentry::integrations::tracing::ErrorLayer::new()))
         .with(floods.clone())
         .try_init()
         .context("the log is started once")?;
     Ok(LogLevel { floods, handle, configured: config.level.clone(), is_debugging: false })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tracing::subscriber::with_default;
+    use tracing::{error, warn};
+
+    use super::*;
+
+    /// Counts what it is given.
+    #[derive(Clone, Default)]
+    struct Counter(Arc<AtomicUsize>);
+
+    impl<S: Subscriber> Layer<S> for Counter {
+        fn on_event(&self, _: &Event<'_>, _: Context<'_, S>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn an_error_is_reported_after_a_line_was_left_out() {
+        let counter = Counter::default();
+        let log = tracing_subscriber::registry()
+            .with(filter("info").unwrap())
+            .with(without_payloads())
+            .with(ErrorsOnly(counter.clone()))
+            .with(Floods::new(1000, 1000));
+        with_default(log, || {
+            for _ in 0..10 {
+                warn!("said again and again");
+            }
+            error!("one");
+            error!("two");
+        });
+        assert_eq!(counter.0.load(Ordering::Relaxed), 2);
+    }
 }
