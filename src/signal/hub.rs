@@ -1,8 +1,10 @@
 //! All rooms, and who is in which. Pure: time comes in with each event, frames go out as effects.
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::net::IpAddr;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use ring::hmac;
 use serde_json::value::RawValue;
 
@@ -15,7 +17,7 @@ use super::{Config, DuplicateUser};
 use crate::effect::{Close, Effects, MemberId};
 use crate::http::keys::KeyedDoor;
 use crate::secret::Secret;
-use crate::switchboard::{self, Allowance, Bucket, Census, Ledger, Newcomer, Seed, Shared};
+use crate::switchboard::{self, Allowance, Bucket, Census, Ledger, Newcomer, RoomQuota, Seed, Shared};
 use crate::time::{Timestamp, WallOffset};
 
 /// Bytes of such a word, which nobody can guess.
@@ -54,6 +56,7 @@ struct Rules {
     duplicate_user: DuplicateUser,
     legacy_relay: bool,
     max_rooms: usize,
+    per_address: RoomQuota,
     max_rooms_per_member: usize,
     room_capacity: usize,
     resume_window: Duration,
@@ -65,13 +68,16 @@ struct Rules {
 pub struct Member {
     rooms: HashSet<Id>,
     events: Bucket,
+    /// What rooms that it makes are counted under; `None` if it may make any number.
+    counted: Option<IpAddr>,
     /// What it connected with.
     token: Option<Box<str>>,
 }
 
 impl Hub {
-    /// No rooms yet; words of places come from `seed`.
-    pub fn new(config: &Config, keys: Keys, seed: &Seed) -> Self {
+    /// No rooms yet; words of places come from `seed`, and from the networks of `exempt`, any number of rooms may be
+    /// made.
+    pub fn new(config: &Config, keys: Keys, seed: &Seed, exempt: Vec<IpNet>) -> Self {
         let Keys { key, turn_secret, tokens } = keys;
         Self {
             rooms: Ledger::default(),
@@ -91,6 +97,7 @@ impl Hub {
                 duplicate_user: config.duplicate_user,
                 legacy_relay: config.legacy_relay,
                 max_rooms: config.max_rooms,
+                per_address: RoomQuota::new(config.max_rooms_per_address, exempt),
                 max_rooms_per_member: config.max_rooms_per_member,
                 room_capacity: config.room_capacity,
                 resume_window: config.resume_window,
@@ -126,15 +133,15 @@ impl Hub {
             Ok(until) => until,
             Err(refusal) => return refuse(from, refusal, name),
         };
-        let is_new = !self.rooms.contains(room_id);
+        let (is_new, made_from) = (!self.rooms.contains(room_id), member.counted);
         let has_enough =
             !member.rooms.contains(room_id) && member.rooms.len() >= self.rules.max_rooms_per_member;
-        if has_enough || (is_new && self.rooms.count() >= self.rules.max_rooms) {
+        if has_enough || (is_new && !self.may_make_room(made_from)) {
             return refuse(from, Refusal::TooManyRooms, name);
         }
         let word = self.next_word(resume.as_ref());
         if is_new {
-            self.rooms.insert(room_id.clone(), Room::default());
+            self.rooms.insert(room_id.clone(), Room::new(made_from));
         }
         let Some(room) = self.rooms.get_mut(room_id) else { return Effects::none() };
         let holder = room.holder(user_id);
@@ -176,6 +183,11 @@ impl Hub {
             effects.tell_all(room.others(from), ServerEvent::UserJoined { user_id, room_id }.frame(None));
         }
         effects
+    }
+
+    fn may_make_room(&self, counted: Option<IpAddr>) -> bool {
+        self.rooms.count() < self.rules.max_rooms
+            && self.rules.per_address.allows(counted, self.rooms.values().map(Room::made_from))
     }
 
     fn leave_room(&mut self, from: MemberId, asked: &Seating, name: Option<&'static str>) -> Effects {
@@ -274,7 +286,8 @@ impl switchboard::Hub for Hub {
             effects.disconnect(member, Close::Violation);
             return effects;
         }
-        self.members.insert(member, Member { token: newcomer.token, ..Member::default() });
+        let counted = self.rules.per_address.counted(newcomer.address);
+        self.members.insert(member, Member { counted, token: newcomer.token, ..Member::default() });
         let mut effects = Effects::none();
         effects.tell(member, ServerEvent::Connected { sid: member }.frame(None));
         effects

@@ -64,6 +64,8 @@ pub struct Config {
     pub legacy_relay: bool,
     /// Rooms at a time.
     pub max_rooms: usize,
+    /// Rooms at a time that one address has made; loopback and trusted proxies may make any number.
+    pub max_rooms_per_address: usize,
     /// Rooms that one connection may be in at a time.
     pub max_rooms_per_member: usize,
     /// Users of one room.
@@ -108,6 +110,7 @@ impl Default for Config {
             duplicate_user: DuplicateUser::Replace,
             legacy_relay: false,
             max_rooms: 10_000,
+            max_rooms_per_address: 100,
             max_rooms_per_member: 50,
             room_capacity: 100,
             resume_window: Duration::from_secs(10),
@@ -128,6 +131,7 @@ impl Config {
     /// Checks what the types do not.
     pub fn validate(&self, findings: &mut Findings) {
         findings.at_least_one("signal.max_rooms", self.max_rooms);
+        findings.at_least_one("signal.max_rooms_per_address", self.max_rooms_per_address);
         findings.at_least_one("signal.max_rooms_per_member", self.max_rooms_per_member);
         findings.at_least_one("signal.room_capacity", self.room_capacity);
         findings.at_least_one("signal.events_per_second", self.events_per_second as usize);

@@ -1,5 +1,7 @@
 //! One room: who is in it, in the order of joining, and who is away for a moment. No I/O, no clock.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
@@ -44,6 +46,9 @@ enum Place {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Room {
     users: Vec<User>,
+    /// The address that it was made from, if that one's rooms are limited.
+    #[serde(default)]
+    made_from: Option<IpAddr>,
 }
 
 /// Who holds an id in a room.
@@ -58,6 +63,16 @@ pub enum Holder {
 }
 
 impl Room {
+    /// A room without anybody yet.
+    pub fn new(made_from: Option<IpAddr>) -> Self {
+        Self { users: Vec::new(), made_from }
+    }
+
+    /// The address that it was made from, if that one's rooms are limited.
+    pub fn made_from(&self) -> Option<IpAddr> {
+        self.made_from
+    }
+
     /// How many are in it, those that are away included.
     pub fn n_users(&self) -> usize {
         self.users.len()

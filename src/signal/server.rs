@@ -63,7 +63,8 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     if key.is_none() && tokens.is_none() {
         running.open_without = Some("[signal] auth_key or token_secret");
     }
-    let hub = Hub::new(config, Keys { key: key.clone(), turn_secret, tokens }, &random_seed());
+    let keys = Keys { key: key.clone(), turn_secret, tokens };
+    let hub = Hub::new(config, keys, &random_seed(), premises.opening.network.trusted_networks());
     let questions = switchboard.run_at(premises.passing_home(SERVICE), hub);
     let site = Arc::new(Site { questions, door, clock: context.clock, key });
     let pages = Router::new()

@@ -29,5 +29,5 @@ fn stage(config: &Config) -> Stage<Hub> {
         turn_secret: config.turn_secret.clone(),
         tokens: RoomTokens::new(config).unwrap(),
     };
-    Stage::new(Hub::new(config, keys, &[7; 32]))
+    Stage::new(Hub::new(config, keys, &[7; 32], Vec::new()))
 }

@@ -320,3 +320,24 @@ fn one_connection_is_in_so_many_rooms_and_no_more() {
     stage.play(r#"s1: leave {"userId":"ann","roomId":"a"}"#);
     assert!(stage.play(r#"s1: join {"userId":"ann","roomId":"c"}"#).contains("joined"));
 }
+
+#[test]
+fn one_address_makes_so_many_rooms_and_others_still_make_theirs() {
+    let config = Config { max_rooms_per_address: 1, ..Config::default() };
+    let mut stage = super::stage(&config);
+    stage.play("eve connects from 192.0.2.1\neve2 connects from 192.0.2.1");
+    stage.play("bob connects from 192.0.2.2\nus connects from 127.0.0.1");
+    let mut join = |who: &str, room: &str| {
+        let told = stage.play(&format!(r#"{who}: join {{"userId":"{who}","roomId":"{room}"}}"#));
+        assert_ne!(told.contains(r#""code":"too_many_rooms""#), told.contains("joined"), "{told}");
+        told.contains("joined")
+    };
+    assert_eq!(["a", "b"].map(|room| join("eve", room)), [true, false]);
+    assert_eq!(["a", "b"].map(|room| join("eve2", room)), [true, false], "a room of others may be joined");
+    assert_eq!(["c", "d"].map(|room| join("us", room)), [true, true]);
+    assert!(join("bob", "e"));
+    stage.play(r#"eve: leave {"userId":"eve","roomId":"a"}"#);
+    stage.play(r#"eve2: leave {"userId":"eve2","roomId":"a"}"#);
+    let told = stage.play(r#"eve2: join {"userId":"eve2","roomId":"b"}"#);
+    assert!(told.contains("joined"), "a room that is gone does not count: {told}");
+}
