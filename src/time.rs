@@ -73,6 +73,12 @@ impl WallOffset {
         Self { micros: wall.0.cast_signed().wrapping_sub(now.0.cast_signed()) }
     }
 
+    /// The nearest one of steps like that.
+    pub fn rounded(self, step: Duration) -> Self {
+        let step = i64::try_from(step.as_micros()).unwrap_or(i64::MAX).max(1);
+        Self { micros: self.micros.saturating_add(step / 2).div_euclid(step).saturating_mul(step) }
+    }
+
     /// What the wall clock says at a moment that rules know.
     pub fn wall(self, now: Timestamp) -> Timestamp {
         now.shifted(self.micros)
@@ -182,6 +188,19 @@ mod tests {
             u128::from(u64::MAX)
         );
         assert_eq!(Timestamp::from_millis(1).earlier(Duration::MAX), Timestamp::default());
+    }
+
+    #[test]
+    fn a_date_that_is_told_again_is_the_same_although_two_clocks_are_never_read_at_once() {
+        let now = Timestamp::from_millis(1_700_000_000_000);
+        for ahead in [0, 7_200_000_000, -7_200_000_000] {
+            let dates = [-900, 0, 900].map(|late| {
+                WallOffset::between(now.shifted(ahead + late), now)
+                    .rounded(Duration::from_millis(100))
+                    .wall(now)
+            });
+            assert_eq!(dates, [now.shifted(ahead); 3]);
+        }
     }
 
     #[test]

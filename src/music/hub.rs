@@ -14,7 +14,7 @@ use super::protocol::{ClientEvent, Refusal, RoomReport, ServerEvent};
 use super::room::{DriftLimit, Fate, Room, Seat};
 use crate::effect::{Effects, MemberId};
 use crate::switchboard::{self, Census, Departure, Ledger, Newcomer, RoomQuota, Shared};
-use crate::time::{Seconds, Timestamp};
+use crate::time::{Seconds, Timestamp, WallOffset};
 
 /// Every room and every connected member.
 pub struct Hub {
@@ -22,6 +22,8 @@ pub struct Hub {
     members: Ledger<MemberId, Member>,
     limits: Limits,
     sweep_at: Timestamp,
+    /// By which dates are told; rules go by the time that never jumps.
+    wall: WallOffset,
 }
 
 /// What the rules go by.
@@ -78,6 +80,7 @@ impl Hub {
                 },
             },
             sweep_at: now + config.room_cleanup_interval,
+            wall: WallOffset::default(),
         }
     }
 
@@ -93,12 +96,16 @@ impl Hub {
 
     /// What HTTP tells of a room.
     pub fn report(&self, id: &RoomId, now: Timestamp) -> Option<RoomReport> {
-        self.rooms.peek(id).filter(|room| room.n_members() > 0).map(|room| room.report(now))
+        self.rooms.peek(id).filter(|room| room.n_members() > 0).map(|room| room.report(self.wall, now))
     }
 
     /// What HTTP tells of all rooms.
     pub fn reports(&self, now: Timestamp) -> Vec<RoomReport> {
-        self.rooms.values().filter(|room| room.n_members() > 0).map(|room| room.report(now)).collect()
+        self.rooms
+            .values()
+            .filter(|room| room.n_members() > 0)
+            .map(|room| room.report(self.wall, now))
+            .collect()
     }
 
     /// The room of that name.
@@ -319,6 +326,10 @@ impl Hub {
 }
 
 impl switchboard::Hub for Hub {
+    fn set_wall(&mut self, wall: WallOffset) {
+        self.wall = wall;
+    }
+
     fn connect(&mut self, member: MemberId, newcomer: Newcomer, _: Timestamp) -> Effects {
         let address = newcomer.address;
         let occupant = Member { address, dialect: None, is_page: false, name: None, room: None };

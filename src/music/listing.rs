@@ -67,6 +67,18 @@ mod tests {
     }
 
     #[test]
+    fn rooms_are_dated_by_a_clock_that_was_put_and_their_positions_are_not() {
+        let mut stage = Stage::new(Hub::new(&Config::default(), Vec::new(), START));
+        stage.play(
+            "ann connects\nann: create_room {\"room_id\":\"AB12\"}\nthe wall clock is put 2days ahead\n3s pass",
+        );
+        let told = serde_json::to_value(stage.hub.reports(stage.now)).unwrap();
+        assert_eq!(told[0]["createdAt"], 1_700_172_800_000_u64);
+        assert_eq!(told[0]["created_at"], "2023-11-16T22:13:20.000Z");
+        assert_eq!(told[0]["current_time"], 3);
+    }
+
+    #[test]
     fn the_list_stays_small_however_large_tracks_are_and_however_many_rooms_there_are() {
         let (n_bytes, large) = list(60, 60_000, 1 << 20);
         assert!(n_bytes < 60 * 1000, "{n_bytes}");

@@ -11,7 +11,7 @@ use super::names::{Dialect, RoomId, Track};
 use super::protocol::{Playback, PublicMember, RoomReport, ServerEvent};
 use crate::effect::{Effects, MemberId};
 use crate::switchboard::Departure;
-use crate::time::{Seconds, Timestamp};
+use crate::time::{Seconds, Timestamp, WallOffset};
 
 /// Members that a page is told by name; the count tells of all.
 const MAX_NAMED_MEMBERS: usize = 100;
@@ -156,8 +156,9 @@ impl Room {
     }
 
     /// What HTTP tells of it.
-    pub fn report(&self, now: Timestamp) -> RoomReport {
-        RoomReport::new(self.id.clone(), self.host, self.n_members(), self.created_at, self.playback(now))
+    pub fn report(&self, wall: WallOffset, now: Timestamp) -> RoomReport {
+        let created_at = wall.wall(self.created_at);
+        RoomReport::new(self.id.clone(), self.host, self.n_members(), created_at, self.playback(now))
     }
 
     /// Takes a member in, or greets one anew that is in already.

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
-use serde::Serialize;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::sync::watch;
 
@@ -43,13 +42,12 @@ pub struct OnAir {
 }
 
 /// A track that has begun, and when.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub struct Played {
     /// What it was.
-    #[serde(flatten)]
     pub track: Arc<Track>,
-    /// When its first sound left, in seconds since the epoch.
-    pub started_at: f64,
+    /// When its first sound left.
+    pub started_at: Timestamp,
 }
 
 /// Somebody who wants to listen.

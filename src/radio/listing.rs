@@ -86,7 +86,7 @@ fn streams(stations: &Stations, now: Timestamp) -> String {
 fn event(stations: &Stations, now: Timestamp) -> String {
     let report = |station| StreamReport { skipped: Vec::new(), ..report(stations, station, now) };
     let event = json!({
-        "now": seconds(now),
+        "now": stations.date(now),
         "burst_seconds": stations.config.burst_seconds,
         "streams": stations.all.values().map(report).collect::<Vec<_>>(),
     });
@@ -136,7 +136,7 @@ fn report(stations: &Stations, station: &Handle, now: Timestamp) -> StreamReport
         listeners: stations.listeners(station),
         title: track.title,
         artist: track.artist,
-        started_at: if is_on_air { seconds(started_at) } else { 0.0 },
+        started_at: if is_on_air { stations.date(started_at) } else { 0.0 },
         elapsed_seconds: if is_on_air { now.since(started_at).as_secs_f64() } else { 0.0 },
         duration_seconds: track.duration_seconds,
         bitrate_kbps,
@@ -146,8 +146,4 @@ fn report(stations: &Stations, station: &Handle, now: Timestamp) -> StreamReport
         scan: *shelf.scan.lock(),
         remark,
     }
-}
-
-fn seconds(moment: Timestamp) -> f64 {
-    moment.as_millis_f64() / 1000.0
 }

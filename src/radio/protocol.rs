@@ -1,6 +1,7 @@
 //! The wire: routes, heads of streams, and what is told of stations in JSON.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -10,6 +11,7 @@ use super::format::Format;
 use super::microphone::Origin;
 use super::ring::{Flavour, META_INTERVAL};
 use super::shelf::Scan;
+use super::track::Track;
 
 /// The header in which a station says through which others its sound came.
 pub const PATH_HEADER: &str = "roomhub-path";
@@ -122,6 +124,16 @@ pub struct StreamReport {
     pub scan: Scan,
     /// Why the folder does not play; `null` if it does, or is about to.
     pub remark: Option<String>,
+}
+
+/// A track in the answer to `GET /history`.
+#[derive(Debug, Serialize)]
+pub struct PlayedTrack {
+    /// What it was.
+    #[serde(flatten)]
+    pub track: Arc<Track>,
+    /// When its first sound left, in seconds since the epoch.
+    pub started_at: f64,
 }
 
 /// `GET /now-playing`.

@@ -24,13 +24,13 @@ use tokio::time::{sleep, timeout};
 use tower::util::MapRequest;
 
 use super::StreamMode;
-use super::handle::{Handle, Order};
+use super::handle::{Handle, Order, Played};
 use super::hls::{self, Wanted};
 use super::listing::List;
 use super::live;
 use super::microphone::Origin;
 use super::paths::encoded;
-use super::protocol::{NowPlaying, station_name};
+use super::protocol::{NowPlaying, PlayedTrack, station_name};
 use super::stations::Stations;
 use crate::http::address::client;
 use crate::http::connection::Connection;
@@ -181,7 +181,7 @@ async fn now_playing(State(stations): State<Arc<Stations>>, Query(which): Query<
         track: of_track(|track| &track.file),
         title: of_track(|track| &track.title),
         artist: of_track(|track| &track.artist),
-        started_at: on_air.started_at.as_millis_f64() / 1000.0,
+        started_at: track.as_ref().map_or(0.0, |_| stations.date(on_air.started_at)),
         elapsed_seconds: track.as_ref().map_or(0.0, |_| now.since(on_air.started_at).as_secs_f64()),
         duration_seconds: track.and_then(|track| track.duration_seconds),
         burst_seconds: stations.config.burst_seconds,
@@ -193,7 +193,10 @@ async fn now_playing(State(stations): State<Arc<Stations>>, Query(which): Query<
 
 async fn history(State(stations): State<Arc<Stations>>, Query(which): Query<Which>) -> Response {
     let Some(station) = stations.find(which.path()) else { return unknown_route() };
-    let history = station.on_air.lock().history.clone();
+    let played = station.on_air.lock().history.clone();
+    let told =
+        |played: Played| PlayedTrack { track: played.track, started_at: stations.date(played.started_at) };
+    let history: Vec<PlayedTrack> = played.into_iter().map(told).collect();
     routes::json(&json!({"status": "success", "route": *station.route, "history": history}))
 }
 

@@ -23,7 +23,7 @@ const LISTED: usize = 6;
 /// Segments that are kept: whoever has an old list may still fetch what is in it.
 const KEPT: usize = 12;
 
-/// Beyond this, the machine was asleep: what comes is dated anew.
+/// Beyond this, the machine was asleep or its clock was put: what comes is dated anew.
 const SUSPENDED: Duration = Duration::from_secs(10);
 
 /// What Apple's players read a segment's time from, in units of 1/90,000 s.
@@ -66,7 +66,7 @@ impl Segments {
         Self { tag, done: VecDeque::new(), filling: None, next_number: 0, seconds_before: 0.0 }
     }
 
-    /// Adds whole frames that are due now.
+    /// Adds whole frames that are due, by the wall clock, now.
     pub fn push(&mut self, sound: Bytes, seconds: f64, title: &str, now: Timestamp) {
         let mut filling = self.filling.take().unwrap_or_else(|| self.begin(title, now));
         filling.pieces.push(sound);
@@ -175,6 +175,23 @@ mod tests {
         assert_eq!(second.pieces[0][65..], 540_000_u64.to_be_bytes());
         assert_eq!(second.pieces[1][..], 60_u32.to_be_bytes());
         assert!(segments.named("283333334-cd.mp3").is_none() && segments.named("x").is_none());
+    }
+
+    #[test]
+    fn segments_are_dated_anew_when_the_clock_is_put() {
+        for put in [2 * 86_400_000_000, -86_400_000_000] {
+            let mut segments = Segments::new("ab".into());
+            fill(&mut segments, 0..60);
+            for n in 60..120 {
+                let now = START.shifted(put) + Duration::from_millis(n * 100);
+                segments.push(Bytes::from_static(b"sound"), 0.1, "Ann - Eins", now);
+            }
+            let second = START.shifted(put) + Duration::from_secs(6);
+            let expected =
+                format!("#EXT-X-PROGRAM-DATE-TIME:{second}\n#EXTINF:6.000,Ann - Eins\nhls/283333334-");
+            let playlist = segments.playlist().unwrap();
+            assert!(playlist.contains(&expected), "numbers go on: {playlist}");
+        }
     }
 
     #[test]

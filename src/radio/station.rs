@@ -295,7 +295,7 @@ impl Station {
         let sound = self.ring.push(&batch.bytes, &self.title, batch.seconds());
         let now = context.clock.now();
         if let Some(segments) = &self.desk.segments {
-            segments.lock().push(sound, batch.seconds(), &self.display, now);
+            segments.lock().push(sound, batch.seconds(), &self.display, context.clock.wall());
         }
         *batch = Batch::default();
         self.pump(now);
@@ -319,9 +319,7 @@ impl Station {
             self.serial = serial;
         }
         self.desk.shelf.on_air(self.serial);
-        on_air
-            .history
-            .push_back(Played { track: Arc::clone(&track), started_at: at.as_millis_f64() / 1000.0 });
+        on_air.history.push_back(Played { track: Arc::clone(&track), started_at: at });
         if on_air.history.len() > KEPT_HISTORY {
             on_air.history.pop_front();
         }

@@ -28,6 +28,7 @@ use super::{Config, StreamMode, paths};
 use crate::http::keys::KeyedDoor;
 use crate::runtime::Context;
 use crate::service::Premises;
+use crate::time::Timestamp;
 
 /// Where the container image expects the audio.
 const USUAL_DIR: &str = "/app/audio";
@@ -152,6 +153,11 @@ impl Stations {
     /// How a station of this process is named to others, for whom it may be a step of a loop.
     pub fn step(&self, route: &str) -> String {
         format!("{}{}", self.node, paths::encoded(route))
+    }
+
+    /// A moment as dates are told: in seconds since the epoch, by the wall clock.
+    pub fn date(&self, moment: Timestamp) -> f64 {
+        self.context.clock.offset().wall(moment).as_millis_f64() / 1000.0
     }
 
     /// How many listen to a station, over connections and by fetching segments.

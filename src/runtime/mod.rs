@@ -38,6 +38,9 @@ impl Default for Config {
     }
 }
 
+/// Clocks that are put are put by more. Two are never read at once, and a date that is told again is to be the same.
+const OFFSET_STEP: Duration = Duration::from_millis(100);
+
 /// The process's clocks: one that starts at the system's time and never jumps, and the system's own.
 ///
 /// Rooms extrapolate playback with the first, so a correction of the system's time must not move the music. What is
@@ -69,9 +72,9 @@ impl Clock {
         Timestamp::from_micros(u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX))
     }
 
-    /// How far that is ahead of the clock that never jumps.
+    /// How far that is ahead of the clock that never jumps, to a tenth of a second.
     pub fn offset(&self) -> WallOffset {
-        WallOffset::between(self.wall(), self.now())
+        WallOffset::between(self.wall(), self.now()).rounded(OFFSET_STEP)
     }
 
     /// Time since the process started.

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::harness::process::Server;
+use crate::harness::radio::{make, noise, on_air};
 use crate::harness::websocket::{self, Client};
 use crate::harness::{eventually, http};
 
@@ -46,6 +47,7 @@ impl WrongClock {
             ("FAKETIME_NO_CACHE", "1"),
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
             ("DONT_FAKE_MONOTONIC", "1"),
+            ("NO_FAKE_STAT", "1"),
         ];
         all.extend(environment);
         Server::of(service, &[], &all)
@@ -142,6 +144,67 @@ fn devices_are_stored_with_the_time_of_a_corrected_clock_and_go_with_their_token
     let ended = "SELECT CAST(abs(strftime('%s', disconnected_at) - strftime('%s', 'now')) < 60 AS TEXT)
         FROM connections WHERE device_id = 'd1' AND disconnected_at IS NOT NULL";
     assert_eq!(stored(data.path(), ended), "1");
+}
+
+/// Whether that was within the last minute, in milliseconds since the epoch.
+fn is_lately(millis: &Value) -> bool {
+    millis.as_f64().is_some_and(|millis| (millis / 1000.0 - now() as f64).abs() < 60.0)
+}
+
+#[test]
+fn rooms_of_music_have_dates_of_a_corrected_clock() {
+    let clock = WrongClock::new("-2d");
+    let server = clock.start("music", &[]);
+    let _ann = Client::host(server.address, "AB12");
+    clock.put("+0");
+    let room = http::get(server.address, "/room/AB12").json();
+    assert!(is_lately(&room["createdAt"]), "{room}");
+    let room = http::get(server.address, "/rooms").json()["rooms"][0].clone();
+    assert!(is_lately(&room["createdAt"]), "{room}");
+}
+
+#[test]
+fn watch_rooms_and_their_event_log_have_dates_of_a_corrected_clock() {
+    let clock = WrongClock::new("-2d");
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("events.jsonl");
+    let server =
+        clock.start("watch", &[("AUTH_KEY", "north"), ("ROOMHUB_WATCH__EVENT_LOG", log.to_str().unwrap())]);
+    let mut ann = Client::connect_by(server.address, "", &[], r#"{"token":"north"}"#);
+    ann.ask("room:create", Some(&json!({"name": "Films", "isPublic": true, "userName": "Ann"})));
+    clock.put("+0");
+    ann.emit("heartbeat", &json!({}));
+    let pong = ann.expect("heartbeat:pong");
+    assert!(is_lately(&pong["timestamp"]), "{pong}");
+    let rooms: Value = serde_json::from_str(&ann.ask("room:list", None)).unwrap();
+    assert!(is_lately(&rooms[0][0]["createdAt"]), "{rooms}");
+    ann.emit("room:leave", &json!({}));
+    let line = eventually("the end of the room", || {
+        let text = fs::read_to_string(&log).ok()?;
+        text.lines().find(|line| line.contains("room_deleted")).map(str::to_owned)
+    });
+    let line: Value = serde_json::from_str(&line).unwrap();
+    let time = humantime::parse_rfc3339(line["time"].as_str().unwrap()).unwrap();
+    assert!(time.duration_since(UNIX_EPOCH).unwrap().as_secs().abs_diff(now()) < 60, "{line}");
+}
+
+#[test]
+fn stations_tell_when_a_track_began_by_a_corrected_clock() {
+    let clock = WrongClock::new("-2d");
+    let folder = tempfile::tempdir().unwrap();
+    make(folder.path(), "a.mp3", &noise(1), 30, "-ac 2 -ar 44100 -b:a 128k");
+    let server = clock.start(
+        "radio",
+        &[("ROOMHUB_RADIO__DATA_DIR", ""), ("ROOMHUB_RADIO__AUDIO_DIR", folder.path().to_str().unwrap())],
+    );
+    on_air(&server);
+    clock.put("+0");
+    let is_recent = |seconds: &Value| is_lately(&json!(seconds.as_f64().unwrap() * 1000.0));
+    let playing = http::get(server.address, "/now-playing").json();
+    assert!(is_recent(&playing["started_at"]), "{playing}");
+    assert!(playing["elapsed_seconds"].as_f64().unwrap() < 60.0, "{playing}");
+    let history = http::get(server.address, "/history").json();
+    assert!(is_recent(&history["history"][0]["started_at"]), "{history}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::http::address::subscriber;
 use crate::switchboard::Ledger;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, WallOffset};
 
 /// The fact that tells nodes of all bans.
 const FACT: &str = "bans";
@@ -58,11 +58,11 @@ impl Bans {
     }
 
     /// All of them, the first to end first.
-    pub fn list(&self) -> Vec<Ban> {
+    pub fn list(&self, wall: WallOffset) -> Vec<Ban> {
         let mut list: Vec<Ban> = self
             .0
             .iter()
-            .map(|(address, until)| Ban { address: *address, until: until.as_millis() })
+            .map(|(address, until)| Ban { address: *address, until: wall.wall(*until).as_millis() })
             .collect();
         list.sort_by_key(|ban| (ban.until, ban.address));
         list
@@ -119,6 +119,10 @@ mod tests {
         bans
     }
 
+    fn told(bans: &Bans) -> Vec<Ban> {
+        bans.list(WallOffset::default())
+    }
+
     #[test]
     fn a_ban_holds_wherever_it_was_heard_of_until_it_is_lifted_or_over() {
         let mut facts = Facts::default();
@@ -132,7 +136,7 @@ mod tests {
         let here = told_by(&facts);
         assert!(!here.holds(address(1), NOW) && here.holds(address(2), NOW));
         there.look(&facts, after(11));
-        assert!(there.list().is_empty() && here.list().len() == 1);
+        assert!(told(&there).is_empty() && told(&here).len() == 1);
     }
 
     #[test]
@@ -145,7 +149,7 @@ mod tests {
         assert!(bans.holds(address(1), NOW));
         // Whoever tells again tells that too.
         bans.add(&mut facts, address(2), after(60), NOW);
-        assert_eq!(told_by(&facts).list().len(), 2);
+        assert_eq!(told(&told_by(&facts)).len(), 2);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::counts::Totals;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, WallOffset};
 
 /// Between two looks.
 const MINUTE: Duration = Duration::from_mins(1);
@@ -59,8 +59,9 @@ impl History {
     }
 
     /// The looks so far, the oldest first.
-    pub fn minutes(&self) -> &VecDeque<Minute> {
-        &self.minutes
+    pub fn minutes(&self, wall: WallOffset) -> Vec<Minute> {
+        let told = |at| wall.wall(Timestamp::from_millis(at)).as_millis();
+        self.minutes.iter().map(|minute| Minute { at: told(minute.at), ..*minute }).collect()
     }
 }
 
@@ -76,7 +77,7 @@ mod tests {
             let totals = Totals { chats: tens, ..Totals::default() };
             history.look(1, 2, totals, start + Duration::from_secs(10 * tens));
         }
-        let minutes: Vec<Minute> = history.minutes().iter().copied().collect();
+        let minutes = history.minutes(WallOffset::default());
         assert_eq!(minutes.len(), 60);
         assert!(minutes.iter().all(|minute| minute.chats == 6));
         assert_eq!(minutes[59].at - minutes[0].at, 59 * 60_000);

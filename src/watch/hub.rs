@@ -22,7 +22,7 @@ use super::told::{ServerEvent, refuse};
 use crate::effect::{Close, Effects, MemberId};
 use crate::http::keys::KeyedDoor;
 use crate::switchboard::{self, Bucket, Census, Departure, Ledger, Newcomer, RoomQuota, Seed, Shared};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, WallOffset};
 
 /// Every room and every connected member.
 pub struct Hub {
@@ -33,6 +33,8 @@ pub struct Hub {
     pub(super) bans: Bans,
     pub(super) history: History,
     pub(super) counts: Counts,
+    /// By which times are told; rules go by the time that never jumps.
+    pub(super) wall: WallOffset,
     key: KeyedDoor,
     pub(super) rules: Rules,
     pub(super) quota: RoomQuota,
@@ -75,6 +77,7 @@ impl Hub {
             bans: Bans::default(),
             history: History::new(now),
             counts: Counts::default(),
+            wall: WallOffset::default(),
             key,
             rules: Rules::new(config),
             quota: RoomQuota::new(config.max_rooms_per_address, exempt),
@@ -129,7 +132,7 @@ impl Hub {
             Departure::CutOff | Departure::Lost => Happening::CutOff,
         };
         let mut effects = Effects::none();
-        effects.note(&Note::new(now, happening, room, member));
+        effects.note(&Note::new(self.wall.wall(now), happening, room, member));
         let Some(room) = self.rooms.get_mut(&id) else { return effects };
         let (told, fate) = room.leave(member, departure, self.rules.owner_leave, now);
         effects.append(told);
@@ -143,7 +146,7 @@ impl Hub {
             return;
         }
         let Some(room) = self.rooms.remove(&id) else { return };
-        effects.note(&Note::new(now, Happening::RoomDeleted, &room, room.owner()));
+        effects.note(&Note::new(self.wall.wall(now), Happening::RoomDeleted, &room, room.owner()));
         for member in room.members() {
             self.give_up_seat(member);
         }
@@ -167,6 +170,10 @@ impl Hub {
 }
 
 impl switchboard::Hub for Hub {
+    fn set_wall(&mut self, wall: WallOffset) {
+        self.wall = wall;
+    }
+
     fn connect(&mut self, member: MemberId, newcomer: Newcomer, now: Timestamp) -> Effects {
         let mut effects = Effects::none();
         if self.bans.holds(newcomer.address, now) {

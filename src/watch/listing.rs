@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use serde_json::value::RawValue;
 
 use super::room::Room;
+use crate::time::WallOffset;
 
 /// So many rooms are listed at least, if there are as many: a state that would take the place of others is left out.
 const MIN_LISTED: usize = 256;
@@ -15,13 +16,13 @@ pub fn max_state_bytes(max_list_bytes: usize) -> usize {
 }
 
 /// Writes the rooms down that are public, the oldest first. If they do not all fit, the fullest and newest are told of.
-pub fn write<'a>(rooms: impl Iterator<Item = &'a Room>, max_bytes: usize) -> Box<RawValue> {
+pub fn write<'a>(rooms: impl Iterator<Item = &'a Room>, wall: WallOffset, max_bytes: usize) -> Box<RawValue> {
     let mut rooms: Vec<&Room> = rooms.filter(|room| room.is_listed()).collect();
     rooms.sort_by_cached_key(|room| (Reverse(room.n_members()), Reverse((room.created_at(), room.id()))));
     let mut n_bytes = 2;
     let mut listed = Vec::new();
     for room in rooms {
-        let view = room.brief_view(max_state_bytes(max_bytes));
+        let view = room.brief_view(wall, max_state_bytes(max_bytes));
         let entry = serde_json::to_string(&view).expect("a view has string keys");
         n_bytes += entry.len() + 1;
         if n_bytes > max_bytes {
@@ -59,7 +60,7 @@ mod tests {
             r#"bob connects with key
             bob: room:join {{"roomId":"{second}","userName":"Bob"}}"#
         ));
-        let text = write(stage.hub.rooms.values(), max_bytes);
+        let text = write(stage.hub.rooms.values(), WallOffset::default(), max_bytes);
         (text.get().len(), serde_json::from_str(text.get()).unwrap())
     }
 

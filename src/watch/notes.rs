@@ -41,10 +41,10 @@ pub struct Note<'a> {
 }
 
 impl<'a> Note<'a> {
-    /// What a member did, or had done to it.
-    pub fn new(now: Timestamp, event: Happening, room: &'a Room, member: MemberId) -> Self {
+    /// What a member did, or had done to it, when the wall clock said `at`.
+    pub fn new(at: Timestamp, event: Happening, room: &'a Room, member: MemberId) -> Self {
         Self {
-            time: now.to_string(),
+            time: at.to_string(),
             event,
             room_id: room.id(),
             room: room.name(),

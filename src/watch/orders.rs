@@ -17,7 +17,7 @@ use super::room::{Fate, Room};
 use super::told::ServerEvent;
 use crate::effect::{Close, Effects, MemberId};
 use crate::switchboard::Departure;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, WallOffset};
 
 /// What the key's holders are told of all rooms.
 #[derive(Debug, Serialize)]
@@ -92,7 +92,8 @@ pub enum Outcome {
 impl Hub {
     /// What the key's holders are told of all rooms.
     pub fn stats(&self) -> Stats {
-        let mut rooms: Vec<RoomReport> = self.rooms.values().map(RoomReport::of).collect();
+        let mut rooms: Vec<RoomReport> =
+            self.rooms.values().map(|room| RoomReport::of(room, self.wall)).collect();
         rooms.sort_by_key(|room| (room.created_at, room.id));
         Stats {
             total_rooms: rooms.len(),
@@ -106,15 +107,15 @@ impl Hub {
     pub fn overview(&self, now: Timestamp) -> Overview {
         let max_state_bytes = listing::max_state_bytes(self.rules.max_list_bytes);
         let mut rooms: Vec<RoomDetails> =
-            self.rooms.values().map(|room| RoomDetails::of(room, max_state_bytes)).collect();
+            self.rooms.values().map(|room| RoomDetails::of(room, self.wall, max_state_bytes)).collect();
         rooms.sort_by_key(|room| (room.report.created_at, room.report.id));
         Overview {
-            now: now.as_millis(),
+            now: self.wall.wall(now).as_millis(),
             total_members: self.n_members(),
             connected: self.members.count() + self.counts.n_connected_elsewhere(),
             since_start: self.counts.since_start(),
-            minutes: self.history.minutes().iter().copied().collect(),
-            bans: self.bans.list(),
+            minutes: self.history.minutes(self.wall),
+            bans: self.bans.list(self.wall),
             rooms,
         }
     }
@@ -125,7 +126,7 @@ impl Hub {
         let Some(room) = self.rooms.get(&id) else { return (Outcome::NotFound, effects) };
         effects
             .tell_all(room.members(), ServerEvent::RoomDeleted { reason: Some("closed_by_admin") }.frame());
-        effects.note(&Note::new(now, Happening::ClosedByAdmin, room, room.owner()));
+        effects.note(&Note::new(self.wall.wall(now), Happening::ClosedByAdmin, room, room.owner()));
         self.decide(&mut effects, id, Fate::Gone, now);
         (Outcome::Done, effects)
     }
@@ -134,9 +135,9 @@ impl Hub {
     pub fn show_banner(&mut self, id: RoomId, message: &str, now: Timestamp) -> (Outcome, Effects) {
         let mut effects = Effects::none();
         let Some(room) = self.rooms.get(&id) else { return (Outcome::NotFound, effects) };
-        let banner = ServerEvent::Banner { message, timestamp: now.as_millis() };
+        let banner = ServerEvent::Banner { message, timestamp: self.wall.wall(now).as_millis() };
         effects.tell_all(room.members(), banner.frame());
-        effects.note(&Note::new(now, Happening::BannerByAdmin, room, room.owner()));
+        effects.note(&Note::new(self.wall.wall(now), Happening::BannerByAdmin, room, room.owner()));
         (Outcome::Done, effects)
     }
 
@@ -149,7 +150,7 @@ impl Hub {
         }
         if let Some(id) = seat {
             if let Some(room) = self.rooms.get(&id) {
-                effects.note(&Note::new(now, Happening::KickedByAdmin, room, member));
+                effects.note(&Note::new(self.wall.wall(now), Happening::KickedByAdmin, room, member));
             }
             effects.append(self.leave_room(member, id, Departure::CutOff, now));
         }
@@ -192,8 +193,8 @@ impl Hub {
 }
 
 impl RoomDetails {
-    fn of(room: &Room, max_state_bytes: usize) -> Self {
-        let view = room.brief_view(max_state_bytes);
+    fn of(room: &Room, wall: WallOffset, max_state_bytes: usize) -> Self {
+        let view = room.brief_view(wall, max_state_bytes);
         let member = |member: super::told::MemberView<'_>| MemberDetails {
             id: member.id,
             name: member.name.to_owned(),
@@ -202,21 +203,21 @@ impl RoomDetails {
             address: room.address_of(member.id),
         };
         Self {
-            report: RoomReport::of(room),
+            report: RoomReport::of(room, wall),
             description: view.description.to_owned(),
             room_type: view.room_type,
             owner_id: view.owner_id,
             owner_name: view.owner_name.to_owned(),
             last_owner_heartbeat: view.last_owner_heartbeat,
             current_state: view.current_state,
-            members: room.member_views().into_iter().map(member).collect(),
+            members: room.member_views(wall).into_iter().map(member).collect(),
         }
     }
 }
 
 impl RoomReport {
-    fn of(room: &Room) -> Self {
-        let view = room.brief_view(0);
+    fn of(room: &Room, wall: WallOffset) -> Self {
+        let view = room.brief_view(wall, 0);
         Self {
             id: view.id,
             name: view.name.to_owned(),

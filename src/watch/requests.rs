@@ -52,7 +52,8 @@ impl Hub {
             ClientEvent::ClearState => self.clear_state(from),
             ClientEvent::Heartbeat => {
                 let mut effects = Effects::none();
-                effects.tell(from, ServerEvent::HeartbeatPong { timestamp: now.as_millis() }.frame());
+                let timestamp = self.wall.wall(now).as_millis();
+                effects.tell(from, ServerEvent::HeartbeatPong { timestamp }.frame());
                 effects
             }
             ClientEvent::ChatHistory => self.tell_chats(from),
@@ -93,9 +94,9 @@ impl Hub {
             made_from,
         };
         let room = Room::open(founding, seat, now);
-        let view = RoomView { password: password.as_deref(), ..room.owners_view() };
+        let view = RoomView { password: password.as_deref(), ..room.owners_view(self.wall) };
         effects.answer(&Success::created(view));
-        effects.note(&Note::new(now, Happening::RoomCreated, &room, from));
+        effects.note(&Note::new(self.wall.wall(now), Happening::RoomCreated, &room, from));
         self.rooms.insert(id, room);
         self.take_seat(from, id);
         self.counts.add(Count::RoomsCreated);
@@ -137,9 +138,10 @@ impl Hub {
         let Some(seat) = self.seat(from, given.user_name, now) else { return effects };
         let Some(room) = self.rooms.get_mut(&id) else { return refuse(Refusal::NoSuchRoom) };
         let before = room.members();
-        let told = if is_owner { room.welcome_owner(seat, now) } else { room.join(seat, now) };
-        let view = if room.is_owner(from) { room.owners_view() } else { room.view() };
-        effects.answer(&Success::joined(view, room.member_views()));
+        let wall = self.wall;
+        let told = if is_owner { room.welcome_owner(seat, wall, now) } else { room.join(seat, wall, now) };
+        let view = if room.is_owner(from) { room.owners_view(wall) } else { room.view(wall) };
+        effects.answer(&Success::joined(view, room.member_views(wall)));
         effects.append(told);
         let gone = before.into_iter().filter(|member| !room.has(*member)).collect::<Vec<_>>();
         for member in gone {
@@ -149,15 +151,15 @@ impl Hub {
         self.counts.add(Count::Joins);
         if let Some(room) = self.rooms.get(&id) {
             let happening = if is_owner { Happening::OwnerReturned } else { Happening::Joined };
-            effects.note(&Note::new(now, happening, room, from));
+            effects.note(&Note::new(self.wall.wall(now), happening, room, from));
         }
         effects
     }
 
     fn list(&mut self, now: Timestamp) -> Effects {
         let fresh = self.list.take().filter(|(at, _)| now.since(*at) < LIST_AGE);
-        let (at, text) =
-            fresh.unwrap_or_else(|| (now, listing::write(self.rooms.values(), self.rules.max_list_bytes)));
+        let write = || listing::write(self.rooms.values(), self.wall, self.rules.max_list_bytes);
+        let (at, text) = fresh.unwrap_or_else(|| (now, write()));
         let mut effects = Effects::none();
         effects.answer(&text);
         self.list = Some((at, text));
@@ -227,13 +229,14 @@ impl Hub {
             return effects;
         }
         let Some(name) = room.name_of(from) else { return Effects::none() };
+        let timestamp = self.wall.wall(now).as_millis();
         let message = ChatMessage {
-            id: format!("{}-{}", now.as_millis(), self.chance.chat_suffix()),
+            id: format!("{timestamp}-{}", self.chance.chat_suffix()),
             user_id: from,
             user_name: name.to_owned(),
             content: chat.content,
             kind: chat.kind,
-            timestamp: now.as_millis(),
+            timestamp,
         };
         self.counts.add(Count::Chats);
         room.chat(message, self.rules.max_chat_history_bytes)
@@ -271,7 +274,7 @@ impl Hub {
         let mut effects = room.transfer(to, self.chance.owner_token(), now);
         effects.answer(&Success::plain());
         if let Some(room) = self.rooms.get(&id) {
-            effects.note(&Note::new(now, Happening::HandedOver, room, to));
+            effects.note(&Note::new(self.wall.wall(now), Happening::HandedOver, room, to));
         }
         effects
     }

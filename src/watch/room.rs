@@ -16,7 +16,7 @@ use super::rules::{OwnerLeave, Patience};
 use super::told::{ChatMessage, HIDDEN, MemberView, RoomView, ServerEvent};
 use crate::effect::{Effects, MemberId};
 use crate::switchboard::Departure;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, WallOffset};
 
 /// Sockets with the owner's token that sit in a room beside the owner; with one more, the first of them goes.
 const MAX_EARLIER_OWNERS: usize = 8;
@@ -191,11 +191,11 @@ impl Room {
     }
 
     /// The room as somebody else than its owner sees it.
-    pub fn view(&self) -> RoomView<'_> {
-        RoomView { current_state: self.on_screen.state(), ..self.bare_view() }
+    pub fn view(&self, wall: WallOffset) -> RoomView<'_> {
+        RoomView { current_state: self.on_screen.state(), ..self.bare_view(wall) }
     }
 
-    fn bare_view(&self) -> RoomView<'_> {
+    fn bare_view(&self, wall: WallOffset) -> RoomView<'_> {
         RoomView {
             id: self.founding.id,
             name: &self.founding.name,
@@ -208,26 +208,26 @@ impl Room {
             owner_token: None,
             member_count: self.seats.len(),
             current_state: None,
-            created_at: self.created_at.as_millis(),
-            last_owner_heartbeat: self.owner_heard_at.as_millis(),
+            created_at: wall.wall(self.created_at).as_millis(),
+            last_owner_heartbeat: wall.wall(self.owner_heard_at).as_millis(),
         }
     }
 
     /// The room as others see it, without what is on the screen if that takes more than so many bytes.
-    pub fn brief_view(&self, max_state_bytes: usize) -> RoomView<'_> {
+    pub fn brief_view(&self, wall: WallOffset, max_state_bytes: usize) -> RoomView<'_> {
         let is_brief = self.on_screen.n_bytes() <= max_state_bytes;
         let current_state = if is_brief { self.on_screen.state() } else { None };
-        RoomView { current_state, ..self.bare_view() }
+        RoomView { current_state, ..self.bare_view(wall) }
     }
 
     /// The room as its owner sees it.
-    pub fn owners_view(&self) -> RoomView<'_> {
-        RoomView { owner_token: Some(self.founding.token.expose()), ..self.view() }
+    pub fn owners_view(&self, wall: WallOffset) -> RoomView<'_> {
+        RoomView { owner_token: Some(self.founding.token.expose()), ..self.view(wall) }
     }
 
     /// Its members as everybody sees them.
-    pub fn member_views(&self) -> Vec<MemberView<'_>> {
-        self.seats.iter().map(|seat| self.member_view(seat)).collect()
+    pub fn member_views(&self, wall: WallOffset) -> Vec<MemberView<'_>> {
+        self.seats.iter().map(|seat| self.member_view(seat, wall)).collect()
     }
 
     /// The chat so far, as far as it is kept.
@@ -251,14 +251,14 @@ impl Room {
     }
 
     /// Takes somebody in.
-    pub fn join(&mut self, newcomer: Seat, now: Timestamp) -> Effects {
+    pub fn join(&mut self, newcomer: Seat, wall: WallOffset, now: Timestamp) -> Effects {
         let mut effects = Effects::none();
         self.vacancy = None;
         let id = newcomer.id;
         if let Some(seat) = self.seats.iter_mut().find(|seat| seat.id == id) {
             *seat = newcomer;
         } else {
-            let view = self.member_view(&newcomer);
+            let view = self.member_view(&newcomer, wall);
             effects.tell_all(self.members(), ServerEvent::MemberJoined(view).frame());
             self.seats.push(newcomer);
         }
@@ -270,7 +270,7 @@ impl Room {
     }
 
     /// Takes its owner in, who comes with its token; the socket that it had before stays a member.
-    pub fn welcome_owner(&mut self, owner: Seat, now: Timestamp) -> Effects {
+    pub fn welcome_owner(&mut self, owner: Seat, wall: WallOffset, now: Timestamp) -> Effects {
         let mut effects = Effects::none();
         self.earlier_owners.retain(|earlier| *earlier != owner.id);
         if self.owner != owner.id && self.has(self.owner) {
@@ -282,7 +282,7 @@ impl Room {
         self.owner = owner.id;
         self.owner_name.clone_from(&owner.name);
         self.owner_heard_at = now;
-        effects.append(self.join(owner, now));
+        effects.append(self.join(owner, wall, now));
         effects
     }
 
@@ -476,12 +476,12 @@ impl Room {
         self.seats.iter().find(|seat| seat.id == member)
     }
 
-    fn member_view<'a>(&self, seat: &'a Seat) -> MemberView<'a> {
+    fn member_view<'a>(&self, seat: &'a Seat, wall: WallOffset) -> MemberView<'a> {
         MemberView {
             id: seat.id,
             name: &seat.name,
             is_owner: seat.id == self.owner,
-            last_heartbeat: seat.heard_at.as_millis(),
+            last_heartbeat: wall.wall(seat.heard_at).as_millis(),
         }
     }
 
