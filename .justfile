@@ -16,6 +16,10 @@ deny:
 test:
     bash src/tests/all.sh
 
+# Every fuzz target for so many seconds, led by coverage: `just fuzz 60`, `just fuzz 60 mp3 json`.
+fuzz seconds *targets:
+    fuzz/run.sh {{ seconds }} {{ targets }}
+
 # The load figures.
 bench:
     cargo bench --locked --bench load

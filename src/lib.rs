@@ -7,6 +7,8 @@ pub mod config;
 pub mod devices;
 pub mod effect;
 pub mod error_reports;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod http;
 pub mod json;
 pub mod logging;

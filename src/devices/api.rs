@@ -197,7 +197,7 @@ enum MessageKind {
     Direct,
 }
 
-fn millis(text: &str) -> Option<u64> {
+pub(super) fn millis(text: &str) -> Option<u64> {
     let moment = || humantime::parse_rfc3339_weak(text).ok()?.duration_since(std::time::UNIX_EPOCH).ok();
     text.parse().ok().or_else(|| moment().and_then(|span| span.as_millis().try_into().ok()))
 }

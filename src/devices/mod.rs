@@ -13,6 +13,8 @@ mod directory;
 mod drain;
 mod facts;
 mod fields;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod hub;
 mod names;
 mod outcome;

@@ -59,7 +59,8 @@ impl Head {
         address::client(peer, &headers, trusted)
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    /// Reads it from its text.
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let mut lines = text.lines();
         let mut words = lines.next()?.split_whitespace();
         let (method, target) = (words.next()?, words.next()?);

@@ -5,6 +5,8 @@ pub mod assets;
 pub mod budget;
 pub mod connection;
 pub mod frames;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod guard;
 pub mod head;
 pub mod inbound;

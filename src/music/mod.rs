@@ -7,6 +7,8 @@
 
 mod comeback;
 mod fields;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod hub;
 mod listing;
 mod names;

@@ -16,6 +16,8 @@ mod encode;
 mod feed;
 mod format;
 mod frame_reader;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod guest;
 mod handle;
 mod hls;

@@ -41,7 +41,9 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'
 
 /// A route as it is kept, from decoded text.
 pub fn route(text: &str) -> String {
-    let text = ComposingNormalizerBorrowed::new_nfc().normalize(text.trim());
+    // Blanks before a last slash are at an end too: the route of a route is the same.
+    let text = text.trim_matches(|c: char| c == '/' || c.is_whitespace());
+    let text = ComposingNormalizerBorrowed::new_nfc().normalize(text);
     let parts: Vec<&str> = text.split('/').filter(|part| !part.is_empty()).collect();
     format!("/{}", parts.join("/"))
 }
@@ -87,6 +89,7 @@ mod tests {
             (route("humor").as_str(), route("/").as_str(), route(" //a//b/ ").as_str()),
             ("/humor", "/", "/a/b")
         );
+        assert_eq!((route("/a /").as_str(), route("/a / b/ /").as_str()), ("/a", "/a / b"));
         for path in ["/", "/humor", "/a/b", "/a b", "/радио", "/ラジオ/夜", "/Web"] {
             assert!(is_route(path), "{path}");
         }

@@ -121,7 +121,7 @@ fn other_track() -> Track {
 }
 
 /// The track that a title names: `Artist - Title`, or the title alone.
-fn song(title: &str) -> Track {
+pub fn song(title: &str) -> Track {
     let title = clean(title);
     match title.split_once(" - ") {
         Some((artist, title)) => {

@@ -131,7 +131,7 @@ impl Kind {
 }
 
 /// The first address of an M3U or PLS.
-fn entry(text: &str) -> Result<&str> {
+pub fn entry(text: &str) -> Result<&str> {
     ensure!(!text.contains("#EXT-X-"), "it is an HLS list, which is not relayed");
     let is_pls = text.trim_start().get(..10).is_some_and(|head| head.eq_ignore_ascii_case("[playlist]"));
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());

@@ -4,6 +4,8 @@
 //! came, or to one user in it. Who joins is told of STUN and TURN servers, with credentials for a while.
 //! `GET /` is a page to try calls with.
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod hub;
 mod names;
 mod protocol;

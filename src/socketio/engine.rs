@@ -365,7 +365,7 @@ impl<'a> Query<'a> {
 }
 
 /// The id in an open packet, `0{"sid":"…",…}`.
-fn id_of_handshake(body: &str) -> Option<(&str, Sid)> {
+pub(super) fn id_of_handshake(body: &str) -> Option<(&str, Sid)> {
     let (_, rest) = body.strip_prefix('0')?.split_once("\"sid\":\"")?;
     let (id, _) = rest.split_once('"')?;
     Some((id, id.parse().ok()?))

@@ -4,6 +4,8 @@
 //! a WebSocket is a conversation of its own.
 
 mod engine;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod gate;
 mod handlers;
 mod member;

@@ -36,7 +36,7 @@ pub struct Conversation<H> {
 }
 
 /// A Socket.IO packet, as far as this side cares.
-enum Packet<'a> {
+pub(super) enum Packet<'a> {
     Connect {
         auth: &'a str,
     },
@@ -166,7 +166,7 @@ impl<H: Hub> Speech for Conversation<H> {
 
 /// Why a packet was not read.
 #[derive(Debug, PartialEq, Eq)]
-enum Unread<'a> {
+pub(super) enum Unread<'a> {
     /// It is no packet.
     Malformed,
     /// It asks for a namespace that is not here.
@@ -175,7 +175,7 @@ enum Unread<'a> {
 
 impl<'a> Packet<'a> {
     /// Reads `<type>[attachments-][/namespace,][ack id][data]`.
-    fn read(text: &'a str) -> Result<Self, Unread<'a>> {
+    pub(super) fn read(text: &'a str) -> Result<Self, Unread<'a>> {
         let (kind, rest) = text.split_at_checked(1).ok_or(Unread::Malformed)?;
         let rest = match kind {
             "5" | "6" => rest.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start_matches('-'),

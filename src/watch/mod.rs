@@ -10,6 +10,8 @@ mod chance;
 mod chats;
 mod counts;
 mod event_log;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod history;
 mod hub;
 mod listing;

@@ -9,7 +9,7 @@
 
 pub mod dead;
 pub mod reader;
-mod recovery;
+pub(super) mod recovery;
 pub mod segment;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,189 @@
+//! Fuzz targets of the radio: files, streams and words of others.
+
+use std::io::{self, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use bytes::{Bytes, BytesMut};
+
+use super::body::{Body, Chunk};
+use super::decode::{Decoder, Mp3};
+use super::frame_reader::FrameReader;
+use super::hls::Wanted;
+use super::icy::{Answer, Heard, IcyReader};
+use super::index::{Facts, Index};
+use super::mp3::{Frame, Header};
+use super::{by_route, paths, relay, text, track, upstream};
+
+/// Blocks of a file that are decoded; what goes wrong does so early.
+const MAX_BLOCKS: usize = 64;
+
+/// More samples are in no block of any codec.
+const MAX_SAMPLES: usize = 8 * 1024 * 1024;
+
+/// Bytes without a frame that are passed over.
+const MAX_JUNK_BYTES: usize = 64 * 1024;
+
+/// Gives a few bytes at a time.
+struct Drops<'a>(&'a [u8]);
+
+impl Read for Drops<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = buffer.len().min(7);
+        self.0.read(&mut buffer[..n])
+    }
+}
+
+fn frames(source: impl Read) -> Vec<Frame> {
+    let mut reader = FrameReader::new(source, MAX_JUNK_BYTES);
+    std::iter::from_fn(|| reader.next_frame().ok().flatten()).collect()
+}
+
+/// MP3 frames: the same ones however the bytes come, and their sound has the length that they say.
+pub fn mp3(input: &[u8]) {
+    let mut found = frames(input);
+    assert_eq!(found, frames(Drops(input)));
+    assert!(found.iter().map(|frame| frame.bytes.len()).sum::<usize>() <= input.len());
+    let mut decoder = Mp3::new();
+    for frame in found.iter_mut().take(MAX_BLOCKS) {
+        let step = i32::from(frame.bytes[frame.bytes.len() - 1]) - 128;
+        frame.add_gain(step);
+        assert_eq!(Header::parse(&frame.bytes), Some(frame.header));
+        let block = decoder.decode(frame);
+        assert_eq!(block.samples.len(), frame.header.n_samples as usize * block.channels);
+    }
+}
+
+/// A file of any kind, known by its extension. What panics in a decoder is caught, here as on the air.
+pub fn audio(path: &Path) {
+    let Ok(facts) = Facts::read(path) else { return };
+    for text in [&facts.title, &facts.artist] {
+        assert_eq!(*text, track::clean(text));
+    }
+    assert!(facts.duration_seconds.is_none_or(|seconds| seconds.is_finite() && seconds >= 0.0));
+    let decode = || {
+        let mut decoder = Decoder::open(path).ok()?;
+        for _ in 0..MAX_BLOCKS {
+            let block = decoder.next_block().ok().flatten()?;
+            if block.samples.len() > MAX_SAMPLES {
+                return Some(block.samples.len());
+            }
+        }
+        None
+    };
+    let too_long = catch_unwind(AssertUnwindSafe(decode)).ok().flatten();
+    assert_eq!(too_long, None, "samples in one block");
+}
+
+/// A relayed stream: its first byte is the interval of titles.
+pub fn icy(input: &[u8]) {
+    let Some((interval, stream)) = input.split_first() else { return };
+    let read = |n: usize| {
+        let mut reader = IcyReader::new(Some(usize::from(*interval)));
+        let (mut sound, mut titles) = (Vec::new(), Vec::new());
+        for piece in stream.chunks(n) {
+            let mut bytes = Bytes::copy_from_slice(piece);
+            while let Some(heard) = reader.next(&mut bytes) {
+                match heard {
+                    Heard::Sound(more) => sound.extend(more),
+                    Heard::Title(title) => titles.push((sound.len(), title)),
+                }
+            }
+            assert!(bytes.is_empty());
+        }
+        (sound, titles)
+    };
+    let whole = read(stream.len().max(1));
+    assert!(whole.0.len() <= stream.len());
+    for n in [1, 3] {
+        assert_eq!(read(n), whole);
+    }
+    for (_, title) in whole.1 {
+        let song = relay::song(&title);
+        assert_eq!((track::clean(&song.title), track::clean(&song.artist)), (song.title, song.artist));
+    }
+}
+
+/// The head of a station's answer, and the playlist behind it.
+pub fn answer(input: &[u8]) {
+    let mut bytes = BytesMut::from(input);
+    match Answer::take(&mut bytes) {
+        Ok(Some(answer)) => {
+            assert!(bytes.len() < input.len() && input.ends_with(&bytes));
+            let _ = upstream::address(answer.header("location"));
+            if let Ok(url) = upstream::entry(&String::from_utf8_lossy(&bytes)) {
+                assert!(!url.is_empty());
+            }
+        }
+        Ok(None) => assert_eq!(bytes, input),
+        Err(_) => {}
+    }
+}
+
+/// The body of a live source, in chunks or of a length: the same content however it is cut.
+pub fn body(input: &[u8]) {
+    let read = |mut body: Body, n: usize| {
+        let mut content = Vec::new();
+        for piece in input.chunks(n) {
+            let mut bytes = Bytes::copy_from_slice(piece);
+            while !bytes.is_empty() {
+                let n_before = bytes.len();
+                content.extend(body.content(&mut bytes).ok()?);
+                assert!(bytes.len() < n_before, "no byte is read");
+            }
+        }
+        assert!(content.len() <= input.len());
+        Some((content, body))
+    };
+    let all = input.len().max(1);
+    let whole = read(Body::Chunked(Chunk::default()), all);
+    for n in [1, 5] {
+        assert_eq!(read(Body::Chunked(Chunk::default()), n), whole);
+    }
+    let length = input.first().map_or(0, |byte| u64::from(*byte));
+    assert_eq!(read(Body::Sized(length), 3), read(Body::Sized(length), all));
+}
+
+/// Text of unknown charset: a label in the first line, the text behind it.
+pub fn charset(input: &[u8]) {
+    let (label, bytes) = line_and_rest(input);
+    let label = String::from_utf8_lossy(label);
+    for text in [text::decode(bytes, None), text::decode(bytes, Some(&label))] {
+        // The longest that a byte becomes is three of UTF-8.
+        assert!(text.len() <= 3 * bytes.len() + 3);
+        let line = track::clean(&text);
+        assert!(!line.chars().any(char::is_control));
+        assert_eq!(track::clean(&line), line);
+    }
+}
+
+/// The stations to relay as the configuration names them, and paths as listeners name stations.
+pub fn routes(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    if let Ok(routes) = by_route(&text, "") {
+        for (route, url) in routes {
+            assert!(paths::is_route(&route));
+            assert_eq!(paths::decoded(&paths::encoded(&route)), route);
+            let _ = upstream::address(&url);
+        }
+    }
+    let _ = (upstream::address(&text), Wanted::of(&text));
+    let route = paths::route(&paths::decoded(&text));
+    assert_eq!(paths::route(&route), route);
+    assert_eq!(paths::decoded(&paths::encoded(&route)), route);
+    assert!(paths::candidates(&route).count() <= 4);
+}
+
+/// What was known of files at the last start; `folder` holds nothing but the index.
+pub fn index(folder: &Path) {
+    let folders = vec!["/music".into()];
+    let known = Index::new(&folder.to_string_lossy(), folders, 100);
+    let files = known.below(Path::new("/music"));
+    assert!(files.len() <= 100);
+    assert!(known.formats(files.iter()).len() <= files.len());
+}
+
+fn line_and_rest(input: &[u8]) -> (&[u8], &[u8]) {
+    let end = input.iter().position(|byte| *byte == b'\n');
+    end.map_or((&[], input), |end| (&input[..end], &input[end + 1..]))
+}
