@@ -8,7 +8,6 @@ RUN apt-get update && apt-get install -y --no-install-recommends make && rm -rf 
 ARG TARGETPLATFORM
 WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
-COPY heap heap
 COPY src src
 # The pages are compiled in.
 COPY assets assets
