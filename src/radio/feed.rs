@@ -37,13 +37,16 @@ const LONE_FRAMES_AHEAD: usize = 200;
 /// Files whose format is looked at to find that of most.
 const SURVEYED: usize = 50;
 
+/// The sound of one frame, or a little less.
+const FRAME_TIME: Duration = Duration::from_millis(24);
+
 /// The survey takes no longer, however slow the disk.
 const SURVEY_TIME: Duration = Duration::from_millis(200);
 
 /// The first track is measured for so long, or as much of it as this allows: some minutes of it.
 const FIRST_MEASURE: Duration = Duration::from_secs(1);
 
-/// Later ones have the time that is read ahead.
+/// Later ones have half of the time that is read ahead, and no more than this.
 const LATER_MEASURE: Duration = Duration::from_secs(10);
 
 /// What so much of a file sounds like holds for all of it, where there is no time for more.
@@ -252,7 +255,7 @@ impl Feed {
         if facts.loudness.is_none() {
             // What was read ahead of a track that was left is not heard.
             let is_awaited = self.is_first || self.shelf.is_abandoned(self.serial);
-            let limit = if is_awaited { FIRST_MEASURE } else { LATER_MEASURE };
+            let limit = if is_awaited { FIRST_MEASURE } else { self.time_ahead() / 2 };
             let until = self.clock.uptime() + limit;
             let measured = loudness::measure(path, || self.clock.uptime() < until)?;
             facts.loudness = Some(measured.loudness);
@@ -266,6 +269,12 @@ impl Feed {
             }
         }
         Ok(facts)
+    }
+
+    /// The time that may be spent before what is read ahead has been sent, at most as much as measuring ever needs.
+    fn time_ahead(&self) -> Duration {
+        let n_ahead = (self.out.max_capacity() - self.out.capacity()) as u32;
+        (FRAME_TIME * n_ahead).clamp(FIRST_MEASURE, LATER_MEASURE * 2)
     }
 
     /// Lets frames through as they are, but for their gain; those of another format on the way are converted.
