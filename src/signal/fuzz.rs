@@ -10,5 +10,5 @@ pub fn hub() -> impl Shared {
     let config = Config::default();
     let tokens = RoomTokens::new(&config).expect("no tokens are asked for by default");
     let keys = Keys { key: None, turn_secret: config.turn_secret.clone(), tokens };
-    Hub::new(&config, keys, &[7; 32])
+    Hub::new(&config, keys, &[7; 32], Vec::new())
 }
