@@ -299,14 +299,17 @@ fn a_reader_that_never_reads_is_let_go_and_disturbs_nobody() {
             ann.say(&json!({"type": "message", "content": content}));
             assert_eq!(bob.hear()["content"], content);
         };
+        let before = site.rss_kib();
         for n in 0.. {
-            assert!(n < 40, "it is never cut");
+            // Several times what the kernel may hold on the way.
+            assert!(n < 400, "it is never cut");
             send(&mut ann, &mut bob);
             if site.metric(cut) == 1.0 {
                 break;
             }
         }
-        assert!(site.rss_kib() < 150_000, "{} KiB", site.rss_kib());
+        let grown = site.rss_kib().saturating_sub(before);
+        assert!(grown < 64 * 1024, "{grown} KiB more than before");
         // It has two seconds to hear why.
         let code = std::iter::from_fn(|| Some(sleeper.try_hear())).find_map(Result::err);
         assert_eq!(code, Some(1008));
