@@ -110,7 +110,7 @@ fn a_message_over_the_limit_is_refused_on_both_transports() {
 
 #[test]
 fn a_message_under_the_limit_is_relayed_to_the_letter() {
-    everywhere("music", &[], |site| {
+    everywhere("music", &[("ROOMHUB_MUSIC__MAX_TRACK_BYTES", "1000000")], |site| {
         let mut host = websocket::Client::host(site.address, "AB12");
         let mut guest = websocket::Client::guest(site.address, "AB12");
         host.expect("room_users");
