@@ -27,7 +27,8 @@ pub fn certify(folder: &Path) {
 
 fn start(folder: &Path) -> Server {
     let [cert, key] = ["cert.pem", "key.pem"].map(|name| folder.join(name).to_str().unwrap().to_owned());
-    Server::start_with(&[], &[("ROOMHUB_TLS__CERT", &cert), ("ROOMHUB_TLS__KEY", &key)])
+    let large_tracks = ("ROOMHUB_MUSIC__MAX_TRACK_BYTES", "1000000");
+    Server::start_with(&[], &[("ROOMHUB_TLS__CERT", &cert), ("ROOMHUB_TLS__KEY", &key), large_tracks])
 }
 
 /// A connection that trusts the certificate in the folder; what comes of the handshake shows at its first use.

@@ -319,7 +319,7 @@ fn a_reader_that_never_reads_is_let_go_and_disturbs_nobody() {
 
 #[test]
 fn a_device_that_answers_no_ping_is_let_go_and_one_that_does_stays() {
-    let pings = [("ROOMHUB_DEVICES__PING_INTERVAL", "200ms"), ("ROOMHUB_DEVICES__PING_TIMEOUT", "200ms")];
+    let pings = [("ROOMHUB_DEVICES__PING_INTERVAL", "1s"), ("ROOMHUB_DEVICES__PING_TIMEOUT", "3s")];
     everywhere("devices", &pings, |site| {
         let (mut ann, _) = Device::join(site.address, "d1", None);
         // Pings are answered by reading.
