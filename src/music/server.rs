@@ -128,7 +128,11 @@ async fn rooms(State(site): State<Arc<Site>>) -> Response {
 }
 
 async fn tune(headers: HeaderMap) -> Response {
-    assets::media(&sample::wav(), "audio/wav", &headers)
+    // It is made for the first who asks, which takes a moment of a core.
+    match tokio::task::spawn_blocking(sample::wav).await {
+        Ok(tune) => assets::media(&tune, "audio/wav", &headers),
+        Err(_) => routes::error(StatusCode::INTERNAL_SERVER_ERROR, "internal error"),
+    }
 }
 
 async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
