@@ -86,11 +86,16 @@ impl Client {
         Self::connect(address).joined(room)
     }
 
-    /// Joins a room, and is not going to read: the kernel holds little for it.
-    pub fn sleeper(address: SocketAddr, room: &str) -> Self {
+    /// Is not going to read: the kernel holds little for it.
+    pub fn newcomer_that_sleeps(address: SocketAddr) -> Self {
         let mut client = Self::connect_on(http::connect_with_small_buffer(address), "", &[], "");
         client.expect("connected");
-        client.joined(room)
+        client
+    }
+
+    /// Joins a room, and is not going to read.
+    pub fn sleeper(address: SocketAddr, room: &str) -> Self {
+        Self::newcomer_that_sleeps(address).joined(room)
     }
 
     fn joined(mut self, room: &str) -> Self {
