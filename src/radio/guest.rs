@@ -132,7 +132,7 @@ struct Gone;
 
 impl Guest {
     fn speak(&mut self) -> Result<()> {
-        let Some(first) = self.reader.next_frame().context("no MP3")? else { return Ok(()) };
+        let first = self.reader.next_frame().context("no MP3")?.context("it ended before a frame of MP3")?;
         // A station without files has the format of its first guest.
         let format = *self.station.shelf.format.get_or_init(|| first.header.format);
         let from = first.header.format;

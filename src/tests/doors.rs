@@ -5,8 +5,8 @@ use std::io::{Read, Write};
 use tempfile::TempDir;
 
 use crate::harness::balancer::Balancer;
-use crate::harness::http;
 use crate::harness::process::{Server, roomhub};
+use crate::harness::{eventually, http};
 
 /// Every service, with its operators' doors.
 const DOORS: [(&str, &[&str]); 5] = [
@@ -67,7 +67,9 @@ fn start(service: &str, data: &TempDir) -> Server {
     let mut command = roomhub(&[service, "--host", "127.0.0.1", "--port", "0", "--log-format", "json"]);
     command.env("AUTH_KEY", "open sesame").env("ROOMHUB_DEVICES__DATA_DIR", data.path());
     command.env("ROOMHUB_RADIO__DATA_DIR", "");
-    Server::spawn(command)
+    let server = Server::spawn(command);
+    eventually("readiness", || (http::get(server.address, "/readyz").status == 200).then_some(()));
+    server
 }
 
 fn on_every_door(play: impl Fn(&Server, &str)) {
