@@ -14,9 +14,22 @@ use rust_embed::RustEmbed;
 const PAGE_POLICY: &str = "default-src 'self'; media-src * blob: data:; img-src 'self' data:; \
     connect-src 'self' ws: wss:; style-src 'self'; script-src 'self'; frame-ancestors 'self'; base-uri 'none'";
 
+/// Where the shared files are among the files of each service, so that pages reach them by relative addresses.
+const COMMON: &str = "common/";
+
+/// What the pages of all services share.
+#[derive(RustEmbed)]
+#[folder = "assets/common/"]
+struct Common;
+
 /// The embedded file at `path`, or 304 when the client has it; `None` if there is no such file.
+///
+/// A path that starts with `common/` names a file that all services share, every other one a file of `Folder`.
 pub fn file<Folder: RustEmbed>(path: &str, headers: &HeaderMap) -> Option<Response> {
-    let file = Folder::get(path)?;
+    let file = match path.strip_prefix(COMMON) {
+        Some(shared) => Common::get(shared),
+        None => Folder::get(path),
+    }?;
     let tag = tag(&file.metadata.sha256_hash());
     if has(headers, &tag) {
         return Some((StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response());

@@ -86,6 +86,8 @@ fn assets_are_typed_tagged_and_compressed() {
             ("/assets/js/main.js", "text/javascript; charset=utf-8"),
             ("/assets/style.css", "text/css; charset=utf-8"),
             ("/assets/icon.svg", "image/svg+xml"),
+            ("/assets/common/base.css", "text/css; charset=utf-8"),
+            ("/assets/common/texts/zh.js", "text/javascript; charset=utf-8"),
         ] {
             let first = http::get(site.address, path);
             assert_eq!((first.status, first.header("content-type")), (200, media_type), "{path}");

@@ -1,6 +1,6 @@
 /** A picture for a track: rings like the grooves of a record, their colours and gaps drawn from its title. */
 
-import { drawing } from "./elements.js";
+import { drawing } from "../common/elements.js";
 
 const PALETTES = [
   ["#1d3b3a", "#7fc4b2", "#f2c98a"],

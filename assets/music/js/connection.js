@@ -2,7 +2,7 @@
 
 import { io } from "../vendor/socket.io.esm.min.js";
 
-import { base } from "./base.js";
+import { base } from "../common/base.js";
 
 /** Events that a page listens to; `play`, `pause` and their like come as `room-playhead` too. */
 const HEARD = [

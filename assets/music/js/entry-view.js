@@ -1,8 +1,8 @@
 /** The door: your name, a new room, or the code of one that exists. */
 
-import { byId, setText } from "./elements.js";
-import { recall, remember } from "./memory.js";
-import { say } from "./texts.js";
+import { byId, setText } from "../common/elements.js";
+import { recall, remember } from "../common/memory.js";
+import { say } from "../common/texts.js";
 
 const LONGEST_ROOM_ID = 64;
 

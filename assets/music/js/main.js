@@ -1,24 +1,26 @@
 /** The page: ties the room, the player, the connection and the views together. */
 
+import { byId } from "../common/elements.js";
+import { remember } from "../common/memory.js";
+import { StatusView } from "../common/status-view.js";
+import { isSayable, say, speak } from "../common/texts.js";
 import { ClockKeeper } from "./clock-keeper.js";
 import { ServerClock } from "./clock.js";
 import { Connection } from "./connection.js";
-import { byId, setText } from "./elements.js";
 import { Entrance } from "./entrance.js";
 import { EntryView } from "./entry-view.js";
 import { renderMediaSession } from "./media-session.js";
 import { MembersView } from "./members-view.js";
-import { forgetRoom, recallRoom, remember, rememberRoom } from "./memory.js";
 import { Player, troubleWith } from "./player.js";
 import { installProbe } from "./probe.js";
 import { QueueView } from "./queue-view.js";
 import { withAdded, withMoved, withoutIndex } from "./queue.js";
+import { forgetRoom, recallRoom, rememberRoom } from "./room-memory.js";
 import { Room } from "./room.js";
 import { ShareView } from "./share-view.js";
 import { StageView } from "./stage-view.js";
-import { StatusView } from "./status-view.js";
-import { isSayable, say, sayFixedTexts, switchLanguage, troubleText } from "./texts.js";
 import { SAMPLE, kindWithoutAudio, sourceOf, titleOf, trackFromAddress } from "./track.js";
+import { troubleText } from "./trouble.js";
 
 const TIME_SHOWN_EVERY_MS = 200;
 const REMEMBERED_EVERY_MS = 2000;
@@ -81,11 +83,6 @@ const membersView = new MembersView(rename);
 const shareView = new ShareView((key) => status.tell(key));
 
 byId("leave").addEventListener("click", leave);
-byId("language").addEventListener("click", () => {
-  switchLanguage();
-  sayFixedTexts();
-  render();
-});
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && wake());
 window.addEventListener("online", wake);
 window.addEventListener("pageshow", (event) => event.persisted && wake());
@@ -94,7 +91,7 @@ setInterval(keepForReload, REMEMBERED_EVERY_MS);
 setInterval(renderTime, TIME_SHOWN_EVERY_MS);
 
 installProbe({ room: () => room, player, clock });
-sayFixedTexts();
+speak("music", render);
 if (!former) entry.invite(roomInAddress());
 else status.keep("entering");
 render();
@@ -369,7 +366,6 @@ function rename(name) {
 
 function render() {
   status.render();
-  renderLanguageButton();
   entry.render(entrance.isBusy);
   byId("entry").hidden = room !== null || former !== null;
   byId("room").hidden = room === null;
@@ -389,13 +385,6 @@ function render() {
 
 function renderTime() {
   if (room) stage.renderTime({ room, player, clock, isOpen: connection.isOpen });
-}
-
-function renderLanguageButton() {
-  const button = byId("language");
-  setText(button, say("otherLanguage"));
-  button.lang = say("otherLanguageCode");
-  button.setAttribute("aria-label", say("switchLanguage"));
 }
 
 function pageTitle() {

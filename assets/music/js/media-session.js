@@ -1,6 +1,6 @@
 /** The track on lock screens and media keys. A member's keys act on the own sound only, as the browser does by itself. */
 
-import { say } from "./texts.js";
+import { say } from "../common/texts.js";
 import { bylineOf, titleOf } from "./track.js";
 
 /** Shows `room`; `controls` maps media session actions to what they do while you are the host. */

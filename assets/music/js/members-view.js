@@ -1,7 +1,7 @@
 /** Who is in the room, and your own name. */
 
-import { byId, element, setText } from "./elements.js";
-import { say } from "./texts.js";
+import { byId, element, setText } from "../common/elements.js";
+import { languageTag, say } from "../common/texts.js";
 
 export class MembersView {
   #list = byId("members");
@@ -23,7 +23,7 @@ export class MembersView {
 
   render({ room, name }) {
     if (document.activeElement !== this.#name) this.#name.value = name;
-    const appearance = JSON.stringify([room.members, room.nMembers, room.hostId, room.you, say("languageCode")]);
+    const appearance = JSON.stringify([room.members, room.nMembers, room.hostId, room.you, languageTag()]);
     if (appearance === this.#shown) return;
     this.#shown = appearance;
 
@@ -44,6 +44,6 @@ function memberItem(member, room) {
     element("span", { class: "member-name" }, name),
   );
   if (member.id === room.you) item.append(element("span", { class: "badge" }, say("you")));
-  if (member.id === room.hostId) item.append(element("span", { class: "badge is-host" }, say("host")));
+  if (member.id === room.hostId) item.append(element("span", { class: "badge is-strong" }, say("host")));
   return item;
 }

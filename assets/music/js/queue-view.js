@@ -1,7 +1,7 @@
 /** The queue, and for the host the means to change it. */
 
-import { byId, element, icon, setText } from "./elements.js";
-import { say } from "./texts.js";
+import { byId, element, icon, setText } from "../common/elements.js";
+import { languageTag, say } from "../common/texts.js";
 import { bylineOf, titleOf } from "./track.js";
 
 export class QueueView {
@@ -36,7 +36,7 @@ export class QueueView {
     this.#empty.hidden = room.queue.length > 0;
     setText(this.#empty, say(room.isHost ? "queueEmptyHost" : "queueEmptyMember"));
 
-    const appearance = JSON.stringify([room.queue, room.isHost, canEdit, say("languageCode")]);
+    const appearance = JSON.stringify([room.queue, room.isHost, canEdit, languageTag()]);
     if (appearance === this.#shown) return;
     this.#shown = appearance;
     const focus = focusWithin(this.#list);

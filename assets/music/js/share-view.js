@@ -1,8 +1,8 @@
 /** The link to the room: to copy, and as a QR code. */
 
-import { base } from "./base.js";
-import { byId, drawing, setText } from "./elements.js";
-import { say } from "./texts.js";
+import { base } from "../common/base.js";
+import { byId, drawing, setText } from "../common/elements.js";
+import { say } from "../common/texts.js";
 
 const COPIED_FOR_MS = 2000;
 /** The white border that scanners need around the code, in modules. */

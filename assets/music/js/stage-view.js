@@ -1,11 +1,12 @@
 /** What is playing, where it is, and the controls. */
 
+import { readable } from "../common/durations.js";
+import { byId, iconAddress, setText } from "../common/elements.js";
+import { recall, remember } from "../common/memory.js";
+import { say } from "../common/texts.js";
 import { drawArtwork } from "./artwork.js";
-import { readable } from "./durations.js";
-import { byId, setText } from "./elements.js";
-import { recall, remember } from "./memory.js";
-import { say, troubleText } from "./texts.js";
 import { bylineOf, sourceOf, titleOf } from "./track.js";
+import { troubleText } from "./trouble.js";
 
 const ARROW_STEP = 5;
 /** How long the seek bar waits (milliseconds) for the room to follow before it shows the room again. */
@@ -78,7 +79,7 @@ export class StageView {
 
     this.#play.disabled = !canControl || !track;
     this.#play.setAttribute("aria-label", say(isPlaying && !player.hasPlayedOut ? "pause" : "play"));
-    this.#playIcon.setAttribute("href", isPlaying && !player.hasPlayedOut ? "#icon-pause" : "#icon-play");
+    this.#playIcon.setAttribute("href", iconAddress(isPlaying && !player.hasPlayedOut ? "pause" : "play"));
     this.#next.disabled = !canControl || room.queue.length === 0;
     this.#seek.disabled = !canControl || player.duration === null;
     setText(this.#explanation, explanationOf(room, isOpen));

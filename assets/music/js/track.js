@@ -3,7 +3,7 @@
  * address; ours have both for their sake. Pure.
  */
 
-import { base } from "./base.js";
+import { base } from "../common/base.js";
 import { freshId } from "./identifiers.js";
 
 export const SAMPLE = Object.freeze({

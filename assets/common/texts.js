@@ -1,0 +1,76 @@
+/**
+ * What a page says, in the language that its reader chose, else in the browser's.
+ *
+ * A further language is one more file in `texts` and its name in `LANGUAGES`; what it lacks is said in English.
+ */
+
+import { byId, element } from "./elements.js";
+import { recall, remember } from "./memory.js";
+import { en } from "./texts/en.js";
+import { zh } from "./texts/zh.js";
+
+const LANGUAGES = { en, zh };
+
+let language = firstLanguage();
+let service = null;
+let texts = {};
+
+/**
+ * Speaks for `name`, a service: fills in the fixed texts of the document and lets `#language` offer all languages.
+ * `render` is called when the reader has chosen another one.
+ */
+export function speak(name, render) {
+  service = name;
+  take(language);
+  const choice = byId("language");
+  choice.append(
+    ...Object.entries(LANGUAGES).map(([value, { tag, title }]) => element("option", { value, lang: tag }, title)),
+  );
+  choice.value = language;
+  choice.addEventListener("change", () => {
+    remember("language", choice.value);
+    take(choice.value);
+    render();
+  });
+}
+
+/** The sentence `key`, with its blanks filled from `values`. */
+export function say(key, ...values) {
+  const text = texts[key];
+  return typeof text === "function" ? text(...values) : text;
+}
+
+export function isSayable(key) {
+  return typeof key === "string" && Object.hasOwn(texts, key);
+}
+
+/** The language as dates and screen readers need it: `zh-CN`. */
+export function languageTag() {
+  return LANGUAGES[language].tag;
+}
+
+/** A moment, given as a date, a text or milliseconds, as the reader writes it. */
+export function moment(at, form = { dateStyle: "short", timeStyle: "medium" }) {
+  return new Date(at).toLocaleString(isSameLanguage(navigator.language) ? navigator.language : languageTag(), form);
+}
+
+function firstLanguage() {
+  const chosen = recall("language");
+  if (Object.hasOwn(LANGUAGES, chosen)) return chosen;
+  return Object.keys(LANGUAGES).find((code) => navigator.language?.toLowerCase().startsWith(code)) ?? "en";
+}
+
+function isSameLanguage(tag) {
+  return tag?.toLowerCase().startsWith(language);
+}
+
+function take(chosen) {
+  const all = (selector) => document.querySelectorAll(selector);
+  const spoken = LANGUAGES[chosen];
+  language = chosen;
+  texts = { ...en.common, ...en[service], ...spoken.common, ...spoken[service] };
+  document.documentElement.lang = languageTag();
+  for (const each of all("[data-say]")) each.textContent = say(each.dataset.say);
+  for (const each of all("[data-say-label]")) each.setAttribute("aria-label", say(each.dataset.sayLabel));
+  for (const each of all("[data-say-placeholder]")) each.placeholder = say(each.dataset.sayPlaceholder);
+}
