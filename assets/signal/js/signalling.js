@@ -1,4 +1,4 @@
-// The connection to the server: a plain WebSocket that comes back by itself and keeps its place in the room.
+/** The connection to the server: a plain WebSocket that comes back by itself and keeps its place in the room. */
 
 const RETRY_MS = 1_000;
 
@@ -50,7 +50,7 @@ export class Signalling extends EventTarget {
     });
     socket.addEventListener("message", ({ data }) => this.#hear(JSON.parse(data)));
     socket.addEventListener("close", ({ code }) => {
-      this.#tell("state", "away");
+      this.#tell("state", "offline");
       const isRefused = code === 1008;
       if (this.#seat && !isRefused) setTimeout(() => this.#seat && this.#open(), RETRY_MS);
     });

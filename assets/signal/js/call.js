@@ -1,6 +1,8 @@
-// One call: a peer connection by perfect negotiation, so that both sides may start at once.
-//
-// The side whose user id comes first in the alphabet is the polite one: it takes its own offer back when two meet.
+/**
+ * One call: a peer connection by perfect negotiation, so that both sides may start at once.
+ *
+ * The side whose user id comes first in the alphabet is the polite one: it takes its own offer back when two meet.
+ */
 
 const CHANNEL = "chat";
 
@@ -19,9 +21,6 @@ export class Call extends EventTarget {
   #channel = null;
   #timer = 0;
   #heard = Promise.resolve();
-
-  /** For whoever shows it. */
-  timer = 0;
 
   constructor(ownId, otherId, iceServers, send) {
     super();
