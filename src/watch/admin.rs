@@ -55,7 +55,11 @@ pub fn routes(questions: Questions<Hub>, orders: Orders<Hub>, door: OperatorsDoo
     Router::new()
         .route("/admin", get(|| async { Redirect::permanent("admin/") }))
         .route("/admin/", get(page))
-        .route("/admin/{file}", get(file))
+        .route("/admin/openapi.json", get(|headers: HeaderMap| async move { file("openapi.json", &headers) }))
+        .route(
+            "/admin/assets/{*path}",
+            get(|Path(path): Path<String>, headers: HeaderMap| async move { file(&path, &headers) }),
+        )
         .nest("/admin/api", api)
 }
 
@@ -63,8 +67,8 @@ async fn page(headers: HeaderMap) -> Response {
     assets::page::<Assets>("index.html", &headers).unwrap_or_else(not_found)
 }
 
-async fn file(Path(file): Path<String>, headers: HeaderMap) -> Response {
-    assets::file::<Assets>(&file, &headers).unwrap_or_else(not_found)
+fn file(path: &str, headers: &HeaderMap) -> Response {
+    assets::file::<Assets>(path, headers).unwrap_or_else(not_found)
 }
 
 async fn overview(State(admin): State<Arc<Admin>>) -> Response {

@@ -67,7 +67,7 @@ try {
   await page.waitForSelector("#question[open]", { timeout: PATIENCE_MS });
   await page.click("#question .danger");
   assert.deepEqual(await deleted, { reason: "closed_by_admin" });
-  await page.waitForSelector("#rooms .note", { timeout: PATIENCE_MS });
+  await page.waitForSelector("#rooms .empty", { timeout: PATIENCE_MS });
   assert.deepEqual(problems, []);
   owner.disconnect();
   console.log("ok   shows a banner, kicks, closes");

@@ -1,0 +1,28 @@
+/** The dialog that asks before something is done. */
+
+import { byId, setText } from "../common/elements.js";
+
+/** Whether the operator means it. */
+export async function confirm(text) {
+  return (await asked(text, null, "yes")) !== null;
+}
+
+/** What the operator answers, or null; `type` is the input's. */
+export function askFor(text, type = "text", value = "") {
+  return asked(text, type, value);
+}
+
+function asked(text, type, value) {
+  const dialog = byId("question");
+  const input = byId("question-answer");
+  setText(byId("question-text"), text);
+  input.hidden = type === null;
+  input.type = type ?? "text";
+  input.value = value;
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    const finish = () => resolve(dialog.returnValue === "yes" ? input.value : null);
+    dialog.addEventListener("close", finish, { once: true });
+  });
+}
