@@ -46,7 +46,7 @@ async function shootPhone() {
 
 try {
   const page = await openPage("en-GB", "light");
-  await page.waitForSelector("#rooms .none");
+  await page.waitForSelector("#rooms .empty");
   const room = await page.evaluate(async (address) => {
     const connect = (first) => new Promise((resolve) => {
       const socket = new WebSocket(address);
