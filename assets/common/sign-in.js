@@ -21,14 +21,16 @@ export class SignIn {
   #office = byId("office");
   #signOut = byId("sign-out");
   #name;
+  #key;
 
   /** The key is remembered as `name`; `signedIn` is called when one was typed, `signedOut` before one is asked for. */
   constructor(name, { signedIn, signedOut }) {
     this.#name = name;
+    this.#key = recallForTab(name);
     this.#office.before(this.#form);
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
-      rememberForTab(name, this.#field.value);
+      this.#keep(this.#field.value);
       this.#field.value = "";
       signedIn();
     });
@@ -38,8 +40,9 @@ export class SignIn {
     });
   }
 
+  /** The key that was typed; null if none was, or the last one was refused. */
   get key() {
-    return recallForTab(this.#name);
+    return this.#key;
   }
 
   get isOpen() {
@@ -50,15 +53,20 @@ export class SignIn {
   admit() {
     this.#form.hidden = true;
     this.#office.hidden = false;
-    this.#signOut.hidden = this.key === null;
+    this.#signOut.hidden = this.#key === null;
   }
 
   /** Forgets the key and asks for another one; `reason` is what the server says, `isWrong` whether it refused a key. */
   ask(reason, isWrong = false) {
-    rememberForTab(this.#name, null);
+    this.#keep(null);
     this.#office.hidden = this.#signOut.hidden = true;
     this.#form.hidden = false;
     setText(this.#refusal, [isWrong && say("wrongKey"), reason].filter(Boolean).join(" "));
     this.#field.focus();
+  }
+
+  #keep(key) {
+    this.#key = key;
+    rememberForTab(this.#name, key);
   }
 }

@@ -110,7 +110,7 @@ export const en = {
     entranceHint: "This console shows every device and what was said, and can send messages.", clients: "Connected",
     database: "Database",
     databaseState: (kind, isUp) => `${kind} ${isUp ? "up" : "away"}`,
-    spool: "Waiting for the database", dead: "Dead letters", writes: "Takes messages", yes: "yes", no: "no",
+    spool: "In the spool", dead: "Dead letters", writes: "Takes messages", yes: "yes", no: "no",
     rooms: "Rooms", nobody: "No device is connected.", room: "Room", device: "Device",
     deviceCount: (n) => count(n, "device"),
     kick: "Disconnect",

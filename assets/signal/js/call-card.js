@@ -47,8 +47,9 @@ export class CallCard {
     for (const name of FIGURES) setText(this.#names[name], say(name));
     setText(this.#hangUp, say("hangUp"));
     setText(this.#send, say("send"));
-    this.#input.ariaLabel = this.#input.placeholder = say("message");
-    this.#video.ariaLabel = say("videoOf", this.call.otherId);
+    this.#input.placeholder = say("message");
+    this.#input.setAttribute("aria-label", say("message"));
+    this.#video.setAttribute("aria-label", say("videoOf", this.call.otherId));
   }
 
   close() {
