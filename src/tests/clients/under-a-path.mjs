@@ -1,4 +1,4 @@
-// The five pages under a path of a proxy: each loads all of its files, and works.
+// The five pages under a path of a proxy: each loads all of its files, works, and remembers its language.
 //
 //   node under-a-path.mjs http://127.0.0.1:8080/
 //
@@ -51,6 +51,11 @@ async function visit(path, tryIt) {
   page.on("response", (response) => response.status() === 404 && missing.push(response.url()));
   await page.goto(new URL(path, url).href);
   await tryIt(page);
+  await page.select("#language", "zh");
+  await page.reload();
+  await page.waitForFunction(() => document.documentElement.lang === "zh-CN");
+  check("a language that was chosen is remembered", true);
+  await page.select("#language", "en");
   check(`/${path} has all of its files ${missing.join(" ")}`, missing.length === 0);
   await page.close();
 }
