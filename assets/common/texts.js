@@ -23,9 +23,8 @@ export function speak(name, render) {
   service = name;
   take(language);
   const choice = byId("language");
-  choice.append(
-    ...Object.entries(LANGUAGES).map(([value, { tag, title }]) => element("option", { value, lang: tag }, title)),
-  );
+  const option = ([value, { tag, title }]) => element("option", { value, lang: tag }, title);
+  choice.append(...Object.entries(LANGUAGES).map(option));
   choice.value = language;
   choice.addEventListener("change", () => {
     remember("language", choice.value);
@@ -51,17 +50,14 @@ export function languageTag() {
 
 /** A moment, given as a date, a text or milliseconds, as the reader writes it. */
 export function moment(at, form = { dateStyle: "short", timeStyle: "medium" }) {
-  return new Date(at).toLocaleString(isSameLanguage(navigator.language) ? navigator.language : languageTag(), form);
+  const isOwn = navigator.language?.toLowerCase().startsWith(language);
+  return new Date(at).toLocaleString(isOwn ? navigator.language : languageTag(), form);
 }
 
 function firstLanguage() {
   const chosen = recall("language");
   if (Object.hasOwn(LANGUAGES, chosen)) return chosen;
   return Object.keys(LANGUAGES).find((code) => navigator.language?.toLowerCase().startsWith(code)) ?? "en";
-}
-
-function isSameLanguage(tag) {
-  return tag?.toLowerCase().startsWith(language);
 }
 
 function take(chosen) {

@@ -31,12 +31,10 @@ export class UsersView {
   }
 
   #ways(user) {
-    const way = (text, call) =>
-      button(say(text), () => call(user), {
-        class: "outlined is-compact",
-        "aria-label": say(`${text}To`, user),
-        "data-focus": `${text} ${user}`,
-      });
+    const way = (text, call) => {
+      const attributes = { "aria-label": say(`${text}To`, user), "data-focus": `${text} ${user}` };
+      return button(say(text), () => call(user), { class: "outlined is-compact", ...attributes });
+    };
     return [way("data", this.#actions.openChannel), way("camera", this.#actions.showCamera)];
   }
 }

@@ -14,12 +14,8 @@ export function showRooms({ rooms, now }, act) {
 
 function roomItem(room, now, act) {
   const isOwnerHere = room.members.some((member) => member.isOwner);
-  const tags = [
-    room.roomType,
-    !room.isPublic && say("hidden"),
-    room.hasPassword && say("password"),
-    !isOwnerHere && say("ownerAway"),
-  ];
+  const states = { hidden: !room.isPublic, password: room.hasPassword, ownerAway: !isOwnerHere };
+  const tags = [room.roomType, ...Object.keys(states).map((state) => states[state] && say(state))];
   const name = room.name || room.id;
   const showBanner = async () => {
     const message = await askFor(say("askBanner", name));
