@@ -104,7 +104,7 @@ pub fn spool(folder: &Path, input: &[u8]) {
     }
     fs::write(segment::path(folder, 0), bytes).expect("there is room for a small file");
     let recover = || {
-        let mut directory = Directory::open(Path::new(":memory:")).expect("memory is there");
+        let mut directory = Directory::in_memory().expect("there is memory");
         recovery::recover(folder, load_cursor(folder), &mut directory).map(|found| {
             (found.n_records, found.first_segment, found.next_segment, found.last_at, found.revoked)
         })

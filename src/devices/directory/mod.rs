@@ -56,7 +56,16 @@ impl Directory {
     /// It cannot be opened, or a newer version has made it.
     pub fn open(path: &Path) -> Result<Self> {
         private::prepare_database(path)?;
-        let database = Connection::open(path)?;
+        Self::on(Connection::open(path)?)
+    }
+
+    /// An empty directory that is on no disk.
+    #[cfg(any(test, fuzzing))]
+    pub fn in_memory() -> Result<Self> {
+        Self::on(Connection::open_in_memory()?)
+    }
+
+    fn on(database: Connection) -> Result<Self> {
         database.busy_timeout(BUSY)?;
         let version: u32 = database.pragma_query_value(None, "user_version", |row| row.get(0))?;
         ensure!(
