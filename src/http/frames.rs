@@ -302,6 +302,9 @@ impl Frames {
 
     /// Whether the current message is of the kind that is always short, and is not.
     fn is_too_long(&self) -> bool {
+        if self.opcode() >= CLOSE {
+            return false;
+        }
         let is_short = |short: &ShortMessages| {
             let opening = &self.opening[..usize::from(self.n_opening)];
             opening == short.opening && self.message.unwrap_or(0) + self.length > short.max_bytes
@@ -484,6 +487,14 @@ mod tests {
         let large = vec![b'x'; MAX_BYTES];
         for good in [&large[..], b"40/short", b"40{}, long enough", b"42/another"] {
             assert_eq!(passed(&frame(FINAL | TEXT, good), 4096).1, None);
+        }
+    }
+
+    #[test]
+    fn a_ping_between_the_parts_of_a_short_message_is_no_part_of_it() {
+        let parts = [frame(TEXT, b"40/abc"), frame(FINAL | 0x9, b"a long ping"), frame(FINAL, b"")].concat();
+        for piece in [1, 4096] {
+            assert_eq!(passed(&parts, piece).1, None);
         }
     }
 }
