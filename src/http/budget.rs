@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::runtime::memory;
 
 /// Bytes of one unfinished message or body that come out of no budget: small ones always get through.
-const FREE_BYTES: usize = 16 * 1024;
+pub const FREE_BYTES: usize = 16 * 1024;
 
 /// What all unfinished messages and bodies of the process may hold.
 #[derive(Debug)]

@@ -4,8 +4,9 @@ use bytes::Bytes;
 
 use super::engine::id_of_handshake;
 use super::meter::{Meter, Passed};
+use super::post::{self, MAX_NAMESPACE_BYTES};
 use super::seal::Seal;
-use super::speech::Packet;
+use super::speech::{Packet, Unread};
 use super::token_of;
 use crate::switchboard::Incoming;
 
@@ -25,6 +26,25 @@ pub fn packet(input: &[u8]) {
             let _ = token_of(auth);
         }
         Ok(_) | Err(_) => {}
+    }
+}
+
+/// A polling client's payload: each packet of it is judged as it would be on a WebSocket.
+pub fn post(input: &[u8]) {
+    let packets = || input.split(|byte| *byte == post::SEPARATOR);
+    assert_eq!(post::is_abusive(input), packets().any(post::is_abusive));
+    for packet in packets() {
+        let Some(text) = packet.strip_prefix(b"4").and_then(|text| str::from_utf8(text).ok()) else {
+            continue;
+        };
+        match Packet::read(text) {
+            Err(Unread::Elsewhere(namespace)) if namespace.len() > MAX_NAMESPACE_BYTES => {
+                assert!(post::is_abusive(packet), "what ends a WebSocket is taken from a poll");
+            }
+            // The library takes a query as part of the name.
+            Err(Unread::Elsewhere(_)) | Ok(Packet::Connect { .. }) => {}
+            Ok(_) | Err(Unread::Malformed) => assert!(!post::is_abusive(packet), "no connect packet"),
+        }
     }
 }
 

@@ -1,4 +1,7 @@
-//! Fuzz targets of HTTP: heads of requests, and tokens.
+//! Fuzz targets of HTTP: heads and bodies of requests, tokens, and frames of WebSockets.
+
+mod frames;
+mod request_body;
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -11,6 +14,9 @@ use super::jwt::{self, Flaw, Key};
 use super::{address, routes};
 use crate::secret::Secret;
 use crate::time::Timestamp;
+
+pub use frames::frames;
+pub use request_body::request_body;
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 const SECRET: &str = "key";
