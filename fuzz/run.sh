@@ -11,6 +11,13 @@ export RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-co
 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
 -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 -Cdebug-assertions"
 cargo build --locked --release --target "$host"
+# Some targets read files; in memory they run a hundred times faster.
+if [ -w /dev/shm ]; then
+    export TMPDIR=/dev/shm
+fi
+TMPDIR=$(mktemp -d)
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
 corpus=../src/fuzz/corpus
 if [ $# -eq 0 ]; then
     set -- $(ls "$corpus")
