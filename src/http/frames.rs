@@ -24,6 +24,10 @@ const PONG: u8 = 10;
 const FINAL: u8 = 0x80;
 const RESERVED: u8 = 0x70;
 
+/// The first byte of a message that is one frame.
+const WHOLE_TEXT: u8 = FINAL | TEXT;
+const WHOLE_BINARY: u8 = FINAL | BINARY;
+
 /// In the second byte of a head: the payload is masked.
 const MASKED: u8 = 0x80;
 
@@ -169,6 +173,12 @@ impl Frames {
             output.copy(0);
         }
         while at < bytes.len() {
+            if let Some(length) = self.whole_message(&bytes[at..]) {
+                output.pass(at, at + length);
+                at += length;
+                self.n_complete = self.n_complete.wrapping_add(1);
+                continue;
+            }
             if self.left == 0 {
                 let start = at;
                 match self.read_head(bytes, &mut at) {
@@ -217,6 +227,33 @@ impl Frames {
     /// The number of the message under way, if one is.
     pub fn under_way(&self) -> Option<u32> {
         (self.n_head > 0 || self.message.is_some()).then_some(self.n_complete)
+    }
+
+    /// The length of the next frame, if it is a whole message that goes on as it is; nearly all are.
+    ///
+    /// `None` says nothing but that it takes a closer look.
+    fn whole_message(&self, bytes: &[u8]) -> Option<usize> {
+        if self.n_head > 0 || self.message.is_some() {
+            return None;
+        }
+        let (&[first, second], rest) = bytes.split_first_chunk()?;
+        if !matches!(first, WHOLE_TEXT | WHOLE_BINARY) || second & MASKED == 0 {
+            return None;
+        }
+        let (length, rest) = match second & !MASKED {
+            LENGTH_64 => return None,
+            LENGTH_16 => {
+                let (length, rest) = rest.split_first_chunk()?;
+                (usize::from(u16::from_be_bytes(*length)), rest)
+            }
+            length => (usize::from(length), rest),
+        };
+        let max_bytes = self.short.map_or(usize::MAX, |short| short.max_bytes);
+        if length > max_bytes.min(self.max_message_bytes).min(FRAGMENT_BYTES) {
+            return None;
+        }
+        let rest = rest.get(MASK_BYTES + length..)?;
+        Some(bytes.len() - rest.len())
     }
 
     /// Whether the current frame goes on as fragments.
