@@ -69,6 +69,9 @@ pub fn mended(mut text: Bytes) -> Bytes {
     if text.starts_with(BYTE_ORDER_MARK) {
         text = text.slice(BYTE_ORDER_MARK.len()..);
     }
+    if !may_have_units(&text) {
+        return text;
+    }
     let mut mended: Option<BytesMut> = None;
     let mut at = 0;
     while let Some(ahead) = text[at..].iter().position(|byte| *byte == b'\\') {
@@ -87,6 +90,13 @@ pub fn mended(mut text: Bytes) -> Bytes {
         at = at.min(text.len());
     }
     mended.map_or(text, BytesMut::freeze)
+}
+
+/// Whether a UTF-16 unit may be escaped anywhere. It never stops early, so that many bytes are looked at in one step.
+fn may_have_units(text: &[u8]) -> bool {
+    let pairs = text.iter().zip(text.get(1..).unwrap_or_default());
+    let is_opening = |(first, second): (&u8, &u8)| u8::from(*first == b'\\') & u8::from(*second == b'u');
+    pairs.map(is_opening).fold(0, |found, here| found | here) != 0
 }
 
 /// The UTF-16 unit that is escaped there.
