@@ -97,7 +97,7 @@ struct Addressed<'a> {
     from: Option<&'a RawValue>,
 }
 
-/// The type of a `message`.
+/// The type of a `message` that names no room.
 #[derive(Deserialize)]
 struct Typed<'a> {
     #[serde(rename = "type", default, borrow, deserialize_with = "given")]
@@ -133,17 +133,26 @@ impl ClientEvent {
                 let is_text = text.starts_with('"');
                 let inner: Option<String> = is_text.then(|| serde_json::from_str(text).ok()).flatten();
                 let text = inner.as_deref().unwrap_or(text);
-                let typed: Typed<'_> = read(text).ok_or(invalid)?;
-                match kind_of(typed.kind)?.as_deref() {
+                let addressed: Option<Addressed<'_>> = read(text);
+                let kind = match &addressed {
+                    Some(addressed) => addressed.kind,
+                    None => read::<Typed<'_>>(text).ok_or(invalid)?.kind,
+                };
+                match kind_of(kind)?.as_deref() {
                     Some("join") => Ok((Self::Join(read(text).ok_or(invalid)?), Some(MESSAGE))),
                     Some("leave") => Ok((Self::Leave(read(text).ok_or(invalid)?), Some(MESSAGE))),
-                    _ => Self::relay(event, payload, inner.as_deref(), invalid),
+                    _ => {
+                        let (Some(payload), Some(addressed)) = (payload, addressed) else {
+                            return Err(invalid);
+                        };
+                        Ok((Self::Relay(Relay::new(event, payload, inner.as_deref(), addressed)), None))
+                    }
                 }
             }
-            "offer" | "answer" | "candidate" => Self::relay(event, payload, None, invalid),
+            "offer" | "answer" | "candidate" => Self::relay(event, payload, invalid),
             // A plain WebSocket's frame that is no object, or has no type.
             "" => Err(invalid),
-            _ => Self::relay(event, payload, None, None),
+            _ => Self::relay(event, payload, None),
         }
     }
 
@@ -151,23 +160,12 @@ impl ClientEvent {
     fn relay(
         event: &str,
         payload: Option<&RawValue>,
-        inner: Option<&str>,
         otherwise: Option<Refusal>,
     ) -> Result<(Self, Option<&'static str>), Option<Refusal>> {
         let payload = payload.ok_or(otherwise)?;
-        let text = inner.unwrap_or(payload.get());
-        let Addressed { room_id: room, to, kind, from } = read(text).ok_or(otherwise)?;
-        kind_of(kind)?;
-        let relay = Relay {
-            event: event.to_owned(),
-            room,
-            to,
-            payload: payload.to_owned(),
-            inner: inner.map(Into::into),
-            has_type: kind.is_some(),
-            from_at: from.and_then(|from| place_of(from.get(), text)),
-        };
-        Ok((Self::Relay(relay), None))
+        let addressed: Addressed<'_> = read(payload.get()).ok_or(otherwise)?;
+        kind_of(addressed.kind)?;
+        Ok((Self::Relay(Relay::new(event, payload, None, addressed)), None))
     }
 }
 
@@ -190,6 +188,21 @@ fn read<'de, T: Deserialize<'de>>(text: &'de str) -> Option<T> {
 }
 
 impl Relay {
+    /// An event to pass on as it is `addressed`; `inner` is the object in a payload that is a text.
+    fn new(event: &str, payload: &RawValue, inner: Option<&str>, addressed: Addressed<'_>) -> Self {
+        let Addressed { room_id: room, to, kind, from } = addressed;
+        let object = inner.unwrap_or(payload.get());
+        Self {
+            event: event.to_owned(),
+            room,
+            to,
+            payload: payload.to_owned(),
+            inner: inner.map(Into::into),
+            has_type: kind.is_some(),
+            from_at: from.and_then(|from| place_of(from.get(), object)),
+        }
+    }
+
     /// The frame for the rest of a room: itself to the letter.
     ///
     /// Events with a name of their own say it as `type`, for those on a plain WebSocket.
