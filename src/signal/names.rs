@@ -5,6 +5,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The longest id, in characters.
@@ -80,18 +81,55 @@ impl Serialize for Id {
 
 impl<'de> Deserialize<'de> for Id {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Given {
-            Number(i64),
-            Text(String),
+        deserializer.deserialize_any(IdReader)
+    }
+}
+
+struct IdReader;
+
+impl Visitor<'_> for IdReader {
+    type Value = Id;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a text of 1 to {MAX_CHARS} characters or a whole number")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Id, E> {
+        Id::new(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Id, E> {
+        Ok(Id { text: number.to_string().into(), spelling: Spelling::Number(number) })
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Id, E> {
+        let number =
+            i64::try_from(number).map_err(|_| E::invalid_value(Unexpected::Unsigned(number), &self))?;
+        self.visit_i64(number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_a_text_or_a_whole_number() {
+        let read = |json: &str| serde_json::from_str::<Id>(json).ok();
+        for (json, text) in [
+            (r#""ann""#, "ann"),
+            (r#""\u00e9""#, "é"),
+            ("7", "7"),
+            (r#""7""#, "7"),
+            ("-9223372036854775808", "-9223372036854775808"),
+            ("9223372036854775807", "9223372036854775807"),
+        ] {
+            let id = read(json).unwrap();
+            assert_eq!(id, Id::new(text).unwrap());
+            assert_eq!(read(&serde_json::to_string(&id).unwrap()), Some(id));
         }
-        match Given::deserialize(deserializer)? {
-            Given::Number(number) => {
-                Ok(Self { text: number.to_string().into(), spelling: Spelling::Number(number) })
-            }
-            Given::Text(text) => Self::new(&text)
-                .ok_or_else(|| serde::de::Error::custom("an id of 1 to 128 characters is expected")),
+        for json in [r#""""#, "null", "true", "1.5", "7.0", "1e3", "9223372036854775808", "[]", "{}"] {
+            assert_eq!(read(json), None, "{json}");
         }
     }
 }
