@@ -14,6 +14,7 @@
 //! Cluster they are on one of its nodes, which is found by asking any (`reach`).
 
 mod link;
+mod log;
 mod mail;
 mod pulse;
 mod reach;
@@ -32,6 +33,7 @@ use crate::secret::Secret;
 use crate::time::{Timestamp, human};
 
 pub use link::{At, Change, Claim, Commit, FETCH, FactChange, FactClaim, Link, Outcome, Stale, Stored};
+pub use log::{Changes, Entry, HeartbeatReply, Log, Snapshot};
 pub use mail::{Letter, Mail};
 pub use pulse::Pulse;
 use reach::Reach;
@@ -120,6 +122,13 @@ pub struct Cluster {
 #[error("redis is away: {0}")]
 pub struct Away(#[from] RedisError);
 
+impl Away {
+    /// What was waited for has not come.
+    pub fn silent() -> Self {
+        Self(RedisError::from((redis::ErrorKind::Io, "the log does not go on")))
+    }
+}
+
 impl Cluster {
     /// Joins the cluster that the configuration names; `None` if it names none.
     ///
@@ -156,6 +165,13 @@ impl Cluster {
         let info: String = redis::cmd("INFO").arg("server").query_async(&mut connection).await?;
         let version = info.lines().find_map(|line| line.strip_prefix("redis_version:")).unwrap_or_default();
         Ok(Some((version.trim().to_owned(), Timestamp::from_micros(seconds * 1_000_000 + micros))))
+    }
+
+    /// A service's ordered log.
+    pub fn log(&self, service: &'static str) -> Log {
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &self.secret), service.as_bytes());
+        let seed = tag.as_ref().try_into().expect("SHA-256 has 32 bytes");
+        Log::new(service, &self.reach, &self.config, self.node.clone(), seed)
     }
 
     /// A service's link to the same service on the other nodes.

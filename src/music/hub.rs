@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Config;
@@ -13,7 +14,7 @@ use super::names::{Dialect, RoomId, Track};
 use super::protocol::{ClientEvent, Refusal, RoomReport, ServerEvent};
 use super::room::{DriftLimit, Fate, Room, Seat};
 use crate::effect::{Effects, MemberId};
-use crate::switchboard::{self, Census, Departure, Ledger, Newcomer, RoomQuota, Shared};
+use crate::switchboard::{self, Census, Departure, Ledger, Newcomer, Replicated, RoomQuota, Shared};
 use crate::time::{Seconds, Timestamp, WallOffset};
 
 /// Every room and every connected member.
@@ -39,7 +40,7 @@ struct Limits {
 }
 
 /// A connected member, in a room or not.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Member {
     address: IpAddr,
     /// Fixed by the first event that tells.
@@ -128,11 +129,7 @@ impl Hub {
             ClientEvent::LeaveRoom { room } => self.leave_room(from, room, now),
             ClientEvent::GetRoomState { room } => self.tell_state(from, room, now),
             ClientEvent::Introduce { name } => self.introduce(from, name, now),
-            ClientEvent::TimePing { client_time } => {
-                let mut effects = Effects::none();
-                effects.tell(from, ServerEvent::TimePong { client_time, now }.frame(Dialect::Kebab));
-                effects
-            }
+            ClientEvent::TimePing { client_time } => tell_time(from, client_time, now),
             ClientEvent::TrackChange { room, track: Some(track) } => {
                 self.in_own_room(from, &room, |room| room.change_track(from, track, now))
             }
@@ -380,6 +377,45 @@ impl switchboard::Hub for Hub {
     fn census(&self) -> Census {
         Census::of(self.members.values().filter_map(|member| member.room.as_ref()))
     }
+}
+
+impl Replicated for Hub {
+    type Command = ();
+    type Outcome = ();
+
+    fn command(&mut self, (): (), _: Timestamp) -> ((), Effects) {
+        ((), Effects::none())
+    }
+
+    /// Whoever asks for the time or for a room, and has told its dialect before.
+    fn query(
+        &self,
+        from: MemberId,
+        event: &str,
+        payload: Option<&RawValue>,
+        now: Timestamp,
+    ) -> Option<Effects> {
+        if !ClientEvent::may_ask(event) {
+            return None;
+        }
+        let (event, told) = ClientEvent::read(event, payload)?;
+        let member = self.members.peek(&from)?;
+        let mut effects = match event {
+            ClientEvent::TimePing { client_time } => tell_time(from, client_time, now),
+            ClientEvent::GetRoomState { room } if member.dialect.is_some() || told.is_none() => {
+                self.tell_state(from, room, now)
+            }
+            _ => return None,
+        };
+        effects.ack();
+        Some(effects)
+    }
+}
+
+fn tell_time(to: MemberId, client_time: Option<f64>, now: Timestamp) -> Effects {
+    let mut effects = Effects::none();
+    effects.tell(to, ServerEvent::TimePong { client_time, now }.frame(Dialect::Kebab));
+    effects
 }
 
 impl Shared for Hub {

@@ -73,6 +73,11 @@ impl ClientEvent {
 }
 
 impl ClientEvent {
+    /// Whether an event of that name may ask for something and change nothing.
+    pub fn may_ask(name: &str) -> bool {
+        matches!(name, "time_ping" | "get_room_state" | "get-room-state")
+    }
+
     /// The same without a track or a playlist that is larger than it may be: that is no track, and no playlist.
     pub fn without_large(mut self, max_track_bytes: usize, max_playlist_bytes: usize) -> Self {
         match &mut self {

@@ -1,11 +1,11 @@
 //! All rooms, and who is in which. Pure: time comes in with each event, frames go out as effects.
 
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use ring::hmac;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::names::Id;
@@ -17,7 +17,9 @@ use super::{Config, DuplicateUser};
 use crate::effect::{Close, Effects, MemberId};
 use crate::http::keys::KeyedDoor;
 use crate::secret::Secret;
-use crate::switchboard::{self, Allowance, Bucket, Census, Ledger, Newcomer, RoomQuota, Seed, Shared};
+use crate::switchboard::{
+    self, Allowance, Bucket, Census, Ledger, Newcomer, Replicated, Rng, RoomQuota, Seed, Shared,
+};
 use crate::time::{Timestamp, WallOffset};
 
 /// Bytes of such a word, which nobody can guess.
@@ -36,8 +38,7 @@ pub struct Hub {
     tokens: Option<RoomTokens>,
     ice: IceServers,
     rules: Rules,
-    words: hmac::Key,
-    n_words: u64,
+    rng: Rng,
 }
 
 /// What members, TURN servers and tokens are held against.
@@ -64,9 +65,9 @@ struct Rules {
 }
 
 /// A connected member.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Member {
-    rooms: HashSet<Id>,
+    rooms: BTreeSet<Id>,
     events: Bucket,
     /// What rooms that it makes are counted under; `None` if it may make any number.
     counted: Option<IpAddr>,
@@ -103,8 +104,7 @@ impl Hub {
                 resume_window: config.resume_window,
                 events: Allowance::new(config.events_per_second, config.event_burst),
             },
-            words: hmac::Key::new(hmac::HMAC_SHA256, seed),
-            n_words: 0,
+            rng: Rng::new(seed),
         }
     }
 
@@ -264,11 +264,7 @@ impl Hub {
         match resume {
             None | Some(Resume::Wanted(false)) => None,
             Some(Resume::Wanted(true) | Resume::Word(_)) if self.rules.resume_window.is_zero() => None,
-            Some(Resume::Wanted(true) | Resume::Word(_)) => {
-                self.n_words += 1;
-                let tag = hmac::sign(&self.words, &self.n_words.to_be_bytes());
-                Some(hex::encode(&tag.as_ref()[..WORD_BYTES]))
-            }
+            Some(Resume::Wanted(true) | Resume::Word(_)) => Some(hex::encode(&self.rng.draw()[..WORD_BYTES])),
         }
     }
 }
@@ -278,14 +274,22 @@ impl switchboard::Hub for Hub {
         self.wall = wall;
     }
 
-    fn connect(&mut self, member: MemberId, newcomer: Newcomer, now: Timestamp) -> Effects {
-        if let Some(key) = &self.key
-            && key.open(newcomer.address, newcomer.token.as_deref(), now).is_err()
-        {
-            let mut effects = refuse(member, Refusal::Unauthorized, None);
-            effects.disconnect(member, Close::Violation);
-            return effects;
+    fn admit(&self, member: MemberId, newcomer: &mut Newcomer, now: Timestamp) -> Result<(), Effects> {
+        if let Some(key) = &self.key {
+            if key.open(newcomer.address, newcomer.token.as_deref(), now).is_err() {
+                let mut effects = refuse(member, Refusal::Unauthorized, None);
+                effects.disconnect(member, Close::Violation);
+                return Err(effects);
+            }
+            newcomer.token = None;
         }
+        if self.tokens.is_none() {
+            newcomer.token = None;
+        }
+        Ok(())
+    }
+
+    fn connect(&mut self, member: MemberId, newcomer: Newcomer, _: Timestamp) -> Effects {
         let counted = self.rules.per_address.counted(newcomer.address);
         self.members.insert(member, Member { counted, token: newcomer.token, ..Member::default() });
         let mut effects = Effects::none();
@@ -337,6 +341,25 @@ impl switchboard::Hub for Hub {
 
     fn census(&self) -> Census {
         Census::of(self.members.values().flat_map(|member| &member.rooms))
+    }
+}
+
+impl Replicated for Hub {
+    type Command = ();
+    type Outcome = ();
+
+    fn command(&mut self, (): (), _: Timestamp) -> ((), Effects) {
+        ((), Effects::none())
+    }
+
+    fn seed(&mut self, now: Timestamp, offset: u64) {
+        self.rng.begin(now, offset);
+    }
+
+    /// When tokens end, and who is away, stands in the rooms.
+    fn restored(&mut self, _: Timestamp) {
+        self.ends =
+            self.rooms.values().flat_map(Room::ends).map(|at| at.as_millis().div_ceil(1000)).collect();
     }
 }
 

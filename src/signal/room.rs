@@ -173,6 +173,11 @@ impl Room {
         self.users.iter().filter(|user| user.is_overdue(now)).map(|user| user.id.clone()).collect()
     }
 
+    /// When tokens of users end, by the wall clock.
+    pub fn ends(&self) -> impl Iterator<Item = Timestamp> {
+        self.users.iter().filter_map(|user| user.until)
+    }
+
     /// Whether the token of a user has ended.
     pub fn has_expired(&self, wall: Timestamp) -> bool {
         self.users.iter().any(|user| user.has_expired(wall))

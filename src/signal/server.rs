@@ -26,7 +26,7 @@ use crate::http::{assets, routes};
 use crate::runtime::Clock;
 use crate::service::{Premises, Running};
 use crate::socketio;
-use crate::switchboard::{Pings, Questions, Switchboard, random_seed};
+use crate::switchboard::{Pings, Questions, Switchboard};
 use crate::websocket::Door;
 
 /// The service's name in logs and metrics.
@@ -64,8 +64,9 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
         running.open_without = Some("[signal] auth_key or token_secret");
     }
     let keys = Keys { key: key.clone(), turn_secret, tokens };
-    let hub = Hub::new(config, keys, &random_seed(), premises.opening.network.trusted_networks());
-    let questions = switchboard.run_at(premises.passing_home(SERVICE), hub);
+    let home = premises.log_home(SERVICE);
+    let hub = Hub::new(config, keys, home.seed(), premises.opening.network.trusted_networks());
+    let questions = switchboard.run_replicated(home, hub);
     let site = Arc::new(Site { questions, door, clock: context.clock, key });
     let pages = Router::new()
         .route("/", get(front))

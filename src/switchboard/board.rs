@@ -16,7 +16,7 @@ use super::inbox::{Arrival, Arrivals, Questions, inbox};
 use super::line::Exchange;
 use super::members::{FAREWELL, Farewell, Members};
 use super::node::Node;
-use super::{Config, Hub, Shared};
+use super::{Config, Hub, Replicated, Shared, replication};
 use crate::runtime::Context;
 
 /// Arrivals handled before the timers are looked at again.
@@ -98,7 +98,7 @@ impl<H: Hub> Switchboard<H> {
         H: Shared,
     {
         match home {
-            Home::Memory(_) => {}
+            Home::Memory(_) | Home::Log(_) => {}
             Home::Chest(mut chest) => {
                 chest.restore(&mut hub, self.context.clock.now());
                 self.keeper = Some((chest, Chest::keep));
@@ -106,6 +106,27 @@ impl<H: Hub> Switchboard<H> {
             Home::Cluster(link) => {
                 let questions = self.exchange.questions();
                 let node = Node::new(self.service, &self.context, hub, self.members, self.writes, *link);
+                self.context.spawn(node.serve(self.arrivals, self.farewells));
+                return questions;
+            }
+        }
+        self.run(hub)
+    }
+
+    /// Starts the task that owns `hub`, which other nodes may have too; gives the right to ask it.
+    pub fn run_replicated(mut self, home: Home, mut hub: H) -> Questions<H>
+    where
+        H: Replicated,
+    {
+        match home {
+            Home::Memory(_) | Home::Cluster(_) => {}
+            Home::Chest(mut chest) => {
+                chest.restore(&mut hub, self.context.clock.now());
+                self.keeper = Some((chest, Chest::keep));
+            }
+            Home::Log(log) => {
+                let questions = self.exchange.questions();
+                let node = replication::Node::new(self.service, &self.context, hub, self.members, *log);
                 self.context.spawn(node.serve(self.arrivals, self.farewells));
                 return questions;
             }

@@ -3,7 +3,7 @@
 use tracing::warn;
 
 use super::chest::{Chest, Config, Seed, random_seed};
-use crate::cluster::{Cluster, Link};
+use crate::cluster::{Cluster, Link, Log};
 use crate::runtime::Context;
 
 /// Where rooms live.
@@ -14,6 +14,8 @@ pub enum Home {
     Chest(Chest),
     /// In Redis: all nodes have them.
     Cluster(Box<Link>),
+    /// On all nodes, in the order of a log.
+    Log(Box<Log>),
 }
 
 impl Home {
@@ -25,7 +27,7 @@ impl Home {
         context: &Context,
     ) -> Self {
         if let Some(cluster) = cluster {
-            return Self::Cluster(Box::new(cluster.link(service)));
+            return Self::Log(Box::new(cluster.log(service)));
         }
         if !config.persist {
             return Self::Memory(random_seed());
@@ -43,12 +45,21 @@ impl Home {
         }
     }
 
+    /// The secret that all that is drawn at random comes from: this process's own, or that of all nodes.
+    pub fn random_source(&self) -> Seed {
+        match self {
+            Self::Memory(_) | Self::Chest(_) | Self::Cluster(_) => random_seed(),
+            Self::Log(log) => log.seed,
+        }
+    }
+
     /// The secret that all that is secret in rooms comes from.
     pub fn seed(&self) -> &Seed {
         match self {
             Self::Memory(seed) => seed,
             Self::Chest(chest) => &chest.seed,
             Self::Cluster(link) => &link.seed,
+            Self::Log(log) => &log.seed,
         }
     }
 }

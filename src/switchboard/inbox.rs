@@ -6,11 +6,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use serde_json::value::{RawValue, to_raw_value};
 use tokio::sync::{mpsc, oneshot};
 
 use super::client::Client;
 use super::incoming::Incoming;
-use super::{Config, Departure, Newcomer};
+use super::{Config, Departure, Newcomer, Replicated};
 use crate::effect::{Effects, MemberId};
 use crate::time::Timestamp;
 
@@ -40,6 +41,38 @@ pub trait Order<H>: Send {
 
     /// Tells whoever gave it how it went.
     fn answer(self: Box<Self>);
+
+    /// As it stands in the log of several nodes, if it can.
+    fn text(&self) -> Option<Box<RawValue>> {
+        None
+    }
+}
+
+/// A command with the way back to whoever gave it.
+struct Commanded<H: Replicated> {
+    command: Option<H::Command>,
+    outcome: Option<H::Outcome>,
+    answer: oneshot::Sender<H::Outcome>,
+}
+
+impl<H: Replicated> Order<H> for Commanded<H> {
+    fn run(&mut self, hub: &mut H, now: Timestamp) -> Effects {
+        let Some(command) = self.command.take() else { return Effects::none() };
+        let (outcome, effects) = hub.command(command, now);
+        self.outcome = Some(outcome);
+        effects
+    }
+
+    fn answer(self: Box<Self>) {
+        if let Some(outcome) = self.outcome {
+            // Whoever gave it may have gone away.
+            let _ = self.answer.send(outcome);
+        }
+    }
+
+    fn text(&self) -> Option<Box<RawValue>> {
+        self.command.as_ref().map(|command| to_raw_value(command).expect("commands are plain data"))
+    }
 }
 
 /// An order with the way back to whoever gave it.
@@ -137,6 +170,11 @@ impl<H> Inbox<H> {
         Orders(self.sender.clone())
     }
 
+    /// The right to give commands.
+    pub fn commands(&self) -> Commands<H> {
+        Commands(self.sender.clone())
+    }
+
     /// The right to ask, without the right to act.
     pub fn questions(&self) -> Questions<H> {
         Questions(self.sender.clone())
@@ -204,6 +242,25 @@ impl<H> Orders<H> {
     {
         let (answer, answered) = oneshot::channel();
         let order = Box::new(Ordered { order, outcome: None, answer });
+        self.0.send(Arrival::Order(order)).ok()?;
+        answered.await.ok()
+    }
+}
+
+/// Has the hub do things from outside, in the words of its commands.
+pub struct Commands<H>(mpsc::UnboundedSender<Arrival<H>>);
+
+impl<H> Clone for Commands<H> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<H: Replicated> Commands<H> {
+    /// Has a command done in turn with the events; `None` when the hub has ended.
+    pub async fn give(&self, command: H::Command) -> Option<H::Outcome> {
+        let (answer, answered) = oneshot::channel();
+        let order = Box::new(Commanded { command: Some(command), outcome: None, answer });
         self.0.send(Arrival::Order(order)).ok()?;
         answered.await.ok()
     }

@@ -30,6 +30,21 @@ impl Incoming {
         Self { text: json::mended(text), wire: Wire::Plain, ack: None }
     }
 
+    /// An event that was mended before, and whose answer is somebody else's affair.
+    pub fn again(text: Bytes, wire: Wire) -> Self {
+        Self { text, wire, ack: None }
+    }
+
+    /// Its text.
+    pub fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// The wire that it came over.
+    pub fn wire(&self) -> Wire {
+        self.wire
+    }
+
     /// The length of its text.
     pub fn n_bytes(&self) -> usize {
         self.text.len()

@@ -132,6 +132,16 @@ impl<K: Name, V: Clone> Ledger<K, V> {
         }
     }
 
+    /// Takes everything out; nothing is noted.
+    pub fn take_all(&mut self) -> HashMap<K, V> {
+        mem::take(&mut self.entries)
+    }
+
+    /// Puts everything back that was taken out; nothing is noted.
+    pub fn put_all(&mut self, entries: HashMap<K, V>) {
+        self.entries = entries;
+    }
+
     /// Forgets everything; nothing is noted.
     pub fn clear(&mut self) {
         self.entries.clear();

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::client::Client;
-use super::inbox::{Arrival, Full, Inbox, Orders, Questions};
+use super::inbox::{Arrival, Commands, Full, Inbox, Orders, Questions};
 use super::incoming::Incoming;
 use super::rate::{Allowance, Bucket};
 use super::{Config, Departure, Newcomer};
@@ -64,6 +64,11 @@ impl<H> Exchange<H> {
     /// The right to have the hub do things.
     pub fn orders(&self) -> Orders<H> {
         self.inbox.orders()
+    }
+
+    /// The right to give the hub commands.
+    pub fn commands(&self) -> Commands<H> {
+        self.inbox.commands()
     }
 
     /// The right to ask the hub, without the right to act.

@@ -8,6 +8,7 @@
 mod board;
 pub mod chest;
 mod client;
+mod common_clock;
 mod held;
 mod home;
 mod inbox;
@@ -20,6 +21,8 @@ mod node;
 mod quota;
 mod rate;
 mod replica;
+pub mod replication;
+mod rng;
 #[cfg(test)]
 pub mod stage;
 mod task;
@@ -43,12 +46,13 @@ pub use board::Switchboard;
 pub use chest::{Seed, random_seed};
 pub use client::{Client, Pings};
 pub use home::Home;
-pub use inbox::{Orders, Questions};
+pub use inbox::{Commands, Orders, Questions};
 pub use incoming::Incoming;
 pub use ledger::{Ledger, Name};
 pub use line::{Exchange, Line, Received, random_name};
 pub use quota::RoomQuota;
 pub use rate::{Allowance, Bucket};
+pub use rng::Rng;
 pub use written::{LENGTH_16, LENGTH_64, Wire, Written, answer, framed_length, goodbye, text_frame};
 
 /// A service's rooms and rules: pure, without a clock.
@@ -56,7 +60,15 @@ pub trait Hub: Send + Sync + 'static {
     /// How the wall clock stands to the time that is told as `now`; told before whatever it may matter to.
     fn set_wall(&mut self, _offset: WallOffset) {}
 
-    /// A member connected.
+    /// Whether a newcomer is let in; what it brought and is no longer needed is taken from it.
+    ///
+    /// # Errors
+    /// What it is told in place of being let in.
+    fn admit(&self, _member: MemberId, _newcomer: &mut Newcomer, _now: Timestamp) -> Result<(), Effects> {
+        Ok(())
+    }
+
+    /// A member connected, and was let in.
     fn connect(&mut self, member: MemberId, newcomer: Newcomer, now: Timestamp) -> Effects;
 
     /// A connected member sent an event.
@@ -174,6 +186,40 @@ pub trait Shared: Hub {
 
     /// What was settled and not revoked holds for good.
     fn confirm(&mut self) {}
+}
+
+/// A hub that several nodes have, all of them the same: what its rules do depends on their inputs alone.
+pub trait Replicated: Shared<Member: Serialize + DeserializeOwned> {
+    /// What is done from outside, by an HTTP handler, as it stands in the log.
+    type Command: Serialize + DeserializeOwned + Send + 'static;
+
+    /// What whoever gave it is told.
+    type Outcome: Send + 'static;
+
+    /// Does what is asked from outside.
+    fn command(&mut self, command: Self::Command, now: Timestamp) -> (Self::Outcome, Effects);
+
+    /// Everything that the rules draw at random comes from these, with the secret of the rooms.
+    fn seed(&mut self, _now: Timestamp, _offset: u64) {}
+
+    /// Answers an event that asks and changes nothing; `None` for every other.
+    fn query(
+        &self,
+        _from: MemberId,
+        _event: &str,
+        _payload: Option<&RawValue>,
+        _now: Timestamp,
+    ) -> Option<Effects> {
+        None
+    }
+
+    /// Whether it would change anything if a member were heard.
+    fn needs_heard(&self, _member: MemberId, _now: Timestamp) -> bool {
+        false
+    }
+
+    /// Rooms, members and facts have become other ones.
+    fn restored(&mut self, _now: Timestamp) {}
 }
 
 /// How a member leaves.

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde::{Deserialize, Serialize};
+
 use crate::time::Timestamp;
 
 /// What one member may send.
@@ -22,7 +24,8 @@ impl Allowance {
 }
 
 /// What one member has sent: the moment at which its bucket is empty again.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Bucket {
     empty_at_nanos: AtomicU64,
 }

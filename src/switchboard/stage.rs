@@ -111,7 +111,11 @@ impl<H: Hub> Stage<H> {
     }
 
     fn connect(&mut self, who: &str, address: IpAddr, token: Option<Box<str>>) -> Effects {
-        self.hub.connect(member(who), Newcomer { address, token }, self.now)
+        let mut newcomer = Newcomer { address, token };
+        match self.hub.admit(member(who), &mut newcomer, self.now) {
+            Ok(()) => self.hub.connect(member(who), newcomer, self.now),
+            Err(refusal) => refusal,
+        }
     }
 }
 

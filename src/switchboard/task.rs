@@ -27,7 +27,11 @@ impl<H: Hub> Task<H> {
         match self {
             Self::Connect { member, newcomer, is_new } => {
                 let mut effects = if *is_new { Effects::none() } else { hub.leave(*member, now) };
-                effects.append(hub.connect(*member, (**newcomer).clone(), now));
+                let mut newcomer = (**newcomer).clone();
+                match hub.admit(*member, &mut newcomer, now) {
+                    Ok(()) => effects.append(hub.connect(*member, newcomer, now)),
+                    Err(refusal) => effects.append(refusal),
+                }
                 Deed::of(effects)
             }
             Self::Event { member, incoming, at } => {
@@ -67,7 +71,7 @@ impl<H: Hub> Task<H> {
 }
 
 /// An event that has no name is ignored, and answered if an answer was asked for.
-fn unread() -> Effects {
+pub fn unread() -> Effects {
     let mut effects = Effects::none();
     effects.ack();
     effects

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::effect::{Close, Frame};
@@ -20,11 +21,13 @@ pub const LENGTH_16: u8 = 126;
 pub const LENGTH_64: u8 = 127;
 
 /// In which form members are told of events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Wire {
     /// Socket.IO packets.
+    #[serde(rename = "s")]
     SocketIo,
     /// Bare JSON objects, one in each text frame.
+    #[serde(rename = "p")]
     Plain,
 }
 

@@ -16,12 +16,11 @@ use serde::Deserialize;
 
 use super::hub::Hub;
 use super::names::RoomId;
-use super::orders::Outcome;
-use crate::effect::{Effects, MemberId};
+use super::orders::{Command, Outcome};
+use crate::effect::MemberId;
 use crate::http::operators::{OperatorsDoor, admit};
 use crate::http::{assets, routes};
-use crate::switchboard::{Orders, Questions};
-use crate::time::Timestamp;
+use crate::switchboard::{Commands, Questions};
 
 /// Characters of a banner.
 const MAX_BANNER_CHARS: usize = 500;
@@ -37,12 +36,12 @@ struct Assets;
 /// What the routes share.
 struct Admin {
     questions: Questions<Hub>,
-    orders: Orders<Hub>,
+    commands: Commands<Hub>,
 }
 
 /// `/admin`, its files, its API and that one's description.
-pub fn routes(questions: Questions<Hub>, orders: Orders<Hub>, door: OperatorsDoor) -> Router {
-    let admin = Arc::new(Admin { questions, orders });
+pub fn routes(questions: Questions<Hub>, commands: Commands<Hub>, door: OperatorsDoor) -> Router {
+    let admin = Arc::new(Admin { questions, commands });
     let api = Router::new()
         .route("/overview", get(overview))
         .route("/rooms/{id}/close", post(close_room))
@@ -80,7 +79,7 @@ async fn overview(State(admin): State<Arc<Admin>>) -> Response {
 
 async fn close_room(State(admin): State<Arc<Admin>>, Path(id): Path<String>) -> Response {
     let Some(id) = RoomId::read(&id) else { return not_found() };
-    admin.give(move |hub, now| hub.close_room(id, now)).await
+    admin.give(Command::CloseRoom(id)).await
 }
 
 /// The body of a request for a banner.
@@ -101,12 +100,12 @@ async fn show_banner(
     if message.is_empty() || message.chars().count() > MAX_BANNER_CHARS {
         return bad_request("a message of 1 to 500 characters is expected");
     }
-    admin.give(move |hub, now| hub.show_banner(id, &message, now)).await
+    admin.give(Command::ShowBanner(id, message)).await
 }
 
 async fn kick(State(admin): State<Arc<Admin>>, Path(id): Path<String>) -> Response {
     let Some(member) = MemberId::new(&id) else { return not_found() };
-    admin.give(move |hub, now| hub.kick(member, now)).await
+    admin.give(Command::Kick(member)).await
 }
 
 /// The body of a request for a ban.
@@ -124,21 +123,18 @@ async fn ban(State(admin): State<Arc<Admin>>, body: Result<Json<NewBan>, JsonRej
         return bad_request("1 to 31536000 seconds are expected");
     }
     let span = Duration::from_secs(seconds);
-    admin.give(move |hub, now| hub.ban(address.to_canonical(), span, now)).await
+    admin.give(Command::Ban(address.to_canonical(), span)).await
 }
 
 async fn lift_ban(State(admin): State<Arc<Admin>>, Path(address): Path<String>) -> Response {
     let Ok(address) = address.parse::<IpAddr>() else { return not_found() };
-    admin.give(move |hub, _| hub.lift_ban(address.to_canonical())).await
+    admin.give(Command::LiftBan(address.to_canonical())).await
 }
 
 impl Admin {
     /// Has something done, and says how it went.
-    async fn give<F>(&self, order: F) -> Response
-    where
-        F: FnMut(&mut Hub, Timestamp) -> (Outcome, Effects) + Send + 'static,
-    {
-        match self.orders.give(order).await {
+    async fn give(&self, command: Command) -> Response {
+        match self.commands.give(command).await {
             Some(Outcome::Done) => StatusCode::NO_CONTENT.into_response(),
             Some(Outcome::NotFound) => not_found(),
             None => stopping(),

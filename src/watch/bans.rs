@@ -1,6 +1,6 @@
 //! Addresses that may not connect for a time, on whichever node.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use serde::Serialize;
@@ -17,7 +17,7 @@ type Facts = Ledger<String, String>;
 
 /// Banned addresses, each until a moment: those that hold here, for a node does not ask about each newcomer.
 #[derive(Default)]
-pub struct Bans(HashMap<IpAddr, Timestamp>);
+pub struct Bans(BTreeMap<IpAddr, Timestamp>);
 
 /// A ban as operators see it.
 #[derive(Debug, Serialize)]
@@ -90,11 +90,11 @@ impl Bans {
     }
 }
 
-fn read(text: &str) -> Option<HashMap<IpAddr, Timestamp>> {
+fn read(text: &str) -> Option<BTreeMap<IpAddr, Timestamp>> {
     serde_json::from_str(text).ok()
 }
 
-fn write(bans: &HashMap<IpAddr, Timestamp>) -> String {
+fn write(bans: &BTreeMap<IpAddr, Timestamp>) -> String {
     serde_json::to_string(bans).expect("addresses are written as text")
 }
 

@@ -1,9 +1,8 @@
-//! Chance for the rules: all that is random comes from one secret seed, so a script has one transcript.
-
-use ring::hmac;
+//! What the rules of watch rooms draw at random: ids, tokens, and what makes a chat message unique.
 
 use super::names::{OwnerToken, RoomId};
-use crate::switchboard::Seed;
+use crate::switchboard::{Rng, Seed};
+use crate::time::Timestamp;
 
 /// Characters at the end of a chat message's id.
 const CHAT_SUFFIX_CHARS: usize = 7;
@@ -11,16 +10,18 @@ const CHAT_SUFFIX_CHARS: usize = 7;
 /// Bytes of an owner's token; 128 bits cannot be guessed.
 const TOKEN_BYTES: usize = 16;
 
-/// An endless stream of random bytes: HMAC-SHA256 of a counter under the seed.
-pub struct Chance {
-    key: hmac::Key,
-    n_drawn: u64,
-}
+/// What the rules draw from it.
+pub struct Chance(Rng);
 
 impl Chance {
-    /// The stream of a seed.
+    /// From the stream of a seed.
     pub fn new(seed: &Seed) -> Self {
-        Self { key: hmac::Key::new(hmac::HMAC_SHA256, seed), n_drawn: 0 }
+        Self(Rng::new(seed))
+    }
+
+    /// Draws for an input from here on, the same on every node.
+    pub fn begin(&mut self, now: Timestamp, number: u64) {
+        self.0.begin(now, number);
     }
 
     /// A room's id; it may be taken.
@@ -30,7 +31,7 @@ impl Chance {
 
     /// An owner's token.
     pub fn owner_token(&mut self) -> OwnerToken {
-        OwnerToken::of(hex::encode(&self.draw()[..TOKEN_BYTES]))
+        OwnerToken::of(hex::encode(&self.0.draw()[..TOKEN_BYTES]))
     }
 
     /// What makes a chat message's id unique within its millisecond.
@@ -40,17 +41,11 @@ impl Chance {
     }
 
     fn digits<const N: usize>(&mut self) -> [u8; N] {
-        let drawn = self.draw();
+        let drawn = self.0.draw();
         let mut wide = [0; 2];
         std::array::from_fn(|n| {
             wide.copy_from_slice(&drawn[2 * n..2 * n + 2]);
             RoomId::DIGITS[usize::from(u16::from_be_bytes(wide)) % RoomId::DIGITS.len()]
         })
-    }
-
-    fn draw(&mut self) -> Seed {
-        self.n_drawn += 1;
-        let tag = hmac::sign(&self.key, &self.n_drawn.to_be_bytes());
-        tag.as_ref().try_into().expect("SHA-256 has 32 bytes")
     }
 }

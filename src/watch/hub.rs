@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Config;
@@ -14,6 +16,7 @@ use super::counts::{Count, Counts};
 use super::history::History;
 use super::names::RoomId;
 use super::notes::{Happening, Note};
+use super::orders::{Command, Outcome};
 use super::passwords::{self, Passwords, TryLimit};
 use super::protocol::{ClientEvent, Refusal, Unread};
 use super::room::{Fate, Room, Seat};
@@ -21,7 +24,9 @@ use super::rules::Rules;
 use super::told::{ServerEvent, refuse};
 use crate::effect::{Close, Effects, MemberId};
 use crate::http::keys::KeyedDoor;
-use crate::switchboard::{self, Bucket, Census, Departure, Ledger, Newcomer, RoomQuota, Seed, Shared};
+use crate::switchboard::{
+    self, Bucket, Census, Departure, Ledger, Newcomer, Replicated, RoomQuota, Seed, Shared,
+};
 use crate::time::{Timestamp, WallOffset};
 
 /// Every room and every connected member.
@@ -43,12 +48,12 @@ pub struct Hub {
     /// Bytes of voices in each room lately, on this node.
     pub(super) voices: HashMap<RoomId, Bucket>,
     /// Public rooms as text, and since when they look like that.
-    pub(super) list: Option<(Timestamp, Box<RawValue>)>,
+    pub(super) list: Mutex<Option<(Timestamp, Box<RawValue>)>>,
     sweep_at: Timestamp,
 }
 
 /// A connected member, in a room or not.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Member {
     /// Where it connects from.
     pub(super) address: IpAddr,
@@ -84,7 +89,7 @@ impl Hub {
             chance,
             passwords: Passwords::new(seed, limit),
             voices: HashMap::new(),
-            list: None,
+            list: Mutex::default(),
             sweep_at: now + config.sweep_interval,
         }
     }
@@ -174,25 +179,30 @@ impl switchboard::Hub for Hub {
         self.wall = wall;
     }
 
-    fn connect(&mut self, member: MemberId, newcomer: Newcomer, now: Timestamp) -> Effects {
+    fn admit(&self, member: MemberId, newcomer: &mut Newcomer, now: Timestamp) -> Result<(), Effects> {
         let mut effects = Effects::none();
         if self.bans.holds(newcomer.address, now) {
             effects.tell(member, ServerEvent::Banned.frame());
             effects.disconnect(member, Close::Done);
             effects.refused("banned");
-            return effects;
+            return Err(effects);
         }
         if self.key.open(newcomer.address, newcomer.token.as_deref(), now).is_err() {
             // The client stops its attempts when it is told first and disconnected then.
             effects.tell(member, ServerEvent::Unauthorized.frame());
             effects.disconnect(member, Close::Done);
             effects.refused(Refusal::Unauthorized.code());
-            return effects;
+            return Err(effects);
         }
+        newcomer.token = None;
+        Ok(())
+    }
+
+    fn connect(&mut self, member: MemberId, newcomer: Newcomer, _: Timestamp) -> Effects {
         let occupant =
             Member { address: newcomer.address, room: None, helps: None, chats: Bucket::default() };
         self.members.insert(member, occupant);
-        effects
+        Effects::none()
     }
 
     fn handle(&mut self, from: MemberId, event: &str, payload: Option<&RawValue>, now: Timestamp) -> Effects {
@@ -213,9 +223,9 @@ impl switchboard::Hub for Hub {
 
     /// Browsers throttle the heartbeats of hidden tabs, so whatever an owner sends keeps its room alive.
     fn heard(&mut self, member: MemberId, now: Timestamp) {
-        let Some(id) = self.room_of(member) else { return };
-        let is_news = self.rooms.peek(&id).is_some_and(|room| !room.has_heard(member, now));
-        if is_news && let Some(room) = self.rooms.get_mut(&id) {
+        if self.needs_heard(member, now)
+            && let Some(room) = self.room_of(member).and_then(|id| self.rooms.get_mut(&id))
+        {
             room.heard(member, now);
         }
     }
@@ -247,6 +257,56 @@ impl switchboard::Hub for Hub {
 
     fn census(&self) -> Census {
         Census::of(self.members.values().filter_map(|member| member.room))
+    }
+}
+
+impl Replicated for Hub {
+    type Command = Command;
+    type Outcome = Outcome;
+
+    fn command(&mut self, command: Command, now: Timestamp) -> (Outcome, Effects) {
+        match command {
+            Command::CloseRoom(room) => self.close_room(room, now),
+            Command::ShowBanner(room, message) => self.show_banner(room, &message, now),
+            Command::Kick(member) => self.kick(member, now),
+            Command::Ban(address, span) => self.ban(address, span, now),
+            Command::LiftBan(address) => self.lift_ban(address),
+        }
+    }
+
+    fn seed(&mut self, now: Timestamp, offset: u64) {
+        self.chance.begin(now, offset);
+    }
+
+    /// Whoever asks for rooms, chats or a sign of life.
+    fn query(
+        &self,
+        from: MemberId,
+        event: &str,
+        payload: Option<&RawValue>,
+        now: Timestamp,
+    ) -> Option<Effects> {
+        if !ClientEvent::may_ask(event) || !self.members.contains(&from) {
+            return None;
+        }
+        let mut effects = match ClientEvent::read(event, payload) {
+            Ok(ClientEvent::List) => self.list(now),
+            Ok(ClientEvent::Heartbeat) => self.answer_heartbeat(from, now),
+            Ok(ClientEvent::ChatHistory) => self.tell_chats(from),
+            Ok(_) | Err(_) => return None,
+        };
+        self.counts.add(Count::Events);
+        effects.ack();
+        Some(effects)
+    }
+
+    fn needs_heard(&self, member: MemberId, now: Timestamp) -> bool {
+        let room = self.room_of(member).and_then(|id| self.rooms.peek(&id));
+        room.is_some_and(|room| !room.has_heard(member, now))
+    }
+
+    fn restored(&mut self, now: Timestamp) {
+        self.bans.look(&self.facts, now);
     }
 }
 
@@ -298,7 +358,7 @@ impl Shared for Hub {
     fn upkeep(&mut self, now: Timestamp) -> Effects {
         self.passwords.forget(&mut self.facts, now);
         self.voices.retain(|room, _| self.rooms.peek(room).is_some());
-        self.history.look(self.rooms.count(), self.n_members(), self.counts.seen(), now);
+        self.history.look(self.rooms.count(), self.n_members(), self.counts.totals(), now);
         self.bans.look(&self.facts, now);
         self.let_go_of_banned(now)
     }
@@ -313,17 +373,5 @@ impl Shared for Hub {
 
     fn merge(fact: &str, theirs: &str, ours: &str) -> String {
         if passwords::is_about(fact) { passwords::merge(theirs, ours) } else { Bans::merge(theirs, ours) }
-    }
-
-    fn counts(&mut self) -> &mut [u64] {
-        self.counts.own()
-    }
-
-    fn figures(&self) -> Vec<u64> {
-        self.counts.figures(self.members.count())
-    }
-
-    fn hear_figures(&mut self, others: HashMap<String, Vec<u64>>) {
-        self.counts.hear(others);
     }
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::bans::Ban;
@@ -80,6 +80,21 @@ struct MemberDetails {
     address: Option<IpAddr>,
 }
 
+/// What operators may have done.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Command {
+    /// Disbands a room.
+    CloseRoom(RoomId),
+    /// Shows everybody in a room a message.
+    ShowBanner(RoomId, String),
+    /// Disconnects a member.
+    Kick(MemberId),
+    /// Keeps an address out for a time.
+    Ban(IpAddr, Duration),
+    /// Lets an address in again.
+    LiftBan(IpAddr),
+}
+
 /// Whether there was something to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -99,7 +114,7 @@ impl Hub {
             total_rooms: rooms.len(),
             total_members: self.n_members(),
             rooms,
-            since_start: self.counts.since_start(),
+            since_start: self.counts.totals(),
         }
     }
 
@@ -112,8 +127,8 @@ impl Hub {
         Overview {
             now: self.wall.wall(now).as_millis(),
             total_members: self.n_members(),
-            connected: self.members.count() + self.counts.n_connected_elsewhere(),
-            since_start: self.counts.since_start(),
+            connected: self.members.count(),
+            since_start: self.counts.totals(),
             minutes: self.history.minutes(self.wall),
             bans: self.bans.list(self.wall),
             rooms,
@@ -158,7 +173,7 @@ impl Hub {
         (Outcome::Done, effects)
     }
 
-    /// Keeps an address out for a time, and disconnects whoever is there from it; other nodes follow within seconds.
+    /// Keeps an address out for a time, and disconnects whoever is there from it.
     pub fn ban(&mut self, address: IpAddr, span: Duration, now: Timestamp) -> (Outcome, Effects) {
         self.bans.add(&mut self.facts, address, now + span, now);
         (Outcome::Done, self.let_go_of_banned(now))
@@ -166,12 +181,13 @@ impl Hub {
 
     /// Disconnects whoever is here from an address that is banned.
     pub fn let_go_of_banned(&mut self, now: Timestamp) -> Effects {
-        let banned: Vec<MemberId> = self
+        let mut banned: Vec<MemberId> = self
             .members
             .all()
             .filter(|(_, member)| self.bans.holds(member.address, now))
             .map(|(id, _)| *id)
             .collect();
+        banned.sort();
         let mut effects = Effects::none();
         for member in banned {
             effects.append(self.kick(member, now).1);

@@ -150,6 +150,11 @@ pub enum Unread {
 }
 
 impl ClientEvent {
+    /// Whether an event of that name may ask for something and change nothing.
+    pub fn may_ask(name: &str) -> bool {
+        matches!(name, "room:list" | "chat:history" | "heartbeat")
+    }
+
     /// Reads an event with its first argument.
     pub fn read(event: &str, payload: Option<&RawValue>) -> Result<Self, Unread> {
         let refused = |refusal| Unread::Malformed(Some(refusal));

@@ -50,12 +50,7 @@ impl Hub {
             ClientEvent::AudioChunk { audio, sample_rate } => self.speak(from, &audio, &sample_rate, now),
             ClientEvent::Chat(chat) => self.chat(from, chat, now),
             ClientEvent::ClearState => self.clear_state(from),
-            ClientEvent::Heartbeat => {
-                let mut effects = Effects::none();
-                let timestamp = self.wall.wall(now).as_millis();
-                effects.tell(from, ServerEvent::HeartbeatPong { timestamp }.frame());
-                effects
-            }
+            ClientEvent::Heartbeat => self.answer_heartbeat(from, now),
             ClientEvent::ChatHistory => self.tell_chats(from),
             ClientEvent::Transfer { to } => self.transfer(from, to, now),
         }
@@ -156,13 +151,21 @@ impl Hub {
         effects
     }
 
-    fn list(&mut self, now: Timestamp) -> Effects {
-        let fresh = self.list.take().filter(|(at, _)| now.since(*at) < LIST_AGE);
+    pub(super) fn answer_heartbeat(&self, from: MemberId, now: Timestamp) -> Effects {
+        let mut effects = Effects::none();
+        let timestamp = self.wall.wall(now).as_millis();
+        effects.tell(from, ServerEvent::HeartbeatPong { timestamp }.frame());
+        effects
+    }
+
+    pub(super) fn list(&self, now: Timestamp) -> Effects {
+        let mut list = self.list.lock();
+        let fresh = list.take().filter(|(at, _)| now.since(*at) < LIST_AGE);
         let write = || listing::write(self.rooms.values(), self.wall, self.rules.max_list_bytes);
         let (at, text) = fresh.unwrap_or_else(|| (now, write()));
         let mut effects = Effects::none();
         effects.answer(&text);
-        self.list = Some((at, text));
+        *list = Some((at, text));
         effects
     }
 
@@ -242,7 +245,7 @@ impl Hub {
         room.chat(message, self.rules.max_chat_history_bytes)
     }
 
-    fn tell_chats(&self, from: MemberId) -> Effects {
+    pub(super) fn tell_chats(&self, from: MemberId) -> Effects {
         let mut effects = Effects::none();
         match self.room_of(from).and_then(|id| self.rooms.get(&id)) {
             Some(room) => effects.answer(room.chats()),

@@ -82,12 +82,12 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
         let rotation = Rotation { max_bytes: config.event_log_bytes, n_kept: config.event_logs_kept };
         switchboard.keep_notes(event_log::start(Path::new(&config.event_log), rotation, context)?);
     }
-    let orders = switchboard.exchange().orders();
+    let commands = switchboard.exchange().commands();
     let home = premises.lasting_home(SERVICE);
-    let (chance, exempt) = (Chance::new(&random_seed()), premises.opening.network.trusted_networks());
+    let (chance, exempt) = (Chance::new(&home.random_source()), premises.opening.network.trusted_networks());
     let hub = Hub::new(config, key.clone(), home.seed(), chance, exempt, context.clock.now());
-    let questions = switchboard.run_at(home, hub);
-    let admin = admin::routes(questions.clone(), orders, OperatorsDoor::new(admin_key, context.clock));
+    let questions = switchboard.run_replicated(home, hub);
+    let admin = admin::routes(questions.clone(), commands, OperatorsDoor::new(admin_key, context.clock));
     let site = Arc::new(Site { questions, clock: context.clock, key });
     let pages = Router::new()
         .route("/", get(front))

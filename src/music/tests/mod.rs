@@ -3,6 +3,7 @@
 mod comebacks;
 mod dialects;
 mod hosts;
+mod log;
 mod pace;
 mod refusals;
 

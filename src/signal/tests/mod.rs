@@ -1,6 +1,7 @@
 //! The rules as transcripts: what members say stands flush left, what they are told is indented.
 
 mod keys;
+mod log;
 mod relay;
 mod rooms;
 

@@ -10,7 +10,6 @@
 //! holds, and all nodes tell their members in the order in which Redis took the steps.
 
 mod commit;
-mod common_clock;
 mod post;
 mod proposal;
 mod reunion;
@@ -26,6 +25,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tracing::warn;
 
 use super::Shared;
+use super::common_clock::CommonClock;
 use super::held::Deed;
 use super::inbox::{Arrival, Arrivals};
 use super::ledger::Ledger;
@@ -35,7 +35,6 @@ use crate::cluster::{Link, Mail};
 use crate::effect::MemberId;
 use crate::runtime::Context;
 use crate::time::Timestamp;
-use common_clock::CommonClock;
 use steps::{Group, Job, Step};
 
 /// Arrivals, or other jobs, in one batch.

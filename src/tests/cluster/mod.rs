@@ -2,7 +2,7 @@
 
 mod devices;
 mod faults;
-mod letters;
+mod log;
 mod memory;
 mod order;
 mod rolling;

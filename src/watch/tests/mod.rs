@@ -3,6 +3,7 @@
 mod comebacks;
 mod dates;
 mod doors;
+mod log;
 mod owners;
 mod presses;
 mod screen;

@@ -1,0 +1,353 @@
+//! A service's ordered log in Redis, and the snapshot beside it.
+//!
+//! An entry is a batch of inputs of one node; its offset is its place in the order that all nodes apply. Knows no rooms:
+//! inputs and states are text here.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{ErrorKind, FromRedisValue, Pipeline, RedisError, Script};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep};
+
+use super::mail::Mail;
+use super::reach::Reach;
+use super::{Away, Config, SECRET_BYTES};
+use crate::time::Timestamp;
+
+/// From one attempt to reach a Redis that is away to the next.
+const RETRY: Duration = Duration::from_millis(250);
+
+/// Random bytes in the name of an epoch.
+const EPOCH_BYTES: usize = 8;
+
+/// The parts of a state that are kept under keys of their own.
+const ROOMS: &str = "2";
+const MEMBERS: &str = "3";
+const FACTS: &str = "4";
+
+/// An entry of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its place in the log; the first one has 1, and none is left out.
+    pub offset: u64,
+    /// When Redis took it, which is the time that the rules are told.
+    pub time: Timestamp,
+    /// The node that appended it.
+    pub node: String,
+    /// How many batches that node had appended before.
+    pub sequence: u64,
+    /// What is to be done, in order.
+    pub inputs: String,
+}
+
+impl Entry {
+    /// Reads `time node sequence inputs`.
+    pub fn read(offset: u64, text: &str) -> Option<Self> {
+        let (time, rest) = text.split_once(' ')?;
+        let (node, rest) = rest.split_once(' ')?;
+        let (sequence, inputs) = rest.split_once(' ')?;
+        Some(Self {
+            offset,
+            time: Timestamp::from_micros(time.parse().ok()?),
+            node: node.to_owned(),
+            sequence: sequence.parse().ok()?,
+            inputs: inputs.to_owned(),
+        })
+    }
+}
+
+/// What a heartbeat is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeartbeatReply {
+    /// The name of all that Redis remembers: another one, and it has lost its memory.
+    pub epoch: String,
+    /// The offset of the last entry.
+    pub head: u64,
+    /// Nodes that have not shown for longer than the lease.
+    pub silent: Vec<String>,
+    /// What time it is there.
+    pub time: Timestamp,
+    /// Whether this node writes the snapshots.
+    pub is_checkpointer: bool,
+}
+
+/// A state of all rooms, as text.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The last entry that is in it.
+    pub offset: u64,
+    /// What holds for the whole of it.
+    pub meta: String,
+    /// Rooms, by name.
+    pub rooms: HashMap<String, String>,
+    /// Members, by name.
+    pub members: HashMap<String, String>,
+    /// Facts, by name.
+    pub facts: HashMap<String, String>,
+}
+
+/// What has changed of a state: `None` for what is gone.
+#[derive(Debug, Default, Clone)]
+pub struct Changes {
+    /// The last entry that is in the state.
+    pub offset: u64,
+    /// What holds for the whole of it.
+    pub meta: String,
+    /// Rooms, by name.
+    pub rooms: Vec<(String, Option<String>)>,
+    /// Members, by name.
+    pub members: Vec<(String, Option<String>)>,
+    /// Facts, by name.
+    pub facts: Vec<(String, Option<String>)>,
+}
+
+/// A service's ordered log.
+pub struct Log {
+    /// This node's name.
+    pub node: String,
+    /// The secret of the service's rooms.
+    pub seed: [u8; SECRET_BYTES],
+    /// How often a node shows.
+    pub heartbeat: Duration,
+    /// After this long in silence a node is taken for dead.
+    pub lease: Duration,
+    /// A Redis that takes longer to answer is taken for away.
+    pub patience: Duration,
+    /// The name of what Redis remembers, as far as this node knows.
+    pub epoch: String,
+    reach: Reach,
+    connection: Option<MultiplexedConnection>,
+    /// The connection that is being made.
+    coming: Option<oneshot::Receiver<MultiplexedConnection>>,
+    /// When there was one last.
+    connected_at: Option<Instant>,
+    scripts: Arc<Scripts>,
+    tag: String,
+    max_entries: usize,
+}
+
+struct Scripts {
+    append: Script,
+    heartbeat: Script,
+    store: Script,
+}
+
+impl Log {
+    pub(super) fn new(
+        service: &str,
+        reach: &Reach,
+        config: &Config,
+        node: String,
+        seed: [u8; SECRET_BYTES],
+    ) -> Self {
+        let tag = format!("{{{}:{service}}}", config.prefix);
+        Self {
+            node,
+            seed,
+            heartbeat: config.heartbeat,
+            lease: config.lease,
+            patience: config.response_timeout,
+            epoch: String::new(),
+            reach: reach.of(&format!("{tag}:nodes")),
+            connection: None,
+            coming: None,
+            connected_at: None,
+            scripts: Arc::new(Scripts {
+                append: Script::new(include_str!("append.lua")),
+                heartbeat: Script::new(include_str!("heartbeat.lua")),
+                store: Script::new(include_str!("store.lua")),
+            }),
+            tag,
+            max_entries: config.max_letters,
+        }
+    }
+
+    /// Connects, however long it takes; whoever stops waiting and comes again waits for the same attempt.
+    pub async fn connect(&mut self) {
+        if self.connection.is_none() {
+            let reach = &self.reach;
+            // One that was of no use is not followed by another at once: Redis may be there and take nothing.
+            let was_brief = self.connected_at.is_some_and(|at| at.elapsed() < RETRY);
+            let pause = if was_brief { RETRY } else { Duration::ZERO };
+            let coming = self.coming.get_or_insert_with(|| connect(reach.clone(), pause));
+            self.connection = coming.await.ok();
+            self.connected_at = Some(Instant::now());
+            self.coming = None;
+        }
+    }
+
+    /// The connection is of no use any more.
+    pub fn disconnect(&mut self) {
+        self.connection = None;
+    }
+
+    /// Entries after an offset, as they come.
+    pub fn reader(&self, after: u64) -> Mail {
+        Mail::after(after, self.key("log"), self.reach.clone())
+    }
+
+    /// Appends a batch; gives its offset and time, or `None` if Redis has forgotten entries that were applied here.
+    ///
+    /// A batch whose append was answered by a failure may be appended again: it stands in the log once.
+    pub fn append(
+        &self,
+        sequence: u64,
+        applied: u64,
+        inputs: String,
+    ) -> impl Future<Output = Result<Option<(u64, Timestamp)>, Away>> + Send + use<> {
+        let keys = ["log", "head", "epoch", "appended"].map(|name| self.key(name));
+        let (node, epoch, max_entries) = (self.node.clone(), self.epoch.clone(), self.max_entries);
+        let (scripts, connection) = (Arc::clone(&self.scripts), self.connection.clone());
+        async move {
+            let mut connection = connection.ok_or_else(not_connected)?;
+            let mut call = scripts.append.prepare_invoke();
+            call.key(&keys[..]).arg(node).arg(sequence).arg(epoch).arg(applied).arg(max_entries).arg(inputs);
+            let (offset, micros): (u64, u64) = call.invoke_async(&mut connection).await?;
+            Ok((offset > 0).then(|| (offset, Timestamp::from_micros(micros))))
+        }
+    }
+
+    /// Shows that this node is alive.
+    pub async fn beat(&mut self) -> Result<HeartbeatReply, Away> {
+        let keys = ["nodes", "epoch", "head", "checkpointer"].map(|name| self.key(name));
+        let outcome = match &mut self.connection {
+            Some(connection) => {
+                let mut call = self.scripts.heartbeat.prepare_invoke();
+                let name = hex::encode(super::random::<EPOCH_BYTES>());
+                call.key(&keys[..]).arg(&self.node).arg(self.lease.as_millis() as u64).arg(name);
+                call.invoke_async(connection).await
+            }
+            None => Err(not_connected()),
+        };
+        let (epoch, head, silent, micros, is_checkpointer): (String, u64, Vec<String>, u64, u8) =
+            self.judged(outcome)?;
+        let time = Timestamp::from_micros(micros);
+        Ok(HeartbeatReply { epoch, head, silent, time, is_checkpointer: is_checkpointer == 1 })
+    }
+
+    /// The last snapshot; an empty one if there is none.
+    pub async fn snapshot(&mut self) -> Result<Snapshot, Away> {
+        let mut pipeline = redis::pipe();
+        pipeline.atomic();
+        pipeline.hgetall(self.key("state"));
+        for part in ["state:rooms", "state:members", "state:facts"] {
+            pipeline.hgetall(self.key(part));
+        }
+        let outcome = self.query(&pipeline).await;
+        let (mut state, rooms, members, facts): (HashMap<String, String>, _, _, _) = self.judged(outcome)?;
+        let offset = state.get("offset").and_then(|offset| offset.parse().ok()).unwrap_or(0);
+        Ok(Snapshot { offset, meta: state.remove("meta").unwrap_or_default(), rooms, members, facts })
+    }
+
+    /// Adds what has changed to the snapshot; false if Redis has forgotten what this node knows.
+    pub fn store(&self, changes: Changes) -> impl Future<Output = Result<bool, Away>> + Send + use<> {
+        self.write(changes, None)
+    }
+
+    /// Writes a whole state in place of what Redis, which knows less, has found at `head`; gives the name of the epoch that
+    /// begins so, or `None` if another node was first.
+    pub async fn restore(
+        &mut self,
+        changes: Changes,
+        epoch: &str,
+        head: u64,
+    ) -> Result<Option<String>, Away> {
+        epoch.clone_into(&mut self.epoch);
+        let next = hex::encode(super::random::<EPOCH_BYTES>());
+        let outcome = self.write(changes, Some((head, next.clone()))).await;
+        if outcome.is_err() {
+            self.connection = None;
+        }
+        Ok(outcome?.then_some(next))
+    }
+
+    fn write(
+        &self,
+        changes: Changes,
+        whole: Option<(u64, String)>,
+    ) -> impl Future<Output = Result<bool, Away>> + Send + use<> {
+        let names =
+            ["state", "state:rooms", "state:members", "state:facts", "log", "epoch", "head", "appended"];
+        let keys = names.map(|name| self.key(name));
+        let (epoch, scripts) = (self.epoch.clone(), Arc::clone(&self.scripts));
+        let connection = self.connection.clone();
+        async move {
+            let mut connection = connection.ok_or_else(not_connected)?;
+            let (head, next) = whole.map_or_else(Default::default, |(head, next)| (head.to_string(), next));
+            let mut call = scripts.store.prepare_invoke();
+            call.key(&keys[..]).arg(epoch).arg(head).arg(next).arg(changes.offset).arg(changes.meta);
+            for (part, texts) in [(ROOMS, changes.rooms), (MEMBERS, changes.members), (FACTS, changes.facts)]
+            {
+                for (name, text) in texts {
+                    call.arg(part).arg(name).arg(text.unwrap_or_default());
+                }
+            }
+            let is_written: u8 = call.invoke_async(&mut connection).await?;
+            Ok(is_written == 1)
+        }
+    }
+
+    /// Has nodes looked for, as if they had shown at that moment: those that are there will, the others are lost.
+    pub async fn expect(&mut self, nodes: &[String], at: Timestamp) -> Result<(), Away> {
+        let mut pipeline = redis::pipe();
+        for node in nodes {
+            pipeline.cmd("ZADD").arg(self.key("nodes")).arg("NX").arg(at.as_millis()).arg(node).ignore();
+        }
+        let outcome = if nodes.is_empty() { Ok(()) } else { self.query::<()>(&pipeline).await };
+        self.judged(outcome)
+    }
+
+    /// Forgets a node.
+    pub async fn remove_node(&mut self, node: &str) -> Result<(), Away> {
+        let mut pipeline = redis::pipe();
+        pipeline.zrem(self.key("nodes"), node).ignore();
+        pipeline.hdel(self.key("appended"), node).ignore();
+        let outcome = self.query::<()>(&pipeline).await;
+        self.judged(outcome)
+    }
+
+    async fn query<T: FromRedisValue>(&mut self, pipeline: &Pipeline) -> Result<T, RedisError> {
+        match &mut self.connection {
+            Some(connection) => pipeline.query_async(connection).await,
+            None => Err(not_connected()),
+        }
+    }
+
+    /// After a failure nobody knows what was done: the connection is of no use any more.
+    fn judged<T>(&mut self, outcome: Result<T, RedisError>) -> Result<T, Away> {
+        if outcome.is_err() {
+            self.connection = None;
+        }
+        Ok(outcome?)
+    }
+
+    fn key(&self, name: &str) -> String {
+        format!("{}:{name}", self.tag)
+    }
+}
+
+fn connect(reach: Reach, pause: Duration) -> oneshot::Receiver<MultiplexedConnection> {
+    let (sender, coming) = oneshot::channel();
+    #[allow(clippy::disallowed_methods, reason = "no task of the process: it ends when nobody waits for it")]
+    tokio::spawn(async move {
+        sleep(pause).await;
+        while !sender.is_closed() {
+            match reach.connect().await {
+                Ok(connection) => {
+                    // Whoever has waited may have gone away.
+                    let _ = sender.send(connection);
+                    return;
+                }
+                Err(_) => sleep(RETRY).await,
+            }
+        }
+    });
+    coming
+}
+
+fn not_connected() -> RedisError {
+    RedisError::from((ErrorKind::Io, "not connected"))
+}
