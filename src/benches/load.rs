@@ -43,7 +43,7 @@ use tokio::task::LocalSet;
 
 use cores::Cores;
 use nodes::Nodes;
-use report::{Capacity, ClusterReport, Report, Row};
+use report::{Capacity, Report, Row};
 use rooms::{Load, Pace, Room, Talk};
 use server::Server;
 
@@ -51,7 +51,7 @@ const USAGE: &str = "usage: cargo bench --bench load -- music [--quick] | watch 
   music     measure the listening rooms: about two minutes; whatever else runs meanwhile shows
   watch     measure the watch parties: how late their controls are, half a minute
   signal    measure calls of two: half a minute
-  cluster   measure listening rooms on one to three nodes with a Redis, half a minute
+  cluster   measure listening rooms on one to three nodes with a Redis, five minutes
   --quick   a rougher picture in half a minute";
 
 const EXIT_USAGE: u8 = 2;
@@ -68,6 +68,9 @@ const CALLS: [Load; 2] = [
     Load { talk: Talk::Calls, n_rooms: 200, n_listeners: 1, pace: Pace::ClosedLoop },
     Load { talk: Talk::Calls, n_rooms: 200, n_listeners: 1, pace: Pace::PerSecond(20) },
 ];
+
+/// Runs of each load on several nodes.
+const CLUSTER_RUNS: usize = 5;
 
 /// Listeners of each room whose connections are counted; its host is the tenth.
 const LISTENERS_OF_COUNTED_ROOM: usize = 9;
@@ -138,8 +141,9 @@ fn watch(cores: Cores) -> Result<()> {
 }
 
 fn cluster(cores: Cores) -> Result<()> {
-    let rows = on_this_thread(nodes::measure(Plan::FULL.span, cores))?;
-    print!("{}", ClusterReport(rows));
+    for table in on_this_thread(nodes::measure(Plan::FULL.span, CLUSTER_RUNS, cores))? {
+        println!("{table}");
+    }
     Ok(())
 }
 

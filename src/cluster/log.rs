@@ -20,6 +20,9 @@ use crate::time::Timestamp;
 /// From one attempt to reach a Redis that is away to the next.
 const RETRY: Duration = Duration::from_millis(250);
 
+/// After this, what an earlier version has left in Redis is no longer worth its memory.
+const EARLIER_ROOMS_STAY: Duration = Duration::from_hours(7 * 24);
+
 /// Random bytes in the name of an epoch.
 const EPOCH_BYTES: usize = 8;
 
@@ -240,6 +243,17 @@ impl Log {
         let (mut state, rooms, members, facts): (HashMap<String, String>, _, _, _) = self.judged(outcome)?;
         let offset = state.get("offset").and_then(|offset| offset.parse().ok()).unwrap_or(0);
         Ok(Snapshot { offset, meta: state.remove("meta").unwrap_or_default(), rooms, members, facts })
+    }
+
+    /// Rooms as an earlier version has left them in Redis, by name; they stay a week longer.
+    pub async fn earlier_rooms(&mut self) -> Result<HashMap<String, String>, Away> {
+        let mut pipeline = redis::pipe();
+        pipeline.hgetall(self.key("rooms"));
+        for name in ["rooms", "versions", "counts", "figures"] {
+            pipeline.expire(self.key(name), EARLIER_ROOMS_STAY.as_secs().cast_signed()).ignore();
+        }
+        let outcome = self.query::<(HashMap<String, String>,)>(&pipeline).await;
+        Ok(self.judged(outcome)?.0)
     }
 
     /// Adds what has changed to the snapshot; false if Redis has forgotten what this node knows.

@@ -165,11 +165,6 @@ pub trait Shared: Hub {
         ours.to_owned()
     }
 
-    /// What the rules have counted since the start; what a step counted is taken back with it.
-    fn counts(&mut self) -> &mut [u64] {
-        &mut []
-    }
-
     /// What this node tells the others of itself from time to time, so that answers can speak for all nodes.
     fn figures(&self) -> Vec<u64> {
         Vec::new()

@@ -148,25 +148,32 @@ pub struct ClusterRow {
     pub redis: Duration,
 }
 
-/// The rows, the first of them for a node without others.
-pub struct ClusterReport(pub Vec<ClusterRow>);
+/// One load on several numbers of nodes; the first row is for a node without others.
+pub struct ClusterTable {
+    /// The load.
+    pub name: &'static str,
+    /// Deliveries of an event.
+    pub n_listeners: usize,
+    pub rows: Vec<ClusterRow>,
+}
 
-impl fmt::Display for ClusterReport {
+impl fmt::Display for ClusterTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "| nodes | deliveries/s | us CPU a delivery | of that Redis | x alone | p50 ms | p99 ms |"
+            "| {} | deliveries/s | us CPU a delivery | x alone | us of Redis an event | p50 ms | p99 ms |",
+            self.name
         )?;
         writeln!(f, "|---|---:|---:|---:|---:|---:|---:|")?;
-        let alone = self.0.first().map_or(1.0, |row| microseconds(row.figures.cpu));
-        for ClusterRow { name, figures, redis } in &self.0 {
+        let alone = self.rows.first().map_or(1.0, |row| microseconds(row.figures.cpu));
+        for ClusterRow { name, figures, redis } in &self.rows {
             let cpu = microseconds(figures.cpu);
             writeln!(
                 f,
-                "| {name} | {} | {cpu:.2} | {:.2} | {:.2} | {:.2} | {:.2} |",
+                "| {name} | {} | {cpu:.2} | {:.2} | {:.1} | {:.2} | {:.2} |",
                 grouped(figures.deliveries_per_second),
-                microseconds(*redis),
                 cpu / alone,
+                microseconds(*redis) * self.n_listeners as f64,
                 milliseconds(figures.p50),
                 milliseconds(figures.p99),
             )?;

@@ -11,7 +11,10 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use crate::cores::Cores;
-use crate::usage::{self, TICK};
+use crate::usage;
+
+/// A server that uses no more of a CPU between two looks has nothing left to do.
+const AT_REST: Duration = Duration::from_millis(10);
 
 /// The program that is measured.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_roomhub");
@@ -83,7 +86,7 @@ impl Server {
         while waits_since.elapsed() < PATIENCE {
             let before = self.cpu_time()?;
             tokio::time::sleep(REST_SAMPLE).await;
-            if self.cpu_time()?.saturating_sub(before) <= TICK {
+            if self.cpu_time()?.saturating_sub(before) <= AT_REST {
                 return Ok(());
             }
         }

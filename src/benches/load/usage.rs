@@ -6,25 +6,18 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-/// The unit of CPU time in /proc: 100 ticks a second on every architecture that the server is built for.
-pub const TICK: Duration = Duration::from_millis(10);
-
-/// Places of user and system time in `stat`, counted from what follows the program's name.
-const CPU_FIELDS: [usize; 2] = [11, 12];
-
-/// CPU time, the kernel's part included, to a tick; `process` is a number or `self`.
+/// CPU time of all threads that a process has, the kernel's part included, to the nanosecond; `process` is a number or
+/// `self`.
 pub fn cpu_time(process: impl Display) -> Result<Duration> {
-    let path = format!("/proc/{process}/stat");
-    let stat = fs::read_to_string(&path).with_context(|| path.clone())?;
-    // A name may hold spaces and parentheses, so the last one is looked for.
-    let (_, fields) = stat.rsplit_once(')').with_context(|| format!("{path} names no program"))?;
-    let fields: Vec<&str> = fields.split_whitespace().collect();
-    let mut ticks = 0;
-    for place in CPU_FIELDS {
-        let field = fields.get(place).with_context(|| format!("{path} is too short"))?;
-        ticks += field.parse::<u32>().with_context(|| format!("{path}: {field}"))?;
+    let threads = format!("/proc/{process}/task");
+    let mut nanos = 0;
+    for thread in fs::read_dir(&threads).with_context(|| threads.clone())? {
+        // A thread may end while they are counted.
+        let Ok(text) = fs::read_to_string(thread?.path().join("schedstat")) else { continue };
+        let figure = text.split_whitespace().next().with_context(|| format!("{threads}: no CPU time"))?;
+        nanos += figure.parse::<u64>().with_context(|| format!("{threads}: {figure}"))?;
     }
-    Ok(TICK * ticks)
+    Ok(Duration::from_nanos(nanos))
 }
 
 /// Resident memory, in KiB.

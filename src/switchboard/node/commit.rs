@@ -220,9 +220,6 @@ impl<H: Shared> Node<H> {
             if let Some(facts) = self.hub.facts() {
                 facts.undo(step.facts);
             }
-            for (count, counted) in self.hub.counts().iter_mut().zip(step.counted) {
-                *count -= counted;
-            }
             jobs.push(step.job);
         }
         // What was learned meanwhile of a room and of who sits there is what it is.

@@ -252,7 +252,6 @@ impl<H: Shared> Node<H> {
         self.hub.rooms().step();
         self.hub.members().step();
         for mut job in jobs {
-            let counts = self.hub.counts().to_vec();
             let deed = match &mut job {
                 Job::Task(task) => task.run(&mut self.hub, now),
                 Job::Sweep(room) => Deed::of(self.hub.sweep(room, now)),
@@ -274,15 +273,7 @@ impl<H: Shared> Node<H> {
             // Earlier steps that this one hangs together with, and this one, are one group.
             let (related, others) = groups.into_iter().partition(|other| other.is_related_to(&group));
             groups = others;
-            let counted = self.hub.counts().iter().zip(counts).map(|(after, before)| after - before);
-            let step = Step {
-                job,
-                deed,
-                rooms: rooms.before,
-                members: members.before,
-                facts: facts.before,
-                counted: counted.collect(),
-            };
+            let step = Step { job, deed, rooms: rooms.before, members: members.before, facts: facts.before };
             groups.push(group.after(related, step));
         }
         groups

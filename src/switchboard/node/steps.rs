@@ -32,8 +32,6 @@ pub struct Step<H: Shared> {
     pub members: HashMap<MemberId, Option<H::Member>>,
     /// The facts that it changed, as they were.
     pub facts: HashMap<String, Option<String>>,
-    /// What it counted.
-    pub counted: Vec<u64>,
 }
 
 /// Steps that hang together.

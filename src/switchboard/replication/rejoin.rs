@@ -8,6 +8,8 @@
 use std::collections::{HashMap, HashSet};
 use std::mem;
 
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout};
 use tracing::{debug, info, warn};
 
@@ -24,6 +26,12 @@ struct Theirs<H: Shared> {
     touched: HashSet<H::RoomId>,
     /// Whether Redis has lost its memory.
     has_forgotten: bool,
+}
+
+/// A room as earlier versions kept it in Redis.
+#[derive(Deserialize)]
+struct EarlierRoom {
+    room: Box<RawValue>,
 }
 
 impl<H: Replicated> Node<H> {
@@ -96,7 +104,11 @@ impl<H: Replicated> Node<H> {
             self.log.expect(&nodes, reply.time).await?;
         }
         self.log.epoch = reply.epoch;
+        let is_first = is_new && reply.head == 0;
         let (sent_back, n_ours) = self.take_theirs(reply.head, has_forgotten).await?;
+        if is_first {
+            self.take_earlier_rooms().await?;
+        }
         self.is_checkpointer = reply.is_checkpointer;
         self.checkpoint = Checkpoint::default();
         info!(
@@ -165,6 +177,27 @@ impl<H: Replicated> Node<H> {
         self.queue.push_front(Pending::of(Input::Adopt(Box::new(adoption))));
         self.queue.push_front(Pending::of(Input::Joined));
         Ok((must_return.union(&sent_back).count(), n_ours))
+    }
+
+    /// Takes over the rooms of an earlier version, whose members are all gone.
+    async fn take_earlier_rooms(&mut self) -> Result<(), Away> {
+        let mut adoption = Adoption::default();
+        for (room, text) in self.log.earlier_rooms().await? {
+            let Ok(EarlierRoom { room: state }) = serde_json::from_str(&text) else { continue };
+            let Ok(read) = serde_json::from_str::<H::Room>(state.get()) else { continue };
+            let gone = H::occupants(&read).into_iter().rev();
+            adoption.left.extend(gone.map(|member| (member, room.clone())));
+            adoption.rooms.push((room, 0, Some(state)));
+        }
+        if !adoption.rooms.is_empty() {
+            info!(
+                service = self.service,
+                rooms = adoption.rooms.len(),
+                "rooms of an earlier version are taken over"
+            );
+            self.queue.push_back(Pending::of(Input::Adopt(Box::new(adoption))));
+        }
+        Ok(())
     }
 
     /// What was done here alone, as far as it can hold; and whose seat does not.

@@ -160,7 +160,7 @@ fn a_node_stopped_for_longer_than_its_lease_under_load_comes_again_with_the_room
     let cluster = Cluster::of("music");
     let host = Client::host(cluster.nodes[0].address, "AB12");
     let mut witness = Client::guest(cluster.nodes[1].address, "AB12");
-    let mut lost = Client::guest(cluster.nodes[2].address, "AB12");
+    let mut stopped = Client::guest(cluster.nodes[2].address, "AB12");
     let load = Load::start(host);
     load.flow(50);
     cluster.nodes[2].signal("STOP");
@@ -168,7 +168,7 @@ fn a_node_stopped_for_longer_than_its_lease_under_load_comes_again_with_the_room
         cluster.log().contains("a node has gone silent").then(|| load.flow(50))
     });
     cluster.nodes[2].signal("CONT");
-    while lost.hear().is_some() {}
+    while stopped.hear().is_some() {}
     let mut back = Client::guest(cluster.nodes[2].address, "AB12");
     load.flow(50);
     let (_host, last) = load.end();
@@ -189,4 +189,25 @@ fn nodes_whose_rooms_differ_notice_it_themselves() {
         cluster.nodes.iter().any(|node| node.metric(alarm) > 0.0).then_some(())
     });
     assert!(cluster.log().contains("this node's rooms are not those of the others"));
+}
+
+#[test]
+fn rooms_of_an_earlier_version_are_taken_over_and_wait_for_their_members() {
+    let redis = Redis::start();
+    let seat = |id: &str| {
+        json!({"id": id, "dialect": "Snake", "address": "127.0.0.1", "is_page": false, "name": null,
+               "was_off": false, "corrected_at": null})
+    };
+    let playhead = json!({"is_playing": false, "position": 12.5, "at": 1_700_000_000_000_000_u64});
+    let room = json!({"id": "AB12", "created_at": 1_700_000_000_000_000_u64, "seats": [seat("ann"), seat("bob")],
+                      "host": "ann", "track": {"id": 1}, "playlist": null, "playhead": playhead,
+                      "vacant_since": null});
+    let envelope = json!({"homes": {"0123": ["ann", "bob"]}, "room": room}).to_string();
+    redis.run(&["HSET", "{roomhub:music}:rooms", "AB12", &envelope]);
+    let urls = [(); 3].map(|()| redis.url());
+    let cluster = Cluster::at("music", redis, &urls, &[]);
+    let mut guest = Client::connect(cluster.nodes[2].address);
+    guest.emit("join_room", &json!({"room_id": "AB12"}));
+    let joined = guest.expect("room_joined");
+    assert_eq!((&joined["user_count"], &joined["current_time"]), (&json!(1), &json!(12.5)), "{joined}");
 }
