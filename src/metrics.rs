@@ -123,6 +123,18 @@ fn describe() {
         "roomhub_cluster_reruns_total",
         "Events run again because a room had changed, by service"
     );
+    describe_counter!(
+        "roomhub_cluster_entries_total",
+        "Batches of inputs that this node appended to the log, by service"
+    );
+    describe_counter!(
+        "roomhub_cluster_missed_entries_total",
+        "Gaps in the log as this node read it, after which it took the snapshot, by service"
+    );
+    describe_counter!(
+        "roomhub_cluster_divergences_total",
+        "Checkpoints at which this node's rooms were not those of the others, by service"
+    );
     describe_counter!("roomhub_cluster_letters_total", "Letters to other nodes, by service");
     describe_counter!("roomhub_cluster_letters_lost_total", "Gaps in the letters to this node, by service");
     describe_counter!("roomhub_cluster_sweeps_total", "Looks at the timers of all rooms, by service");

@@ -1,14 +1,30 @@
-//! Several nodes as one: rooms live in Redis, and nodes write each other letters through it.
+//! Several nodes as one, by the Redis that they share.
+//!
+//! The ordered log of a service, whose offsets are numbered from 1 without a gap, and the snapshot that it may be trimmed to:
 //!
 //! ```text
-//! {prefix:music}:versions  hash    room -> version, which is 7@node.12: the room's seventh state, the node's twelfth step
-//! {prefix:music}:rooms     hash    room -> envelope, what the rules know of it
-//! {prefix:music}:nodes     zset    node -> when it last showed, by Redis's clock
-//! {prefix:music}:counts    hash    node -> letters written to it so far
-//! {prefix:music}:figures   hash    node -> what it tells of itself with each heartbeat
-//! {prefix:music}:in:node   stream  letters to it, numbered from 1 without a gap
-//! {prefix:music}:taken:node hash   steps of the node's present batch that were taken, lest one be taken twice -> letters by then
-//! {prefix:music}:fact:name string  something that all nodes know beside the rooms
+//! {prefix:music}:log            stream  offset -> time, node, sequence number, inputs
+//! {prefix:music}:head           string  the last offset
+//! {prefix:music}:epoch          string  the name of all that Redis remembers
+//! {prefix:music}:appended       hash    node -> its last batch and where it stands, lest one be appended twice
+//! {prefix:music}:nodes          zset    node -> when it last showed, by Redis' clock
+//! {prefix:music}:checkpointer   string  the node that writes the snapshots
+//! {prefix:music}:state          hash    offset of the snapshot, and what holds for the whole of it
+//! {prefix:music}:state:rooms    hash    room -> the last entry that changed it, what the rules know of it
+//! {prefix:music}:state:members  hash    member -> its node, what the rules know of it
+//! {prefix:music}:state:facts    hash    fact -> its text
+//! ```
+//! What `devices` has in place of a log: states of rooms with versions, and letters between nodes.
+//!
+//! ```text
+//! {prefix:devices}:versions  hash    room -> version, which is 7@node.12: the room's seventh state, the node's twelfth step
+//! {prefix:devices}:rooms     hash    room -> envelope, what the rules know of it
+//! {prefix:devices}:nodes     zset    node -> when it last showed, by Redis's clock
+//! {prefix:devices}:counts    hash    node -> letters written to it so far
+//! {prefix:devices}:figures   hash    node -> what it tells of itself with each heartbeat
+//! {prefix:devices}:in:node   stream  letters to it, numbered from 1 without a gap
+//! {prefix:devices}:taken:node hash   steps of the node's present batch that were taken, lest one be taken twice -> letters by then
+//! {prefix:devices}:fact:name string  something that all nodes know beside the rooms
 //! ```
 //! Knows no rooms: names, versions and envelopes are text here. All keys of a service share one hash tag, so in a Redis
 //! Cluster they are on one of its nodes, which is found by asking any (`reach`).
@@ -69,7 +85,8 @@ pub struct Config {
     /// A Redis that takes longer to answer is taken for away: rooms go on alone.
     #[serde(with = "human")]
     pub response_timeout: Duration,
-    /// Letters that may wait for one node; a node that falls further behind has its members come back anew.
+    /// Entries that a log may hold, and letters that may wait for one node; one that falls further behind has its members
+    /// come back anew.
     pub max_letters: usize,
 }
 
