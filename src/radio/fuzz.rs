@@ -6,14 +6,17 @@ use std::path::Path;
 
 use bytes::{Bytes, BytesMut};
 
-use super::body::{Body, Chunk};
-use super::decode::{Decoder, Mp3};
-use super::frame_reader::FrameReader;
-use super::hls::Wanted;
-use super::icy::{Answer, Heard, IcyReader};
-use super::index::{Facts, Index};
-use super::mp3::{Frame, Header};
-use super::{by_route, paths, relay, text, track, upstream};
+use super::audio::decode::{Decoder, Mp3Decoder};
+use super::audio::frame_reader::FrameReader;
+use super::audio::mp3::{Frame, Header};
+use super::library::track_index::TrackIndex;
+use super::library::track_info::TrackInfo;
+use super::library::{charset, track};
+use super::output::hls::HlsPath;
+use super::sources::http_body::{ChunkDecoder, HttpBody};
+use super::sources::icy::{IcyItem, IcyReader, ResponseHead};
+use super::sources::{relay, upstream};
+use super::{by_route, paths};
 
 /// Blocks of a file that are decoded; what goes wrong does so early.
 const MAX_BLOCKS: usize = 64;
@@ -44,7 +47,7 @@ pub fn mp3(input: &[u8]) {
     let mut found = frames(input);
     assert_eq!(found, frames(Drops(input)));
     assert!(found.iter().map(|frame| frame.bytes.len()).sum::<usize>() <= input.len());
-    let mut decoder = Mp3::new();
+    let mut decoder = Mp3Decoder::new();
     for frame in found.iter_mut().take(MAX_BLOCKS) {
         let step = i32::from(frame.bytes[frame.bytes.len() - 1]) - 128;
         frame.add_gain(step);
@@ -56,11 +59,11 @@ pub fn mp3(input: &[u8]) {
 
 /// A file of any kind, known by its extension. What panics in a decoder is caught, here as on the air.
 pub fn audio(path: &Path) {
-    let Ok(facts) = Facts::read(path) else { return };
-    for text in [&facts.title, &facts.artist] {
+    let Ok(info) = TrackInfo::read(path) else { return };
+    for text in [&info.title, &info.artist] {
         assert_eq!(*text, track::clean(text));
     }
-    assert!(facts.duration_seconds.is_none_or(|seconds| seconds.is_finite() && seconds >= 0.0));
+    assert!(info.duration_seconds.is_none_or(|seconds| seconds.is_finite() && seconds >= 0.0));
     let decode = || {
         let mut decoder = Decoder::open(path).ok()?;
         for _ in 0..MAX_BLOCKS {
@@ -83,10 +86,10 @@ pub fn icy(input: &[u8]) {
         let (mut sound, mut titles) = (Vec::new(), Vec::new());
         for piece in stream.chunks(n) {
             let mut bytes = Bytes::copy_from_slice(piece);
-            while let Some(heard) = reader.next(&mut bytes) {
-                match heard {
-                    Heard::Sound(more) => sound.extend(more),
-                    Heard::Title(title) => titles.push((sound.len(), title)),
+            while let Some(item) = reader.next(&mut bytes) {
+                match item {
+                    IcyItem::Audio(more) => sound.extend(more),
+                    IcyItem::Title(title) => titles.push((sound.len(), title)),
                 }
             }
             assert!(bytes.is_empty());
@@ -99,7 +102,7 @@ pub fn icy(input: &[u8]) {
         assert_eq!(read(n), whole);
     }
     for (_, title) in whole.1 {
-        let song = relay::song(&title);
+        let song = relay::track_of(&title);
         assert_eq!((track::clean(&song.title), track::clean(&song.artist)), (song.title, song.artist));
     }
 }
@@ -107,11 +110,11 @@ pub fn icy(input: &[u8]) {
 /// The head of a station's answer, and the playlist behind it.
 pub fn answer(input: &[u8]) {
     let mut bytes = BytesMut::from(input);
-    match Answer::take(&mut bytes) {
+    match ResponseHead::take(&mut bytes) {
         Ok(Some(answer)) => {
             assert!(bytes.len() < input.len() && input.ends_with(&bytes));
-            let _ = upstream::address(answer.header("location"));
-            let _ = upstream::entry(&String::from_utf8_lossy(&bytes));
+            let _ = upstream::parse_station_url(answer.header("location"));
+            let _ = upstream::first_entry(&String::from_utf8_lossy(&bytes));
         }
         Ok(None) => assert_eq!(bytes, input),
         Err(_) => {}
@@ -120,13 +123,13 @@ pub fn answer(input: &[u8]) {
 
 /// The body of a live source, in chunks or of a length: the same content however it is cut.
 pub fn body(input: &[u8]) {
-    let read = |mut body: Body, n: usize| {
+    let read = |mut body: HttpBody, n: usize| {
         let mut content = Vec::new();
         for piece in input.chunks(n) {
             let mut bytes = Bytes::copy_from_slice(piece);
             while !bytes.is_empty() {
                 let n_before = bytes.len();
-                content.extend(body.content(&mut bytes).ok()?);
+                content.extend(body.next_content(&mut bytes).ok()?);
                 assert!(bytes.len() < n_before, "no byte is read");
             }
         }
@@ -134,19 +137,19 @@ pub fn body(input: &[u8]) {
         Some((content, body))
     };
     let all = input.len().max(1);
-    let whole = read(Body::Chunked(Chunk::default()), all);
+    let whole = read(HttpBody::Chunked(ChunkDecoder::default()), all);
     for n in [1, 5] {
-        assert_eq!(read(Body::Chunked(Chunk::default()), n), whole);
+        assert_eq!(read(HttpBody::Chunked(ChunkDecoder::default()), n), whole);
     }
     let length = input.first().map_or(0, |byte| u64::from(*byte));
-    assert_eq!(read(Body::Sized(length), 3), read(Body::Sized(length), all));
+    assert_eq!(read(HttpBody::Length(length), 3), read(HttpBody::Length(length), all));
 }
 
 /// Text of unknown charset: a label in the first line, the text behind it.
 pub fn charset(input: &[u8]) {
     let (label, bytes) = line_and_rest(input);
     let label = String::from_utf8_lossy(label);
-    for text in [text::decode(bytes, None), text::decode(bytes, Some(&label))] {
+    for text in [charset::decode(bytes, None), charset::decode(bytes, Some(&label))] {
         // The longest that a byte becomes is three of UTF-8.
         assert!(text.len() <= 3 * bytes.len() + 3);
         let line = track::clean(&text);
@@ -162,10 +165,10 @@ pub fn routes(input: &[u8]) {
         for (route, url) in routes {
             assert!(paths::is_route(&route));
             assert_eq!(paths::decoded(&paths::encoded(&route)), route);
-            let _ = upstream::address(&url);
+            let _ = upstream::parse_station_url(&url);
         }
     }
-    let _ = (upstream::address(&text), Wanted::of(&text));
+    let _ = (upstream::parse_station_url(&text), HlsPath::parse(&text));
     let route = paths::route(&paths::decoded(&text));
     assert_eq!(paths::route(&route), route);
     assert_eq!(paths::decoded(&paths::encoded(&route)), route);
@@ -175,7 +178,7 @@ pub fn routes(input: &[u8]) {
 /// What was known of files at the last start; `folder` holds nothing but the index.
 pub fn index(folder: &Path) {
     let folders = vec!["/music".into()];
-    let known = Index::new(&folder.to_string_lossy(), folders, 100);
+    let known = TrackIndex::new(&folder.to_string_lossy(), folders, 100);
     let files = known.below(Path::new("/music"));
     assert!(files.len() <= 100);
     assert!(known.formats(files.iter()).len() <= files.len());

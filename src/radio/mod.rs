@@ -1,67 +1,29 @@
-//! `roomhub radio`: folders of audio as radio stations that every player takes.
+//! `roomhub radio`: folders of audio as internet radio stations for every player.
 //!
-//! `GET /` and `GET /<route>` are endless MP3, the same for all who listen at the same time, with titles for those
-//! who send `Icy-MetaData: 1`. MP3 files of the station's format pass through by frame, everything else is decoded
-//! and encoded as it streams. `/streams`, `/now-playing`, `/history` and `/events` tell what plays; `/web` is the
-//! page. Live programmes come by `PUT` and `SOURCE`, as to Icecast; other
-//! servers' stations are relayed. Sound flows through the files in this order: `library`, `shelf` and `playlist`, `feed` (with
-//! `frame_reader`, or `decode` and `transcoder`), `pace`, `ring`, `station`, `listening`.
+//! `GET /` and `GET /<route>` are endless MP3 streams, the same for all listeners, with titles for players that send
+//! `Icy-MetaData: 1`. MP3 files of the station's format are passed through frame by frame, everything else is decoded
+//! and encoded as it streams. `/streams`, `/now-playing`, `/history` and `/events` tell what plays; `/web` is the page.
+//! Live sources broadcast by `PUT` and `SOURCE`, as to Icecast; streams of other servers are relayed.
+//!
+//! `library` finds files and orders them, `sources` make frames of them, `station` paces the frames, and `output` sends
+//! them. `audio` reads, converts and encodes; it knows no stations.
 
-mod audience;
-mod body;
-mod decode;
-mod description;
-mod downmix;
-mod encode;
-mod feed;
-mod format;
-mod frame_reader;
+mod audio;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
-mod guest;
-mod handle;
-mod hls;
-mod icy;
-mod id3;
-mod index;
 mod library;
-mod listening;
-mod listing;
-mod live;
-mod loudness;
-mod microphone;
-mod mp3;
-mod mp4;
-mod other;
-mod pace;
+mod output;
 mod paths;
-mod places;
-mod playlist;
 mod protocol;
 mod public_url;
-mod relay;
-mod resample;
-mod rescans;
-mod riff;
-mod ring;
 mod routes;
-mod segments;
 mod server;
-mod shelf;
-mod sniff;
+mod sources;
 mod station;
+mod station_handle;
 mod stations;
-mod tag_sizes;
-mod tags;
 #[cfg(test)]
 mod tests;
-mod text;
-mod track;
-mod transcoder;
-mod true_peak;
-mod upstream;
-mod watching;
-mod wav;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -77,7 +39,7 @@ use crate::time::human;
 
 pub use server::start;
 
-use playlist::Order;
+use library::playlist::Order;
 
 /// The names that the original server reads from its environment.
 pub const ALIASES: [Alias; 11] = [
@@ -254,8 +216,9 @@ impl Config {
         if !(0.0..=30.0).contains(&self.burst_seconds) {
             findings.add("radio.burst_seconds", "0 to 30 seconds are expected");
         }
-        if !encode::BITRATES.iter().any(|(kbps, _)| *kbps == self.bitrate_kbps) {
-            let allowed: Vec<String> = encode::BITRATES.iter().map(|(kbps, _)| kbps.to_string()).collect();
+        if !audio::encode::BITRATES.iter().any(|(kbps, _)| *kbps == self.bitrate_kbps) {
+            let allowed: Vec<String> =
+                audio::encode::BITRATES.iter().map(|(kbps, _)| kbps.to_string()).collect();
             findings.add("radio.bitrate_kbps", format!("one of {} is expected", allowed.join(", ")));
         }
         if let Err(problem) = self.directories() {
@@ -314,7 +277,9 @@ impl Config {
     /// The stations that routes relay.
     fn relayed(&self) -> Result<BTreeMap<String, Url>, String> {
         let urls = by_route(&self.relays, "{\"news\":\"http://other:9999/news\"}")?;
-        urls.into_iter().map(|(route, url)| Ok((route, upstream::address(&url)?))).collect()
+        urls.into_iter()
+            .map(|(route, url)| Ok((route, sources::upstream::parse_station_url(&url)?)))
+            .collect()
     }
 
     /// The admin key, from wherever it is.

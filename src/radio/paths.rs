@@ -1,12 +1,12 @@
-//! Routes of stations, and which station a request's path names. Pure.
+//! Routes of stations, and which station a request path refers to. Pure.
 //!
-//! A route is kept decoded and in Unicode's composed form (NFC), with one slash before each of its parts. It is
-//! percent-encoded wherever it goes out in an address or a header.
+//! A route is stored decoded and in Unicode's composed form (NFC), with one slash before each of its parts. It is
+//! percent-encoded in URLs and headers.
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-/// First segments of paths that are no stations.
+/// First path segments that cannot be stations.
 const RESERVED: [&str; 20] = [
     "web",
     "streams",
@@ -30,25 +30,25 @@ const RESERVED: [&str; 20] = [
     "robots.txt",
 ];
 
-/// Other names of `/`; the last one is what its playlists are called.
+/// Aliases of `/`; the last is the base name of its playlists.
 const ALIASES: [&str; 3] = ["/stream", "/direct-stream", "/index"];
 
-/// Some players open an address only if it ends like a file that they know.
+/// The extension without which some players refuse a URL.
 const EXTENSION: &str = ".mp3";
 
-/// What an address holds as it is.
+/// The characters that are encoded in URLs.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// A route as it is kept, from decoded text.
+/// Normalizes a route.
 pub fn route(text: &str) -> String {
-    // Blanks before a last slash are at an end too: the route of a route is the same.
+    // Whitespace before a last slash is trimmed too, so that normalization is idempotent.
     let text = text.trim_matches(|c: char| c == '/' || c.is_whitespace());
     let text = ComposingNormalizerBorrowed::new_nfc().normalize(text);
     let parts: Vec<&str> = text.split('/').filter(|part| !part.is_empty()).collect();
     format!("/{}", parts.join("/"))
 }
 
-/// Whether a station can be there.
+/// Whether a route can be that of a station.
 pub fn is_route(route: &str) -> bool {
     let mut parts = route.trim_start_matches('/').split('/');
     let is_reserved = parts.clone().next().is_some_and(|first| RESERVED.contains(&first));
@@ -57,18 +57,18 @@ pub fn is_route(route: &str) -> bool {
     !is_reserved && !is_relative && !route.chars().any(|c| c.is_control() || "%?#\\".contains(c))
 }
 
-/// A route as it stands in an address.
+/// A route as it appears in a URL.
 pub fn encoded(route: &str) -> String {
     utf8_percent_encode(route, ENCODED).to_string()
 }
 
-/// The path of a request, decoded.
+/// A request path, decoded.
 pub fn decoded(path: &str) -> String {
     percent_decode_str(path).decode_utf8_lossy().into_owned()
 }
 
-/// The routes that a decoded path may name, the nearest first.
-pub fn candidates(path: &str) -> impl Iterator<Item = String> {
+/// The routes that a decoded path may refer to, the best match first.
+pub fn candidates(path: &str) -> impl Iterator<SourceItem = String> {
     let path = route(path);
     let at = path.len().saturating_sub(EXTENSION.len());
     let bare = path.get(at..).filter(|end| end.eq_ignore_ascii_case(EXTENSION)).map(|_| route(&path[..at]));
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn routes_are_paths_that_no_page_has() {
+    fn routes_are_paths_that_are_not_reserved() {
         assert_eq!(
             (route("humor").as_str(), route("/").as_str(), route(" //a//b/ ").as_str()),
             ("/humor", "/", "/a/b")
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_route_is_the_same_however_its_accents_are_written() {
+    fn a_route_is_independent_of_how_accents_are_encoded() {
         assert_eq!(route("/cafe\u{301}"), route("/café"));
         assert_eq!(route(&decoded("/cafe%CC%81")), "/café");
         assert_eq!(decoded(&encoded("/ночь, джаз")), "/ночь, джаз");
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_may_end_like_a_file_and_aliases_mean_the_first_station() {
+    fn a_path_may_have_an_extension_and_aliases_mean_the_root_station() {
         let all = |path: &str| candidates(path).collect::<Vec<_>>().join(" ");
         assert_eq!(all("/rock.mp3"), "/rock.mp3 /rock");
         assert_eq!(all("//rock/"), "/rock");

@@ -1,4 +1,4 @@
-//! The wire: routes, heads of streams, and what is told of stations in JSON.
+//! The wire: heads of streams, and the JSON that describes stations.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -7,13 +7,13 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::Config;
-use super::format::Format;
-use super::microphone::Origin;
-use super::ring::{Flavour, META_INTERVAL};
-use super::shelf::Scan;
-use super::track::Track;
+use super::audio::format::Format;
+use super::library::track::Track;
+use super::library::track_queue::ScanProgress;
+use super::output::ring::{IcyMode, META_INTERVAL};
+use super::sources::source_slot::SourceKind;
 
-/// The header in which a station says through which others its sound came.
+/// The header that lists the stations through which a stream came.
 pub const PATH_HEADER: &str = "roomhub-path";
 
 /// What players show as the name of a station.
@@ -21,7 +21,7 @@ pub fn station_name(config: &Config, route: &str) -> String {
     if route == "/" { line(&config.name) } else { format!("{} {route}", line(&config.name)) }
 }
 
-/// What MP3 is sent as, by old programs too; some know nothing better than bytes.
+/// The media types of MP3, including obsolete and generic ones.
 const MP3_TYPES: [&str; 8] = [
     "audio/mpeg",
     "audio/mp3",
@@ -38,25 +38,25 @@ pub fn essence(media_type: &str) -> String {
     media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-/// Whether a media type may be that of MP3.
+/// Whether a media type may be MP3.
 pub fn is_mp3(essence: &str) -> bool {
     MP3_TYPES.contains(&essence)
 }
 
-/// Text that stays within its line.
+/// Text without line breaks.
 fn line(text: &str) -> String {
     text.replace(['\r', '\n'], " ")
 }
 
-/// The head of a stream's answer: an end that is the connection's, as players and relays expect it.
+/// The response head of a stream, which ends with the connection, as players and relays expect.
 ///
-/// `path` names this station, and those through which its sound came, for relays to find loops by.
+/// `path` lists this station and those through which its stream came, so that relays can detect loops.
 pub fn stream_head(
     config: &Config,
     route: &str,
     format: Format,
     bitrate_kbps: u32,
-    flavour: Flavour,
+    icy_mode: IcyMode,
     path: &str,
 ) -> Bytes {
     let mut head = String::from("HTTP/1.0 200 OK\r\nContent-Type: audio/mpeg\r\nConnection: close\r\n");
@@ -74,65 +74,65 @@ pub fn stream_head(
         bitrate_kbps,
     );
     let _ = write!(head, "{PATH_HEADER}: {path}\r\n");
-    if flavour == Flavour::Titled {
+    if icy_mode == IcyMode::Titled {
         let _ = write!(head, "icy-metaint: {META_INTERVAL}\r\n");
     }
     head.push_str(
         "Cache-Control: no-cache, no-store, must-revalidate\r\nPragma: no-cache\r\nExpires: 0\r\n\
-         X-Content-Type-Options: nosniff\r\nAccess-Control-Allow-Origin: *\r\n\
+         X-Content-Type-Options: nosniff\r\nAccess-Control-Allow-SourceKind: *\r\n\
          Access-Control-Allow-Headers: Icy-MetaData, Range\r\n\
          Access-Control-Expose-Headers: icy-name, icy-description, icy-genre, icy-br, icy-metaint, ice-audio-info\r\n\
-         Cross-Origin-Resource-Policy: cross-origin\r\n\r\n",
+         Cross-SourceKind-Resource-Policy: cross-origin\r\n\r\n",
     );
     head.into()
 }
 
-/// What a listener is told for whom there is no room.
+/// The response to a listener beyond the limits.
 pub const FULL: &str = "HTTP/1.0 503 Service Unavailable\r\nRetry-After: 30\r\nContent-Type: application/json\r\n\
-    Access-Control-Allow-Origin: *\r\nConnection: close\r\n\r\n{\"status\":\"error\",\"message\":\"too many listeners\"}";
+    Access-Control-Allow-SourceKind: *\r\nConnection: close\r\n\r\n{\"status\":\"error\",\"message\":\"too many listeners\"}";
 
 /// A station in `GET /streams`.
 #[derive(Debug, Serialize)]
 pub struct StreamReport {
     /// Its path.
     pub route: String,
-    /// Its whole address, as the request named this host.
+    /// Its URL, below the base URL of the client.
     pub url: String,
     /// The name of the file on the air.
     pub current_track: String,
-    /// Who listens.
+    /// The number of listeners.
     pub listeners: usize,
     /// From the tags.
     pub title: String,
     /// From the tags.
     pub artist: String,
-    /// When it began at the head of the stream, in seconds since the epoch; 0 before the first.
+    /// When the track started at the head of the stream, in seconds since the epoch; 0 before the first track.
     pub started_at: f64,
-    /// Since the track began.
+    /// Seconds since then.
     pub elapsed_seconds: f64,
-    /// How long the track is; `null` if nobody knows.
+    /// The length of the track; `null` if unknown.
     pub duration_seconds: Option<f64>,
-    /// Of the frame that left last.
+    /// The bitrate of the latest frame.
     pub bitrate_kbps: u32,
-    /// Where the sound comes from: the `folder`, somebody `live`, a `relay`.
-    pub source: Origin,
-    /// Files that were skipped, with the reasons.
+    /// What plays: the `folder`, a `live` source, or a `relay`.
+    pub source: SourceKind,
+    /// Skipped files, with the reasons.
     pub skipped: Vec<(String, String)>,
-    /// How many files there are.
+    /// The number of files.
     pub tracks: usize,
-    /// How far the folder has been looked through.
-    pub scan: Scan,
-    /// Why the folder does not play; `null` if it does, or is about to.
+    /// The progress of the library scan.
+    pub scan: ScanProgress,
+    /// Why the folder does not play; `null` if it does, or will soon.
     pub remark: Option<String>,
 }
 
 /// A track in the answer to `GET /history`.
 #[derive(Debug, Serialize)]
 pub struct PlayedTrack {
-    /// What it was.
+    /// The track.
     #[serde(flatten)]
     pub track: Arc<Track>,
-    /// When its first sound left, in seconds since the epoch.
+    /// When its first frame was sent, in seconds since the epoch.
     pub started_at: f64,
 }
 
@@ -149,20 +149,20 @@ pub struct NowPlaying {
     pub title: String,
     /// From the tags.
     pub artist: String,
-    /// When it began at the head of the stream, in seconds since the epoch.
+    /// When the track started at the head of the stream, in seconds since the epoch.
     pub started_at: f64,
-    /// Since then.
+    /// Seconds since then.
     pub elapsed_seconds: f64,
-    /// How long it is; `null` if nobody knows.
+    /// The length of the track; `null` if unknown.
     pub duration_seconds: Option<f64>,
-    /// What a new listener is behind that head.
+    /// How far a new listener is behind the head of the stream.
     pub burst_seconds: f64,
-    /// The name of the file to come.
+    /// The name of the next file.
     pub next: String,
-    /// Who listens.
+    /// The number of listeners.
     pub listeners: usize,
-    /// Where the sound comes from.
-    pub source: Origin,
+    /// What plays.
+    pub source: SourceKind,
 }
 
 #[cfg(test)]
@@ -170,9 +170,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_cannot_add_headers() {
+    fn a_station_name_cannot_inject_headers() {
         let config = Config { name: "x\r\nSet-Cookie: a=b".into(), ..Config::default() };
-        let head = stream_head(&config, "/", Format::USUAL, 192, Flavour::Titled, "");
+        let head = stream_head(&config, "/", Format::USUAL, 192, IcyMode::Titled, "");
         let head = std::str::from_utf8(&head).unwrap();
         assert!(!head.contains("\r\nSet-Cookie") && head.contains("\r\nicy-metaint: 16000\r\n"));
     }

@@ -1,4 +1,4 @@
-//! Where a client reaches this service, for the addresses that it is told.
+//! The URL under which a client reaches this service, for the URLs in responses.
 
 use std::net::IpAddr;
 
@@ -6,26 +6,26 @@ use http::HeaderMap;
 use http::header::HOST;
 use ipnet::IpNet;
 
-/// A longer host or path is nobody's.
+/// The longest host or path that is accepted.
 const MAX_BYTES: usize = 255;
 
-/// The service's own side of the question.
+/// What the service itself knows of its URL.
 #[derive(Debug, Clone)]
-pub struct Origin {
-    /// Proxies whose word is taken for the host and the path.
+pub struct PublicUrl {
+    /// Proxies whose forwarding headers are trusted.
     pub trusted: Vec<IpNet>,
     /// `https` if this process itself speaks TLS.
     pub scheme: &'static str,
-    /// The port of clients that name no host.
+    /// The port for clients that send no host.
     pub port: u16,
 }
 
-impl Origin {
-    /// The address of `/`, without the slash.
+impl PublicUrl {
+    /// The URL of `/` as a client sees it, without the slash.
     ///
-    /// Anybody may say that it came by `https`: only its own answer tells of it. `X-Forwarded-Host` and
-    /// `X-Forwarded-Prefix` count from trusted proxies alone.
-    pub fn seen_by(&self, peer: IpAddr, headers: &HeaderMap) -> String {
+    /// `X-Forwarded-Proto: https` is accepted from anyone, because it affects only the client's own response.
+    /// `X-Forwarded-Host` and `X-Forwarded-Prefix` are accepted only from trusted proxies.
+    pub fn base_for(&self, peer: IpAddr, headers: &HeaderMap) -> String {
         let first = |name: &str| {
             let value = headers.get(name)?.to_str().ok()?;
             Some(value.split(',').next().unwrap_or_default().trim())
@@ -63,16 +63,17 @@ mod tests {
     use super::*;
 
     fn seen(peer: &str, headers: &[(&'static str, &'static str)]) -> String {
-        let origin = Origin { trusted: vec!["10.0.0.0/8".parse().unwrap()], scheme: "http", port: 9999 };
+        let public_url =
+            PublicUrl { trusted: vec!["10.0.0.0/8".parse().unwrap()], scheme: "http", port: 9999 };
         let headers = headers
             .iter()
             .map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap()))
             .collect();
-        origin.seen_by(peer.parse().unwrap(), &headers)
+        public_url.base_for(peer.parse().unwrap(), &headers)
     }
 
     #[test]
-    fn a_trusted_proxy_names_host_and_path_and_a_stranger_does_not() {
+    fn host_and_path_are_accepted_only_from_a_trusted_proxy() {
         let told = [
             ("host", "inside:9999"),
             ("x-forwarded-host", "radio.example.org"),
@@ -85,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_host_or_path_is_not_told_on() {
+    fn malformed_hosts_and_paths_are_ignored() {
         assert_eq!(seen("10.0.0.1", &[]), "http://localhost:9999");
         for host in ["a\"b", "a/b", "", "a b", "user@b"] {
             assert_eq!(seen("10.0.0.1", &[("host", host)]), "http://localhost:9999", "{host}");

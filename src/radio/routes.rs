@@ -1,4 +1,4 @@
-//! Everything but the sound: what plays in JSON and as events, playlist files, orders, and the page.
+//! The HTTP routes besides the streams: status in JSON and as events, playlist files, HLS, commands, and the page.
 
 use std::convert::Infallible;
 use std::sync::{Arc, LazyLock};
@@ -24,13 +24,14 @@ use tokio::time::{sleep, timeout};
 use tower::util::MapRequest;
 
 use super::StreamMode;
-use super::handle::{Handle, Order, Played};
-use super::hls::{self, Wanted};
-use super::listing::List;
-use super::live;
-use super::microphone::Origin;
+use super::library::track::Track;
+use super::output::hls::{self, HlsPath};
+use super::output::status::StatusDocument;
 use super::paths::encoded;
 use super::protocol::{NowPlaying, PlayedTrack, station_name};
+use super::sources::live;
+use super::sources::source_slot::SourceKind;
+use super::station_handle::{Command, HistoryEntry, StationHandle};
 use super::stations::Stations;
 use crate::http::address::client;
 use crate::http::connection::Connection;
@@ -38,24 +39,24 @@ use crate::http::keys::{Denied, KeyedDoor};
 use crate::http::origin::AllowedOrigins;
 use crate::http::{assets, routes};
 
-/// Events go out no more often than this: a crowd that comes is one event.
-const EVENT_PAUSE: Duration = Duration::from_millis(250);
+/// Events are sent no more often than this: a crowd of new listeners is one event.
+const EVENT_INTERVAL: Duration = Duration::from_millis(250);
 
-/// An event tells of every station: with more than this, the pause grows by as much again for each so many.
-const STATIONS_AN_EVENT: u32 = 50;
+/// An event describes every station: with each further such number of stations, the interval grows by as much again.
+const STATIONS_PER_INTERVAL: u32 = 50;
 
-/// Stations that `/readyz` names at most.
+/// The most stations that `/readyz` names.
 const MAX_NAMED: usize = 20;
 
-/// Proxies cut what says nothing for a minute.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(20);
+/// An idle event stream gets a comment this often: proxies close connections that are idle for a minute.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
 /// The page and everything that it loads.
 #[derive(Embed)]
 #[folder = "assets/radio/"]
 struct Assets;
 
-/// The script that stands in the page itself, as a policy names it.
+/// The hash of the page's inline script, for its content security policy.
 static INLINE_SCRIPT: LazyLock<String> = LazyLock::new(|| {
     let page = Assets::get("index.html").map(|page| page.data).unwrap_or_default();
     let page = String::from_utf8_lossy(&page);
@@ -64,24 +65,24 @@ static INLINE_SCRIPT: LazyLock<String> = LazyLock::new(|| {
     format!("'sha256-{}'", STANDARD.encode(hash))
 });
 
-/// Which station is meant.
+/// The query that names a station.
 #[derive(Debug, Deserialize)]
-struct Which {
+struct RouteQuery {
     route: Option<String>,
 }
 
-impl Which {
+impl RouteQuery {
     fn path(&self) -> &str {
         self.route.as_deref().unwrap_or("/")
     }
 }
 
-/// The routes of every request that is not for sound.
+/// Routes every request that is not for a stream.
 pub fn router(stations: &Arc<Stations>, metrics: KeyedDoor) -> Router {
     let pages = Router::new()
         .route("/", get(page))
         .route("/web", get(page))
-        // What the page loads stands beside it, whatever path a proxy puts before both.
+        // The page loads its assets by relative paths, whatever prefix a proxy adds.
         .route("/web/", get(|| async { Redirect::permanent("../web") }))
         .route("/assets/{*path}", get(asset))
         .route("/streams", get(streams))
@@ -106,11 +107,11 @@ pub fn router(stations: &Arc<Stations>, metrics: KeyedDoor) -> Router {
     let router = routes::surround(pages, operators, &anyone, metrics, &stations.context);
     let ready = Router::new().route("/readyz", get(readiness)).with_state(Arc::clone(stations));
     let router = Router::new().fallback_service(router).merge(ready);
-    Router::new().fallback_service(MapRequest::new(router, with_plain_path))
+    Router::new().fallback_service(MapRequest::new(router, with_normalized_path))
 }
 
-/// Makes one slash of several that follow each other, and none of those at the end, but for the page's.
-fn with_plain_path(mut request: Request) -> Request {
+/// Collapses repeated slashes and removes trailing ones, except the one of the page.
+fn with_normalized_path(mut request: Request) -> Request {
     let path = request.uri().path();
     if path == "/" || path == "/web/" || !(path.contains("//") || path.ends_with('/')) {
         return request;
@@ -133,13 +134,12 @@ async fn readiness(State(stations): State<Arc<Stations>>) -> Response {
     if stations.context.is_stopping() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping").into_response();
     }
-    let waited_for: Vec<&str> =
-        stations.not_on_air().take(MAX_NAMED).map(|station| &*station.route).collect();
-    if !waited_for.is_empty() {
-        let told = format!("not on the air yet: {}", waited_for.join(", "));
-        return (StatusCode::SERVICE_UNAVAILABLE, told).into_response();
+    let starting: Vec<&str> = stations.starting().take(MAX_NAMED).map(|station| &*station.route).collect();
+    if !starting.is_empty() {
+        let message = format!("not on the air yet: {}", starting.join(", "));
+        return (StatusCode::SERVICE_UNAVAILABLE, message).into_response();
     }
-    let remark = |station: &Handle| Some(format!("\n{}: {}", station.route, station.shelf.remark()?));
+    let remark = |station: &StationHandle| Some(format!("\n{}: {}", station.route, station.queue.remark()?));
     let remarks: String = stations.all.values().filter_map(remark).take(MAX_NAMED).collect();
     format!("ready{remarks}").into_response()
 }
@@ -164,43 +164,44 @@ async fn streams(
     Extension(connection): Extension<Arc<Connection>>,
     headers: HeaderMap,
 ) -> Response {
-    let base = stations.origin.seen_by(connection.peer.ip(), &headers);
-    routes::json_text(stations.listings.text(List::Streams, &stations, &base))
+    let base = stations.public_url.base_for(connection.peer.ip(), &headers);
+    routes::json_text(stations.status.text(StatusDocument::Streams, &stations, &base))
 }
 
-async fn now_playing(State(stations): State<Arc<Stations>>, Query(which): Query<Which>) -> Response {
-    let Some(station) = stations.find(which.path()) else { return unknown_route() };
+async fn now_playing(State(stations): State<Arc<Stations>>, Query(query): Query<RouteQuery>) -> Response {
+    let Some(station) = stations.find(query.path()) else { return unknown_route() };
     let now = stations.context.clock.now();
     let on_air = station.on_air.lock().clone();
     let track = on_air.track;
-    let of_track =
-        |word: fn(&super::track::Track) -> &str| track.as_deref().map(word).unwrap_or_default().to_owned();
+    let of_track = |word: fn(&Track) -> &str| track.as_deref().map(word).unwrap_or_default().to_owned();
     routes::json(&NowPlaying {
         status: "success",
         route: station.route.to_string(),
         track: of_track(|track| &track.file),
         title: of_track(|track| &track.title),
         artist: of_track(|track| &track.artist),
-        started_at: track.as_ref().map_or(0.0, |_| stations.date(on_air.started_at)),
+        started_at: track.as_ref().map_or(0.0, |_| stations.unix_seconds(on_air.started_at)),
         elapsed_seconds: track.as_ref().map_or(0.0, |_| now.since(on_air.started_at).as_secs_f64()),
         duration_seconds: track.and_then(|track| track.duration_seconds),
         burst_seconds: stations.config.burst_seconds,
-        next: station.shelf.next_file(),
-        listeners: stations.listeners(&station),
-        source: on_air.origin,
+        next: station.queue.next_file(),
+        listeners: stations.n_listeners(&station),
+        source: on_air.source,
     })
 }
 
-async fn history(State(stations): State<Arc<Stations>>, Query(which): Query<Which>) -> Response {
-    let Some(station) = stations.find(which.path()) else { return unknown_route() };
-    let played = station.on_air.lock().history.clone();
-    let told =
-        |played: Played| PlayedTrack { track: played.track, started_at: stations.date(played.started_at) };
-    let history: Vec<PlayedTrack> = played.into_iter().map(told).collect();
+async fn history(State(stations): State<Arc<Stations>>, Query(query): Query<RouteQuery>) -> Response {
+    let Some(station) = stations.find(query.path()) else { return unknown_route() };
+    let history = station.on_air.lock().history.clone();
+    let report = |entry: HistoryEntry| PlayedTrack {
+        track: entry.track,
+        started_at: stations.unix_seconds(entry.started_at),
+    };
+    let history: Vec<PlayedTrack> = history.into_iter().map(report).collect();
     routes::json(&json!({"status": "success", "route": *station.route, "history": history}))
 }
 
-/// What changes, as it changes.
+/// The status of all stations whenever it changes, as server-sent events.
 async fn events(
     State(stations): State<Arc<Stations>>,
     Extension(connection): Extension<Arc<Connection>>,
@@ -208,22 +209,22 @@ async fn events(
 ) -> Response {
     let mut changes = stations.changes.subscribe();
     changes.mark_changed();
-    let base = stations.origin.seen_by(connection.peer.ip(), &headers);
-    let pause = EVENT_PAUSE * (1 + stations.all.len() as u32 / STATIONS_AN_EVENT);
+    let base = stations.public_url.base_for(connection.peer.ip(), &headers);
+    let pause = EVENT_INTERVAL * (1 + stations.all.len() as u32 / STATIONS_PER_INTERVAL);
     let stream = futures_util::stream::unfold((stations, changes), move |(stations, mut changes)| {
         let base = base.clone();
         async move {
             let context = stations.context.clone();
             let text = tokio::select! {
                 () = context.stopping() => return None,
-                news = timeout(SIGN_OF_LIFE, changes.changed()) => match news {
-                    Ok(news) => {
-                        news.ok()?;
-                        let text = stations.listings.text(List::Events, &stations, &base);
+                changed = timeout(KEEP_ALIVE, changes.changed()) => match changed {
+                    Ok(changed) => {
+                        changed.ok()?;
+                        let text = stations.status.text(StatusDocument::Events, &stations, &base);
                         sleep(pause).await;
                         text
                     }
-                    Err(_) => Bytes::from_static(b": nothing new\n\n"),
+                    Err(_) => Bytes::from_static(b": keep-alive\n\n"),
                 },
             };
             Some((Ok::<_, Infallible>(text), (stations, changes)))
@@ -233,8 +234,8 @@ async fn events(
     (headers, Body::from_stream(stream)).into_response()
 }
 
-async fn reload(State(stations): State<Arc<Stations>>, Query(which): Query<Which>) -> Response {
-    let station = which.route.as_deref().map(|path| stations.find(path));
+async fn reload(State(stations): State<Arc<Stations>>, Query(query): Query<RouteQuery>) -> Response {
+    let station = query.route.as_deref().map(|path| stations.find(path));
     let is_meant = |route: &str| match &station {
         Some(Some(station)) => *station.route == *route,
         _ => true,
@@ -242,8 +243,8 @@ async fn reload(State(stations): State<Arc<Stations>>, Query(which): Query<Which
     if let Some(None) = station {
         return unknown_route();
     }
-    for (_, rescan) in stations.rescans.iter().filter(|(route, _)| is_meant(route)) {
-        rescan.ask(&stations.context);
+    for (_, rescan) in stations.rescan_limiters.iter().filter(|(route, _)| is_meant(route)) {
+        rescan.request(&stations.context);
     }
     routes::json(&json!({"status": "success", "message": "the playlist is read again"}))
 }
@@ -254,7 +255,7 @@ async fn next(
     route: Option<Path<String>>,
     headers: HeaderMap,
 ) -> Response {
-    command(&stations, &connection, route, &headers, |_| Some(Order::Next)).await
+    command(&stations, &connection, route, &headers, |_| Some(Command::Next)).await
 }
 
 async fn previous(
@@ -263,7 +264,7 @@ async fn previous(
     route: Option<Path<String>>,
     headers: HeaderMap,
 ) -> Response {
-    command(&stations, &connection, route, &headers, |_| Some(Order::Previous)).await
+    command(&stations, &connection, route, &headers, |_| Some(Command::Previous)).await
 }
 
 async fn shuffle(
@@ -272,11 +273,11 @@ async fn shuffle(
     route: Option<Path<String>>,
     headers: HeaderMap,
 ) -> Response {
-    let order = |station: &Handle| {
-        station.shelf.playlist.lock().shuffle();
+    let command = |station: &StationHandle| {
+        station.queue.playlist.lock().shuffle();
         None
     };
-    command(&stations, &connection, route, &headers, order).await
+    command(&stations, &connection, route, &headers, command).await
 }
 
 async fn command(
@@ -284,7 +285,7 @@ async fn command(
     connection: &Connection,
     route: Option<Path<String>>,
     headers: &HeaderMap,
-    order: fn(&Handle) -> Option<Order>,
+    command: fn(&StationHandle) -> Option<Command>,
 ) -> Response {
     let (peer, now) = (connection.peer.ip(), stations.context.clock.now());
     match stations.admin.open_by(peer, headers, routes::bearer(headers), now) {
@@ -297,18 +298,18 @@ async fn command(
     }
     let path = route.map(|Path(route)| route).unwrap_or_default();
     let Some(station) = stations.find(&path) else { return unknown_route() };
-    if station.on_air.lock().origin != Origin::Folder {
+    if station.on_air.lock().source != SourceKind::Folder {
         return failure(StatusCode::CONFLICT, "the station does not play its folder");
     }
-    if let Some(order) = order(&station)
-        && station.orders.send(order).await.is_err()
+    if let Some(command) = command(&station)
+        && station.commands.send(command).await.is_err()
     {
         return failure(StatusCode::SERVICE_UNAVAILABLE, "the station has ended");
     }
     routes::json(&json!({"status": "success", "message": "done", "route": *station.route}))
 }
 
-/// A live source names what it plays, as it would to Icecast.
+/// Sets the title of a live source, as Icecast does.
 async fn metadata(
     State(stations): State<Arc<Stations>>,
     Extension(connection): Extension<Arc<Connection>>,
@@ -328,20 +329,20 @@ async fn metadata(
     let query = query.unwrap_or_default();
     let mount = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "mount");
     let station = mount.and_then(|(_, mount)| stations.find(&mount));
-    let (station, track) = match (station, live::named(&query)) {
-        (None, _) => return told(StatusCode::NOT_FOUND, 0, "there is no such stream"),
-        (_, None) => return told(StatusCode::BAD_REQUEST, 0, "a song is expected"),
+    let (station, track) = match (station, live::track_of(&query)) {
+        (None, _) => return icecast_response(StatusCode::NOT_FOUND, 0, "there is no such stream"),
+        (_, None) => return icecast_response(StatusCode::BAD_REQUEST, 0, "a song is expected"),
         (Some(station), Some(track)) => (station, track),
     };
-    if station.microphone.name(track).await {
-        told(StatusCode::OK, 1, "Metadata update successful")
+    if station.source_slot.set_title(track).await {
+        icecast_response(StatusCode::OK, 1, "Metadata update successful")
     } else {
-        told(StatusCode::BAD_REQUEST, 0, "Source does not exist")
+        icecast_response(StatusCode::BAD_REQUEST, 0, "Source does not exist")
     }
 }
 
-/// An answer in Icecast's XML.
-fn told(status: StatusCode, code: u8, message: &str) -> Response {
+/// A response in Icecast's XML.
+fn icecast_response(status: StatusCode, code: u8, message: &str) -> Response {
     let xml = format!(
         "<?xml version=\"1.0\"?>\n<iceresponse><message>{message}</message><return>{code}</return></iceresponse>\n"
     );
@@ -353,8 +354,8 @@ async fn icecast(
     Extension(connection): Extension<Arc<Connection>>,
     headers: HeaderMap,
 ) -> Response {
-    let base = stations.origin.seen_by(connection.peer.ip(), &headers);
-    routes::json_text(stations.listings.text(List::Icecast, &stations, &base))
+    let base = stations.public_url.base_for(connection.peer.ip(), &headers);
+    routes::json_text(stations.status.text(StatusDocument::Icecast, &stations, &base))
 }
 
 /// `/<route>.m3u`, `/<route>.pls`, `/<route>/index.m3u8` and its segments.
@@ -366,8 +367,8 @@ async fn playlist_file(
     headers: HeaderMap,
 ) -> Response {
     let is_read = [Method::GET, Method::HEAD].contains(&method);
-    if let Some(wanted) = Wanted::of(&path).filter(|_| stations.config.hls && is_read) {
-        return segmented(&stations, &wanted, &connection, &headers).unwrap_or_else(not_found);
+    if let Some(hls_path) = HlsPath::parse(&path).filter(|_| stations.config.hls && is_read) {
+        return hls_response(&stations, &hls_path, &connection, &headers).unwrap_or_else(not_found);
     }
     let (path, kind) = match path.rsplit_once('.') {
         Some((path, kind @ ("m3u" | "pls"))) => (path, kind),
@@ -375,10 +376,10 @@ async fn playlist_file(
     };
     let Some(station) = stations.find(path) else { return not_found() };
     if !is_read {
-        let told = failure(StatusCode::METHOD_NOT_ALLOWED, "method not allowed");
-        return ([(ALLOW, "GET, HEAD")], told).into_response();
+        let response = failure(StatusCode::METHOD_NOT_ALLOWED, "method not allowed");
+        return ([(ALLOW, "GET, HEAD")], response).into_response();
     }
-    let base = stations.origin.seen_by(connection.peer.ip(), &headers);
+    let base = stations.public_url.base_for(connection.peer.ip(), &headers);
     let url = format!("{base}{}", encoded(&station.route));
     let name = station_name(&stations.config, &station.route);
     let (media_type, text) = match kind {
@@ -393,27 +394,27 @@ async fn playlist_file(
     ([(CONTENT_TYPE, media_type), (CACHE_CONTROL, "no-store")], text).into_response()
 }
 
-/// A list of segments, which makes whoever fetches it a listener, or one of them.
-fn segmented(
+/// An HLS playlist, whose fetch makes the client a listener, or a segment.
+fn hls_response(
     stations: &Stations,
-    wanted: &Wanted<'_>,
+    hls_path: &HlsPath<'_>,
     connection: &Connection,
     headers: &HeaderMap,
 ) -> Option<Response> {
-    match wanted {
-        Wanted::List(route) => {
+    match hls_path {
+        HlsPath::Playlist(route) => {
             let station = stations.find(route)?;
             if stations.config.stream_mode == StreamMode::Individual {
-                let told = "each listener has an order of its own here: there is no HLS";
-                return Some(failure(StatusCode::NOT_FOUND, told));
+                let message = "there is no HLS where each listener has an order of its own";
+                return Some(failure(StatusCode::NOT_FOUND, message));
             }
-            let address = client(connection.peer.ip(), headers, &stations.origin.trusted);
+            let address = client(connection.peer.ip(), headers, &stations.public_url.trusted);
             let agent = headers.get(USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
             let now = stations.context.clock.now();
-            station.audience.note(address, agent, stations.most.per_station, now);
-            Some(hls::list(&station))
+            station.hls_listeners.record(address, agent, stations.limits.per_station, now);
+            Some(hls::playlist(&station))
         }
-        Wanted::Segment(route, name) => hls::segment(&stations.find(route)?, name),
+        HlsPath::Segment(route, name) => hls::segment(&stations.find(route)?, name),
     }
 }
 

@@ -1,6 +1,6 @@
-//! One station: takes frames from its feed, lets them go at their time, and hands them to everybody who listens.
+//! One station: takes frames from its source, paces them, and sends them to all listeners.
 //!
-//! One task owns the ring and all listeners, so a chunk is written once and sent to each by one system call.
+//! One task owns the ring and the listeners, so a chunk is written once and sent to each listener by one system call.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,116 +11,116 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
-use super::feed::Item;
-use super::format::Format;
-use super::handle::{Handle, Newcomer, OnAir, Order, Played};
-use super::microphone::Origin;
-use super::mp3::{Frame, Header};
-use super::pace::Pacer;
-use super::ring::{Flavour, Ring, title_block};
-use super::segments::Segments;
-use super::shelf::Shelf;
-use super::track::Track;
+use super::audio::format::Format;
+use super::audio::mp3::{Frame, Header};
+use super::library::track::Track;
+use super::library::track_queue::TrackQueue;
+use super::output::pace::Pacer;
+use super::output::ring::{IcyMode, Ring, title_block};
+use super::output::segments::Segments;
+use super::sources::SourceItem;
+use super::sources::source_slot::SourceKind;
+use super::station_handle::{Command, HistoryEntry, JoinRequest, OnAir, StationHandle};
 use crate::http::connection::Cut;
 use crate::runtime::Context;
 use crate::time::Timestamp;
 
-/// Sound that leaves at a time.
+/// The length of a chunk.
 const CHUNK_SECONDS: f64 = 0.1;
 
-/// With more listeners than this, each is served every second, third… time, up to the fifth.
-const SERVED_AT_ONCE: usize = 2_000;
+/// With more listeners than this, each is sent every second, third… chunk at once, up to the fifth.
+const LISTENERS_PER_CHUNK: usize = 2_000;
 
-/// The most rarely that a listener is served, in chunks.
+/// The largest number of chunks that are sent at once for that reason.
 const MAX_STRIDE: usize = 5;
 
-/// What is waited for sound after the burst has been played.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// Silence is sent this long after the burst has been played.
+const UNDERRUN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A listener that came before any sound waits for so long, unless there is known to be none…
-const FIRST_PATIENCE: Duration = Duration::from_secs(10);
+/// A listener who joins before the first frame waits this long for silence, unless there is known to be nothing…
+const FIRST_FRAME_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// …which is asked this often.
-const ASKED_EVERY: Duration = Duration::from_millis(250);
+/// …which is checked this often.
+const IDLE_CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// The bitrate of silence before any sound.
+/// The bitrate of silence before the first frame.
 const SILENCE_KBPS: u32 = 128;
 
-/// Sent to one listener at a time when it catches up.
+/// The most bytes that are sent at once to a listener who catches up.
 const CATCH_UP_BYTES: usize = 256 * 1024;
 
-/// A listener that is moved to the live edge twice within this time is closed.
-const MOVED_AGAIN: Duration = Duration::from_mins(1);
+/// A listener who is moved to the live edge twice within this time is disconnected.
+const REPEATED_LAG: Duration = Duration::from_mins(1);
 
 /// Tracks in the history.
-const KEPT_HISTORY: usize = 100;
+const HISTORY_LENGTH: usize = 100;
 
-/// What a station itself shares with those who see it.
-pub struct Desk {
+/// What a station shares with its handle.
+pub struct StationState {
     route: Arc<str>,
-    shelf: Arc<Shelf>,
+    queue: Arc<TrackQueue>,
     on_air: Arc<Mutex<OnAir>>,
-    /// `None` where nobody asks for any.
+    /// `None` without HLS.
     segments: Option<Arc<Mutex<Segments>>>,
     changes: Arc<watch::Sender<u64>>,
 }
 
-impl Desk {
-    /// The station's side of its handle: it must not hold the way to itself open, or it would never end.
-    pub fn of(handle: &Handle) -> Self {
+impl StationState {
+    /// The state that a handle shares, without the sender of commands, which would keep the station running for ever.
+    pub fn of(handle: &StationHandle) -> Self {
         Self {
             route: Arc::clone(&handle.route),
-            shelf: Arc::clone(&handle.shelf),
+            queue: Arc::clone(&handle.queue),
             on_air: Arc::clone(&handle.on_air),
             segments: None,
             changes: Arc::clone(&handle.changes),
         }
     }
 
-    /// The same, for a station that cuts its sound into segments too.
+    /// The same for a station with HLS.
     pub fn with_segments(self, segments: &Arc<Mutex<Segments>>) -> Self {
         Self { segments: Some(Arc::clone(segments)), ..self }
     }
 }
 
 struct Listener {
-    newcomer: Newcomer,
-    /// The chunk that it gets next.
+    request: JoinRequest,
+    /// The chunk that it is sent next.
     next: u64,
-    /// Bytes of sound since its last title.
+    /// Bytes of audio since its last title.
     phase: u16,
     moved_at: Option<Timestamp>,
 }
 
 /// The station itself.
 pub struct Station {
-    desk: Desk,
-    items: Receiver<Item>,
-    guest: Option<Receiver<Item>>,
-    orders: Receiver<Order>,
+    state: StationState,
+    folder: Receiver<SourceItem>,
+    external: Option<Receiver<SourceItem>>,
+    commands: Receiver<Command>,
     context: Context,
     burst: Duration,
     ring: Ring,
     listeners: Vec<Listener>,
     pacer: Option<Pacer>,
-    /// The folder's latest track on the air.
+    /// The serial number of the folder's latest track on the air.
     serial: u64,
-    /// Frames of tracks up to this serial are dropped.
-    over: u64,
-    /// A frame of silence like the first of sound.
+    /// Frames of tracks up to this serial number are dropped.
+    skipped_through: u64,
+    /// A frame of silence in the format of the first frame.
     silence: Option<Frame>,
-    /// Whether nothing came for so long that silence is sent.
+    /// Whether silence is sent because of an underrun.
     is_starved: bool,
-    /// When the first listener came, while nothing has been sent; and when it was last asked whether anything comes.
+    /// When the first listener joined, while nothing has been sent; and when the queue was last checked.
     waiting_since: Option<(Timestamp, Timestamp)>,
-    /// Chunks so far.
+    /// Chunks sent so far.
     n_chunks: usize,
-    /// What is on the air, in words and as a block among the sound.
+    /// The title on the air, as text and as a metadata block.
     display: String,
     title: bytes::Bytes,
 }
 
-/// Frames that leave together.
+/// Frames that make up one chunk.
 #[derive(Default)]
 struct Batch {
     bytes: Vec<u8>,
@@ -143,27 +143,27 @@ impl Batch {
 }
 
 impl Station {
-    /// A station that has not begun.
+    /// A station that has not started.
     pub fn new(
-        desk: Desk,
-        items: Receiver<Item>,
-        orders: Receiver<Order>,
+        state: StationState,
+        folder: Receiver<SourceItem>,
+        commands: Receiver<Command>,
         context: &Context,
         burst: Duration,
         ring_bytes: usize,
     ) -> Self {
         Self {
-            desk,
-            items,
-            guest: None,
-            orders,
+            state,
+            folder,
+            external: None,
+            commands,
             context: context.clone(),
             burst,
             ring: Ring::new(ring_bytes),
             listeners: Vec::new(),
             pacer: None,
             serial: 0,
-            over: 0,
+            skipped_through: 0,
             silence: None,
             is_starved: false,
             waiting_since: None,
@@ -173,48 +173,48 @@ impl Station {
         }
     }
 
-    /// Broadcasts until the process stops, or nobody can order anything any more.
+    /// Broadcasts until the process stops, or all handles are dropped.
     pub async fn run(mut self) {
         let context = self.context.clone();
         let mut batch = Batch::default();
         loop {
-            let patience = self.patience();
+            let until_silence = self.time_until_silence();
             tokio::select! {
                 biased;
                 () = context.stopping() => return,
-                order = self.orders.recv() => match order {
-                    Some(order) => self.obey(order),
+                command = self.commands.recv() => match command {
+                    Some(command) => self.execute(command),
                     None => return,
                 },
-                item = next_item(&mut self.guest, &mut self.items) => match item {
-                    Some(Item::Track(serial, track)) => {
-                        if !self.release(&mut batch, &context).await {
+                item = next_item(&mut self.external, &mut self.folder) => match item {
+                    Some(SourceItem::Track(serial, track)) => {
+                        if !self.send_batch(&mut batch, &context).await {
                             return;
                         }
                         if self.is_due(serial) {
-                            self.announce(serial, track);
+                            self.start_track(serial, track);
                         }
                     }
-                    Some(Item::Frame(serial, frame)) if self.is_due(serial) => {
+                    Some(SourceItem::Frame(serial, frame)) if self.is_due(serial) => {
                         if std::mem::take(&mut self.is_starved) {
-                            info!(route = %self.desk.route, "there is sound again");
+                            info!(route = %self.state.route, "audio again after an underrun");
                         }
                         batch.add(&frame);
                         if self.silence.is_none() {
                             let Header { format, bitrate_kbps, .. } = frame.header;
-                            self.desk.on_air.lock().format.get_or_insert(format);
+                            self.state.on_air.lock().format.get_or_insert(format);
                             self.silence = Frame::silent(format, bitrate_kbps);
                         }
-                        if batch.seconds() >= CHUNK_SECONDS && !self.release(&mut batch, &context).await {
+                        if batch.seconds() >= CHUNK_SECONDS && !self.send_batch(&mut batch, &context).await {
                             return;
                         }
                     }
-                    Some(Item::Frame(..)) => {}
-                    None if self.guest.is_some() => self.end_guest(),
+                    Some(SourceItem::Frame(..)) => {}
+                    None if self.external.is_some() => self.end_external_source(),
                     None => return,
                 },
-                () = sleep(patience.unwrap_or_default()), if patience.is_some() => {
-                    if !self.fall_silent(&mut batch, &context).await {
+                () = sleep(until_silence.unwrap_or_default()), if until_silence.is_some() => {
+                    if !self.send_silence(&mut batch, &context).await {
                         return;
                     }
                 }
@@ -222,61 +222,61 @@ impl Station {
         }
     }
 
-    /// Whether a track has not been left; a guest's never are.
+    /// Whether a track has not been skipped; tracks of external sources never are.
     fn is_due(&self, serial: u64) -> bool {
-        self.guest.is_some() || serial > self.over
+        self.external.is_some() || serial > self.skipped_through
     }
 
-    /// How long sound is waited for: until whoever listens has played the burst and waited some more, and from then
-    /// on at its pace.
-    fn patience(&self) -> Option<Duration> {
+    /// How long to wait for a frame before silence is sent: until listeners have played the burst and
+    /// `UNDERRUN_TIMEOUT` has passed, and during an underrun at the pace of the stream.
+    fn time_until_silence(&self) -> Option<Duration> {
         let Some(pacer) = self.pacer.as_ref().filter(|_| self.silence.is_some()) else {
-            let (_, asked_at) = self.waiting_since.filter(|_| self.silence.is_none())?;
-            return Some((asked_at + ASKED_EVERY).since(self.context.clock.now()));
+            let (_, checked_at) = self.waiting_since.filter(|_| self.silence.is_none())?;
+            return Some((checked_at + IDLE_CHECK_INTERVAL).since(self.context.clock.now()));
         };
         let due = pacer.due();
-        let more = if self.is_starved { Duration::ZERO } else { self.burst + PATIENCE };
-        Some((due + more).since(self.context.clock.now()))
+        let grace = if self.is_starved { Duration::ZERO } else { self.burst + UNDERRUN_TIMEOUT };
+        Some((due + grace).since(self.context.clock.now()))
     }
 
-    /// Sends a chunk of silence, so that players stay; false when the station is to end.
-    async fn fall_silent(&mut self, batch: &mut Batch, context: &Context) -> bool {
+    /// Sends a chunk of silence, so that players stay connected; false when the station is to end.
+    async fn send_silence(&mut self, batch: &mut Batch, context: &Context) -> bool {
         if self.silence.is_none() {
-            self.begin_silent();
+            self.start_silent();
         }
         let Some(frame) = &self.silence else { return true };
         if !std::mem::replace(&mut self.is_starved, true) {
-            warn!(route = %self.desk.route, "nothing comes: silence until there is sound again");
-            metrics::counter!("roomhub_radio_silences_total").increment(1);
+            warn!(route = %self.state.route, "underrun: silence is sent until there is audio again");
+            metrics::counter!("roomhub_radio_underruns_total").increment(1);
         }
         while batch.seconds() < CHUNK_SECONDS {
             batch.add(frame);
         }
-        self.release(batch, context).await
+        self.send_batch(batch, context).await
     }
 
-    /// Settles what silence is like where there was no sound yet, once it is clear that none comes soon.
-    fn begin_silent(&mut self) {
+    /// Chooses a format for silence before the first frame, once no frame is expected soon.
+    fn start_silent(&mut self) {
         let now = self.context.clock.now();
-        let Some((since, asked_at)) = &mut self.waiting_since else { return };
-        *asked_at = now;
-        if self.desk.shelf.was_idle() || now.since(*since) >= FIRST_PATIENCE {
-            let format = *self.desk.shelf.format.get_or_init(|| Format::USUAL);
-            self.desk.on_air.lock().format.get_or_insert(format);
+        let Some((since, checked_at)) = &mut self.waiting_since else { return };
+        *checked_at = now;
+        if self.state.queue.has_been_idle() || now.since(*since) >= FIRST_FRAME_TIMEOUT {
+            let format = *self.state.queue.format.get_or_init(|| Format::USUAL);
+            self.state.on_air.lock().format.get_or_insert(format);
             self.silence = Frame::silent(format, SILENCE_KBPS);
             self.pacer = Some(Pacer::ahead(format.rate, self.burst, now));
         }
     }
 
-    /// Waits until the batch's time has come, obeys meanwhile, and sends it; false when the station is to end.
-    async fn release(&mut self, batch: &mut Batch, context: &Context) -> bool {
+    /// Waits until the batch is due, executes commands meanwhile, and sends it; false when the station is to end.
+    async fn send_batch(&mut self, batch: &mut Batch, context: &Context) -> bool {
         if batch.n_samples == 0 {
             return true;
         }
         let now = context.clock.now();
         let burst = self.burst;
         let rate = batch.rate;
-        // The burst is there from the start: time begins that much earlier.
+        // The burst is available from the start, so the clock of the stream starts that much earlier.
         let pacer = self.pacer.get_or_insert_with(|| Pacer::ahead(rate, burst, now));
         let wait = pacer.release(batch.n_samples, now);
         let mut due = std::pin::pin!(sleep(wait));
@@ -285,155 +285,165 @@ impl Station {
                 biased;
                 () = context.stopping() => return false,
                 () = &mut due => break,
-                order = self.orders.recv() => match order {
-                    Some(order) => self.obey(order),
+                command = self.commands.recv() => match command {
+                    Some(command) => self.execute(command),
                     None => return false,
                 },
             }
         }
-        self.desk.on_air.lock().bitrate_kbps = batch.bitrate_kbps;
-        let sound = self.ring.push(&batch.bytes, &self.title, batch.seconds());
+        self.state.on_air.lock().bitrate_kbps = batch.bitrate_kbps;
+        let chunk = self.ring.push(&batch.bytes, &self.title, batch.seconds());
         let now = context.clock.now();
-        if let Some(segments) = &self.desk.segments {
-            segments.lock().push(sound, batch.seconds(), &self.display, context.clock.wall());
+        if let Some(segments) = &self.state.segments {
+            segments.lock().push(chunk, batch.seconds(), &self.display, context.clock.wall());
         }
         *batch = Batch::default();
-        self.pump(now);
+        self.send_to_all(now);
         true
     }
 
-    fn announce(&mut self, serial: u64, track: Arc<Track>) {
+    fn start_track(&mut self, serial: u64, track: Arc<Track>) {
         let now = self.context.clock.now();
-        // The burst left at once, and has the time at which it would have been heard.
+        // The burst is sent at once, but dated as if it had been sent in time.
         let at = match self.pacer.as_ref().filter(|pacer| !pacer.was_suspended(now)) {
             Some(pacer) => pacer.due(),
             None if self.pacer.is_none() => now.earlier(self.burst),
             None => now,
         };
-        info!(route = %self.desk.route, track = track.file, title = track.display(), "on the air");
+        info!(route = %self.state.route, track = track.file, title = track.display(), "on the air");
         self.display = track.display();
         self.title = title_block(&self.display);
-        let mut on_air = self.desk.on_air.lock();
-        // A guest interrupts a track and has none of the folder's.
-        if self.guest.is_none() {
+        let mut on_air = self.state.on_air.lock();
+        // External sources have no serial numbers of the folder.
+        if self.external.is_none() {
             self.serial = serial;
         }
-        self.desk.shelf.on_air(self.serial);
-        on_air.history.push_back(Played { track: Arc::clone(&track), started_at: at });
-        if on_air.history.len() > KEPT_HISTORY {
+        self.state.queue.set_on_air(self.serial);
+        on_air.history.push_back(HistoryEntry { track: Arc::clone(&track), started_at: at });
+        if on_air.history.len() > HISTORY_LENGTH {
             on_air.history.pop_front();
         }
         on_air.track = Some(track);
         on_air.started_at = at;
         drop(on_air);
-        self.desk.changes.send_modify(|n| *n += 1);
+        self.state.changes.send_modify(|n| *n += 1);
     }
 
-    fn obey(&mut self, order: Order) {
-        match order {
-            Order::Join(newcomer) => self.join(newcomer),
-            Order::Next if self.guest.is_none() => self.over = self.desk.shelf.skip(self.serial),
-            Order::Previous if self.guest.is_none() => self.over = self.desk.shelf.go_back(self.serial),
-            Order::Next | Order::Previous => debug!(route = %self.desk.route, "a guest is not skipped"),
-            Order::Hear(origin, items) => {
-                self.over = self.desk.shelf.skip(self.serial);
-                self.guest = Some(items);
-                self.desk.on_air.lock().origin = origin;
+    fn execute(&mut self, command: Command) {
+        match command {
+            Command::Join(request) => self.join(request),
+            Command::Next if self.external.is_none() => {
+                self.skipped_through = self.state.queue.skip(self.serial);
+            }
+            Command::Previous if self.external.is_none() => {
+                self.skipped_through = self.state.queue.go_back(self.serial);
+            }
+            Command::Next | Command::Previous => {
+                debug!(route = %self.state.route, "an external source cannot be skipped");
+            }
+            Command::PlaySource(kind, items) => {
+                self.skipped_through = self.state.queue.skip(self.serial);
+                self.external = Some(items);
+                self.state.on_air.lock().source = kind;
             }
         }
     }
 
-    /// Turns back to the folder, whose next track begins.
-    fn end_guest(&mut self) {
-        self.guest = None;
-        let mut on_air = self.desk.on_air.lock();
-        on_air.origin = Origin::Folder;
+    /// Returns to the folder, which starts its next track.
+    fn end_external_source(&mut self) {
+        self.external = None;
+        let mut on_air = self.state.on_air.lock();
+        on_air.source = SourceKind::Folder;
         on_air.track = None;
         drop(on_air);
         self.display.clear();
         self.title = title_block("");
-        self.desk.changes.send_modify(|n| *n += 1);
+        self.state.changes.send_modify(|n| *n += 1);
     }
 
-    fn join(&mut self, newcomer: Newcomer) {
-        let next = self.ring.start(self.burst.as_secs_f64(), newcomer.flavour);
-        let opening = self.ring.opening(next, newcomer.flavour);
+    fn join(&mut self, request: JoinRequest) {
+        let next = self.ring.start(self.burst.as_secs_f64(), request.icy_mode);
+        let opening = self.ring.opening(next, request.icy_mode);
         if !opening.is_empty() {
-            newcomer.connection.send(&opening);
+            request.connection.send(&opening);
         }
-        let mut listener = Listener { newcomer, next, phase: 0, moved_at: None };
+        let mut listener = Listener { request, next, phase: 0, moved_at: None };
         let now = self.context.clock.now();
-        serve(&mut self.ring, &mut listener, self.burst, now);
+        send_pending(&mut self.ring, &mut listener, self.burst, now);
         self.listeners.push(listener);
         if self.pacer.is_none() {
             self.waiting_since.get_or_insert((now, now));
         }
-        self.count();
+        self.publish_listeners();
     }
 
-    /// Sends to everybody whose turn it is, and forgets who is gone.
-    fn pump(&mut self, now: Timestamp) {
-        let stride = (self.listeners.len() / SERVED_AT_ONCE + 1).min(MAX_STRIDE);
+    /// Sends pending chunks to the listeners whose turn it is, and removes those who have disconnected.
+    fn send_to_all(&mut self, now: Timestamp) {
+        let stride = (self.listeners.len() / LISTENERS_PER_CHUNK + 1).min(MAX_STRIDE);
         self.n_chunks += 1;
-        let turn = self.n_chunks;
-        let before = self.listeners.len();
+        let n_chunks = self.n_chunks;
+        let n_before = self.listeners.len();
         let (ring, burst) = (&mut self.ring, self.burst);
-        let mut place = 0;
+        let mut index = 0;
         self.listeners.retain_mut(|listener| {
-            place += 1;
-            if !(place + turn).is_multiple_of(stride) {
+            index += 1;
+            if !(index + n_chunks).is_multiple_of(stride) {
                 return true;
             }
-            listener.newcomer.presence.strong_count() > 0 && serve(ring, listener, burst, now)
+            listener.request.presence.strong_count() > 0 && send_pending(ring, listener, burst, now)
         });
-        if self.listeners.len() != before {
-            self.count();
+        if self.listeners.len() != n_before {
+            self.publish_listeners();
         }
     }
 
-    fn count(&self) {
+    /// Publishes the number of listeners.
+    fn publish_listeners(&self) {
         let n_listeners = self.listeners.len();
-        let mut on_air = self.desk.on_air.lock();
+        let mut on_air = self.state.on_air.lock();
         on_air.n_listeners = n_listeners;
         on_air.peak_listeners = on_air.peak_listeners.max(n_listeners);
         drop(on_air);
-        let route = self.desk.route.to_string();
+        let route = self.state.route.to_string();
         metrics::gauge!("roomhub_radio_listeners", "route" => route).set(n_listeners as f64);
-        self.desk.changes.send_modify(|n| *n += 1);
+        self.state.changes.send_modify(|n| *n += 1);
     }
 }
 
-/// The guest's next item while there is one, else the folder's; `None` when that one has ended.
-async fn next_item(guest: &mut Option<Receiver<Item>>, folder: &mut Receiver<Item>) -> Option<Item> {
-    match guest {
-        Some(guest) => guest.recv().await,
+/// The next item of the external source if there is one, else of the folder; `None` when that source has ended.
+async fn next_item(
+    external: &mut Option<Receiver<SourceItem>>,
+    folder: &mut Receiver<SourceItem>,
+) -> Option<SourceItem> {
+    match external {
+        Some(external) => external.recv().await,
         None => folder.recv().await,
     }
 }
 
-/// Sends one listener what it has not been sent; false when it is closed for falling behind again.
-fn serve(ring: &mut Ring, listener: &mut Listener, burst: Duration, now: Timestamp) -> bool {
-    let connection = &listener.newcomer.connection;
-    // It has not taken the last piece yet: the rest stays where it is, in the ring.
+/// Sends a listener the chunks that it has not been sent; false when it is disconnected for falling behind again.
+fn send_pending(ring: &mut Ring, listener: &mut Listener, burst: Duration, now: Timestamp) -> bool {
+    let connection = &listener.request.connection;
+    // It has not taken the last bytes yet: the rest stays in the ring.
     if connection.queued_bytes() > 0 {
         return true;
     }
     if ring.is_lost(listener.next) {
-        if listener.moved_at.is_some_and(|moved_at| now.since(moved_at) < MOVED_AGAIN) {
+        if listener.moved_at.is_some_and(|moved_at| now.since(moved_at) < REPEATED_LAG) {
             connection.cut(Cut::Slow);
             return false;
         }
         debug!(connection = connection.id, "a listener fell behind and is moved to the live edge");
         listener.moved_at = Some(now);
-        let next = ring.start(burst.as_secs_f64(), Flavour::Plain);
-        if listener.newcomer.flavour == Flavour::Titled {
+        let next = ring.start(burst.as_secs_f64(), IcyMode::Plain);
+        if listener.request.icy_mode == IcyMode::Titled {
             connection.send(&ring.bridge(usize::from(listener.phase), next));
         }
         listener.next = next;
     }
     if listener.next < ring.head() {
-        let (piece, next) = ring.since(listener.next, listener.newcomer.flavour, CATCH_UP_BYTES);
-        connection.send(&piece);
+        let (bytes, next) = ring.since(listener.next, listener.request.icy_mode, CATCH_UP_BYTES);
+        connection.send(&bytes);
         listener.next = next;
         listener.phase = ring.phase_at(next) as u16;
     }

@@ -1,4 +1,4 @@
-//! Every station there is: what each route plays, and how a station begins.
+//! All stations: what each route plays, and how a station is started.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -8,22 +8,22 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use parking_lot::Mutex;
 use ring::rand::{SecureRandom, SystemRandom};
-use tokio::sync::{mpsc as tasks, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tracing::warn;
 
-use super::feed::{self, Levels, Making, Plays};
-use super::handle::{Handle, OnAir, Order};
-use super::index::Index;
-use super::library::Links;
-use super::listing::Listings;
-use super::places::{Most, Places};
-use super::public_url::Origin;
-use super::rescans::Rescans;
-use super::segments::Segments;
-use super::shelf::Shelf;
-use super::station::{Desk, Station};
-use super::watching::{self, Watch};
+use super::library::rescan_limiter::RescanLimiter;
+use super::library::track_index::TrackIndex;
+use super::library::track_queue::TrackQueue;
+use super::library::walk::LinkPolicy;
+use super::library::watcher::{self, WatcherSettings};
+use super::output::listener_limits::{Limits, ListenerLimiter};
+use super::output::segments::Segments;
+use super::output::status::StatusCache;
+use super::public_url::PublicUrl;
+use super::sources::folder_source::{self, Leveling, TrackSettings, TrackSource};
+use super::station::{Station, StationState};
+use super::station_handle::{Command, OnAir, StationHandle};
 use super::{Config, StreamMode, paths};
 use crate::http::keys::KeyedDoor;
 use crate::runtime::Context;
@@ -31,51 +31,51 @@ use crate::service::Premises;
 use crate::time::Timestamp;
 
 /// Where the container image expects the audio.
-const USUAL_DIR: &str = "/app/audio";
+const DEFAULT_AUDIO_DIR: &str = "/app/audio";
 
-/// Orders that may wait for a station: a burst of listeners, who wait in line beyond it.
-const MAX_ORDERS: usize = 1024;
+/// Commands that may wait for a station; a burst of listeners beyond it waits to join.
+const MAX_QUEUED_COMMANDS: usize = 1024;
 
 /// The index is written whole, 20 MB of it for a large library; what was learnt since is learnt again after a crash.
 const INDEX_WRITTEN_EVERY: Duration = Duration::from_mins(10);
 
-/// Every station there is.
+/// All stations, and what they share.
 pub struct Stations {
-    /// By route.
-    pub all: BTreeMap<String, Handle>,
+    /// The stations by route.
+    pub all: BTreeMap<String, StationHandle>,
     /// The service's section.
     pub config: Config,
     /// The process.
     pub context: Context,
     /// Where clients reach this service.
-    pub origin: Origin,
-    /// Lists of all stations.
-    pub listings: Listings,
-    /// Who listens.
-    pub places: Arc<Places>,
-    /// The most that may.
-    pub most: Most,
-    /// Who passes may skip.
+    pub public_url: PublicUrl,
+    /// The status documents of all stations.
+    pub status: StatusCache,
+    /// Counts listeners.
+    pub limiter: Arc<ListenerLimiter>,
+    /// The most listeners that are admitted.
+    pub limits: Limits,
+    /// Checks the admin key.
     pub admin: KeyedDoor,
-    /// Who passes may broadcast.
+    /// Checks the source password.
     pub source: KeyedDoor,
     /// Counts up with every change.
     pub changes: Arc<watch::Sender<u64>>,
-    /// Makes folders be looked through again.
-    pub rescans: BTreeMap<String, Rescans>,
-    makings: BTreeMap<String, Making>,
-    index: Arc<Index>,
-    /// This process among others.
+    /// Requests scans of folders, by route.
+    pub rescan_limiters: BTreeMap<String, RescanLimiter>,
+    track_settings: BTreeMap<String, TrackSettings>,
+    index: Arc<TrackIndex>,
+    /// Identifies this process to other stations.
     node: String,
 }
 
 /// What a route plays.
-enum Plan {
+enum RouteSource {
     Folder(PathBuf),
     Sample,
 }
 
-impl Plan {
+impl RouteSource {
     fn folder(&self) -> Option<&PathBuf> {
         match self {
             Self::Folder(folder) => Some(folder),
@@ -84,46 +84,46 @@ impl Plan {
     }
 }
 
-/// What each route plays; routes without a folder of their own play the default one.
-fn plans(config: &Config) -> Vec<(String, Plan)> {
+/// What each route plays; routes without a folder of their own play the default folder.
+fn route_sources(config: &Config) -> Vec<(String, RouteSource)> {
     let directories = config.directories().unwrap_or_default();
     let default = match config.audio_dir.as_str() {
-        "" if Path::new(USUAL_DIR).is_dir() => Some(USUAL_DIR.into()),
+        "" if Path::new(DEFAULT_AUDIO_DIR).is_dir() => Some(DEFAULT_AUDIO_DIR.into()),
         "" => None,
         folder => Some(super::home(folder)),
     };
     if default.is_none() && !directories.contains_key("/") {
         warn!(
-            "no folder of audio is named: the built-in sample plays; pass --audio-dir FOLDER to play your own"
+            "no folder of audio is configured: the built-in sample plays; pass --audio-dir FOLDER to play your own"
         );
     }
     let named: BTreeSet<String> = config.stream_routes.iter().map(|route| paths::route(route)).collect();
     let relayed = config.relayed().unwrap_or_default();
     let known = || directories.keys().chain(relayed.keys()).cloned().chain(["/".to_owned()]).collect();
     let routes: BTreeSet<String> = if named.is_empty() { known() } else { named };
-    let plan = |route: String| {
+    let source = |route: String| {
         let folder = directories.get(&route).cloned().or_else(|| default.clone());
-        (route, folder.map_or(Plan::Sample, Plan::Folder))
+        (route, folder.map_or(RouteSource::Sample, RouteSource::Folder))
     };
-    routes.into_iter().map(plan).collect()
+    routes.into_iter().map(source).collect()
 }
 
 impl Stations {
-    /// Starts every station that the configuration names.
-    pub fn open(config: &Config, premises: &Premises<'_>, origin: Origin) -> Result<Self> {
+    /// Starts every configured station.
+    pub fn open(config: &Config, premises: &Premises<'_>, public_url: PublicUrl) -> Result<Self> {
         let context = premises.context;
-        let plans = plans(config);
-        let folders = plans.iter().filter_map(|(_, plan)| plan.folder().cloned()).collect();
-        let index = Index::new(&config.data_dir, folders, config.max_tracks);
-        keep_written(Arc::clone(&index), context);
+        let sources = route_sources(config);
+        let folders = sources.iter().filter_map(|(_, source)| source.folder().cloned()).collect();
+        let index = TrackIndex::new(&config.data_dir, folders, config.max_tracks);
+        write_periodically(Arc::clone(&index), context);
         let mut stations = Self {
             all: BTreeMap::new(),
             config: config.clone(),
             context: context.clone(),
-            origin,
-            listings: Listings::default(),
-            places: Arc::default(),
-            most: Most {
+            public_url,
+            status: StatusCache::default(),
+            limiter: Arc::default(),
+            limits: Limits {
                 total: match config.stream_mode {
                     StreamMode::Radio => config.max_listeners,
                     StreamMode::Individual => config.max_listeners.min(config.max_individual_listeners),
@@ -134,145 +134,149 @@ impl Stations {
             admin: KeyedDoor::new("radio.admin_key", config.key()?, &premises.wrong_keys),
             source: KeyedDoor::new("radio.source_password", config.source_word()?, &premises.wrong_keys),
             changes: Arc::new(watch::channel(0).0),
-            rescans: BTreeMap::new(),
-            makings: BTreeMap::new(),
+            rescan_limiters: BTreeMap::new(),
+            track_settings: BTreeMap::new(),
             index,
-            node: format!("{:016x}", seed()),
+            node: format!("{:016x}", random_seed()),
         };
-        for (route, plan) in plans {
-            stations.add(&route, plan)?;
+        for (route, source) in sources {
+            stations.add(&route, source)?;
         }
         Ok(stations)
     }
 
-    /// The station that a decoded path names.
-    pub fn find(&self, path: &str) -> Option<Handle> {
+    /// The station at a decoded path.
+    pub fn find(&self, path: &str) -> Option<StationHandle> {
         paths::candidates(path).find_map(|route| self.all.get(&route).cloned())
     }
 
-    /// How a station of this process is named to others, for whom it may be a step of a loop.
-    pub fn step(&self, route: &str) -> String {
+    /// The id under which relays know a station of this process, to detect loops.
+    pub fn hop_id(&self, route: &str) -> String {
         format!("{}{}", self.node, paths::encoded(route))
     }
 
-    /// A moment as dates are told: in seconds since the epoch, by the wall clock.
-    pub fn date(&self, moment: Timestamp) -> f64 {
+    /// A moment in seconds since the epoch, by the wall clock.
+    pub fn unix_seconds(&self, moment: Timestamp) -> f64 {
         self.context.clock.offset().wall(moment).as_millis_f64() / 1000.0
     }
 
-    /// How many listen to a station, over connections and by fetching segments.
-    pub fn listeners(&self, station: &Handle) -> usize {
-        self.places.of(&station.route) + station.audience.count(self.context.clock.now())
+    /// The number of a station's listeners, with those of HLS.
+    pub fn n_listeners(&self, station: &StationHandle) -> usize {
+        self.limiter.count(&station.route) + station.hls_listeners.count(self.context.clock.now())
     }
 
-    /// The stations of which it is not known yet what they play.
-    pub fn not_on_air(&self) -> impl Iterator<Item = &Handle> {
+    /// The stations that are neither on the air nor known to have nothing to play.
+    pub fn starting(&self) -> impl Iterator<Item = &StationHandle> {
         let is_radio = self.config.stream_mode == StreamMode::Radio;
-        let is_waited_for = move |station: &&Handle| {
-            is_radio && !station.shelf.was_idle() && station.on_air.lock().track.is_none()
+        let is_starting = move |station: &&StationHandle| {
+            is_radio && !station.queue.has_been_idle() && station.on_air.lock().track.is_none()
         };
-        self.all.values().filter(is_waited_for)
+        self.all.values().filter(is_starting)
     }
 
-    /// A station for one listener alone, where each has its own.
-    pub fn own(&self, station: &Handle) -> Option<Handle> {
+    /// Starts a station for one listener; `None` where all listeners share one.
+    pub fn individual_station(&self, station: &StationHandle) -> Option<StationHandle> {
         if self.config.stream_mode == StreamMode::Radio {
             return None;
         }
-        let making = self.makings.get(&*station.route)?.clone();
-        match self.begin(&station.route, making, station.shelf.copy(seed())) {
+        let settings = self.track_settings.get(&*station.route)?.clone();
+        match self.start(&station.route, settings, station.queue.fork(random_seed())) {
             Ok(own) => Some(own),
             Err(error) => {
-                warn!(%error, "a listener gets no station of its own");
+                warn!(%error, "an individual station cannot be started");
                 None
             }
         }
     }
 
-    fn add(&mut self, route: &str, plan: Plan) -> Result<()> {
+    fn add(&mut self, route: &str, source: RouteSource) -> Result<()> {
         let order = self.config.orders_of_routes().unwrap_or_default().get(route).copied();
-        let tracks = Shelf::new(order.unwrap_or(self.config.order), seed(), None);
-        let making = Making {
+        let queue = TrackQueue::new(order.unwrap_or(self.config.order), random_seed(), None);
+        let settings = TrackSettings {
             route: route.to_owned(),
             bitrate_kbps: self.config.bitrate_kbps,
-            levels: if self.config.normalize { Levels::Equal } else { Levels::AsRecorded },
+            leveling: if self.config.normalize { Leveling::Normalized } else { Leveling::AsRecorded },
             tracks_ahead: self.config.max_preload_tracks,
-            plays: if matches!(plan, Plan::Sample) { Plays::Sample } else { Plays::Shelf },
+            source: if matches!(source, RouteSource::Sample) {
+                TrackSource::Sample
+            } else {
+                TrackSource::Queue
+            },
         };
-        if let Plan::Folder(folder) = plan {
-            let watch = Watch {
+        if let RouteSource::Folder(folder) = source {
+            let watcher = WatcherSettings {
                 folder,
-                shelf: Arc::clone(&tracks),
+                queue: Arc::clone(&queue),
                 index: Arc::clone(&self.index),
-                rescan: self.config.rescan_interval,
+                rescan_interval: self.config.rescan_interval,
                 max_tracks: self.config.max_tracks,
-                links: if self.config.follow_links { Links::Followed } else { Links::KeptInside },
+                links: if self.config.follow_links { LinkPolicy::Follow } else { LinkPolicy::StayInside },
                 clock: self.context.clock,
                 changes: Arc::clone(&self.changes),
             };
-            self.rescans.insert(route.to_owned(), Rescans::new(watching::start(watch)?));
+            self.rescan_limiters.insert(route.to_owned(), RescanLimiter::new(watcher::start(watcher)?));
         }
         let handle = match self.config.stream_mode {
-            StreamMode::Radio => self.begin(route, making.clone(), tracks)?,
-            StreamMode::Individual => self.handle(route, tracks).0,
+            StreamMode::Radio => self.start(route, settings.clone(), queue)?,
+            StreamMode::Individual => self.handle(route, queue).0,
         };
-        self.makings.insert(route.to_owned(), making);
+        self.track_settings.insert(route.to_owned(), settings);
         self.all.insert(route.to_owned(), handle);
         Ok(())
     }
 
-    /// Starts a station's thread and task.
-    fn begin(&self, route: &str, making: Making, tracks: Arc<Shelf>) -> Result<Handle> {
+    /// Starts a station's folder source and its task.
+    fn start(&self, route: &str, settings: TrackSettings, queue: Arc<TrackQueue>) -> Result<StationHandle> {
         let clock = self.context.clock;
-        let items = feed::start(making, Arc::clone(&tracks), Arc::clone(&self.index), clock)
+        let items = folder_source::start(settings, Arc::clone(&queue), Arc::clone(&self.index), clock)
             .with_context(|| format!("radio: station {route}"))?;
-        let (handle, orders) = self.handle(route, tracks);
+        let (handle, commands) = self.handle(route, queue);
         let burst = Duration::from_secs_f64(self.config.burst_seconds);
-        let of_station = Desk::of(&handle);
-        // A listener's own station has nobody else to list segments for.
-        let of_station = if self.config.hls && self.config.stream_mode == StreamMode::Radio {
-            of_station.with_segments(&handle.segments)
+        let state = StationState::of(&handle);
+        // An individual station has no HLS playlist.
+        let state = if self.config.hls && self.config.stream_mode == StreamMode::Radio {
+            state.with_segments(&handle.segments)
         } else {
-            of_station
+            state
         };
-        let station = Station::new(of_station, items, orders, &self.context, burst, self.config.buffer_size);
+        let station = Station::new(state, items, commands, &self.context, burst, self.config.buffer_size);
         self.context.spawn(station.run());
         Ok(handle)
     }
 
-    fn handle(&self, route: &str, tracks: Arc<Shelf>) -> (Handle, tasks::Receiver<Order>) {
-        let (orders, taken) = tasks::channel(MAX_ORDERS);
-        let handle = Handle {
+    fn handle(&self, route: &str, queue: Arc<TrackQueue>) -> (StationHandle, mpsc::Receiver<Command>) {
+        let (commands, queued) = mpsc::channel(MAX_QUEUED_COMMANDS);
+        let handle = StationHandle {
             route: route.into(),
-            shelf: tracks,
+            queue,
             on_air: Arc::new(Mutex::new(OnAir::default())),
-            orders,
-            microphone: Arc::default(),
+            commands,
+            source_slot: Arc::default(),
             segments: Arc::new(Mutex::new(Segments::new(self.node[..4].to_owned()))),
-            audience: Arc::default(),
+            hls_listeners: Arc::default(),
             changes: Arc::clone(&self.changes),
         };
-        (handle, taken)
+        (handle, queued)
     }
 }
 
-/// Writes the index down now and then, and at the end.
-fn keep_written(index: Arc<Index>, context: &Context) {
+/// Writes the index at intervals, and when the process stops.
+fn write_periodically(index: Arc<TrackIndex>, context: &Context) {
     let stop = context.clone();
     context.spawn(async move {
         let mut is_over = false;
         while !is_over {
             is_over = timeout(INDEX_WRITTEN_EVERY, stop.stopping()).await.is_ok();
             let index = Arc::clone(&index);
-            // It is a cache: a write that panicked costs time at the next start.
+            // It is a cache: a write that panics costs time at the next start.
             let _ = tokio::task::spawn_blocking(move || index.write()).await;
         }
     });
 }
 
-/// Chance for an order.
-fn seed() -> u64 {
+/// A random number.
+fn random_seed() -> u64 {
     let mut bytes = [0; 8];
-    SystemRandom::new().fill(&mut bytes).expect("the system has randomness");
+    SystemRandom::new().fill(&mut bytes).expect("the system has random numbers");
     u64::from_ne_bytes(bytes)
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::radio::decode::Decoder;
+use crate::radio::audio::decode::Decoder;
 
 /// A folder for files.
 pub struct Folder(tempfile::TempDir);
@@ -72,7 +72,7 @@ pub fn hear(path: &Path) -> anyhow::Result<Heard> {
         }
     }
     let is_silent = |level: &&(f64, u32)| level.0 < 0.05;
-    let time = |levels: &mut dyn Iterator<Item = &(f64, u32)>| -> f64 {
+    let time = |levels: &mut dyn Iterator<SourceItem = &(f64, u32)>| -> f64 {
         levels.map(|(_, rate)| 1.0 / f64::from(*rate)).sum()
     };
     let before = time(&mut levels.iter().take_while(is_silent));

@@ -3,8 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::files::{Folder, hear};
-use crate::radio::index::{Facts, Loudness};
-use crate::radio::loudness::measure;
+use crate::radio::audio::loudness::{Loudness, measure};
+use crate::radio::library::track_info::TrackInfo;
 
 /// Two seconds of a tone each, with the arguments that make ffmpeg write them, and the name that they get.
 const PLAIN: [(&str, &str); 40] = [
@@ -241,7 +241,7 @@ fn damaged_files_do_no_more_harm_than_a_panic_that_is_caught() {
             let heard = catch_unwind(AssertUnwindSafe(|| hear(&path).map(|heard| heard.seconds)));
             n_played += usize::from(matches!(heard, Ok(Ok(seconds)) if seconds < 60.0));
             // Tags are read with their own guard.
-            let _ = Facts::read(&path);
+            let _ = TrackInfo::read(&path);
         }
     }
     assert!(n_played > 60, "{n_played} of 240 play");

@@ -1,10 +1,10 @@
 //! Titles and lengths of files, by whatever says them.
 
 use super::files::Folder;
-use crate::radio::index::Facts;
+use crate::radio::library::track_info::TrackInfo;
 
-fn facts(folder: &Folder, name: &str, bytes: &[u8]) -> Facts {
-    Facts::read(&folder.write(name, bytes)).unwrap()
+fn info(folder: &Folder, name: &str, bytes: &[u8]) -> TrackInfo {
+    TrackInfo::read(&folder.write(name, bytes)).unwrap()
 }
 
 fn id3v1(title: &[u8], artist: &[u8]) -> Vec<u8> {
@@ -32,12 +32,12 @@ fn the_best_of_all_tags_names_a_file() {
     let long = "Ein Titel mit viel mehr als dreißig Zeichen";
     let v2 = id3v2(&[("TIT2", format!("\x03{long}").as_bytes()), ("TPE1", b"\x03Ann")]);
     let cut = id3v1(b"Ein Titel mit viel mehr als d", b"Ann");
-    let read = facts(&folder, "a.mp3", &[&v2[..], &mp3, &cut].concat());
+    let read = info(&folder, "a.mp3", &[&v2[..], &mp3, &cut].concat());
     assert_eq!((&*read.title, &*read.artist), (long, "Ann"));
 
     let lost = id3v2(&[("TIT2", b"\0?????? ????"), ("TPE1", b"\0 \0")]);
     let old = id3v1(b"\xcf\xe5\xf1\xed\xff", b"\xc3\xf0\xf3\xef\xef\xe0");
-    let read = facts(&folder, "b.mp3", &[&lost[..], &mp3, &old].concat());
+    let read = info(&folder, "b.mp3", &[&lost[..], &mp3, &old].concat());
     assert_eq!((&*read.title, &*read.artist), ("Песня", "Группа"));
 
     let item = |key: &str, value: &str| {
@@ -51,10 +51,10 @@ fn the_best_of_all_tags_names_a_file() {
         [b"APETAGEX\xd0\x07\0\0", &size[..], b"\x03\0\0\0\0\0\0", &[flags], &[0; 8]].concat()
     };
     let ape = [head(0xa0), items.clone(), head(0x80)].concat();
-    let read = facts(&folder, "c.mp3", &[&mp3[..], &ape, &cut].concat());
+    let read = info(&folder, "c.mp3", &[&mp3[..], &ape, &cut].concat());
     assert_eq!((&*read.title, &*read.artist), ("歌", "Ann, Bob"));
 
-    let read = facts(&folder, "03. Ann - Song.mp3", &mp3);
+    let read = info(&folder, "03. Ann - Song.mp3", &mp3);
     assert_eq!((&*read.title, &*read.artist), ("Song", "Ann"));
 }
 
@@ -74,7 +74,7 @@ fn tags_of_every_container_are_read() {
         ("i.oga", "-c:a flac -f ogg"),
     ] {
         let bytes = folder.tone(name, &meta(args));
-        let read = facts(&folder, name, &bytes);
+        let read = info(&folder, name, &bytes);
         assert_eq!((&*read.title, &*read.artist), ("Fünf歌", "Ann"), "{name}");
         let seconds = read.duration_seconds.unwrap_or_default();
         assert!((seconds - 2.0).abs() < 0.1, "{name}: {seconds} s");
@@ -93,7 +93,7 @@ fn lengths_of_mp3_files_are_counted_where_no_description_can_be_true() {
     for (name, bytes, expected) in
         [("a.mp3", bare, 2.0), ("b.mp3", described, 2.0), ("c.mp3", lying, 2.0), ("d.mp3", half, 1.0)]
     {
-        let seconds = facts(&folder, name, &bytes).duration_seconds.unwrap();
+        let seconds = info(&folder, name, &bytes).duration_seconds.unwrap();
         assert!((seconds - expected).abs() < 0.12, "{name}: {seconds} s");
     }
 }

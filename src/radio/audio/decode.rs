@@ -1,0 +1,210 @@
+//! From any file to sound: blocks of interleaved samples of one or two channels, a second at most at a time, whatever
+//! the file's length. A decoder is chosen by content; where it finds no sound, others are tried.
+
+use std::fs::File;
+use std::io::{BufReader, Take};
+use std::path::Path;
+
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+
+use super::format::Format;
+use super::frame_reader::FrameReader;
+use super::mp3::Frame;
+use super::sniff::{Content, is_named_mp3, mp3_frames, sniff};
+use super::symphonia_decoder::SymphoniaDecoder;
+use super::vbr_header::DECODER_DELAY;
+use super::wav::WavDecoder;
+
+/// Sample rates outside of this range come from broken headers.
+const RATES: std::ops::RangeInclusive<u32> = 1_000..=768_000;
+
+/// Some sound, interleaved.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Block {
+    /// Samples a second, of one channel.
+    pub rate: u32,
+    /// One or two.
+    pub channels: usize,
+    /// The samples, from -1 to 1.
+    pub samples: Vec<f32>,
+}
+
+/// An open file, in which there is sound.
+pub struct Decoder {
+    source: Source,
+    /// The first block, which showed that there is one.
+    first: Option<Block>,
+}
+
+enum Source {
+    /// WAV, by hound.
+    Wav(Box<WavDecoder>),
+    /// MP3, by nanomp3.
+    Mp3(Box<Mp3File>),
+    /// Free format and layers that have no frames of their own here, by nanomp3's reader.
+    Nanomp3(Box<nanomp3::Reader<BufReader<File>, f32>>),
+    /// Everything else, by symphonia.
+    Symphonia(Box<SymphoniaDecoder>),
+}
+
+impl Decoder {
+    /// Opens a file that has sound in it.
+    pub fn open(path: &Path) -> Result<Self> {
+        let open = || File::open(path).context("cannot be opened");
+        let content = sniff(&mut open()?)?;
+        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        let mp3 = || -> Result<Source> {
+            let frames = mp3_frames(path, open()?, &content)?.context("no MP3")?;
+            Ok(Source::Mp3(Box::new(Mp3File::new(frames))))
+        };
+        let any = || -> Result<Source> {
+            let mut options = nanomp3::Options::default();
+            options.skip_scan = true;
+            options.allow_mono_stereo_transition = true;
+            let reader = nanomp3::Reader::with_options(BufReader::new(open()?), options);
+            Ok(Source::Nanomp3(Box::new(reader.map_err(|error| anyhow!("{error}"))?)))
+        };
+        let other = |start, extension: &str| -> Result<Source> {
+            Ok(Source::Symphonia(Box::new(SymphoniaDecoder::open(open()?, start, extension)?)))
+        };
+        match &content {
+            Content::Wav(chunks) => first_that_plays(&[
+                &|| Ok(Source::Wav(Box::new(WavDecoder::open(open()?, chunks)?))),
+                &|| Ok(Source::Symphonia(Box::new(SymphoniaDecoder::open_wav(open()?, chunks)?))),
+            ]),
+            Content::Mp3(_) => first_that_plays(&[&mp3, &|| other(0, "mp3")]),
+            Content::Other(start, extension) => first_that_plays(&[&|| other(*start, extension), &any]),
+            Content::Unknown if is_named_mp3(path) => first_that_plays(&[&mp3, &|| other(0, "mp3"), &any]),
+            Content::Unknown => first_that_plays(&[&|| other(0, extension), &any]),
+        }
+    }
+
+    /// The next block; `None` at the end.
+    pub fn next_block(&mut self) -> Result<Option<Block>> {
+        if let Some(first) = self.first.take() {
+            return Ok(Some(first));
+        }
+        let block = match &mut self.source {
+            Source::Wav(wav) => wav.next_block()?,
+            Source::Mp3(mp3) => mp3.next_block()?,
+            Source::Nanomp3(reader) => any_block(reader)?,
+            Source::Symphonia(other) => other.next_block()?,
+        };
+        let Some(block) = block else { return Ok(None) };
+        ensure!(RATES.contains(&block.rate), "a sample rate of {} Hz", block.rate);
+        Ok(Some(block))
+    }
+}
+
+/// The first of the sources in which there is sound; if there is none, what is wrong with the likeliest, the first.
+fn first_that_plays(sources: &[&dyn Fn() -> Result<Source>]) -> Result<Decoder> {
+    let mut problem = None;
+    for open in sources {
+        let opened = open().and_then(|source| {
+            let mut decoder = Decoder { source, first: None };
+            decoder.first = Some(decoder.next_block()?.context("no sound in it")?);
+            Ok(decoder)
+        });
+        match opened {
+            Ok(decoder) => return Ok(decoder),
+            Err(error) => problem = problem.or(Some(error)),
+        }
+    }
+    Err(problem.context("no decoder")?)
+}
+
+fn any_block(reader: &mut nanomp3::Reader<BufReader<File>, f32>) -> Result<Option<Block>> {
+    let mut samples = vec![0.0; nanomp3::MAX_SAMPLES_PER_FRAME];
+    let n = reader.read(&mut samples).map_err(|error| anyhow!("{error}"))?;
+    samples.truncate(n);
+    let channels = if reader.channels() == Some(nanomp3::Channels::Mono) { 1 } else { 2 };
+    Ok((n > 0).then(|| Block { rate: reader.sample_rate(), channels, samples }))
+}
+
+/// Makes sound of MP3 frames that follow each other.
+pub struct Mp3Decoder {
+    decoder: Box<nanomp3::Decoder>,
+    samples: Vec<f32>,
+    format: Option<Format>,
+}
+
+impl Mp3Decoder {
+    /// Nothing has been heard yet.
+    pub fn new() -> Self {
+        Self {
+            decoder: Box::new(nanomp3::Decoder::new()),
+            samples: vec![0.0; nanomp3::MAX_SAMPLES_PER_FRAME],
+            format: None,
+        }
+    }
+
+    /// A frame's sound; one that cannot be decoded is silence of the same length.
+    pub fn decode(&mut self, frame: &Frame) -> Block {
+        let format = frame.header.format;
+        if self.format.replace(format).is_some_and(|before| before != format) {
+            *self.decoder = nanomp3::Decoder::new();
+        }
+        let channels = usize::from(format.channels);
+        let n = frame.header.n_samples as usize * channels;
+        if self.decoder.decode(&frame.bytes, &mut self.samples).1.is_err() {
+            self.samples[..n].fill(0.0);
+        }
+        Block { rate: format.rate, channels, samples: self.samples[..n].to_vec() }
+    }
+}
+
+/// The sound of an MP3 file, without what its encoder and the decoder put before and after it.
+pub struct Mp3File {
+    frames: FrameReader<Take<File>>,
+    mp3: Mp3Decoder,
+    /// Samples of one channel that are still to be left out.
+    before: usize,
+    /// Samples of one channel that are left out at the end.
+    after: usize,
+    /// Sound that may be the end.
+    held: Vec<f32>,
+}
+
+impl Mp3File {
+    fn new(frames: FrameReader<Take<File>>) -> Self {
+        Self { frames, mp3: Mp3Decoder::new(), before: DECODER_DELAY as usize, after: 0, held: Vec::new() }
+    }
+
+    fn next_block(&mut self) -> Result<Option<Block>> {
+        while let Some(frame) = self.frames.next_frame()? {
+            if let Some(vbr_header) = self.frames.take_vbr_header() {
+                // Another file begins, of several that were put together.
+                self.held.clear();
+                self.before = vbr_header.samples_before() as usize;
+                self.after = vbr_header.samples_after() as usize;
+            }
+            let mut block = self.mp3.decode(&frame);
+            let early = self.before.min(block.samples.len() / block.channels);
+            self.before -= early;
+            block.samples.drain(..early * block.channels);
+            self.held.append(&mut block.samples);
+            let n = self.held.len().saturating_sub(self.after * block.channels);
+            let samples: Vec<f32> = self.held.drain(..n / block.channels * block.channels).collect();
+            if !samples.is_empty() {
+                return Ok(Some(Block { samples, ..block }));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// How long the sound of MP3 frames is, in seconds, with all that is around it; counts every frame of the file.
+pub fn counted_seconds(path: &Path) -> Result<f64> {
+    let mut file = File::open(path).context("cannot be opened")?;
+    let content = sniff(&mut file)?;
+    let Some(mut frames) = mp3_frames(path, file, &content)? else { bail!("no MP3") };
+    let mut seconds = 0.0;
+    while let Some(frame) = frames.next_frame()? {
+        if let Some(vbr_header) = frames.take_vbr_header() {
+            let around = vbr_header.delay.unwrap_or(0) + vbr_header.padding;
+            seconds -= f64::from(around) / f64::from(frame.header.format.rate);
+        }
+        seconds += f64::from(frame.header.n_samples) / f64::from(frame.header.format.rate);
+    }
+    Ok(f64::max(seconds, 0.0))
+}

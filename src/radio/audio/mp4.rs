@@ -1,0 +1,155 @@
+//! What of the sound in an MP4 file is meant to be heard: its edit list, or what iTunes writes for one.
+
+use std::fs::File;
+use std::io;
+
+use super::sniff::read;
+
+/// A longer `moov` is not read: it holds the tables of days of sound.
+const MAX_MOOV_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Atoms on the file's top level that are looked at.
+const MAX_ATOMS: usize = 1000;
+
+/// The part that is heard, in seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct PlayableRange {
+    /// What stands before it, in which the encoder starts up.
+    pub before: f64,
+    /// Its length, if anything says so.
+    pub seconds: Option<f64>,
+}
+
+/// Finds the part that is heard, in a container that begins at `start`.
+pub fn playable_range(file: &mut File, start: u64) -> io::Result<PlayableRange> {
+    let mut at = start;
+    for _ in 0..MAX_ATOMS {
+        let head = read(file, at, 16)?;
+        if head.len() < 8 {
+            break;
+        }
+        let n_bytes = match u32_at(&head, 0) {
+            Some(1) => u64_at(&head, 8).unwrap_or(0),
+            Some(n) => u64::from(n),
+            None => 0,
+        };
+        if n_bytes < 8 {
+            break;
+        }
+        if &head[4..8] == b"moov" {
+            let moov = read(file, at + 8, (n_bytes - 8).min(MAX_MOOV_BYTES))?;
+            return Ok(edited(&moov).or_else(|| from_itunes(&moov)).unwrap_or_default());
+        }
+        at = at.saturating_add(n_bytes);
+    }
+    Ok(PlayableRange::default())
+}
+
+/// The first edit of the first track of sound.
+fn edited(moov: &[u8]) -> Option<PlayableRange> {
+    let movie_scale = scale(atom(moov, "mvhd")?)?;
+    let track = sound_track(moov)?;
+    let media_scale = scale(atom(atom(track, "mdia")?, "mdhd")?)?;
+    let list = atom(atom(track, "edts")?, "elst")?;
+    let is_long = *list.first()? == 1;
+    let entry_bytes = if is_long { 20 } else { 12 };
+    for entry in list.get(8..)?.chunks_exact(entry_bytes).take(16) {
+        let (length, from) = if is_long {
+            (u64_at(entry, 0)?, u64_at(entry, 8)?.cast_signed())
+        } else {
+            (u64::from(u32_at(entry, 0)?), i64::from(u32_at(entry, 4)?.cast_signed()))
+        };
+        // A negative time stands for a pause before the sound.
+        if from >= 0 {
+            let seconds = Some(length as f64 / movie_scale).filter(|seconds| *seconds > 0.0);
+            return Some(PlayableRange { before: from as f64 / media_scale, seconds });
+        }
+    }
+    None
+}
+
+fn sound_track(moov: &[u8]) -> Option<&[u8]> {
+    let mut tracks = atoms(moov).filter(|(name, _)| name == b"trak").map(|(_, body)| body);
+    tracks.find(|track| {
+        let handler = atom(track, "mdia").and_then(|media| atom(media, "hdlr"));
+        handler.and_then(|handler| handler.get(8..12)) == Some(b"soun")
+    })
+}
+
+/// ` 00000000 00000840 000001CA 00000000003F31F6`: delay, padding and length, in samples.
+fn from_itunes(moov: &[u8]) -> Option<PlayableRange> {
+    let rate = scale(atom(atom(sound_track(moov)?, "mdia")?, "mdhd")?)?;
+    let at = moov.windows(8).position(|eight| eight == b"iTunSMPB")?;
+    let text: String = moov[at + 8..].iter().skip(16).take(60).map(|byte| char::from(*byte)).collect();
+    let mut numbers = text.split_whitespace().skip(1).map(|word| u64::from_str_radix(word, 16).ok());
+    let (before, _padding, n_samples) = (numbers.next()??, numbers.next()??, numbers.next()??);
+    let seconds = Some(n_samples as f64 / rate).filter(|seconds| *seconds > 0.0);
+    Some(PlayableRange { before: before as f64 / rate, seconds })
+}
+
+/// The time scale in a head of a movie or of its media.
+fn scale(head: &[u8]) -> Option<f64> {
+    u32_at(head, if *head.first()? == 1 { 20 } else { 12 }).filter(|scale| *scale > 0).map(f64::from)
+}
+
+fn atom<'a>(bytes: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    atoms(bytes).find(|(known, _)| *known == name.as_bytes()).map(|(_, body)| body)
+}
+
+/// The atoms in a row, as far as their lengths can be.
+fn atoms(mut bytes: &[u8]) -> impl Iterator<SourceItem = (&[u8], &[u8])> {
+    std::iter::from_fn(move || {
+        let n_bytes = u32_at(bytes, 0)? as usize;
+        let body = bytes.get(8..n_bytes)?;
+        let name = &bytes[4..8];
+        bytes = &bytes[n_bytes..];
+        Some((name, body))
+    })
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_be_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    fn atom(name: &[u8], body: &[u8]) -> Vec<u8> {
+        [&(body.len() as u32 + 8).to_be_bytes()[..], name, body].concat()
+    }
+
+    fn found(moov: &[u8]) -> PlayableRange {
+        let mut file = tempfile::tempfile().unwrap();
+        let atoms = [atom(b"ftyp", b"M4A "), atom(b"mdat", &[0; 50]), atom(b"moov", moov)];
+        file.write_all(&atoms.concat()).unwrap();
+        playable_range(&mut file, 0).unwrap()
+    }
+
+    #[test]
+    fn an_edit_list_says_what_is_heard_and_itunes_says_it_in_words() {
+        let scaled = |scale: u32| [&[0; 12][..], &scale.to_be_bytes(), &[0; 8]].concat();
+        let handler = atom(b"hdlr", b"\0\0\0\0\0\0\0\0soun");
+        let media = atom(b"mdia", &[atom(b"mdhd", &scaled(44_100)), handler].concat());
+        let list = [0_u32, 2, 500, u32::MAX, 0, 2_000, 1024, 0x1_0000].map(u32::to_be_bytes).concat();
+        let edits = atom(b"edts", &atom(b"elst", &list));
+        let moov = [atom(b"mvhd", &scaled(1000)), atom(b"trak", &[edits, media.clone()].concat())].concat();
+        assert_eq!(found(&moov), PlayableRange { before: 1024.0 / 44_100.0, seconds: Some(2.0) });
+        for end in 0..moov.len() {
+            found(&moov[..end]);
+        }
+        let words = [
+            &b"iTunSMPB\0\0\0\x84data\0\0\0\x01\0\0\0\0"[..],
+            b" 00000000 00000840 000001CA 000000000000AC44 00000000",
+        ];
+        let parts = [atom(b"mvhd", &scaled(1000)), atom(b"trak", &media), atom(b"udta", &words.concat())];
+        assert_eq!(found(&parts.concat()), PlayableRange { before: 2112.0 / 44_100.0, seconds: Some(1.0) });
+        assert_eq!(found(b""), PlayableRange::default());
+    }
+}

@@ -1,0 +1,24 @@
+//! Where a station's MP3 frames come from: its folder, a live source, or a relayed station.
+
+use std::sync::Arc;
+
+use super::audio::mp3::Frame;
+use super::library::track::Track;
+
+pub mod external_source;
+pub mod folder_source;
+pub mod http_body;
+pub mod icy;
+pub mod live;
+pub mod relay;
+pub mod source_slot;
+pub mod upstream;
+
+/// What a source hands to its station, in order.
+#[derive(Debug)]
+pub enum SourceItem {
+    /// The frames that follow belong to this track.
+    Track(u64, Arc<Track>),
+    /// One frame of the track with this number.
+    Frame(u64, Frame),
+}
