@@ -27,7 +27,6 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("devices", hubs::devices),
     ("frames", http::fuzz::frames),
     ("icy", radio::fuzz::icy),
-    ("index", index),
     ("json", json_text),
     ("jwt", http::fuzz::token),
     ("meter", socketio::fuzz::meter),
@@ -53,21 +52,6 @@ fn audio(input: &[u8]) {
     let Some(extension) = EXTENSIONS.iter().find(|known| known.as_bytes() == &input[..end]) else { return };
     let folder = Folder::new();
     radio::fuzz::audio(&folder.file(&format!("track.{extension}"), input.get(end + 1..).unwrap_or_default()));
-}
-
-/// The index as it is, and behind a head of each version with the right checksum.
-fn index(input: &[u8]) {
-    let folder = Folder::new();
-    let read = |text: &[u8]| {
-        folder.file("radio-index.jsonl", text);
-        radio::fuzz::index(&folder.0);
-    };
-    read(input);
-    let crc32c = crc32c::crc32c(input);
-    for version in 1..=2 {
-        let head = format!("{{\"roomhub_radio_index\":{version},\"files\":1,\"crc32c\":{crc32c}}}\n");
-        read(&[head.as_bytes(), input].concat());
-    }
 }
 
 fn spool(input: &[u8]) {

@@ -9,7 +9,6 @@ use bytes::{Bytes, BytesMut};
 use super::audio::decode::{Decoder, Mp3Decoder};
 use super::audio::frame_reader::FrameReader;
 use super::audio::mp3::{Frame, Header};
-use super::library::track_index::TrackIndex;
 use super::library::track_info::TrackInfo;
 use super::library::{charset, track};
 use super::output::hls::HlsPath;
@@ -173,15 +172,6 @@ pub fn routes(input: &[u8]) {
     assert_eq!(paths::route(&route), route);
     assert_eq!(paths::decoded(&paths::encoded(&route)), route);
     assert!(paths::candidates(&route).count() <= 4);
-}
-
-/// What was known of files at the last start; `folder` holds nothing but the index.
-pub fn index(folder: &Path) {
-    let folders = vec!["/music".into()];
-    let known = TrackIndex::new(&folder.to_string_lossy(), folders, 100);
-    let files = known.below(Path::new("/music"));
-    assert!(files.len() <= 100);
-    assert!(known.formats(files.iter()).len() <= files.len());
 }
 
 fn line_and_rest(input: &[u8]) -> (&[u8], &[u8]) {

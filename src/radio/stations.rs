@@ -36,8 +36,8 @@ const DEFAULT_AUDIO_DIR: &str = "/app/audio";
 /// Commands that may wait for a station; a burst of listeners beyond it waits to join.
 const MAX_QUEUED_COMMANDS: usize = 1024;
 
-/// The index is written whole, 20 MB of it for a large library; what was learnt since is learnt again after a crash.
-const INDEX_WRITTEN_EVERY: Duration = Duration::from_mins(10);
+/// The index is written this often; after a crash, files are analysed again whose entries had not been written.
+const INDEX_WRITE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// All stations, and what they share.
 pub struct Stations {
@@ -266,7 +266,7 @@ fn write_periodically(index: Arc<TrackIndex>, context: &Context) {
     context.spawn(async move {
         let mut is_over = false;
         while !is_over {
-            is_over = timeout(INDEX_WRITTEN_EVERY, stop.stopping()).await.is_ok();
+            is_over = timeout(INDEX_WRITE_INTERVAL, stop.stopping()).await.is_ok();
             let index = Arc::clone(&index);
             // It is a cache: a write that panics costs time at the next start.
             let _ = tokio::task::spawn_blocking(move || index.write()).await;

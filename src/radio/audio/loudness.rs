@@ -5,7 +5,6 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use ebur128::{Channel, EbuR128, Mode};
-use serde::{Deserialize, Serialize};
 
 use super::decode::{Block, Decoder};
 use super::true_peak::TruePeak;
@@ -35,8 +34,7 @@ const NO_PEAK_DB: f64 = -120.0;
 const MAX_PARTS: usize = 16;
 
 /// How loud a file is.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Loudness {
     /// Below what EBU R128 measures.
     Silence,

@@ -3,6 +3,8 @@
 pub mod charset;
 pub mod file_stamp;
 mod id3;
+mod index_database;
+mod playback_failures;
 pub mod playlist;
 pub mod rescan_limiter;
 mod stable_files;

@@ -5,7 +5,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use serde::{Deserialize, Serialize};
 
 use super::tags::Tags;
 use crate::radio::audio::decode::counted_seconds;
@@ -15,7 +14,7 @@ use crate::radio::audio::sniff::{Content, mp3_frames, sniff};
 use crate::radio::audio::wav::Spec;
 
 /// What is known of an audio file.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct TrackInfo {
     /// The format of its MP3 frames; `None` for files of other kinds.
     pub format: Option<Format>,
@@ -26,7 +25,6 @@ pub struct TrackInfo {
     /// Its length, if known.
     pub duration_seconds: Option<f64>,
     /// Whether the length was counted, and not taken from a header.
-    #[serde(default)]
     pub is_duration_exact: bool,
     /// Its loudness, once measured.
     pub loudness: Option<Loudness>,

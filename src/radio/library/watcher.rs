@@ -158,7 +158,7 @@ impl LibraryWatcher {
             .filter(|(path, stamp)| !index.knows(path, *stamp))
             .map(|(path, stamp)| (Arc::clone(path), stamp))
             .collect();
-        for changed in index.forget_changed_failures(files.stable(now)) {
+        for changed in index.failures.remove_changed(files.stable(now)) {
             queue.remove_skipped(&changed);
         }
         if report.is_complete {

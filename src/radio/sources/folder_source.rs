@@ -159,7 +159,7 @@ impl FolderSource {
     /// changed, and the log is told once.
     fn play_or_skip(&mut self, path: &Arc<Path>) -> Result<bool, StationClosed> {
         let stamp = FileStamp::read(path).ok();
-        if let Some(reason) = self.index.failure(path, stamp, self.clock.uptime()) {
+        if let Some(reason) = self.index.failures.recent(path, stamp, self.clock.uptime()) {
             self.queue.add_skipped(path, &reason);
             return Ok(false);
         }
@@ -172,14 +172,14 @@ impl FolderSource {
         });
         match played {
             Ok(played) => {
-                self.index.succeed(path);
+                self.index.failures.remove(path);
                 self.queue.remove_skipped(path);
                 self.queue.set_all_failed(false);
                 played.map(|()| true)
             }
             Err(error) => {
                 let reason = format!("{error:#}");
-                if self.index.fail(path, stamp, &reason, self.clock.uptime()) {
+                if self.index.failures.add(path, stamp, &reason, self.clock.uptime()) {
                     warn!(route = self.settings.route, file = %path.display(), reason, "a file cannot be played");
                 }
                 self.queue.add_skipped(path, &reason);
