@@ -41,7 +41,7 @@ pub use server::start;
 
 use library::playlist::Order;
 
-/// The names that the original server reads from its environment.
+/// The environment variables of the original server.
 pub const ALIASES: [Alias; 11] = [
     Alias { variable: "AUDIO_DIR", key: "radio.audio_dir", unit: "" },
     Alias { variable: "HOST", key: "radio.host", unit: "" },
@@ -56,7 +56,7 @@ pub const ALIASES: [Alias; 11] = [
     Alias { variable: "SHUFFLE", key: "radio.order", unit: "" },
 ];
 
-/// Names that radio servers read from their environment, and this one does not.
+/// Environment variables of other radio servers that are ignored.
 pub const UNUSED: [&str; 10] = [
     "SAMPLE_RATE",
     "CHANNELS",
@@ -70,13 +70,16 @@ pub const UNUSED: [&str; 10] = [
     "WORKERS",
 ];
 
-/// Who hears what.
+/// The most frames that `source_max_queued_frames` may allow: an hour.
+const MAX_QUEUED_FRAMES: usize = 150_000;
+
+/// Whether listeners share a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StreamMode {
-    /// Everybody on a route hears the same thing at the same time.
+    /// All listeners of a route hear the same stream.
     Radio,
-    /// Every listener has an order and a start of its own.
+    /// Each listener has a stream of its own.
     Individual,
 }
 
@@ -88,74 +91,101 @@ pub struct Config {
     pub host: String,
     /// The port to listen on.
     pub port: u16,
-    /// The folder of `/`; empty is `/app/audio` if it is there, else the built-in sample.
+    /// The folder of `/`; empty is `/app/audio` if it exists, else the built-in sample.
     pub audio_dir: String,
-    /// Routes with stations; empty are all that have a folder.
+    /// Routes with stations; empty means all routes with a folder.
     pub stream_routes: Vec<String>,
     /// Folders of routes, as a JSON object; `~` is the home folder.
     pub directory_routes: String,
-    /// Whether stations are cut into segments too, for listeners behind caches.
+    /// Whether stations are available as HLS too, for listeners behind caches.
     pub hls: bool,
-    /// Stations of other servers that routes relay, as a JSON object.
+    /// URLs of streams that routes relay, as a JSON object.
     pub relays: String,
-    /// A PEM file of authorities that are trusted besides the public ones.
+    /// A PEM file of certificate authorities that are trusted besides the public ones.
     pub relay_ca: String,
-    /// A relay that fails is tried again after pauses that grow up to this.
+    /// The longest pause before a relay reconnects; pauses grow with each failure.
     #[serde(with = "human")]
     pub relay_max_pause: Duration,
-    /// Who hears what.
+    /// The most redirects and playlists that a relay follows.
+    pub relay_max_redirects: usize,
+    /// The longest response head that a relay accepts.
+    pub relay_max_head_bytes: usize,
+    /// The longest playlist that a relay accepts.
+    pub relay_max_playlist_bytes: usize,
+    /// Whether listeners share a stream.
     pub stream_mode: StreamMode,
-    /// Bytes of encoded sound that a station keeps for listeners who are behind.
+    /// Bytes of MP3 that a station buffers for listeners who are behind.
     pub buffer_size: usize,
-    /// Tracks that are read ahead of the air.
+    /// The number of tracks that are read ahead.
     pub max_preload_tracks: usize,
-    /// Whether tracks are brought to -16 LUFS, as far as their peaks stay below -1 dBTP.
+    /// Whether tracks are levelled to -16 LUFS, as far as their true peaks stay below -1 dBTP.
     pub normalize: bool,
-    /// Kilobits a second of what is encoded here.
+    /// The bitrate at which tracks are encoded.
     pub bitrate_kbps: u32,
-    /// Sound that a new listener gets at once.
+    /// The length of audio that a new listener gets at once.
     pub burst_seconds: f64,
-    /// Listeners in all, of one station, and from one address.
+    /// The most listeners in total.
     pub max_listeners: usize,
-    /// Listeners of one station.
+    /// The most listeners of one station.
     pub max_listeners_per_station: usize,
-    /// Listeners from one address; loopback and trusted proxies are exempt.
+    /// The most listeners from one address; loopback and trusted proxies are exempt.
     pub max_listeners_per_address: usize,
-    /// Listeners in all where each has an order of its own, and so a decoder and a thread.
+    /// The most listeners in total where each has a stream of its own, and so a decoder and a thread.
     pub max_individual_listeners: usize,
-    /// A listener that takes nothing for this long is cut.
+    /// A listener that accepts no data for this long is disconnected.
     #[serde(with = "human")]
     pub stall_timeout: Duration,
-    /// Folders are looked through this often, for file systems that tell of no changes.
+    /// A listener that falls behind the buffer twice within this time is disconnected.
+    #[serde(with = "human")]
+    pub lag_interval: Duration,
+    /// The kernel's send buffer of a listener.
+    pub listener_send_buffer_bytes: usize,
+    /// An HLS listener counts for this long after it has fetched the playlist.
+    #[serde(with = "human")]
+    pub hls_listener_timeout: Duration,
+    /// The largest age of a cached status document.
+    #[serde(with = "human")]
+    pub status_max_age: Duration,
+    /// The shortest interval between two events of `/events`.
+    #[serde(with = "human")]
+    pub event_interval: Duration,
+    /// Folders are rescanned this often, for file systems that report no changes.
     #[serde(with = "human")]
     pub rescan_interval: Duration,
-    /// In which order tracks play.
+    /// The shortest interval between two rescans that clients request.
+    #[serde(with = "human")]
+    pub reload_interval: Duration,
+    /// The order in which tracks play.
     pub order: Order,
     /// Orders of single routes, as a JSON object.
     pub orders: String,
-    /// Whether links that lead out of a folder are followed.
+    /// Whether symbolic links out of a folder are followed.
     pub follow_links: bool,
-    /// Files of one folder; more are left out.
+    /// The most files of one folder.
     pub max_tracks: usize,
-    /// Where what is known of files is kept between starts; empty keeps it nowhere.
+    /// Where the index of tracks is kept between starts; empty keeps it in memory only.
     pub data_dir: String,
-    /// What players show as the station's name.
+    /// The station's name, as players show it.
     pub name: String,
-    /// What they show below it.
+    /// The station's description.
     pub description: String,
-    /// And its genre.
+    /// The station's genre.
     pub genre: String,
-    /// Whoever brings it may skip and shuffle; empty lets nobody.
+    /// The key for skipping and shuffling; empty disables both.
     pub admin_key: Secret,
     /// A file that holds the key, instead of `admin_key`.
     pub admin_key_file: String,
-    /// Whoever brings it may broadcast live; empty lets nobody.
+    /// The password for live sources; empty disables them.
     pub source_password: Secret,
     /// A file that holds the password, instead of `source_password`.
     pub source_password_file: String,
-    /// A live source that says nothing for this long is cut, and the folder plays again.
+    /// A live source or a relay that sends nothing for this long is disconnected.
     #[serde(with = "human")]
     pub source_timeout: Duration,
+    /// A live source or a relay that sends so many bytes without an MP3 frame is disconnected.
+    pub source_max_junk_bytes: usize,
+    /// The most frames of a live source or a relay that are buffered.
+    pub source_max_queued_frames: usize,
 }
 
 impl Default for Config {
@@ -170,6 +200,9 @@ impl Default for Config {
             relays: String::new(),
             relay_ca: String::new(),
             relay_max_pause: Duration::from_mins(1),
+            relay_max_redirects: 5,
+            relay_max_head_bytes: 16 * 1024,
+            relay_max_playlist_bytes: 64 * 1024,
             stream_mode: StreamMode::Radio,
             buffer_size: 2_097_152,
             max_preload_tracks: 2,
@@ -181,7 +214,13 @@ impl Default for Config {
             max_listeners_per_address: 1_000,
             max_individual_listeners: 200,
             stall_timeout: Duration::from_mins(1),
+            lag_interval: Duration::from_mins(1),
+            listener_send_buffer_bytes: 256 * 1024,
+            hls_listener_timeout: Duration::from_secs(20),
+            status_max_age: Duration::from_millis(100),
+            event_interval: Duration::from_millis(250),
             rescan_interval: Duration::from_mins(1),
+            reload_interval: Duration::from_secs(5),
             order: Order::Shuffle,
             orders: String::new(),
             follow_links: false,
@@ -195,6 +234,8 @@ impl Default for Config {
             source_password: Secret::default(),
             source_password_file: String::new(),
             source_timeout: Duration::from_secs(10),
+            source_max_junk_bytes: 1024 * 1024,
+            source_max_queued_frames: 400,
         }
     }
 }
@@ -210,6 +251,15 @@ impl Config {
         findings.at_least_one("radio.max_tracks", self.max_tracks);
         findings.not_zero("radio.stall_timeout", self.stall_timeout);
         findings.not_zero("radio.rescan_interval", self.rescan_interval);
+        findings.not_zero("radio.hls_listener_timeout", self.hls_listener_timeout);
+        findings.not_zero("radio.event_interval", self.event_interval);
+        findings.at_least_one("radio.listener_send_buffer_bytes", self.listener_send_buffer_bytes);
+        findings.at_least_one("radio.relay_max_head_bytes", self.relay_max_head_bytes);
+        findings.at_least_one("radio.relay_max_playlist_bytes", self.relay_max_playlist_bytes);
+        findings.at_least_one("radio.source_max_junk_bytes", self.source_max_junk_bytes);
+        if !(1..=MAX_QUEUED_FRAMES).contains(&self.source_max_queued_frames) {
+            findings.add("radio.source_max_queued_frames", format!("1 to {MAX_QUEUED_FRAMES} are expected"));
+        }
         if self.buffer_size < 512 * 1024 {
             findings.add("radio.buffer_size", "at least 524288 bytes are expected: the burst must fit");
         }
@@ -274,7 +324,7 @@ impl Config {
         orders.into_iter().map(read).collect()
     }
 
-    /// The stations that routes relay.
+    /// The URLs that routes relay.
     fn relayed(&self) -> Result<BTreeMap<String, Url>, String> {
         let urls = by_route(&self.relays, "{\"news\":\"http://other:9999/news\"}")?;
         urls.into_iter()
@@ -282,18 +332,18 @@ impl Config {
             .collect()
     }
 
-    /// The admin key, from wherever it is.
+    /// The admin key, from the configuration or its file.
     fn key(&self) -> Result<Secret> {
         config::secret("radio.admin_key_file", &self.admin_key, &self.admin_key_file)
     }
 
-    /// The source password, from wherever it is.
-    fn source_word(&self) -> Result<Secret> {
+    /// The source password, from the configuration or its file.
+    fn source_password(&self) -> Result<Secret> {
         config::secret("radio.source_password_file", &self.source_password, &self.source_password_file)
     }
 }
 
-/// The folders of audio that the configuration names, each with its key.
+/// The configured folders of audio, each with its key.
 pub fn audio_folders(config: &Config) -> Vec<(String, PathBuf)> {
     let default =
         (!config.audio_dir.is_empty()).then(|| ("radio.audio_dir".to_owned(), home(&config.audio_dir)));
@@ -302,21 +352,21 @@ pub fn audio_folders(config: &Config) -> Vec<(String, PathBuf)> {
     default.into_iter().chain(of_routes).collect()
 }
 
-/// What a JSON object says of routes.
+/// Parses a JSON object whose keys are routes.
 fn by_route(text: &str, example: &str) -> Result<BTreeMap<String, String>, String> {
     if text.trim().is_empty() {
         return Ok(BTreeMap::new());
     }
-    let said: BTreeMap<String, String> = serde_json::from_str(text)
+    let values: BTreeMap<String, String> = serde_json::from_str(text)
         .map_err(|error| config::without_credentials(&error.to_string()))
         .map_err(|error| format!("a JSON object like {example} is expected: {error}"))?;
     let mut routes = BTreeMap::new();
-    for (route, word) in said {
+    for (route, value) in values {
         let route = paths::route(&route);
         if !paths::is_route(&route) {
             return Err(format!("{route:?}: a path like \"/humor\" that no page has is expected"));
         }
-        routes.insert(route, word);
+        routes.insert(route, value);
     }
     Ok(routes)
 }

@@ -39,10 +39,7 @@ use crate::http::keys::{Denied, KeyedDoor};
 use crate::http::origin::AllowedOrigins;
 use crate::http::{assets, routes};
 
-/// Events are sent no more often than this: a crowd of new listeners is one event.
-const EVENT_INTERVAL: Duration = Duration::from_millis(250);
-
-/// An event describes every station: with each further such number of stations, the interval grows by as much again.
+/// An event describes every station: `event_interval` grows by itself with each further such number of stations.
 const STATIONS_PER_INTERVAL: u32 = 50;
 
 /// The most stations that `/readyz` names.
@@ -210,7 +207,7 @@ async fn events(
     let mut changes = stations.changes.subscribe();
     changes.mark_changed();
     let base = stations.public_url.base_for(connection.peer.ip(), &headers);
-    let pause = EVENT_INTERVAL * (1 + stations.all.len() as u32 / STATIONS_PER_INTERVAL);
+    let pause = stations.config.event_interval * (1 + stations.all.len() as u32 / STATIONS_PER_INTERVAL);
     let stream = futures_util::stream::unfold((stations, changes), move |(stations, mut changes)| {
         let base = base.clone();
         async move {
@@ -236,15 +233,15 @@ async fn events(
 
 async fn reload(State(stations): State<Arc<Stations>>, Query(query): Query<RouteQuery>) -> Response {
     let station = query.route.as_deref().map(|path| stations.find(path));
-    let is_meant = |route: &str| match &station {
+    let is_requested = |route: &str| match &station {
         Some(Some(station)) => *station.route == *route,
         _ => true,
     };
     if let Some(None) = station {
         return unknown_route();
     }
-    for (_, rescan) in stations.rescan_limiters.iter().filter(|(route, _)| is_meant(route)) {
-        rescan.request(&stations.context);
+    for (_, limiter) in stations.rescan_limiters.iter().filter(|(route, _)| is_requested(route)) {
+        limiter.request(&stations.context);
     }
     routes::json(&json!({"status": "success", "message": "the playlist is read again"}))
 }
@@ -273,19 +270,20 @@ async fn shuffle(
     route: Option<Path<String>>,
     headers: HeaderMap,
 ) -> Response {
-    let command = |station: &StationHandle| {
+    let shuffle = |station: &StationHandle| {
         station.queue.playlist.lock().shuffle();
         None
     };
-    command(&stations, &connection, route, &headers, command).await
+    command(&stations, &connection, route, &headers, shuffle).await
 }
 
+/// Performs an action on a station for a client with the admin key.
 async fn command(
     stations: &Arc<Stations>,
     connection: &Connection,
     route: Option<Path<String>>,
     headers: &HeaderMap,
-    command: fn(&StationHandle) -> Option<Command>,
+    action: fn(&StationHandle) -> Option<Command>,
 ) -> Response {
     let (peer, now) = (connection.peer.ip(), stations.context.clock.now());
     match stations.admin.open_by(peer, headers, routes::bearer(headers), now) {
@@ -301,7 +299,7 @@ async fn command(
     if station.on_air.lock().source != SourceKind::Folder {
         return failure(StatusCode::CONFLICT, "the station does not play its folder");
     }
-    if let Some(command) = command(&station)
+    if let Some(command) = action(&station)
         && station.commands.send(command).await.is_err()
     {
         return failure(StatusCode::SERVICE_UNAVAILABLE, "the station has ended");

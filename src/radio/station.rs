@@ -49,11 +49,19 @@ const SILENCE_KBPS: u32 = 128;
 /// The most bytes that are sent at once to a listener who catches up.
 const CATCH_UP_BYTES: usize = 256 * 1024;
 
-/// A listener who is moved to the live edge twice within this time is disconnected.
-const REPEATED_LAG: Duration = Duration::from_mins(1);
-
 /// Tracks in the history.
 const HISTORY_LENGTH: usize = 100;
+
+/// How a station paces and buffers its stream.
+#[derive(Debug, Clone, Copy)]
+pub struct StationSettings {
+    /// The length of audio that a new listener gets at once.
+    pub burst: Duration,
+    /// Bytes of MP3 in the ring.
+    pub ring_bytes: usize,
+    /// A listener who is moved to the live edge twice within this time is disconnected.
+    pub lag_interval: Duration,
+}
 
 /// What a station shares with its handle.
 pub struct StationState {
@@ -99,7 +107,7 @@ pub struct Station {
     external: Option<Receiver<SourceItem>>,
     commands: Receiver<Command>,
     context: Context,
-    burst: Duration,
+    settings: StationSettings,
     ring: Ring,
     listeners: Vec<Listener>,
     pacer: Option<Pacer>,
@@ -149,8 +157,7 @@ impl Station {
         folder: Receiver<SourceItem>,
         commands: Receiver<Command>,
         context: &Context,
-        burst: Duration,
-        ring_bytes: usize,
+        settings: StationSettings,
     ) -> Self {
         Self {
             state,
@@ -158,8 +165,8 @@ impl Station {
             external: None,
             commands,
             context: context.clone(),
-            burst,
-            ring: Ring::new(ring_bytes),
+            settings,
+            ring: Ring::new(settings.ring_bytes),
             listeners: Vec::new(),
             pacer: None,
             serial: 0,
@@ -235,7 +242,7 @@ impl Station {
             return Some((checked_at + IDLE_CHECK_INTERVAL).since(self.context.clock.now()));
         };
         let due = pacer.due();
-        let grace = if self.is_starved { Duration::ZERO } else { self.burst + UNDERRUN_TIMEOUT };
+        let grace = if self.is_starved { Duration::ZERO } else { self.settings.burst + UNDERRUN_TIMEOUT };
         Some((due + grace).since(self.context.clock.now()))
     }
 
@@ -264,7 +271,7 @@ impl Station {
             let format = *self.state.queue.format.get_or_init(|| Format::USUAL);
             self.state.on_air.lock().format.get_or_insert(format);
             self.silence = Frame::silent(format, SILENCE_KBPS);
-            self.pacer = Some(Pacer::ahead(format.rate, self.burst, now));
+            self.pacer = Some(Pacer::ahead(format.rate, self.settings.burst, now));
         }
     }
 
@@ -274,7 +281,7 @@ impl Station {
             return true;
         }
         let now = context.clock.now();
-        let burst = self.burst;
+        let burst = self.settings.burst;
         let rate = batch.rate;
         // The burst is available from the start, so the clock of the stream starts that much earlier.
         let pacer = self.pacer.get_or_insert_with(|| Pacer::ahead(rate, burst, now));
@@ -307,7 +314,7 @@ impl Station {
         // The burst is sent at once, but dated as if it had been sent in time.
         let at = match self.pacer.as_ref().filter(|pacer| !pacer.was_suspended(now)) {
             Some(pacer) => pacer.due(),
-            None if self.pacer.is_none() => now.earlier(self.burst),
+            None if self.pacer.is_none() => now.earlier(self.settings.burst),
             None => now,
         };
         info!(route = %self.state.route, track = track.file, title = track.display(), "on the air");
@@ -362,14 +369,14 @@ impl Station {
     }
 
     fn join(&mut self, request: JoinRequest) {
-        let next = self.ring.start(self.burst.as_secs_f64(), request.icy_mode);
+        let next = self.ring.start(self.settings.burst.as_secs_f64(), request.icy_mode);
         let opening = self.ring.opening(next, request.icy_mode);
         if !opening.is_empty() {
             request.connection.send(&opening);
         }
         let mut listener = Listener { request, next, phase: 0, moved_at: None };
         let now = self.context.clock.now();
-        send_pending(&mut self.ring, &mut listener, self.burst, now);
+        send_pending(&mut self.ring, &mut listener, self.settings, now);
         self.listeners.push(listener);
         if self.pacer.is_none() {
             self.waiting_since.get_or_insert((now, now));
@@ -383,14 +390,14 @@ impl Station {
         self.n_chunks += 1;
         let n_chunks = self.n_chunks;
         let n_before = self.listeners.len();
-        let (ring, burst) = (&mut self.ring, self.burst);
+        let (ring, settings) = (&mut self.ring, self.settings);
         let mut index = 0;
         self.listeners.retain_mut(|listener| {
             index += 1;
             if !(index + n_chunks).is_multiple_of(stride) {
                 return true;
             }
-            listener.request.presence.strong_count() > 0 && send_pending(ring, listener, burst, now)
+            listener.request.presence.strong_count() > 0 && send_pending(ring, listener, settings, now)
         });
         if self.listeners.len() != n_before {
             self.publish_listeners();
@@ -422,20 +429,20 @@ async fn next_item(
 }
 
 /// Sends a listener the chunks that it has not been sent; false when it is disconnected for falling behind again.
-fn send_pending(ring: &mut Ring, listener: &mut Listener, burst: Duration, now: Timestamp) -> bool {
+fn send_pending(ring: &mut Ring, listener: &mut Listener, settings: StationSettings, now: Timestamp) -> bool {
     let connection = &listener.request.connection;
     // It has not taken the last bytes yet: the rest stays in the ring.
     if connection.queued_bytes() > 0 {
         return true;
     }
     if ring.is_lost(listener.next) {
-        if listener.moved_at.is_some_and(|moved_at| now.since(moved_at) < REPEATED_LAG) {
+        if listener.moved_at.is_some_and(|moved_at| now.since(moved_at) < settings.lag_interval) {
             connection.cut(Cut::Slow);
             return false;
         }
         debug!(connection = connection.id, "a listener fell behind and is moved to the live edge");
         listener.moved_at = Some(now);
-        let next = ring.start(burst.as_secs_f64(), IcyMode::Plain);
+        let next = ring.start(settings.burst.as_secs_f64(), IcyMode::Plain);
         if listener.request.icy_mode == IcyMode::Titled {
             connection.send(&ring.bridge(usize::from(listener.phase), next));
         }

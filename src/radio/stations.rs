@@ -17,12 +17,13 @@ use super::library::track_index::TrackIndex;
 use super::library::track_queue::TrackQueue;
 use super::library::walk::LinkPolicy;
 use super::library::watcher::{self, WatcherSettings};
+use super::output::hls_listeners::HlsListeners;
 use super::output::listener_limits::{Limits, ListenerLimiter};
 use super::output::segments::Segments;
 use super::output::status::StatusCache;
 use super::public_url::PublicUrl;
 use super::sources::folder_source::{self, Leveling, TrackSettings, TrackSource};
-use super::station::{Station, StationState};
+use super::station::{Station, StationSettings, StationState};
 use super::station_handle::{Command, OnAir, StationHandle};
 use super::{Config, StreamMode, paths};
 use crate::http::keys::KeyedDoor;
@@ -132,7 +133,7 @@ impl Stations {
                 per_address: config.max_listeners_per_address,
             },
             admin: KeyedDoor::new("radio.admin_key", config.key()?, &premises.wrong_keys),
-            source: KeyedDoor::new("radio.source_password", config.source_word()?, &premises.wrong_keys),
+            source: KeyedDoor::new("radio.source_password", config.source_password()?, &premises.wrong_keys),
             changes: Arc::new(watch::channel(0).0),
             rescan_limiters: BTreeMap::new(),
             track_settings: BTreeMap::new(),
@@ -214,7 +215,10 @@ impl Stations {
                 clock: self.context.clock,
                 changes: Arc::clone(&self.changes),
             };
-            self.rescan_limiters.insert(route.to_owned(), RescanLimiter::new(watcher::start(watcher)?));
+            self.rescan_limiters.insert(
+                route.to_owned(),
+                RescanLimiter::new(watcher::start(watcher)?, self.config.reload_interval),
+            );
         }
         let handle = match self.config.stream_mode {
             StreamMode::Radio => self.start(route, settings.clone(), queue)?,
@@ -231,7 +235,11 @@ impl Stations {
         let items = folder_source::start(settings, Arc::clone(&queue), Arc::clone(&self.index), clock)
             .with_context(|| format!("radio: station {route}"))?;
         let (handle, commands) = self.handle(route, queue);
-        let burst = Duration::from_secs_f64(self.config.burst_seconds);
+        let settings = StationSettings {
+            burst: Duration::from_secs_f64(self.config.burst_seconds),
+            ring_bytes: self.config.buffer_size,
+            lag_interval: self.config.lag_interval,
+        };
         let state = StationState::of(&handle);
         // An individual station has no HLS playlist.
         let state = if self.config.hls && self.config.stream_mode == StreamMode::Radio {
@@ -239,7 +247,7 @@ impl Stations {
         } else {
             state
         };
-        let station = Station::new(state, items, commands, &self.context, burst, self.config.buffer_size);
+        let station = Station::new(state, items, commands, &self.context, settings);
         self.context.spawn(station.run());
         Ok(handle)
     }
@@ -253,7 +261,7 @@ impl Stations {
             commands,
             source_slot: Arc::default(),
             segments: Arc::new(Mutex::new(Segments::new(self.node[..4].to_owned()))),
-            hls_listeners: Arc::default(),
+            hls_listeners: Arc::new(HlsListeners::new(self.config.hls_listener_timeout)),
             changes: Arc::clone(&self.changes),
         };
         (handle, queued)

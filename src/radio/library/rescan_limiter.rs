@@ -9,27 +9,26 @@ use tokio::time::sleep;
 use crate::runtime::Context;
 use crate::time::Timestamp;
 
-/// The shortest interval between two requested scans. File system events are not limited.
-const MIN_INTERVAL: Duration = Duration::from_secs(5);
-
 /// Requests scans from one library watcher.
 pub struct RescanLimiter {
     requests: SyncSender<()>,
+    /// The shortest interval between two requested scans. File system events are not limited.
+    min_interval: Duration,
     /// When the last requested scan starts, which may be in the future.
     starts_at: Mutex<Option<Timestamp>>,
 }
 
 impl RescanLimiter {
     /// Sends requests to a library watcher.
-    pub fn new(requests: SyncSender<()>) -> Self {
-        Self { requests, starts_at: Mutex::default() }
+    pub fn new(requests: SyncSender<()>, min_interval: Duration) -> Self {
+        Self { requests, min_interval, starts_at: Mutex::default() }
     }
 
     /// Requests a scan now, or as soon as the interval allows.
     pub fn request(&self, context: &Context) {
         let now = context.clock.now();
         let mut starts_at = self.starts_at.lock();
-        let Some(wait) = wait(*starts_at, now) else { return };
+        let Some(wait) = wait(*starts_at, self.min_interval, now) else { return };
         *starts_at = Some(now + wait);
         drop(starts_at);
         let requests = self.requests.clone();
@@ -52,10 +51,10 @@ impl RescanLimiter {
 }
 
 /// How long a scan has to wait that is requested now; `None` if one is due already.
-fn wait(last: Option<Timestamp>, now: Timestamp) -> Option<Duration> {
+fn wait(last: Option<Timestamp>, min_interval: Duration, now: Timestamp) -> Option<Duration> {
     match last {
         Some(last) if last > now => None,
-        Some(last) => Some((last + MIN_INTERVAL).since(now)),
+        Some(last) => Some((last + min_interval).since(now)),
         None => Some(Duration::ZERO),
     }
 }
@@ -69,7 +68,7 @@ mod tests {
         let (mut last, mut scans) = (None, Vec::new());
         for tenth in 0..200_u64 {
             let now = Timestamp::from_millis(1_700_000_000_000 + tenth * 100);
-            if let Some(wait) = wait(last, now) {
+            if let Some(wait) = wait(last, Duration::from_secs(5), now) {
                 last = Some(now + wait);
                 scans.push(tenth as f64 / 10.0 + wait.as_secs_f64());
             }

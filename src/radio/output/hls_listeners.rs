@@ -11,23 +11,27 @@ use parking_lot::Mutex;
 use crate::http::address::subscriber;
 use crate::time::Timestamp;
 
-/// A listener counts for this long after it has fetched the playlist; players fetch it about every six seconds.
-const LISTENER_TIMEOUT: Duration = Duration::from_secs(20);
-
 /// Who has fetched a station's playlist, and when.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct HlsListeners {
+    /// A listener counts for this long after it has fetched the playlist; players fetch it about every six seconds.
+    timeout: Duration,
     hasher: RandomState,
     last_fetches: Mutex<HashMap<u64, Timestamp>>,
 }
 
 impl HlsListeners {
+    /// No listeners yet.
+    pub fn new(timeout: Duration) -> Self {
+        Self { timeout, hasher: RandomState::new(), last_fetches: Mutex::default() }
+    }
+
     /// Records a fetch of the playlist. A listener is an address and a user agent; new ones beyond `max` are ignored.
     pub fn record(&self, address: IpAddr, agent: &[u8], max: usize, now: Timestamp) {
         let listener = self.hasher.hash_one((subscriber(address), agent));
         let mut last_fetches = self.last_fetches.lock();
         if last_fetches.len() >= max {
-            last_fetches.retain(|_, at| now.since(*at) < LISTENER_TIMEOUT);
+            last_fetches.retain(|_, at| now.since(*at) < self.timeout);
         }
         if last_fetches.len() < max || last_fetches.contains_key(&listener) {
             last_fetches.insert(listener, now);
@@ -37,7 +41,7 @@ impl HlsListeners {
     /// The number of listeners.
     pub fn count(&self, now: Timestamp) -> usize {
         let mut last_fetches = self.last_fetches.lock();
-        last_fetches.retain(|_, at| now.since(*at) < LISTENER_TIMEOUT);
+        last_fetches.retain(|_, at| now.since(*at) < self.timeout);
         last_fetches.len()
     }
 }
@@ -48,7 +52,7 @@ mod tests {
 
     #[test]
     fn a_listener_counts_until_it_has_not_fetched_the_playlist_for_some_time() {
-        let listeners = HlsListeners::default();
+        let listeners = HlsListeners::new(Duration::from_secs(20));
         let at = |second: u64| Timestamp::from_millis(1_700_000_000_000 + second * 1000);
         let address = |last: u8| IpAddr::from([203, 0, 113, last]);
         for (last, agent, second) in [(1, "mpv", 0), (1, "mpv", 6), (1, "vlc", 6), (2, "mpv", 15)] {

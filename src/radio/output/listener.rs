@@ -25,10 +25,6 @@ use crate::radio::stations::Stations;
 /// A blocked listener must accept at least this much within `stall_timeout`.
 const PROGRESS_BYTES: usize = 1;
 
-/// The kernel's send buffer of a listener: six seconds at the highest bitrate. A larger one would be spent on listeners
-/// who have stopped reading.
-const SEND_BUFFER_BYTES: usize = 256 * 1024;
-
 /// The time limit for sending a rejection, or a head alone.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -86,7 +82,7 @@ async fn listen(
 ) {
     io.limit_stalls(StallLimit { timeout: stations.config.stall_timeout, progress_bytes: PROGRESS_BYTES });
     let connection = Arc::clone(io.connection());
-    connection.limit_send_buffer(SEND_BUFFER_BYTES);
+    connection.limit_send_buffer(stations.config.listener_send_buffer_bytes);
     let own = stations.individual_station(&station);
     let station = own.clone().unwrap_or(station);
     connection.send(&head_of(&stations, &station, icy_mode));

@@ -2,8 +2,6 @@
 //!
 //! Anyone may request them at any rate, so each document is cached and written at intervals.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use parking_lot::Mutex;
 use serde_json::json;
@@ -13,9 +11,6 @@ use crate::radio::protocol::{StreamReport, station_name};
 use crate::radio::station_handle::StationHandle;
 use crate::radio::stations::Stations;
 use crate::time::Timestamp;
-
-/// The largest age of a cached document.
-const MAX_AGE: Duration = Duration::from_millis(100);
 
 /// The placeholder for the client's base URL in a cached document. Titles contain no control characters.
 const BASE: &str = "\u{7f}base\u{7f}";
@@ -56,7 +51,8 @@ impl StatusCache {
             StatusDocument::Events => self.events.lock(),
             StatusDocument::Icecast => self.icecast.lock(),
         };
-        if cached.as_ref().is_none_or(|cached| now.since(cached.written_at) >= MAX_AGE) {
+        if cached.as_ref().is_none_or(|cached| now.since(cached.written_at) >= stations.config.status_max_age)
+        {
             let text = match document {
                 StatusDocument::Streams => streams(stations, now),
                 StatusDocument::Events => event(stations, now),

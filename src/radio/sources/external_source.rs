@@ -16,9 +16,10 @@ use tracing::{info, warn};
 
 use super::SourceItem;
 use super::source_slot::{SourceInput, SourceKind, SourceLease};
+use crate::radio::Config;
 use crate::radio::audio::decode::Mp3Decoder;
 use crate::radio::audio::format::Format;
-use crate::radio::audio::frame_reader::{FrameReader, STREAM_JUNK_BYTES};
+use crate::radio::audio::frame_reader::FrameReader;
 use crate::radio::audio::mp3::Frame;
 use crate::radio::audio::transcoder::Transcoder;
 use crate::radio::library::track::Track;
@@ -26,9 +27,6 @@ use crate::radio::station_handle::{Command, StationHandle};
 
 /// Inputs that may wait to be decoded, each of them one read from a socket.
 const MAX_QUEUED_INPUTS: usize = 32;
-
-/// Frames that may wait to be sent: ten seconds.
-const MAX_QUEUED_FRAMES: usize = 400;
 
 /// Writes audio and titles to an external source's thread.
 pub struct SourceWriter {
@@ -70,18 +68,18 @@ pub fn start(
     lease: SourceLease,
     kind: SourceKind,
     title: Track,
-    bitrate_kbps: u32,
+    config: &Config,
 ) -> Result<SourceWriter> {
     let (inputs, queued) = channel(MAX_QUEUED_INPUTS);
     let (ending, ended) = oneshot::channel();
     lease.receive_titles_on(Some(inputs.clone()));
-    let (out, items) = channel(MAX_QUEUED_FRAMES);
+    let (out, items) = channel(config.source_max_queued_frames);
     let input = InputReader { inputs: queued, audio: Bytes::new(), title: Some(Arc::new(title)) };
     let mut source = ExternalSource {
         station: station.clone(),
         kind,
-        bitrate_kbps,
-        reader: FrameReader::new(input, STREAM_JUNK_BYTES),
+        bitrate_kbps: config.bitrate_kbps,
+        reader: FrameReader::new(input, config.source_max_junk_bytes),
         out,
         items: Some(items),
         current: None,

@@ -155,8 +155,8 @@ impl FolderSource {
         }
     }
 
-    /// TrackSource a track: whether it could be played. A file that failed is not tried again for some time, unless it has
-    /// changed, and the log is told once.
+    /// Plays a track; returns whether that succeeded. A file that has failed is not tried again for some time unless it
+    /// changes, and is logged once.
     fn play_or_skip(&mut self, path: &Arc<Path>) -> Result<bool, StationClosed> {
         let stamp = FileStamp::read(path).ok();
         if let Some(reason) = self.index.failures.recent(path, stamp, self.clock.uptime()) {
@@ -436,7 +436,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (good, hung) = (folder.path().join("good.mp3"), folder.path().join("hung.mp3"));
         let n_frames = write_mp3(&good);
-        // Opening a pipe that nobody writes to waits for ever, as a file of a server that is closed does.
+        // Opening a pipe that nobody writes to waits for ever, as a file on a server that is down does.
         assert!(Command::new("mkfifo").arg(&hung).status().unwrap().success());
         let queue = TrackQueue::new(Order::Shuffle, 1, None);
         queue.playlist.lock().add([good.clone().into(), Arc::from(hung)]);

@@ -95,8 +95,8 @@ impl ResponseHead {
         bytes.advance(end);
         let mut lines = text.lines();
         let mut words = lines.next().unwrap_or_default().split(' ');
-        let is_answer = words.next().is_some_and(|word| word.starts_with("HTTP/") || word == "ICY");
-        let status = words.next().and_then(|status| status.parse().ok()).filter(|_| is_answer);
+        let is_http = words.next().is_some_and(|word| word.starts_with("HTTP/") || word == "ICY");
+        let status = words.next().and_then(|status| status.parse().ok()).filter(|_| is_http);
         let status = status.ok_or("it does not speak HTTP")?;
         let headers = lines
             .filter_map(|line| line.split_once(':'))

@@ -110,7 +110,7 @@ pub fn intercept(stations: &Arc<Stations>, head: &Head, io: Guarded) -> Option<G
             }
         };
         let title = Track { title: clean(&name), ..live_track() };
-        match external_source::start(&station, lease, SourceKind::Live, title, stations.config.bitrate_kbps) {
+        match external_source::start(&station, lease, SourceKind::Live, title, &stations.config) {
             Ok(writer) => {
                 let response = if awaits_continue {
                     &b"HTTP/1.1 100 Continue\r\n\r\n"[..]
@@ -153,11 +153,11 @@ fn authorize(
 
 /// The password in a `Basic` header of the user `source`.
 pub fn password_of(authorization: Option<&str>) -> Option<String> {
-    let (scheme, word) = authorization?.split_once(' ')?;
+    let (scheme, credentials) = authorization?.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
-    let pair = String::from_utf8(STANDARD.decode(word.trim()).ok()?).ok()?;
+    let pair = String::from_utf8(STANDARD.decode(credentials.trim()).ok()?).ok()?;
     let (user, password) = pair.split_once(':')?;
     (user == USER).then(|| password.to_owned())
 }
@@ -193,7 +193,7 @@ async fn broadcast(
         let mut is_played = true;
         while is_played && !bytes.is_empty() {
             let Ok(content) = body.next_content(&mut bytes) else { break };
-            is_played = content.is_empty() || writer.send_and_close(content).await;
+            is_played = content.is_empty() || writer.write(content).await;
         }
         if !is_played || !bytes.is_empty() {
             break "it was interrupted, or is not MP3";

@@ -74,7 +74,9 @@ async fn relay(
     tls_config: &TlsConfig,
 ) -> Result<&'static str> {
     let time_limit = stations.config.source_timeout;
-    let opened = timeout(time_limit, upstream::open(uri, tls_config)).await.context("it does not answer")?;
+    let opened = timeout(time_limit, upstream::open(uri, tls_config, &stations.config))
+        .await
+        .context("it does not answer")?;
     let mut upstream = opened?;
     let response = &upstream.response;
     let path = response.header(PATH_HEADER);
@@ -87,8 +89,7 @@ async fn relay(
     };
     clean(path).clone_into(&mut station.on_air.lock().path);
     let title = Track { title: clean(response.header("icy-name")), ..relayed_track() };
-    let writer =
-        external_source::start(station, lease, SourceKind::Relay, title, stations.config.bitrate_kbps)?;
+    let writer = external_source::start(station, lease, SourceKind::Relay, title, &stations.config)?;
     let shown = config::without_credentials(uri.as_str());
     info!(route = %station.route, uri = shown, "a station is relayed");
     let reader = IcyReader::new(response.header("icy-metaint").parse().ok());

@@ -17,19 +17,11 @@ use super::http_body::HttpBody;
 use super::icy::ResponseHead;
 use crate::config;
 use crate::http::tls;
+use crate::radio::Config;
 use crate::radio::protocol::{essence, is_mp3};
-
-/// The longest response head.
-const MAX_HEAD_BYTES: usize = 16 * 1024;
-
-/// The longest playlist.
-const MAX_PLAYLIST_BYTES: usize = 64 * 1024;
 
 /// Bytes read at a time.
 const READ_BYTES: usize = 8 * 1024;
-
-/// The most redirects and playlists that are followed.
-const MAX_REDIRECTS: usize = 5;
 
 /// The media types of playlists.
 const PLAYLIST_TYPES: [&str; 9] = [
@@ -81,14 +73,16 @@ pub struct Upstream {
 }
 
 /// Requests a stream at a URL, and follows redirects and playlists.
-pub async fn open(url: &Url, tls_config: &TlsConfig) -> Result<Upstream> {
+pub async fn open(url: &Url, tls_config: &TlsConfig, config: &Config) -> Result<Upstream> {
     let mut url = url.clone();
-    for _ in 0..=MAX_REDIRECTS {
-        let mut upstream = request_stream(&url, tls_config).await?;
+    for _ in 0..=config.relay_max_redirects {
+        let mut upstream = request_stream(&url, tls_config, config.relay_max_head_bytes).await?;
         let target = match ResponseKind::of(&upstream.response, url.path())? {
             ResponseKind::Audio => return Ok(upstream),
             ResponseKind::Redirect => upstream.response.header("location").to_owned(),
-            ResponseKind::Playlist => first_entry(&upstream.text().await?)?.to_owned(),
+            ResponseKind::Playlist => {
+                first_entry(&upstream.text(config.relay_max_playlist_bytes).await?)?.to_owned()
+            }
         };
         let joined = url.join(&target).ok().filter(|url| !target.is_empty() && is_station_url(url));
         url = joined.with_context(|| {
@@ -98,7 +92,7 @@ pub async fn open(url: &Url, tls_config: &TlsConfig) -> Result<Upstream> {
             )
         })?;
     }
-    bail!("it redirects more than {MAX_REDIRECTS} times")
+    bail!("it redirects more than {} times", config.relay_max_redirects)
 }
 
 /// What a response contains.
@@ -113,7 +107,7 @@ impl ResponseKind {
     fn of(response: &ResponseHead, path: &str) -> Result<Self> {
         match response.status {
             200 => {}
-            301 | 302 | 303 | 307 | 308 => return Ok(Self::Elsewhere),
+            301 | 302 | 303 | 307 | 308 => return Ok(Self::Redirect),
             status => bail!("it answers {status}"),
         }
         let encoding = response.header("content-encoding");
@@ -124,7 +118,7 @@ impl ResponseKind {
         match media_type.as_str() {
             known if PLAYLIST_TYPES.contains(&known) => Ok(Self::Playlist),
             "" | "text/plain" | "application/octet-stream" if is_named_like_a_list => Ok(Self::Playlist),
-            known if known.is_empty() || is_mp3(known) => Ok(Self::Sound),
+            known if known.is_empty() || is_mp3(known) => Ok(Self::Audio),
             other => bail!("it broadcasts {other:?} and not MP3"),
         }
     }
@@ -167,18 +161,18 @@ impl Upstream {
     }
 
     /// The whole body as text.
-    async fn text(&mut self) -> Result<String> {
+    async fn text(&mut self, max_bytes: usize) -> Result<String> {
         let mut bytes = Vec::new();
         while let Some(chunk) = self.next_chunk().await? {
             bytes.extend(chunk);
-            ensure!(bytes.len() <= MAX_PLAYLIST_BYTES, "its playlist is too long");
+            ensure!(bytes.len() <= max_bytes, "its playlist is too long");
         }
         Ok(String::from_utf8_lossy(&bytes).trim_start_matches('\u{feff}').to_owned())
     }
 }
 
 /// Connects and sends a request.
-async fn request_stream(url: &Url, tls_config: &TlsConfig) -> Result<Upstream> {
+async fn request_stream(url: &Url, tls_config: &TlsConfig, max_head_bytes: usize) -> Result<Upstream> {
     let host = url.host_str().context("an address has a host")?.trim_matches(['[', ']']);
     let port = url.port_or_known_default().context("an address has a port")?;
     let socket = TcpStream::connect((host, port)).await.context("cannot be reached")?;
@@ -206,7 +200,7 @@ async fn request_stream(url: &Url, tls_config: &TlsConfig) -> Result<Upstream> {
             );
             return Ok(Upstream { stream, response, body, bytes: bytes.freeze() });
         }
-        ensure!(bytes.len() <= MAX_HEAD_BYTES, "its response head is too long");
+        ensure!(bytes.len() <= max_head_bytes, "its response head is too long");
         bytes.reserve(READ_BYTES);
         if stream.read_buf(&mut bytes).await? == 0 {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
