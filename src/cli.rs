@@ -30,7 +30,7 @@ pub enum Command {
     Signal(Serve),
     /// Rooms of devices that never lose a message, with a console page (port 8765)
     Devices(Devices),
-    /// Folders of audio as radio stations for every player (port 9999)
+    /// Folders of audio as internet radio stations for every player (port 9999)
     Radio(ServeRadio),
     /// Every service, each on its own port, in one process
     All(ServeAll),
@@ -127,7 +127,7 @@ pub enum SpoolTask {
 pub struct ServeRadio {
     #[command(flatten)]
     serve: Serve,
-    /// Folder of audio [default: /app/audio if it is there, else the built-in sample]
+    /// Folder of audio [default: /app/audio if it exists, else the built-in sample]
     #[arg(long, value_name = "FOLDER")]
     audio_dir: Option<String>,
     /// Routes with stations, like /,/humor [default: all that have a folder]
@@ -136,13 +136,13 @@ pub struct ServeRadio {
     /// Folders of routes, like {"humor":"~/audio/humor"}
     #[arg(long, value_name = "JSON")]
     directory_routes: Option<String>,
-    /// radio: the same for everybody; individual: an order for each listener
+    /// radio: all listeners share a stream; individual: each has its own
     #[arg(long, value_name = "MODE")]
     stream_mode: Option<String>,
-    /// Bytes of encoded sound that a station keeps
+    /// Bytes of MP3 that a station buffers
     #[arg(long, value_name = "BYTES")]
     buffer_size: Option<String>,
-    /// Tracks that are read ahead
+    /// The number of tracks that are read ahead
     #[arg(long, value_name = "N")]
     max_preload_tracks: Option<String>,
 }

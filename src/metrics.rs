@@ -113,10 +113,13 @@ fn describe() {
     describe_gauge!("roomhub_devices_database_up", "Whether the last exchange with the database went well");
     describe_counter!("roomhub_devices_drained_total", "Records of devices that went into the database");
     describe_counter!("roomhub_devices_dead_letters_total", "Records of devices that were set aside");
-    describe_gauge!("roomhub_radio_listeners", "Listeners, by route of their station");
-    describe_gauge!("roomhub_radio_sources", "Whether a live programme is on, by route");
-    describe_counter!("roomhub_radio_silences_total", "Times that a station had nothing to play");
-    describe_counter!("roomhub_radio_refused_total", "Listeners for whom there was no place");
+    describe_gauge!("roomhub_radio_listeners", "Listeners, by the route of their station");
+    describe_gauge!("roomhub_radio_sources", "Live sources on the air, by route");
+    describe_counter!(
+        "roomhub_radio_underruns_total",
+        "Times that a station had nothing to play and sent silence"
+    );
+    describe_counter!("roomhub_radio_listeners_rejected_total", "Listeners rejected by a limit");
     describe_gauge!("roomhub_cluster_together", "Whether Redis answers, by service");
     describe_counter!("roomhub_cluster_steps_total", "Steps of the rules that Redis took, by service");
     describe_counter!(

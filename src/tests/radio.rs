@@ -13,7 +13,7 @@ const WAV: (&str, &str) = ("c.wav", "-ac 1 -ar 48000");
 const OGG: (&str, &str) = ("e.ogg", "-ac 2 -ar 44100 -c:a libvorbis -metadata title=Drei");
 
 #[test]
-fn titles_stand_in_their_places_and_name_what_the_history_names() {
+fn titles_are_at_their_offsets_and_match_the_history() {
     let folder = tempfile::tempdir().unwrap();
     for (name, args) in [MP3, OGG] {
         make(folder.path(), name, "sine=440", 2, args);
@@ -108,7 +108,7 @@ fn players_relays_and_browsers_get_what_they_ask_for() {
 }
 
 #[test]
-fn listeners_that_vanish_leave_no_trace() {
+fn listeners_that_disconnect_leave_no_trace() {
     let server = station(&[], &[]);
     on_air(&server);
     for _ in 0..5 {
@@ -131,7 +131,7 @@ fn listeners_that_vanish_leave_no_trace() {
 }
 
 #[test]
-fn each_listener_has_an_order_of_its_own_where_that_is_asked_for() {
+fn each_listener_has_an_order_of_its_own_in_individual_mode() {
     let server = station(&["--stream-mode", "individual"], &[]);
     let started = Instant::now();
     let sound = hear(server.address, "/", 150_000);
@@ -141,7 +141,7 @@ fn each_listener_has_an_order_of_its_own_where_that_is_asked_for() {
 }
 
 #[test]
-fn wrong_options_are_told_by_name() {
+fn invalid_options_are_reported_by_name() {
     let output = roomhub(&["radio", "--stream-mode", "both", "--directory-routes", "{"]).output().unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2));

@@ -271,7 +271,7 @@ fn ffmpeg_cuts_the_tracks_where_the_history_says() {
 }
 
 #[test]
-fn the_head_tells_the_bitrate_of_what_is_sent() {
+fn the_head_names_the_bitrate_of_the_stream() {
     let folder = tempfile::tempdir().unwrap();
     make(folder.path(), "low.mp3", "sine=440", 10, "-ac 2 -ar 44100 -b:a 64k");
     let server = station(&["--audio-dir", folder.path().to_str().unwrap()], &[]);
@@ -286,7 +286,7 @@ fn the_head_tells_the_bitrate_of_what_is_sent() {
 }
 
 #[test]
-fn whoever_listens_to_a_folder_that_is_emptied_hears_silence_until_it_is_filled_again() {
+fn listeners_of_a_folder_that_is_emptied_get_silence_until_it_is_filled_again() {
     let folder = tempfile::tempdir().unwrap();
     make(folder.path(), "noise.mp3", &noise(1), 3, "-ac 2 -ar 44100 -b:a 128k");
     let flags = ["--audio-dir", folder.path().to_str().unwrap()];
@@ -294,16 +294,16 @@ fn whoever_listens_to_a_folder_that_is_emptied_hears_silence_until_it_is_filled_
     on_air(&server);
     let recording = Recording::start(server.address, "/");
     fs::rename(folder.path().join("noise.mp3"), folder.path().join(".noise")).unwrap();
-    eventually("silence", || (server.metric("roomhub_radio_silences_total") == 1.0).then_some(()));
+    eventually("silence", || (server.metric("roomhub_radio_underruns_total") == 1.0).then_some(()));
     // One who comes now is not kept waiting either.
     let silent = hear(server.address, "/", 40_000);
     fs::rename(folder.path().join(".noise"), folder.path().join("noise.mp3")).unwrap();
-    eventually("the folder's sound", || server.log().contains("there is sound again").then_some(()));
+    eventually("the folder's sound", || server.log().contains("audio again after an underrun").then_some(()));
     hear(server.address, "/", 40_000);
     let recorded = recording.stop();
     assert_eq!((&*recorded.formats(), &*recorded.complaints()), ("44100,2", ""));
     assert!(frames(&silent).len() > 90);
-    assert_eq!(server.metric("roomhub_radio_silences_total"), 1.0);
+    assert_eq!(server.metric("roomhub_radio_underruns_total"), 1.0);
 }
 
 #[test]
@@ -329,7 +329,7 @@ fn n_files(server: &Server) -> usize {
 }
 
 #[test]
-fn a_stopped_listener_delays_nobody_and_is_gone_in_time() {
+fn a_stalled_listener_delays_nobody_and_is_disconnected_in_time() {
     let folder = tempfile::tempdir().unwrap();
     make(folder.path(), "tone.mp3", "sine=440", 20, "-ac 2 -ar 44100 -b:a 320k");
     let flags = ["--audio-dir", folder.path().to_str().unwrap()];
@@ -357,7 +357,7 @@ fn a_stopped_listener_delays_nobody_and_is_gone_in_time() {
 }
 
 #[test]
-fn thousands_that_come_at_once_are_let_in_and_leave_no_trace() {
+fn thousands_of_listeners_at_once_are_admitted_and_leave_no_trace() {
     const CROWD: usize = 5_000;
     const THREADS: usize = 10;
     let (_, hard) = Resource::NOFILE.get().unwrap();
@@ -392,7 +392,7 @@ fn thousands_that_come_at_once_are_let_in_and_leave_no_trace() {
 }
 
 #[test]
-fn orders_of_their_own_are_for_so_many_and_the_others_are_told() {
+fn individual_listeners_are_limited_and_the_others_are_told() {
     let more = [("ROOMHUB_RADIO__MAX_INDIVIDUAL_LISTENERS", "2")];
     let server = station(&["--stream-mode", "individual"], &more);
     let connect = || {

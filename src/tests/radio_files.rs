@@ -57,7 +57,7 @@ fn nothing_on_the_air_peaks_above_the_ceiling_and_mono_is_as_loud_as_stereo() {
 }
 
 #[test]
-fn a_broken_file_is_logged_once_and_forgotten_when_it_is_mended() {
+fn a_broken_file_is_logged_once_and_forgotten_when_it_is_repaired() {
     let folder = tempfile::tempdir().unwrap();
     let broken = folder.path().join("broken.mp3");
     fs::write(&broken, vec![0x55; 50_000]).unwrap();
@@ -67,7 +67,7 @@ fn a_broken_file_is_logged_once_and_forgotten_when_it_is_mended() {
     eventually("the broken file is skipped", || skipped().contains("broken.mp3").then_some(()));
     make(folder.path(), "good.mp3", &noise(1), 2, "-ac 2 -ar 44100 -b:a 128k");
     on_air(&server);
-    // Turns of the playlist, and looks through the folder.
+    // Rounds of the playlist, and scans of the folder.
     for _ in 0..3 {
         http::get(server.address, "/reload-playlist");
     }

@@ -25,7 +25,7 @@ fn listeners(address: SocketAddr) -> u64 {
 }
 
 #[test]
-fn ffmpeg_plays_a_list_of_segments_that_caches_may_keep() {
+fn ffmpeg_plays_hls_and_caches_may_keep_it() {
     let folder = tempfile::tempdir().unwrap();
     for (seed, (name, args)) in [
         ("a.mp3", "-ac 2 -ar 44100 -b:a 128k -metadata title=Eins"),
@@ -97,7 +97,7 @@ fn ffmpeg_plays_a_list_of_segments_that_caches_may_keep() {
 }
 
 #[test]
-fn stations_without_hls_have_no_lists() {
+fn stations_without_hls_have_no_playlists() {
     let server = station(&[], &[("ROOMHUB_RADIO__HLS", "false")]);
     on_air(&server);
     assert_eq!(http::get(server.address, "/index.m3u8").status, 404);

@@ -111,7 +111,7 @@ fn a_head_without_end_and_what_is_no_request_are_answered() {
 }
 
 #[test]
-fn hls_says_that_there_is_none_where_listeners_have_orders_of_their_own() {
+fn there_is_no_hls_where_listeners_have_orders_of_their_own() {
     let server = station(&["--stream-mode", "individual"], &[]);
     let answer = http::get(server.address, "/index.m3u8");
     assert_eq!(answer.status, 404);
@@ -119,7 +119,7 @@ fn hls_says_that_there_is_none_where_listeners_have_orders_of_their_own() {
 }
 
 #[test]
-fn lists_of_all_stations_are_written_once_for_all_who_ask() {
+fn status_documents_are_written_once_for_all_clients() {
     let folder = tempfile::tempdir().unwrap();
     let routes: Vec<String> = (0..60).map(|n| format!("/{n}")).collect();
     let server = with_routes(folder.path(), &routes.join(","), &[]);
@@ -141,7 +141,7 @@ fn lists_of_all_stations_are_written_once_for_all_who_ask() {
 }
 
 #[test]
-fn events_tell_of_every_station_and_when_its_track_began() {
+fn events_describe_every_station_and_when_its_track_started() {
     let folder = tempfile::tempdir().unwrap();
     let server = with_routes(folder.path(), "/,/rock", &[]);
     let mut stream = http::connect(server.address);

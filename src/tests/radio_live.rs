@@ -61,7 +61,7 @@ fn ask(server: &Server, request: &str) -> (TcpStream, String) {
 }
 
 #[test]
-fn listeners_move_to_a_live_programme_and_back_to_the_folder() {
+fn listeners_are_switched_to_a_live_source_and_back_to_the_folder() {
     let folder = tempfile::tempdir().unwrap();
     let server = night(folder.path());
     let recording = Recording::start(server.address, "/night");
@@ -113,7 +113,7 @@ fn programme() -> Vec<u8> {
 }
 
 #[test]
-fn a_source_that_is_faster_than_time_is_held_back() {
+fn a_source_that_is_faster_than_playback_is_held_back() {
     let folder = tempfile::tempdir().unwrap();
     let server = night(folder.path());
     let before = server.rss_kib();
@@ -139,7 +139,7 @@ fn a_source_that_is_faster_than_time_is_held_back() {
 }
 
 #[test]
-fn a_source_that_stalls_is_cut_and_the_folder_plays_again() {
+fn a_source_that_stalls_is_disconnected_and_the_folder_plays_again() {
     let folder = tempfile::tempdir().unwrap();
     let server = night(folder.path());
     let programme = programme();
@@ -153,7 +153,7 @@ fn a_source_that_stalls_is_cut_and_the_folder_plays_again() {
 }
 
 #[test]
-fn a_programme_with_an_end_is_heard_to_its_end_and_answered() {
+fn a_source_with_an_end_is_played_to_its_end_and_answered() {
     let folder = tempfile::tempdir().unwrap();
     let server = night(folder.path());
     let programme = &programme()[..80_000];
@@ -168,7 +168,7 @@ fn a_programme_with_an_end_is_heard_to_its_end_and_answered() {
 }
 
 #[test]
-fn whoever_may_not_broadcast_is_told_why() {
+fn a_rejected_source_is_told_why() {
     let folder = tempfile::tempdir().unwrap();
     let server = night(folder.path());
     let asked =
@@ -183,15 +183,15 @@ fn whoever_may_not_broadcast_is_told_why() {
     let ogg = format!("{password}Content-Type: application/ogg\r\n");
     assert_eq!(asked("/night", &ogg), "HTTP/1.0 415 Unsupported Media Type");
 
-    // What only says that it is MP3 is not heard, and hinders nobody after it.
+    // A source that sends no MP3 is disconnected, and the slot is free again.
     let (mut liar, answer) = source(&server, "Content-Type: audio/mpeg\r\n");
     assert_eq!(answer, "HTTP/1.0 200 OK");
     let nonsense: Vec<u8> =
         (0..3_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8 & 0x7f).collect();
     // It is cut while it writes.
     let _ = liar.write_all(&nonsense);
-    eventually("an end of it", || server.log().contains("a guest cannot be heard").then_some(()));
-    eventually("a free microphone", || (source(&server, "").1 == "HTTP/1.0 200 OK").then_some(()));
+    eventually("an end of it", || server.log().contains("an external source cannot be played").then_some(()));
+    eventually("a free source slot", || (source(&server, "").1 == "HTTP/1.0 200 OK").then_some(()));
     assert_eq!(now(&server, "title"), "Folder");
 
     let closed = station(&[], &[]);
@@ -199,7 +199,7 @@ fn whoever_may_not_broadcast_is_told_why() {
 }
 
 #[test]
-fn a_source_that_changes_its_format_is_heard_all_the_same() {
+fn a_source_that_changes_its_format_is_played() {
     let folder = tempfile::tempdir().unwrap();
     let server = night(folder.path());
     let parts = TempDir::new().unwrap();

@@ -26,7 +26,7 @@ fn becomes(server: &Server, key: &str, value: &str) {
 }
 
 #[test]
-fn a_relay_has_the_sound_and_the_titles_of_the_other_and_its_own_folder_when_that_fails() {
+fn a_relay_plays_the_stream_and_titles_of_the_other_server_and_its_folder_while_that_fails() {
     let (other, other_folder) = with_track("There", &[], &[]);
     on_air(&other);
     let relays = format!("{{\"news\":\"http://{}/\"}}", other.address);
@@ -101,13 +101,13 @@ fn answering(answer: &'static [u8]) -> u16 {
 }
 
 #[test]
-fn what_is_no_station_is_not_relayed_and_the_log_says_why() {
+fn what_is_not_a_station_is_not_relayed_and_the_log_says_why() {
     for (answer, reason) in [
         (&b"HTTP/1.1 404 Not Found\r\n\r\n"[..], "it answers 404"),
         (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n", "not MP3"),
         (b"HTTP/1.1 200 OK\r\nContent-Type: audio/aac\r\n\r\n", "audio/aac"),
-        (b"HTTP/1.1 302 Found\r\nLocation: ftp://other/\r\n\r\n", "it sends on to"),
-        (b"HTTP/1.1 302 Found\r\nLocation: ?again\r\n\r\n", "more than 5 times"),
+        (b"HTTP/1.1 302 Found\r\nLocation: ftp://other/\r\n\r\n", "it redirects to"),
+        (b"HTTP/1.1 302 Found\r\nLocation: ?again\r\n\r\n", "it redirects more than 5 times"),
         (
             b"HTTP/1.1 200 OK\r\nContent-Type: audio/x-mpegurl\r\nContent-Length: 7\r\n\r\n#EXTM3U",
             "without an address",
@@ -211,7 +211,7 @@ fn a_station_behind_tls_is_relayed_if_its_authority_is_trusted() {
 }
 
 #[test]
-fn an_address_that_is_none_is_told_by_name() {
+fn an_invalid_url_is_reported_with_its_key() {
     let output =
         crate::harness::process::run(&["radio"], &[("ROOMHUB_RADIO__RELAYS", "{\"news\":\"other/news\"}")]);
     let told = String::from_utf8(output.stderr).unwrap();
