@@ -35,7 +35,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("packet", socketio::fuzz::packet),
     ("post", socketio::fuzz::post),
     ("record", devices::fuzz::record),
-    ("relay_answer", radio::fuzz::answer),
+    ("relay_answer", radio::fuzz::relay_response),
     ("request_body", http::fuzz::request_body),
     ("request_head", http::fuzz::request),
     ("routes", radio::fuzz::routes),

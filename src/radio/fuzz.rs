@@ -1,4 +1,4 @@
-//! Fuzz targets of the radio: files, streams and words of others.
+//! Fuzz targets of the radio service: files, streams, URLs and text from others.
 
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,19 +17,19 @@ use super::sources::icy::{IcyItem, IcyReader, ResponseHead};
 use super::sources::{relay, upstream};
 use super::{by_route, paths};
 
-/// Blocks of a file that are decoded; what goes wrong does so early.
+/// The most blocks of a file that are decoded; faults show early.
 const MAX_BLOCKS: usize = 64;
 
-/// More samples are in no block of any codec.
+/// The most samples in a block of any codec.
 const MAX_SAMPLES: usize = 8 * 1024 * 1024;
 
-/// Bytes without a frame that are passed over.
+/// The most bytes without a frame.
 const MAX_JUNK_BYTES: usize = 64 * 1024;
 
-/// Gives a few bytes at a time.
-struct Drops<'a>(&'a [u8]);
+/// Returns a few bytes at a time.
+struct SmallReads<'a>(&'a [u8]);
 
-impl Read for Drops<'_> {
+impl Read for SmallReads<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let n = buffer.len().min(7);
         self.0.read(&mut buffer[..n])
@@ -41,10 +41,10 @@ fn frames(source: impl Read) -> Vec<Frame> {
     std::iter::from_fn(|| reader.next_frame().ok().flatten()).collect()
 }
 
-/// MP3 frames: the same ones however the bytes come, and their sound has the length that they say.
+/// MP3 frames: the same however the input is split, and decoded to the number of samples in their headers.
 pub fn mp3(input: &[u8]) {
     let mut found = frames(input);
-    assert_eq!(found, frames(Drops(input)));
+    assert_eq!(found, frames(SmallReads(input)));
     assert!(found.iter().map(|frame| frame.bytes.len()).sum::<usize>() <= input.len());
     let mut decoder = Mp3Decoder::new();
     for frame in found.iter_mut().take(MAX_BLOCKS) {
@@ -56,7 +56,7 @@ pub fn mp3(input: &[u8]) {
     }
 }
 
-/// A file of any kind, known by its extension. What panics in a decoder is caught, here as on the air.
+/// A file of any type. A panic in a decoder is caught, as it is in the service.
 pub fn audio(path: &Path) {
     let Ok(info) = TrackInfo::read(path) else { return };
     for text in [&info.title, &info.artist] {
@@ -77,7 +77,7 @@ pub fn audio(path: &Path) {
     assert_eq!(too_long, None, "samples in one block");
 }
 
-/// A relayed stream: its first byte is the interval of titles.
+/// A relayed stream, after a byte with the interval of titles.
 pub fn icy(input: &[u8]) {
     let Some((interval, stream)) = input.split_first() else { return };
     let read = |n: usize| {
@@ -106,8 +106,8 @@ pub fn icy(input: &[u8]) {
     }
 }
 
-/// The head of a station's answer, and the playlist behind it.
-pub fn answer(input: &[u8]) {
+/// A response head, and the playlist after it.
+pub fn relay_response(input: &[u8]) {
     let mut bytes = BytesMut::from(input);
     match ResponseHead::take(&mut bytes) {
         Ok(Some(answer)) => {
@@ -120,7 +120,7 @@ pub fn answer(input: &[u8]) {
     }
 }
 
-/// The body of a live source, in chunks or of a length: the same content however it is cut.
+/// The body of a live source, chunked or with a length: the same content however the input is split.
 pub fn body(input: &[u8]) {
     let read = |mut body: HttpBody, n: usize| {
         let mut content = Vec::new();
@@ -144,12 +144,12 @@ pub fn body(input: &[u8]) {
     assert_eq!(read(HttpBody::Length(length), 3), read(HttpBody::Length(length), all));
 }
 
-/// Text of unknown charset: a label in the first line, the text behind it.
+/// Text of unknown encoding, after a line with a declared one.
 pub fn charset(input: &[u8]) {
     let (label, bytes) = line_and_rest(input);
     let label = String::from_utf8_lossy(label);
     for text in [charset::decode(bytes, None), charset::decode(bytes, Some(&label))] {
-        // The longest that a byte becomes is three of UTF-8.
+        // A byte becomes at most three bytes of UTF-8.
         assert!(text.len() <= 3 * bytes.len() + 3);
         let line = track::clean(&text);
         assert!(!line.chars().any(char::is_control));
@@ -157,7 +157,7 @@ pub fn charset(input: &[u8]) {
     }
 }
 
-/// The stations to relay as the configuration names them, and paths as listeners name stations.
+/// The `relays` of the configuration, and request paths.
 pub fn routes(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     if let Ok(routes) = by_route(&text, "") {

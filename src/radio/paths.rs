@@ -68,7 +68,7 @@ pub fn decoded(path: &str) -> String {
 }
 
 /// The routes that a decoded path may refer to, the best match first.
-pub fn candidates(path: &str) -> impl Iterator<SourceItem = String> {
+pub fn candidates(path: &str) -> impl Iterator<Item = String> {
     let path = route(path);
     let at = path.len().saturating_sub(EXTENSION.len());
     let bare = path.get(at..).filter(|end| end.eq_ignore_ascii_case(EXTENSION)).map(|_| route(&path[..at]));

@@ -79,17 +79,17 @@ pub fn stream_head(
     }
     head.push_str(
         "Cache-Control: no-cache, no-store, must-revalidate\r\nPragma: no-cache\r\nExpires: 0\r\n\
-         X-Content-Type-Options: nosniff\r\nAccess-Control-Allow-SourceKind: *\r\n\
+         X-Content-Type-Options: nosniff\r\nAccess-Control-Allow-Origin: *\r\n\
          Access-Control-Allow-Headers: Icy-MetaData, Range\r\n\
          Access-Control-Expose-Headers: icy-name, icy-description, icy-genre, icy-br, icy-metaint, ice-audio-info\r\n\
-         Cross-SourceKind-Resource-Policy: cross-origin\r\n\r\n",
+         Cross-Origin-Resource-Policy: cross-origin\r\n\r\n",
     );
     head.into()
 }
 
 /// The response to a listener beyond the limits.
 pub const FULL: &str = "HTTP/1.0 503 Service Unavailable\r\nRetry-After: 30\r\nContent-Type: application/json\r\n\
-    Access-Control-Allow-SourceKind: *\r\nConnection: close\r\n\r\n{\"status\":\"error\",\"message\":\"too many listeners\"}";
+    Access-Control-Allow-Origin: *\r\nConnection: close\r\n\r\n{\"status\":\"error\",\"message\":\"too many listeners\"}";
 
 /// A station in `GET /streams`.
 #[derive(Debug, Serialize)]

@@ -214,9 +214,9 @@ async fn events(
             let context = stations.context.clone();
             let text = tokio::select! {
                 () = context.stopping() => return None,
-                changed = timeout(KEEP_ALIVE, changes.changed()) => match changed {
-                    Ok(changed) => {
-                        changed.ok()?;
+                update = timeout(KEEP_ALIVE, changes.changed()) => match update {
+                    Ok(update) => {
+                        update.ok()?;
                         let text = stations.status.text(StatusDocument::Events, &stations, &base);
                         sleep(pause).await;
                         text

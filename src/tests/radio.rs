@@ -84,8 +84,8 @@ fn players_relays_and_browsers_get_what_they_ask_for() {
     let streams = http::get(server.address, "/streams").json();
     assert_eq!((&streams["status"], &streams["streams"][0]["route"]), (&"success".into(), &"/".into()));
     let page = http::get_with(server.address, "/", &[("Accept", "text/html,*/*;q=0.8")]);
-    assert!(page.body.contains("radio.js"), "{page:?}");
-    assert!(http::get(server.address, "/web").body.contains("radio.js"));
+    assert!(page.body.contains("js/main.js"), "{page:?}");
+    assert!(http::get(server.address, "/web").body.contains("js/main.js"));
     let head = http::request(server.address, "HEAD", "/direct-stream", &[], "");
     assert_eq!((head.status, head.header("content-type"), head.body.as_str()), (200, "audio/mpeg", ""));
     let (head, _) = listen(server.address, "/", "Range: bytes=0-1\r\n", Duration::from_millis(300));

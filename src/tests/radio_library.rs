@@ -41,7 +41,7 @@ fn tracks(address: SocketAddr) -> (u64, bool) {
 }
 
 /// The number of rows in the index of tracks that match a filter.
-fn n_indexed(data_dir: &Path, filter: &str) -> u64 {
+fn n_indexed(data_dir: &Path, filter: &str) -> u32 {
     let database = rusqlite::Connection::open(data_dir.join("radio.tracks.db")).unwrap();
     let query = format!("SELECT COUNT(*) FROM tracks WHERE {filter}");
     database.query_row(&query, [], |row| row.get(0)).unwrap()

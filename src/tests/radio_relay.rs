@@ -110,7 +110,7 @@ fn what_is_not_a_station_is_not_relayed_and_the_log_says_why() {
         (b"HTTP/1.1 302 Found\r\nLocation: ?again\r\n\r\n", "it redirects more than 5 times"),
         (
             b"HTTP/1.1 200 OK\r\nContent-Type: audio/x-mpegurl\r\nContent-Length: 7\r\n\r\n#EXTM3U",
-            "without an address",
+            "without a URL",
         ),
         (b"SSH-2.0\r\n\r\n", "it does not speak HTTP"),
         (b"HTTP/1.1 200 OK\r\n\r\n", "it has stalled"),

@@ -1,5 +1,5 @@
-//! From any file to sound: blocks of interleaved samples of one or two channels, a second at most at a time, whatever
-//! the file's length. A decoder is chosen by content; where it finds no sound, others are tried.
+//! Decodes any audio file into blocks of interleaved samples of one or two channels, each at most a second long. A
+//! decoder is chosen by the file's content; if it finds no audio, others are tried.
 
 use std::fs::File;
 use std::io::{BufReader, Take};
@@ -15,24 +15,24 @@ use super::symphonia_decoder::SymphoniaDecoder;
 use super::vbr_header::DECODER_DELAY;
 use super::wav::WavDecoder;
 
-/// Sample rates outside of this range come from broken headers.
+/// The range of valid sample rates; others come from broken headers.
 const RATES: std::ops::RangeInclusive<u32> = 1_000..=768_000;
 
-/// Some sound, interleaved.
+/// A block of interleaved samples.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Block {
-    /// Samples a second, of one channel.
+    /// The sample rate.
     pub rate: u32,
-    /// One or two.
+    /// One or two channels.
     pub channels: usize,
     /// The samples, from -1 to 1.
     pub samples: Vec<f32>,
 }
 
-/// An open file, in which there is sound.
+/// An open file that contains audio.
 pub struct Decoder {
     source: Source,
-    /// The first block, which showed that there is one.
+    /// The first block, decoded to verify that there is one.
     first: Option<Block>,
 }
 
@@ -41,14 +41,17 @@ enum Source {
     Wav(Box<WavDecoder>),
     /// MP3, by nanomp3.
     Mp3(Box<Mp3File>),
-    /// Free format and layers that have no frames of their own here, by nanomp3's reader.
+    /// MPEG audio that `FrameReader` does not read (free format, layers I and II), by nanomp3's reader.
     Nanomp3(Box<nanomp3::Reader<BufReader<File>, f32>>),
     /// Everything else, by symphonia.
     Symphonia(Box<SymphoniaDecoder>),
 }
 
 impl Decoder {
-    /// Opens a file that has sound in it.
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// If no decoder finds audio in it.
     pub fn open(path: &Path) -> Result<Self> {
         let open = || File::open(path).context("cannot be opened");
         let content = sniff(&mut open()?)?;
@@ -57,25 +60,29 @@ impl Decoder {
             let frames = mp3_frames(path, open()?, &content)?.context("no MP3")?;
             Ok(Source::Mp3(Box::new(Mp3File::new(frames))))
         };
-        let any = || -> Result<Source> {
+        let nanomp3 = || -> Result<Source> {
             let mut options = nanomp3::Options::default();
             options.skip_scan = true;
             options.allow_mono_stereo_transition = true;
             let reader = nanomp3::Reader::with_options(BufReader::new(open()?), options);
             Ok(Source::Nanomp3(Box::new(reader.map_err(|error| anyhow!("{error}"))?)))
         };
-        let other = |start, extension: &str| -> Result<Source> {
+        let symphonia = |start, extension: &str| -> Result<Source> {
             Ok(Source::Symphonia(Box::new(SymphoniaDecoder::open(open()?, start, extension)?)))
         };
         match &content {
-            Content::Wav(chunks) => first_that_plays(&[
+            Content::Wav(chunks) => first_that_decodes(&[
                 &|| Ok(Source::Wav(Box::new(WavDecoder::open(open()?, chunks)?))),
                 &|| Ok(Source::Symphonia(Box::new(SymphoniaDecoder::open_wav(open()?, chunks)?))),
             ]),
-            Content::Mp3(_) => first_that_plays(&[&mp3, &|| other(0, "mp3")]),
-            Content::Other(start, extension) => first_that_plays(&[&|| other(*start, extension), &any]),
-            Content::Unknown if is_named_mp3(path) => first_that_plays(&[&mp3, &|| other(0, "mp3"), &any]),
-            Content::Unknown => first_that_plays(&[&|| other(0, extension), &any]),
+            Content::Mp3(_) => first_that_decodes(&[&mp3, &|| symphonia(0, "mp3")]),
+            Content::Other(start, extension) => {
+                first_that_decodes(&[&|| symphonia(*start, extension), &nanomp3])
+            }
+            Content::Unknown if is_named_mp3(path) => {
+                first_that_decodes(&[&mp3, &|| symphonia(0, "mp3"), &nanomp3])
+            }
+            Content::Unknown => first_that_decodes(&[&|| symphonia(0, extension), &nanomp3]),
         }
     }
 
@@ -87,7 +94,7 @@ impl Decoder {
         let block = match &mut self.source {
             Source::Wav(wav) => wav.next_block()?,
             Source::Mp3(mp3) => mp3.next_block()?,
-            Source::Nanomp3(reader) => any_block(reader)?,
+            Source::Nanomp3(reader) => nanomp3_block(reader)?,
             Source::Symphonia(other) => other.next_block()?,
         };
         let Some(block) = block else { return Ok(None) };
@@ -96,13 +103,13 @@ impl Decoder {
     }
 }
 
-/// The first of the sources in which there is sound; if there is none, what is wrong with the likeliest, the first.
-fn first_that_plays(sources: &[&dyn Fn() -> Result<Source>]) -> Result<Decoder> {
+/// The first source that yields audio; if none does, the error of the first, which is the likeliest.
+fn first_that_decodes(sources: &[&dyn Fn() -> Result<Source>]) -> Result<Decoder> {
     let mut problem = None;
     for open in sources {
         let opened = open().and_then(|source| {
             let mut decoder = Decoder { source, first: None };
-            decoder.first = Some(decoder.next_block()?.context("no sound in it")?);
+            decoder.first = Some(decoder.next_block()?.context("no audio in it")?);
             Ok(decoder)
         });
         match opened {
@@ -113,7 +120,7 @@ fn first_that_plays(sources: &[&dyn Fn() -> Result<Source>]) -> Result<Decoder> 
     Err(problem.context("no decoder")?)
 }
 
-fn any_block(reader: &mut nanomp3::Reader<BufReader<File>, f32>) -> Result<Option<Block>> {
+fn nanomp3_block(reader: &mut nanomp3::Reader<BufReader<File>, f32>) -> Result<Option<Block>> {
     let mut samples = vec![0.0; nanomp3::MAX_SAMPLES_PER_FRAME];
     let n = reader.read(&mut samples).map_err(|error| anyhow!("{error}"))?;
     samples.truncate(n);
@@ -121,7 +128,7 @@ fn any_block(reader: &mut nanomp3::Reader<BufReader<File>, f32>) -> Result<Optio
     Ok((n > 0).then(|| Block { rate: reader.sample_rate(), channels, samples }))
 }
 
-/// Makes sound of MP3 frames that follow each other.
+/// Decodes consecutive MP3 frames.
 pub struct Mp3Decoder {
     decoder: Box<nanomp3::Decoder>,
     samples: Vec<f32>,
@@ -129,7 +136,7 @@ pub struct Mp3Decoder {
 }
 
 impl Mp3Decoder {
-    /// Nothing has been heard yet.
+    /// A decoder without a previous frame.
     pub fn new() -> Self {
         Self {
             decoder: Box::new(nanomp3::Decoder::new()),
@@ -138,7 +145,7 @@ impl Mp3Decoder {
         }
     }
 
-    /// A frame's sound; one that cannot be decoded is silence of the same length.
+    /// Decodes a frame; one that cannot be decoded becomes silence of the same length.
     pub fn decode(&mut self, frame: &Frame) -> Block {
         let format = frame.header.format;
         if self.format.replace(format).is_some_and(|before| before != format) {
@@ -153,15 +160,15 @@ impl Mp3Decoder {
     }
 }
 
-/// The sound of an MP3 file, without what its encoder and the decoder put before and after it.
+/// Decodes an MP3 file, without encoder delay, decoder delay and padding.
 pub struct Mp3File {
     frames: FrameReader<Take<File>>,
     mp3: Mp3Decoder,
-    /// Samples of one channel that are still to be left out.
+    /// Samples of one channel to drop at the beginning.
     before: usize,
-    /// Samples of one channel that are left out at the end.
+    /// Samples of one channel to drop at the end.
     after: usize,
-    /// Sound that may be the end.
+    /// Samples that may be padding.
     held: Vec<f32>,
 }
 
@@ -173,7 +180,7 @@ impl Mp3File {
     fn next_block(&mut self) -> Result<Option<Block>> {
         while let Some(frame) = self.frames.next_frame()? {
             if let Some(vbr_header) = self.frames.take_vbr_header() {
-                // Another file begins, of several that were put together.
+                // Another file begins, of several that were concatenated.
                 self.held.clear();
                 self.before = vbr_header.samples_before() as usize;
                 self.after = vbr_header.samples_after() as usize;
@@ -193,7 +200,7 @@ impl Mp3File {
     }
 }
 
-/// How long the sound of MP3 frames is, in seconds, with all that is around it; counts every frame of the file.
+/// The length of an MP3 file in seconds, counted frame by frame.
 pub fn counted_seconds(path: &Path) -> Result<f64> {
     let mut file = File::open(path).context("cannot be opened")?;
     let content = sniff(&mut file)?;

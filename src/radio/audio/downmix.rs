@@ -1,10 +1,10 @@
-//! From any loudspeakers to two: the centre and the surrounds 3 dB softer, no LFE, never louder than what went in.
+//! Downmixes any channel layout to stereo: centre and surrounds at -3 dB, no LFE, scaled so that nothing clips.
 
 use std::f32::consts::FRAC_1_SQRT_2;
 
 use super::decode::Block;
 
-/// Loudspeakers by their bits in WAV's channel mask, which is the order of the channels too.
+/// Loudspeakers by their bits in WAV's channel mask, which also define the order of the channels.
 const LEFT: u32 = 1;
 const RIGHT: u32 = 1 << 1;
 const CENTER: u32 = 1 << 2;
@@ -17,11 +17,11 @@ const REAR_CENTER: u32 = 1 << 8;
 const SIDE_LEFT: u32 = 1 << 9;
 const SIDE_RIGHT: u32 = 1 << 10;
 
-/// All that lie on the left, and on the right, beside those above: top and wide ones.
+/// All other loudspeakers on the left and on the right: top and wide ones.
 const OTHER_LEFT: u32 = 1 << 12 | 1 << 15 | 1 << 19 | 1 << 22 | 1 << 24;
 const OTHER_RIGHT: u32 = 1 << 14 | 1 << 17 | 1 << 20 | 1 << 23 | 1 << 25;
 
-/// The loudspeakers of so many channels, where nobody says which they are.
+/// The usual layouts by number of channels, for files without a channel mask.
 const USUAL: [u32; 9] = [
     0,
     CENTER,
@@ -34,17 +34,17 @@ const USUAL: [u32; 9] = [
     LEFT | RIGHT | CENTER | LFE | REAR_LEFT | REAR_RIGHT | SIDE_LEFT | SIDE_RIGHT,
 ];
 
-/// Mixes the channels of a file.
+/// Downmixes the channels of a file.
 #[derive(Debug)]
 pub struct Downmix {
-    /// How much of each channel goes to the left and to the right; empty where they stay as they are.
+    /// The gain of each channel on the left and on the right; empty if nothing is mixed.
     shares: Vec<[f32; 2]>,
     channels: usize,
 }
 
 impl Downmix {
-    /// Mixes so many channels of these loudspeakers; a mask that does not fit counts as none. One and two channels
-    /// stay as they are.
+    /// Downmixes channels with a channel mask; a mask that does not match the number of channels is ignored. Mono and
+    /// stereo are left as they are.
     pub fn new(channels: usize, mask: u32) -> Self {
         if channels <= 2 {
             return Self { shares: Vec::new(), channels };
@@ -54,7 +54,7 @@ impl Downmix {
         let mut shares: Vec<[f32; 2]> =
             (0..u32::BITS).filter(|bit| mask >> bit & 1 == 1).map(share).collect();
         if shares.len() != channels {
-            // Channels of no known place: every second one is on the right.
+            // An unknown layout: every second channel is on the right.
             shares =
                 (0..channels).map(|n| if n.is_multiple_of(2) { [1.0, 0.0] } else { [0.0, 1.0] }).collect();
         }
@@ -66,7 +66,7 @@ impl Downmix {
         Self { shares, channels }
     }
 
-    /// A block of one or two channels.
+    /// Downmixes samples to a block of one or two channels.
     pub fn mix(&self, rate: u32, samples: &[f32]) -> Block {
         if self.shares.is_empty() {
             return Block { rate, channels: self.channels, samples: samples.to_vec() };
@@ -80,7 +80,7 @@ impl Downmix {
     }
 }
 
-/// What of a loudspeaker is heard on the left and on the right (ITU-R BS.775).
+/// The gain of a loudspeaker on the left and on the right (ITU-R BS.775).
 fn share(bit: u32) -> [f32; 2] {
     match 1 << bit {
         LEFT => [1.0, 0.0],
@@ -91,7 +91,7 @@ fn share(bit: u32) -> [f32; 2] {
         CENTER => [FRAC_1_SQRT_2; 2],
         side if side & OTHER_LEFT != 0 => [FRAC_1_SQRT_2, 0.0],
         side if side & OTHER_RIGHT != 0 => [0.0, FRAC_1_SQRT_2],
-        // In the middle behind, above or below.
+        // Centred behind, above or below.
         _ => [0.5; 2],
     }
 }
@@ -127,8 +127,8 @@ mod tests {
     }
 
     #[test]
-    fn a_mask_names_the_channels_and_nothing_clips() {
-        // Side left comes third here, where usually the centre is.
+    fn a_mask_defines_the_channels_and_nothing_clips() {
+        // The third channel is side left here, and usually the centre.
         let mask = LEFT | RIGHT | SIDE_LEFT | SIDE_RIGHT;
         let [left, right] = mixed(4, mask, 2);
         assert!(left > 0.4 && right == 0.0);

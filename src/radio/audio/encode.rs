@@ -1,4 +1,4 @@
-//! From sound to frames, by LAME.
+//! Encodes samples to MP3 frames, by LAME.
 
 use std::collections::VecDeque;
 
@@ -8,10 +8,10 @@ use mp3lame_encoder::{Bitrate, Builder, FlushGap, FlushNoGap, InterleavedPcm, Mo
 use super::format::Format;
 use super::mp3::{Frame, Header};
 
-/// LAME asks for this much room beside 1.25 bytes a sample.
+/// LAME requires this much space in addition to 1.25 bytes a sample.
 const ROOM_BYTES: usize = 7200;
 
-/// The bitrates of MPEG-1 that one may choose, in kilobits a second.
+/// The bitrates that may be configured, in kbit/s; those of MPEG-1.
 pub const BITRATES: [(u32, Bitrate); 11] = [
     (48, Bitrate::Kbps48),
     (64, Bitrate::Kbps64),
@@ -34,7 +34,7 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// Encodes to a format; MPEG-2 rates go no higher than 160 kbit/s.
+    /// Encodes to a format; MPEG-2 allows at most 160 kbit/s.
     pub fn new(format: Format, bitrate_kbps: u32) -> Result<Self> {
         let highest = if format.rate < 32_000 { 160 } else { 320 };
         let wanted = bitrate_kbps.min(highest);
@@ -54,7 +54,7 @@ impl Encoder {
                 builder.with_mode(if format.channels == 1 { Mode::Mono } else { Mode::JointStereo })
             })
             .and_then(|builder| builder.with_quality(Quality::Good))
-            // The description of a file, which a stream has no place for.
+            // The VBR header of a file, which a stream does not have.
             .and_then(|builder| builder.with_to_write_vbr_tag(false))
             .map_err(failed)?
             .build()
@@ -62,7 +62,7 @@ impl Encoder {
         Ok(Self { lame, format, bytes: VecDeque::new() })
     }
 
-    /// Takes some sound, interleaved.
+    /// Encodes interleaved samples.
     pub fn encode(&mut self, samples: &[f32]) -> Result<()> {
         let mut out = Vec::with_capacity(samples.len() * 5 / 4 + ROOM_BYTES);
         match self.format.channels {
@@ -74,7 +74,7 @@ impl Encoder {
         Ok(())
     }
 
-    /// Fills up the frame at hand, so that none after it begins in it; sound that it still lacks comes later.
+    /// Ends the bit reservoir, so that later frames do not depend on earlier ones; delayed samples come out later.
     pub fn end_reservoir(&mut self) -> Result<()> {
         let mut out = Vec::with_capacity(ROOM_BYTES);
         self.lame.flush_to_vec::<FlushNoGap>(&mut out).map_err(|error| anyhow!("LAME: {error}"))?;
@@ -82,7 +82,7 @@ impl Encoder {
         Ok(())
     }
 
-    /// Ends the sound.
+    /// Flushes the encoder.
     pub fn finish(&mut self) -> Result<()> {
         let mut out = Vec::with_capacity(ROOM_BYTES);
         self.lame.flush_to_vec::<FlushGap>(&mut out).map_err(|error| anyhow!("LAME: {error}"))?;
@@ -90,7 +90,7 @@ impl Encoder {
         Ok(())
     }
 
-    /// A whole frame, if one is done.
+    /// The next complete frame.
     pub fn next_frame(&mut self) -> Option<Frame> {
         let head: Vec<u8> = self.bytes.iter().take(4).copied().collect();
         let header = Header::parse(&head)?;
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_becomes_frames_of_a_second_in_the_stations_format() {
+    fn a_second_of_samples_becomes_a_second_of_frames_in_the_stations_format() {
         for format in
             [Format::USUAL, Format { rate: 48_000, channels: 1 }, Format { rate: 22_050, channels: 2 }]
         {

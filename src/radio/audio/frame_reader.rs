@@ -1,4 +1,4 @@
-//! MPEG audio frames, layer III, found in a file or a stream: tags, descriptions and junk are left out.
+//! Finds MP3 frames in a file or a stream, and skips tags, VBR headers and junk.
 
 use std::io::{self, Read};
 
@@ -6,22 +6,23 @@ use super::mp3::{Frame, Header};
 use super::tag_sizes::tag_bytes;
 use super::vbr_header::VbrHeader;
 
-/// The furthest that a frame's sound begins before its own data: what nine bits can say.
+/// The largest `main_data_begin`, which has nine bits.
 const MAX_RESERVOIR_BYTES: usize = 511;
 
 /// Bytes read from a file at a time.
 const READ_BYTES: usize = 16 * 1024;
 
-/// A stream is given up that shows no frame in this many bytes; tags are skipped by their length.
+/// The most bytes without a frame at the beginning of a file that is probed; tags do not count.
 pub const STREAM_JUNK_BYTES: usize = 1024 * 1024;
 
-/// The same of a file, which ends by itself: a disk image or an archive that is named like audio.
+/// The most bytes without a frame in a file that is played, which may be a disk image or an archive with the extension of
+/// audio.
 pub const FILE_JUNK_BYTES: usize = 16 * 1024 * 1024;
 
-/// Reads frames, and nothing but frames with sound: tags, descriptions, junk and a cut-off end are left out.
+/// Reads audio frames; tags, VBR headers, junk and a truncated last frame are skipped.
 ///
-/// The format may change on the way. A frame whose sound begins in frames that are not there is silent: behind
-/// another track, players would take that track's data for its own.
+/// The format may change mid-stream. A frame is silenced if its bit reservoir is missing: after another track, players
+/// would decode it with that track's data.
 pub struct FrameReader<R> {
     source: R,
     max_junk: usize,
@@ -30,12 +31,12 @@ pub struct FrameReader<R> {
     is_ended: bool,
     stream: Option<Header>,
     vbr_header: Option<VbrHeader>,
-    /// Bytes of sound data in frames without a gap before the next one.
+    /// Bytes of the bit reservoir: main data in contiguous frames.
     reservoir: usize,
 }
 
 impl<R: Read> FrameReader<R> {
-    /// Reads from a file's, or a stream's, beginning.
+    /// Reads a file or a stream from its beginning, and fails after `max_junk` bytes without a frame.
     pub fn new(source: R, max_junk: usize) -> Self {
         Self {
             source,
@@ -49,17 +50,17 @@ impl<R: Read> FrameReader<R> {
         }
     }
 
-    /// Where the bytes come from.
+    /// The source of the bytes.
     pub fn source_mut(&mut self) -> &mut R {
         &mut self.source
     }
 
-    /// The vbr_header that came right before the latest frame, once.
+    /// The VBR header right before the latest frame, once.
     pub fn take_vbr_header(&mut self) -> Option<VbrHeader> {
         self.vbr_header.take()
     }
 
-    /// The next frame; `None` at the end, and where nothing but junk follows.
+    /// The next frame; `None` at the end, or where only junk follows.
     pub fn next_frame(&mut self) -> io::Result<Option<Frame>> {
         let mut skipped = 0;
         loop {
@@ -101,12 +102,12 @@ impl<R: Read> FrameReader<R> {
         }
     }
 
-    /// A whole frame that begins here: one that continues the stream and is followed by another or by its end, or
-    /// the first of two that are alike; behind junk, which may look like frames, of three.
+    /// The header of a complete frame that begins here. It must continue the stream and be followed by another frame or the
+    /// end, or be the first of two similar frames, or after junk, which may look like frames, of three.
     fn header_here(&mut self, is_behind_junk: bool) -> io::Result<Option<Header>> {
         let Some(header) = Header::parse(self.held()) else { return Ok(None) };
         let continues = self.stream.is_some_and(|stream| stream.is_like(&header));
-        // Room for the header of a tag, which may stand between two frames of a stream.
+        // Includes the header of a tag, which may be between two frames of a stream.
         self.fill(header.n_bytes + 32)?;
         if self.held().len() < header.n_bytes {
             return Ok(None);
@@ -132,7 +133,7 @@ impl<R: Read> FrameReader<R> {
         &self.buffer[self.start..]
     }
 
-    /// Holds at least `n_bytes`, unless the source ends before.
+    /// Buffers at least `n_bytes`, unless the source ends before.
     fn fill(&mut self, n_bytes: usize) -> io::Result<()> {
         if self.held().len() >= n_bytes || self.is_ended {
             return Ok(());
@@ -158,7 +159,7 @@ impl<R: Read> FrameReader<R> {
         Ok(())
     }
 
-    /// Passes over a tag, however large, in pieces.
+    /// Skips a tag of any size.
     fn skip(&mut self, mut n_bytes: usize) -> io::Result<()> {
         while n_bytes > 0 {
             self.fill(1)?;
@@ -177,7 +178,7 @@ impl<R: Read> FrameReader<R> {
 mod tests {
     use super::*;
 
-    /// A frame of MPEG-1, 128 kbit/s, 44.1 kHz, whose sound begins so many bytes before its own data.
+    /// A frame of MPEG-1, 128 kbit/s, 44.1 kHz.
     fn frame(mode: u8, has_crc: bool, main_data_begin: u16) -> Vec<u8> {
         let mut bytes = vec![0xff, if has_crc { 0xfa } else { 0xfb }, 0x90, mode << 6];
         let side = if has_crc { 6 } else { 4 };
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_whose_beginning_is_not_there_is_silent_and_later_ones_find_what_they_need() {
+    fn a_frame_without_its_bit_reservoir_is_silenced_and_later_frames_keep_theirs() {
         // Each brings 381 bytes.
         let begins = [300, 400, 511, 0];
         let frames = read(begins.iter().flat_map(|begin| frame(0, false, *begin)).collect());
@@ -207,17 +208,17 @@ mod tests {
     }
 
     #[test]
-    fn after_a_gap_nothing_is_there() {
+    fn after_a_gap_the_bit_reservoir_is_empty() {
         let mut bytes = [frame(0, false, 0), frame(0, false, 100)].concat();
         bytes.extend([0x11; 50]);
         bytes.extend([frame(0, false, 100), frame(0, false, 100)].concat());
         let silent: Vec<bool> = read(bytes).iter().map(is_silent).collect();
-        // What stands right before the junk is not known for a frame.
+        // The frame right before the junk is not recognised.
         assert_eq!(silent, [false, true, false]);
     }
 
     #[test]
-    fn the_format_may_change_on_the_way_and_no_frame_is_lost() {
+    fn the_format_may_change_mid_stream_and_no_frame_is_lost() {
         let (stereo, mono) = (|| frame(0, false, 0), || frame(3, false, 0));
         let frames =
             read([stereo(), stereo(), stereo(), mono(), mono(), mono(), stereo(), stereo()].concat());
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_like_a_frame_in_junk_is_none() {
+    fn junk_that_looks_like_a_frame_is_skipped() {
         let mut bytes = vec![0x3c; 3000];
         bytes[100..104].copy_from_slice(&[0xff, 0xfb, 0x90, 0]);
         bytes[2000..2004].copy_from_slice(&[0xff, 0xfb, 0x90, 0]);
@@ -236,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_of_any_size_are_skipped_and_junk_after_the_sound_ends_it() {
+    fn tags_of_any_size_are_skipped_and_junk_after_the_audio_ends_it() {
         let sound = || [frame(0, false, 0), frame(0, false, 0), frame(0, false, 0)].concat();
         let mut ape = b"APETAGEX\xd0\x07\0\0".to_vec();
         ape.extend((2_000_032_u32).to_le_bytes());

@@ -1,26 +1,26 @@
-//! What of the sound in an MP4 file is meant to be heard: its edit list, or what iTunes writes for one.
+//! The playable range of the audio in an MP4 file: from its edit list, or from iTunes' `iTunSMPB` tag.
 
 use std::fs::File;
 use std::io;
 
 use super::sniff::read;
 
-/// A longer `moov` is not read: it holds the tables of days of sound.
+/// The most bytes of `moov` that are read, which hold the tables of days of audio.
 const MAX_MOOV_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Atoms on the file's top level that are looked at.
+/// The most top-level atoms that are read.
 const MAX_ATOMS: usize = 1000;
 
-/// The part that is heard, in seconds.
+/// The part of the audio that is to be played, in seconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct PlayableRange {
-    /// What stands before it, in which the encoder starts up.
+    /// The encoder delay before it.
     pub before: f64,
-    /// Its length, if anything says so.
+    /// Its length, if known.
     pub seconds: Option<f64>,
 }
 
-/// Finds the part that is heard, in a container that begins at `start`.
+/// Finds the playable range in a container that begins at `start`.
 pub fn playable_range(file: &mut File, start: u64) -> io::Result<PlayableRange> {
     let mut at = start;
     for _ in 0..MAX_ATOMS {
@@ -45,10 +45,10 @@ pub fn playable_range(file: &mut File, start: u64) -> io::Result<PlayableRange> 
     Ok(PlayableRange::default())
 }
 
-/// The first edit of the first track of sound.
+/// The first edit of the first audio track.
 fn edited(moov: &[u8]) -> Option<PlayableRange> {
     let movie_scale = scale(atom(moov, "mvhd")?)?;
-    let track = sound_track(moov)?;
+    let track = audio_track(moov)?;
     let media_scale = scale(atom(atom(track, "mdia")?, "mdhd")?)?;
     let list = atom(atom(track, "edts")?, "elst")?;
     let is_long = *list.first()? == 1;
@@ -59,7 +59,7 @@ fn edited(moov: &[u8]) -> Option<PlayableRange> {
         } else {
             (u64::from(u32_at(entry, 0)?), i64::from(u32_at(entry, 4)?.cast_signed()))
         };
-        // A negative time stands for a pause before the sound.
+        // A negative time is an empty edit: a pause before the audio.
         if from >= 0 {
             let seconds = Some(length as f64 / movie_scale).filter(|seconds| *seconds > 0.0);
             return Some(PlayableRange { before: from as f64 / media_scale, seconds });
@@ -68,7 +68,7 @@ fn edited(moov: &[u8]) -> Option<PlayableRange> {
     None
 }
 
-fn sound_track(moov: &[u8]) -> Option<&[u8]> {
+fn audio_track(moov: &[u8]) -> Option<&[u8]> {
     let mut tracks = atoms(moov).filter(|(name, _)| name == b"trak").map(|(_, body)| body);
     tracks.find(|track| {
         let handler = atom(track, "mdia").and_then(|media| atom(media, "hdlr"));
@@ -78,7 +78,7 @@ fn sound_track(moov: &[u8]) -> Option<&[u8]> {
 
 /// ` 00000000 00000840 000001CA 00000000003F31F6`: delay, padding and length, in samples.
 fn from_itunes(moov: &[u8]) -> Option<PlayableRange> {
-    let rate = scale(atom(atom(sound_track(moov)?, "mdia")?, "mdhd")?)?;
+    let rate = scale(atom(atom(audio_track(moov)?, "mdia")?, "mdhd")?)?;
     let at = moov.windows(8).position(|eight| eight == b"iTunSMPB")?;
     let text: String = moov[at + 8..].iter().skip(16).take(60).map(|byte| char::from(*byte)).collect();
     let mut numbers = text.split_whitespace().skip(1).map(|word| u64::from_str_radix(word, 16).ok());
@@ -87,7 +87,7 @@ fn from_itunes(moov: &[u8]) -> Option<PlayableRange> {
     Some(PlayableRange { before: before as f64 / rate, seconds })
 }
 
-/// The time scale in a head of a movie or of its media.
+/// The time scale in `mvhd` or `mdhd`.
 fn scale(head: &[u8]) -> Option<f64> {
     u32_at(head, if *head.first()? == 1 { 20 } else { 12 }).filter(|scale| *scale > 0).map(f64::from)
 }
@@ -96,8 +96,8 @@ fn atom<'a>(bytes: &'a [u8], name: &str) -> Option<&'a [u8]> {
     atoms(bytes).find(|(known, _)| *known == name.as_bytes()).map(|(_, body)| body)
 }
 
-/// The atoms in a row, as far as their lengths can be.
-fn atoms(mut bytes: &[u8]) -> impl Iterator<SourceItem = (&[u8], &[u8])> {
+/// Consecutive atoms, up to the first with an impossible length.
+fn atoms(mut bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     std::iter::from_fn(move || {
         let n_bytes = u32_at(bytes, 0)? as usize;
         let body = bytes.get(8..n_bytes)?;
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edit_list_says_what_is_heard_and_itunes_says_it_in_words() {
+    fn the_playable_range_is_read_from_an_edit_list_or_from_itunes() {
         let scaled = |scale: u32| [&[0; 12][..], &scale.to_be_bytes(), &[0; 8]].concat();
         let handler = atom(b"hdlr", b"\0\0\0\0\0\0\0\0soun");
         let media = atom(b"mdia", &[atom(b"mdhd", &scaled(44_100)), handler].concat());
@@ -144,11 +144,11 @@ mod tests {
         for end in 0..moov.len() {
             found(&moov[..end]);
         }
-        let words = [
+        let tag = [
             &b"iTunSMPB\0\0\0\x84data\0\0\0\x01\0\0\0\0"[..],
             b" 00000000 00000840 000001CA 000000000000AC44 00000000",
         ];
-        let parts = [atom(b"mvhd", &scaled(1000)), atom(b"trak", &media), atom(b"udta", &words.concat())];
+        let parts = [atom(b"mvhd", &scaled(1000)), atom(b"trak", &media), atom(b"udta", &tag.concat())];
         assert_eq!(found(&parts.concat()), PlayableRange { before: 2112.0 / 44_100.0, seconds: Some(1.0) });
         assert_eq!(found(b""), PlayableRange::default());
     }

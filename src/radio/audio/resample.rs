@@ -1,4 +1,4 @@
-//! From a file's sample rate and channels to the station's.
+//! Converts a file's sample rate and channels to those of the station.
 
 use anyhow::{Context as _, Result};
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
@@ -16,9 +16,9 @@ pub struct Converter {
     from_rate: u32,
     resampler: Option<Fft<f32>>,
     waiting: Vec<f32>,
-    /// Samples that the resampler makes up before the first real one.
+    /// The resampler's delay in samples.
     delay: usize,
-    /// Samples of one channel that went in, and all that came out.
+    /// Input samples of one channel, and all output samples.
     n_in: u64,
     n_out: usize,
 }
@@ -29,7 +29,7 @@ impl Converter {
         Self { to, from_rate: to.rate, resampler: None, waiting: Vec::new(), delay: 0, n_in: 0, n_out: 0 }
     }
 
-    /// Converts a block, or as much of it as can be; a file may change its rate on the way.
+    /// Converts as much of a block as is possible; a file may change its sample rate.
     pub fn convert(&mut self, block: &Block) -> Result<Vec<f32>> {
         let mut out = Vec::new();
         if block.rate != self.from_rate {
@@ -52,14 +52,14 @@ impl Converter {
         Ok(out)
     }
 
-    /// What still waits, at the end of a file.
+    /// Drains the resampler, at the end of a file.
     pub fn finish(&mut self) -> Result<Vec<f32>> {
         let mut out = Vec::new();
         if self.resampler.is_some() {
             let channels = usize::from(self.to.channels);
             let n_due = (self.n_in * u64::from(self.to.rate) / u64::from(self.from_rate)) as usize * channels;
             let n_missing = n_due.saturating_sub(self.n_out);
-            // Silence pushes out what is still inside.
+            // Silence flushes the resampler.
             while out.len() < n_missing {
                 self.waiting.resize(self.waiting.len() + CHUNK * channels, 0.0);
                 self.resample(&mut out)?;
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn every_rate_and_channel_count_comes_out_as_long_as_it_went_in() {
+    fn the_length_is_kept_at_every_sample_rate_and_channel_count() {
         for (rate, channels) in [(48_000, 1), (22_050, 2), (44_100, 1), (96_000, 2), (8_000, 1)] {
             let mut converter = Converter::new(Format::USUAL);
             let mut n_out = 0;

@@ -1,21 +1,21 @@
-//! Where a WAV file's sound is: RIFF, RF64 and Wave64, as they are written to pipes, cut off and padded.
+//! The chunks of a WAV file: RIFF, RF64 and Wave64, including files that were written to pipes or truncated.
 
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::ops::Range;
 
-/// Chunks of one file that are looked at.
+/// The most chunks of one file that are read.
 const MAX_CHUNKS: usize = 1000;
 
-/// The longest `fmt ` and `LIST` chunks that are read: the coefficients of ADPCM, and a few titles.
+/// The most bytes of `fmt ` and `LIST` chunks that are read: coefficients of ADPCM, and a few titles.
 const MAX_CHUNK_BYTES: u64 = 64 * 1024;
 
-/// A chunk with a wrong length hides those behind it: `data` is looked for this far.
+/// How far `data` is searched for if a chunk with a wrong length hides it.
 const SEARCHED_BYTES: u64 = 1024 * 1024;
 
-/// What Wave64 puts behind the four characters of the outer chunk's name.
+/// The rest of the GUID after the four characters of Wave64's outer chunk.
 const W64_TAIL: [u8; 12] = [0x2e, 0x91, 0xcf, 0x11, 0xa5, 0xd6, 0x28, 0xdb, 0x04, 0xc1, 0, 0];
 
-/// Names that chunks of WAV files have.
+/// Known chunk ids.
 const NAMES: [&[u8; 4]; 17] = [
     b"fmt ", b"data", b"LIST", b"bext", b"JUNK", b"junk", b"fact", b"cue ", b"smpl", b"inst", b"id3 ",
     b"ID3 ", b"PEAK", b"iXML", b"PAD ", b"_PMX", b"ds64",
@@ -26,15 +26,15 @@ const NAMES: [&[u8; 4]; 17] = [
 pub struct Chunks {
     /// The `fmt ` chunk.
     pub format: Vec<u8>,
-    /// Where the sound is.
+    /// The position of the audio.
     pub data: Range<u64>,
-    /// `LIST` chunks of the kind `INFO`, without their heads.
+    /// The content of `LIST` chunks of type `INFO`.
     pub info: Vec<u8>,
-    /// Where an `ID3v2` tag begins.
+    /// The position of an `ID3v2` tag.
     pub id3: Option<u64>,
 }
 
-/// Whether a file that begins so is a WAV.
+/// Whether a file with this beginning is a WAV.
 pub fn is_wav(head: &[u8]) -> bool {
     let is_riff = [b"RIFF", b"RF64", b"BW64"].iter().any(|word| head.starts_with(*word));
     is_riff && head.get(8..12) == Some(b"WAVE") || is_w64(head)
@@ -44,10 +44,10 @@ fn is_w64(head: &[u8]) -> bool {
     head.starts_with(b"riff") && head.get(4..16) == Some(&W64_TAIL)
 }
 
-/// Finds the chunks of a WAV that begins at `start`; lengths that cannot be are taken for the rest of the file.
+/// Finds the chunks of a WAV that begins at `start`; an impossible length means the rest of the file.
 ///
 /// # Errors
-/// If reading fails, or there is no `fmt ` or no `data`.
+/// If reading fails, or `fmt ` or `data` is missing.
 pub fn chunks<R: Read + Seek>(file: &mut R, start: u64) -> io::Result<Chunks> {
     let end = file.seek(SeekFrom::End(0))?;
     let head = read(file, start, 40)?;
@@ -82,7 +82,7 @@ pub fn chunks<R: Read + Seek>(file: &mut R, start: u64) -> io::Result<Chunks> {
                 if let Some(size) = long_data.filter(|_| n_bytes == u64::from(u32::MAX)) {
                     n_bytes = size;
                 }
-                // A program that was killed, or wrote to a pipe, has left no length.
+                // A program that was killed or wrote to a pipe leaves no length.
                 let is_open = n_bytes == 0 && !is_name(&read(file, body, 4)?);
                 if is_open || n_bytes > left {
                     n_bytes = left;
@@ -103,23 +103,23 @@ pub fn chunks<R: Read + Seek>(file: &mut R, start: u64) -> io::Result<Chunks> {
         if is_64 {
             at = at.next_multiple_of(8);
         } else if n_bytes % 2 == 1 {
-            // Some programs leave out the byte that pads an odd length.
+            // Some programs omit the padding byte after an odd length.
             let next = read(file, at, 5)?;
             let is_unpadded = next.len() < 5 || !is_name(&next[1..]) && is_name(&next[..4]);
             at += u64::from(!is_unpadded);
         }
     }
     if chunks.data.is_empty() {
-        chunks.data = searched(file, start, end)?;
+        chunks.data = search_data(file, start, end)?;
     }
     if chunks.format.len() < 14 || chunks.data.is_empty() {
-        return Err(io::Error::new(ErrorKind::InvalidData, "a WAV without sound"));
+        return Err(io::Error::new(ErrorKind::InvalidData, "a WAV without audio"));
     }
     Ok(chunks)
 }
 
-/// Looks for `data` itself: all behind it is sound.
-fn searched<R: Read + Seek>(file: &mut R, start: u64, end: u64) -> io::Result<Range<u64>> {
+/// Searches for the `data` chunk, which extends to the end of the file.
+fn search_data<R: Read + Seek>(file: &mut R, start: u64, end: u64) -> io::Result<Range<u64>> {
     let bytes = read(file, start, SEARCHED_BYTES)?;
     let found = bytes.windows(4).position(|four| four == b"data");
     Ok(found.map_or(0..0, |at| (start + at as u64 + 8).min(end)..end))
@@ -129,7 +129,7 @@ fn is_name(bytes: &[u8]) -> bool {
     NAMES.iter().any(|name| *name == bytes)
 }
 
-/// So many bytes from there, or as many as there are.
+/// Reads at most `n_bytes` at a position.
 fn read<R: Read + Seek>(file: &mut R, at: u64, n_bytes: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.seek(SeekFrom::Start(at))?;
@@ -158,10 +158,10 @@ mod tests {
     }
 
     #[test]
-    fn sound_is_found_whatever_its_length_says_and_stands_before_it() {
+    fn data_is_found_whatever_its_length_and_the_chunks_before_it() {
         let format = || chunk(b"fmt ", 16, &FORMAT);
         let sound = [7; 100];
-        // Whole, to a pipe, cut off, killed before the length was written.
+        // Complete, to a pipe, truncated, killed before the length was written.
         for n_bytes in [100, u32::MAX, 5000, 0] {
             assert_eq!(found(&[format(), chunk(b"data", n_bytes, &sound)]), Some((44, 144)), "{n_bytes}");
         }
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn info_is_found_before_and_after_the_sound() {
+    fn info_is_found_before_and_after_the_data() {
         let info = |text: &[u8]| chunk(b"LIST", 4 + text.len() as u32, &[b"INFO", text].concat());
         let head = [&b"RIFF"[..], &[0; 4], b"WAVE"].concat();
         let file = [

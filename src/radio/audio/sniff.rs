@@ -1,4 +1,4 @@
-//! What a file is, by its content: names lie.
+//! Determines the type of a file by its content, because extensions are unreliable.
 
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
@@ -10,30 +10,30 @@ use super::riff::{self, Chunks};
 use super::tag_sizes::id3v2_bytes;
 use super::wav::Spec;
 
-/// Bytes that are looked at behind the tags: more than three of the longest frames, and some junk before them.
-const LOOKED_AT: u64 = 64 * 1024;
+/// Bytes that are examined after the tags: more than three of the longest frames, and some junk before them.
+const SNIFFED_BYTES: u64 = 64 * 1024;
 
-/// Tags that may stand before the sound.
+/// The most tags before the audio.
 const MAX_TAGS: usize = 16;
 
-/// What a file is.
+/// The type of a file.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Content {
-    /// WAV, and where its parts are.
+    /// WAV, with its chunks.
     Wav(Chunks),
-    /// MP3 frames, and between which bytes.
+    /// MP3, with the range of its frames in bytes.
     Mp3(Range<u64>),
-    /// Something else that begins there; the extension that such files have.
+    /// Another known type, with the position at which it begins and its usual extension.
     Other(u64, &'static str),
-    /// None of them.
+    /// An unknown type.
     Unknown,
 }
 
-/// Looks at a file.
+/// Determines the type of a file.
 pub fn sniff(file: &mut File) -> io::Result<Content> {
     let n_bytes = file.metadata()?.len();
-    let start = behind_tags(file)?;
-    let head = read(file, start, LOOKED_AT)?;
+    let start = end_of_tags(file)?;
+    let head = read(file, start, SNIFFED_BYTES)?;
     if riff::is_wav(&head) {
         return Ok(match riff::chunks(file, start) {
             Ok(chunks) if Spec::of(&chunks.format).is_ok_and(|spec| spec.is_mp3()) => {
@@ -50,7 +50,7 @@ pub fn sniff(file: &mut File) -> io::Result<Content> {
     Ok(if frames.next_frame()?.is_some() { Content::Mp3(0..n_bytes) } else { Content::Unknown })
 }
 
-/// The MP3 frames of a file, if it is one or is named like one.
+/// The MP3 frames of a file, if it is MP3, or unknown with the extension of MP3.
 pub fn mp3_frames(
     path: &Path,
     file: File,
@@ -66,13 +66,13 @@ pub fn mp3_frames(
     Ok(Some(FrameReader::new(file.take(range.end - range.start), FILE_JUNK_BYTES)))
 }
 
-/// Whether a file is named like an MP3.
+/// Whether a file has the extension of MP3.
 pub fn is_named_mp3(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("mp3"))
 }
 
-/// Where what stands behind `ID3v2` tags begins.
-fn behind_tags(file: &mut File) -> io::Result<u64> {
+/// The position after leading `ID3v2` tags.
+fn end_of_tags(file: &mut File) -> io::Result<u64> {
     let mut start = 0;
     for _ in 0..MAX_TAGS {
         let Some(tag) = id3v2_bytes(&read(file, start, 10)?) else { break };
@@ -81,7 +81,7 @@ fn behind_tags(file: &mut File) -> io::Result<u64> {
     Ok(start)
 }
 
-/// So many bytes from there, or as many as there are.
+/// Reads at most `n_bytes` at a position.
 pub fn read(file: &mut File, at: u64, n_bytes: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.seek(SeekFrom::Start(at))?;
@@ -103,7 +103,7 @@ fn extension(head: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Whether there are two frames of ADTS, one behind the other.
+/// Whether there are two consecutive frames of ADTS.
 fn is_adts(head: &[u8]) -> bool {
     let frame_bytes = |bytes: &[u8]| match *bytes {
         [0xff, second, _, fourth, fifth, sixth, ..] if second & 0xf6 == 0xf0 => {

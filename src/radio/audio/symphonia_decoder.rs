@@ -1,4 +1,4 @@
-//! Sound of all files that have no decoder of their own here, by symphonia.
+//! Decodes files of all formats without a dedicated decoder, by symphonia.
 
 use std::fs::File;
 use std::io::{self, Cursor, ErrorKind, Read, Seek, SeekFrom};
@@ -19,10 +19,10 @@ use super::mp4;
 use super::riff::Chunks;
 use super::wav::{MAX_CHANNELS, Spec};
 
-/// Packets without sound, one after the decoder, before the file is given up: a damaged stretch of half a minute.
+/// The most consecutive packets that cannot be decoded: a damaged section of half a minute.
 const MAX_BAD_PACKETS: usize = 1000;
 
-/// Streams that are chained in one file.
+/// The most chained streams in one file.
 const MAX_STREAMS: usize = 10_000;
 
 /// An open file.
@@ -32,14 +32,14 @@ pub struct SymphoniaDecoder {
     track: u32,
     downmix: Option<(Channels, Downmix)>,
     n_streams: usize,
-    /// The part that is heard, until its first block has come.
+    /// The playable range, until the first block has been decoded.
     edit: Option<mp4::PlayableRange>,
-    /// Samples of one channel that are still to be left out, and then to be heard.
+    /// Samples of one channel to drop, and then to play.
     n_before: u64,
     n_left: u64,
 }
 
-/// A file from some place on: what stands before it is of no interest to symphonia.
+/// The part of a file from an offset on.
 pub struct Section {
     file: File,
     start: u64,
@@ -47,7 +47,7 @@ pub struct Section {
 }
 
 impl Section {
-    /// All behind `start`.
+    /// The part from `start` on.
     pub fn new(mut file: File, start: u64) -> io::Result<Self> {
         let n_bytes = file.metadata()?.len().saturating_sub(start);
         file.seek(SeekFrom::Start(start))?;
@@ -95,11 +95,11 @@ fn probe_source(source: Box<dyn MediaSource>, extension: &str) -> Result<Box<dyn
 }
 
 impl SymphoniaDecoder {
-    /// Opens what begins at `start`, and usually has that extension.
+    /// Opens a container that begins at `start`; `extension` is the usual one of its format.
     pub fn open(mut file: File, start: u64, extension: &str) -> Result<Self> {
         let mut decoder = Self::of(probe(file.try_clone()?, start, extension)?)?;
         if extension == "m4a" {
-            // Both share a place in the file.
+            // The clones share one file position.
             let place = file.stream_position()?;
             decoder.edit = Some(mp4::playable_range(&mut file, start)?);
             file.seek(SeekFrom::Start(place))?;
@@ -107,7 +107,7 @@ impl SymphoniaDecoder {
         Ok(decoder)
     }
 
-    /// Opens a WAV of a codec that hound does not read.
+    /// Opens a WAV with a codec that hound does not support.
     pub fn open_wav(mut file: File, chunks: &Chunks) -> Result<Self> {
         Spec::of(&chunks.format)?;
         let n_bytes = (chunks.data.end - chunks.data.start).min(u64::from(u32::MAX) - 1024 * 1024);
@@ -171,7 +171,7 @@ impl SymphoniaDecoder {
                 Ok(None) => return Ok(None),
                 Err(Error::IoError(error)) if error.kind() == ErrorKind::UnexpectedEof => return Ok(None),
                 Err(Error::ResetRequired) if self.n_streams < MAX_STREAMS => {
-                    // Another stream follows, maybe of another format.
+                    // Another stream follows, possibly of another format.
                     self.n_streams += 1;
                     (self.track, self.decoder) = decoder(self.reader.tracks())?;
                     continue;
@@ -219,7 +219,7 @@ impl SymphoniaDecoder {
     }
 }
 
-/// A decoder for the first of the tracks that can be heard.
+/// A decoder for the first audio track that has one.
 fn decoder(tracks: &[Track]) -> Result<(u32, Box<dyn AudioDecoder>)> {
     let mut problem = None;
     for track in tracks {
@@ -231,7 +231,7 @@ fn decoder(tracks: &[Track]) -> Result<(u32, Box<dyn AudioDecoder>)> {
             Err(error) => problem = Some(error),
         }
     }
-    Err(problem.unwrap_or_else(|| anyhow!("no sound in it")))
+    Err(problem.unwrap_or_else(|| anyhow!("no audio in it")))
 }
 
 fn make_decoder(parameters: &AudioCodecParameters) -> Result<Box<dyn AudioDecoder>> {
@@ -245,7 +245,7 @@ fn make_decoder(parameters: &AudioCodecParameters) -> Result<Box<dyn AudioDecode
     made.or_else(|error| plain().ok_or(error.into()))
 }
 
-/// HE-AAC as what every decoder of AAC-LC hears in it: the lower half of the spectrum, at half of the rate.
+/// HE-AAC as AAC-LC, which is the lower half of the spectrum at half the sample rate.
 fn plain_aac(parameters: &AudioCodecParameters) -> Option<AudioCodecParameters> {
     const SBR: u8 = 5;
     const PARAMETRIC_STEREO: u8 = 29;

@@ -1,12 +1,12 @@
-//! How long tags are that stand among sound, by their first bytes: `ID3v2`, `ID3v1`, Lyrics3 and `APEv2`.
+//! The sizes of tags in an MP3 stream, by their first bytes: `ID3v2`, `ID3v1` and `APEv2`.
 
-/// An `ID3v1` tag, which stands at the end of a file, or at the seam of two that were put together.
+/// The size of an `ID3v1` tag, which is at the end of a file, or between two that were concatenated.
 pub const ID3V1_BYTES: usize = 128;
 
-/// The head of an `APEv2` tag, and its foot.
+/// The size of the header of an `APEv2` tag, and of its footer.
 pub const APE_HEAD_BYTES: usize = 32;
 
-/// The length of a tag that begins here, with its head.
+/// The size of a tag that begins here, with its header.
 pub fn tag_bytes(bytes: &[u8]) -> Option<usize> {
     if bytes.starts_with(b"TAG") {
         return Some(ID3V1_BYTES);
@@ -14,7 +14,7 @@ pub fn tag_bytes(bytes: &[u8]) -> Option<usize> {
     id3v2_bytes(bytes).or_else(|| ape_bytes(bytes))
 }
 
-/// The length of an `ID3v2` tag that begins here.
+/// The size of an `ID3v2` tag that begins here.
 pub fn id3v2_bytes(bytes: &[u8]) -> Option<usize> {
     let &[b'I', b'D', b'3', major, _, flags, a, b, c, d, ..] = bytes else { return None };
     if major == 0xff || [a, b, c, d].iter().any(|byte| byte & 0x80 != 0) {
@@ -25,7 +25,7 @@ pub fn id3v2_bytes(bytes: &[u8]) -> Option<usize> {
     Some(10 + body + footer)
 }
 
-/// The length of what is left of an `APEv2` tag from here: all of it at its head, or its foot alone.
+/// The size of the rest of an `APEv2` tag: the whole tag at its header, or the footer.
 pub fn ape_bytes(bytes: &[u8]) -> Option<usize> {
     let head = bytes.get(..APE_HEAD_BYTES).filter(|head| head.starts_with(b"APETAGEX"))?;
     let n_bytes = u32::from_le_bytes(head[12..16].try_into().ok()?) as usize;
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tags_are_as_long_as_their_heads_say() {
+    fn sizes_are_read_from_headers() {
         assert_eq!(tag_bytes(b"ID3\x04\0\0\0\0\x02\x01"), Some(10 + 257));
         assert_eq!(tag_bytes(b"ID3\x04\0\x10\0\0\0\0"), Some(20));
         assert_eq!(tag_bytes(b"ID3\x03\0\0\0\0\0\xff"), None);

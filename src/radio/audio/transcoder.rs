@@ -1,7 +1,7 @@
-//! From blocks of any format to frames of a station's, one track after the other without a gap.
+//! Transcodes blocks of any format to frames of the station's format, gapless from track to track.
 //!
-//! LAME begins with some 25 ms of silence and ends with as much. It stays open from track to track: what is still in it
-//! at a track's end comes out with the next one's beginning, or when `finish` asks for it.
+//! LAME adds some 25 ms of silence at the beginning and at the end. It stays open between tracks: what it holds at the
+//! end of a track comes out with the beginning of the next, or by `finish`.
 
 use anyhow::{Result, ensure};
 
@@ -12,7 +12,7 @@ use super::loudness;
 use super::mp3::Frame;
 use super::resample::Converter;
 
-/// Converts, levels and encodes.
+/// Resamples, levels and encodes.
 pub struct Transcoder {
     format: Format,
     bitrate_kbps: u32,
@@ -21,18 +21,18 @@ pub struct Transcoder {
 }
 
 impl Transcoder {
-    /// Makes frames of a format.
+    /// Encodes to a format.
     pub fn new(format: Format, bitrate_kbps: u32) -> Self {
         Self { format, bitrate_kbps, converter: Converter::new(format), encoder: None }
     }
 
-    /// The frames that are done with this block.
+    /// Transcodes a block; returns the frames that are complete.
     pub fn transcode(&mut self, block: &Block, gain_db: f64) -> Result<Vec<Frame>> {
         let samples = self.converter.convert(block)?;
         self.encode(samples, gain_db)
     }
 
-    /// Ends a track: frames that come later need none of those before.
+    /// Ends a track: later frames do not depend on earlier ones.
     pub fn end_track(&mut self, gain_db: f64) -> Result<Vec<Frame>> {
         let samples = self.converter.finish()?;
         let mut frames = self.encode(samples, gain_db)?;
@@ -43,7 +43,7 @@ impl Transcoder {
         Ok(frames)
     }
 
-    /// All that is still inside, after the end of a track.
+    /// Drains the encoder, after the end of a track.
     pub fn finish(&mut self) -> Result<Vec<Frame>> {
         self.converter = Converter::new(self.format);
         let Some(mut encoder) = self.encoder.take() else { return Ok(Vec::new()) };
@@ -62,7 +62,7 @@ impl Transcoder {
         };
         encoder.encode(&samples)?;
         let frames: Vec<Frame> = std::iter::from_fn(|| encoder.next_frame()).collect();
-        ensure!(frames.iter().all(|frame| frame.header.format == self.format), "LAME made another format");
+        ensure!(frames.iter().all(|frame| frame.header.format == self.format), "LAME used another format");
         Ok(frames)
     }
 }
@@ -72,14 +72,14 @@ mod tests {
     use super::*;
     use crate::radio::audio::decode::Mp3Decoder;
 
-    /// So many samples of a tone, on both channels.
+    /// A tone of `n` samples, on both channels.
     fn tone(n: usize) -> Block {
         let samples = (0..n).flat_map(|at| [(at as f32 * 0.06).sin() * 0.5; 2]).collect();
         Block { rate: 44_100, channels: 2, samples }
     }
 
     #[test]
-    fn between_two_tracks_there_is_no_silence() {
+    fn there_is_no_silence_between_two_tracks() {
         let mut transcoder = Transcoder::new(Format::USUAL, 128);
         let mut frames = Vec::new();
         for _ in 0..3 {
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_track_needs_nothing_of_the_one_before() {
+    fn a_track_does_not_depend_on_the_previous_one() {
         let mut transcoder = Transcoder::new(Format::USUAL, 320);
         let mut frames = transcoder.transcode(&tone(60_000), 0.0).unwrap();
         frames.extend(transcoder.end_track(0.0).unwrap());

@@ -1,32 +1,31 @@
-//! The highest level between samples, as a player's filters bring it out (ITU-R BS.1770, annex 2). No I/O.
+//! Measures the true peak, the highest level between samples, by fourfold oversampling (ITU-R BS.1770, annex 2). No I/O.
 //!
-//! Four times as many samples are made, but only where two neighbours come near the highest peak so far: a file is
-//! measured in a third of the time that it takes to do so everywhere.
+//! Only neighbours of samples near the highest peak so far are oversampled, which takes a third of the time.
 
 use std::f32::consts::PI;
 
-/// Samples on each side that a value between two of them is made of.
+/// Samples on each side that an interpolated value depends on.
 const REACH: usize = 8;
 
-/// Values between two samples.
+/// Interpolated values between two samples.
 const BETWEEN: usize = 3;
 
-/// What is softer than this part of the peak so far has no higher one beside it: 3 dB.
+/// Samples below this part of the peak so far have no higher peak next to them: 3 dB.
 const NEAR: f32 = 0.7;
 
-/// Measures sound of so many channels.
+/// Measures interleaved samples.
 #[derive(Debug)]
 pub struct TruePeak {
     channels: usize,
-    /// How much of each of the samples around goes into each value between two.
+    /// The weights of the surrounding samples for each interpolated value.
     weights: [[f32; 2 * REACH]; BETWEEN],
-    /// The latest samples, which have too few behind them yet.
+    /// The latest samples, which do not have enough samples after them yet.
     held: Vec<f32>,
     peak: f32,
 }
 
 impl TruePeak {
-    /// Nothing has been heard yet.
+    /// Measures samples of so many channels.
     pub fn new(channels: usize) -> Self {
         let weights = std::array::from_fn(|place| {
             let between = (place + 1) as f32 / (BETWEEN + 1) as f32;
@@ -35,7 +34,7 @@ impl TruePeak {
         Self { channels, weights, held: Vec::new(), peak: 0.0 }
     }
 
-    /// Takes interleaved samples.
+    /// Adds interleaved samples.
     pub fn add(&mut self, samples: &[f32]) {
         self.peak = samples.iter().fold(self.peak, |peak, sample| peak.max(sample.abs()));
         self.held.extend_from_slice(samples);
@@ -51,7 +50,7 @@ impl TruePeak {
         self.held.drain(..n_done * self.channels);
     }
 
-    /// The highest of the values in the middle of the samples of a channel from there on.
+    /// The highest interpolated value in the middle of a channel's samples from `at` on.
     fn between(&self, at: usize) -> f32 {
         let around = || self.held[at..].iter().step_by(self.channels);
         let value = |weights: &[f32; 2 * REACH]| -> f32 {
@@ -66,7 +65,7 @@ impl TruePeak {
     }
 }
 
-/// A sine cardinal that ends softly, so many samples from its middle.
+/// A windowed sinc function, at a distance in samples from its centre.
 fn weight(distance: f32) -> f32 {
     if distance.abs() < 1e-6 {
         return 1.0;

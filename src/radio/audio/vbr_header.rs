@@ -1,32 +1,32 @@
-//! The frame that describes a file instead of holding sound: Xing, Info or VBRI, with LAME's encoder delay.
+//! The Xing, Info or VBRI header: a first frame that describes the file, with LAME's encoder delay and padding.
 
 use super::mp3::Frame;
 
-/// Samples that every decoder of layer III is late by.
+/// The delay of every layer III decoder, in samples.
 pub const DECODER_DELAY: u32 = 529;
 
-/// Bytes of the smallest and the largest frames that there are.
+/// The sizes of the smallest and the largest MP3 frames in bytes.
 const SMALLEST_FRAME: u64 = 24;
 const LARGEST_FRAME: u64 = 1441;
 
-/// What such a frame says.
+/// What the header says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct VbrHeader {
-    /// Frames of sound in the file.
+    /// The number of audio frames in the file.
     pub n_frames: Option<u32>,
-    /// Bytes of them, with this frame.
+    /// Their size in bytes, with this frame.
     pub n_bytes: Option<u32>,
-    /// Samples that the encoder put before the sound.
+    /// Samples that the encoder added before the audio.
     pub delay: Option<u32>,
-    /// Samples that it put after the sound.
+    /// Samples that it added after the audio.
     pub padding: u32,
 }
 
 impl VbrHeader {
-    /// Reads a frame; `None` if it holds sound.
+    /// Reads the header in a frame; `None` if it is an audio frame.
     pub fn of(frame: &Frame) -> Option<Self> {
         let side = 4 + frame.header.side_bytes();
-        // LAME writes it where it would be without a CRC, and others behind the CRC.
+        // LAME writes it where it would be without a CRC, others after the CRC.
         let places = [side, side + 2].into_iter().filter(|at| *at == side || frame.header.side_start() == 6);
         for at in places {
             if [b"Xing", b"Info"].iter().any(|word| frame.bytes[at..].starts_with(*word)) {
@@ -65,9 +65,9 @@ impl VbrHeader {
         Self { n_frames: positive(14), n_bytes: positive(10), ..Self::default() }
     }
 
-    /// Whether it can be true of a file of that size: a file may have been cut, and programs may lie.
+    /// Whether it is plausible for a file of that size: files are truncated, and some programs write wrong headers.
     pub fn fits(&self, n_bytes: u64) -> bool {
-        // Tags of this size may stand around the sound.
+        // The largest size of tags around the audio.
         const AROUND: u64 = 1024 * 1024;
         let Some(n_frames) = self.n_frames else { return false };
         let bytes_a_frame = n_bytes / u64::from(n_frames);
@@ -76,17 +76,17 @@ impl VbrHeader {
         is_whole && is_all && (SMALLEST_FRAME..=LARGEST_FRAME).contains(&bytes_a_frame)
     }
 
-    /// Samples before the sound, as a decoder puts them out; without a word of the encoder its own delay alone.
+    /// Decoded samples before the audio: encoder delay, if known, and decoder delay.
     pub fn samples_before(&self) -> u32 {
         self.delay.unwrap_or(0) + DECODER_DELAY
     }
 
-    /// Samples after the sound, as a decoder puts them out.
+    /// Decoded samples after the audio.
     pub fn samples_after(&self) -> u32 {
         self.padding.saturating_sub(DECODER_DELAY)
     }
 
-    /// Samples of sound, if it says so.
+    /// The number of audio samples, if known.
     pub fn n_samples(&self, frame_samples: u32) -> Option<u64> {
         let all = u64::from(self.n_frames?) * u64::from(frame_samples);
         Some(all.saturating_sub(u64::from(self.delay.unwrap_or(0) + self.padding)))
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
     use crate::radio::audio::mp3::Header;
 
-    /// A silent frame with a vbr_header at a place.
+    /// A silent frame with a header at an offset.
     fn described(header: [u8; 4], at: usize) -> Frame {
         let parsed = Header::parse(&header).unwrap();
         let mut bytes = header.to_vec();
@@ -117,8 +117,8 @@ mod tests {
     }
 
     #[test]
-    fn a_description_is_found_in_every_version_with_and_without_a_crc() {
-        // MPEG-1 and MPEG-2, stereo and mono; the CRC is named in the second byte.
+    fn the_header_is_found_in_every_version_with_and_without_a_crc() {
+        // MPEG-1 and MPEG-2, stereo and mono; the second byte tells whether there is a CRC.
         let cases = [
             ([0xff, 0xfb, 0x90, 0], 36),
             ([0xff, 0xfa, 0x90, 0], 36),

@@ -1,4 +1,4 @@
-//! Sound of WAV files: linear samples by hound, a piece of the file at a time; other codecs are symphonia's.
+//! Decodes linear samples of WAV files, by hound, one piece of the file at a time; symphonia decodes other codecs.
 
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read, Seek, SeekFrom, Take};
@@ -16,24 +16,24 @@ const BLOCK: u64 = 4096;
 /// hound counts bytes in 32 bits: longer files are read in pieces of about this size.
 const PIECE_BYTES: u64 = 1 << 30;
 
-/// More are no loudspeakers, but a broken header.
+/// The most channels; more come from a broken header.
 pub const MAX_CHANNELS: usize = 64;
 
-/// Codecs by their numbers in `fmt `.
+/// Codec numbers in `fmt `.
 const PCM: u16 = 1;
 const FLOAT: u16 = 3;
 const MP3: u16 = 0x55;
 const EXTENSIBLE: u16 = 0xfffe;
 
-/// What `fmt ` says.
+/// The content of `fmt `.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spec {
     codec: u16,
     channels: u16,
     rate: u32,
-    /// Bytes of one sample of all channels.
+    /// Bytes of one sample of each channel.
     frame_bytes: u16,
-    /// The loudspeakers of the channels; 0 if nobody says.
+    /// The channel mask; 0 if unknown.
     mask: u32,
 }
 
@@ -51,19 +51,19 @@ impl Spec {
         Ok(spec)
     }
 
-    /// Whether there are MP3 frames in it.
+    /// Whether the data is MP3 frames.
     pub fn is_mp3(&self) -> bool {
         self.codec == MP3
     }
 
-    /// How long linear samples are, in seconds.
+    /// The length of linear samples in seconds.
     pub fn seconds(&self, data: &Range<u64>) -> Option<f64> {
         self.linear_bytes().filter(|_| self.rate > 0)?;
         let n_frames = (data.end - data.start) / u64::from(self.frame_bytes);
         Some(n_frames as f64 / f64::from(self.rate))
     }
 
-    /// Bytes of a sample, if hound reads such samples.
+    /// Bytes of a sample, if hound supports it.
     fn linear_bytes(&self) -> Option<u16> {
         let n_bytes = self.frame_bytes / self.channels;
         let is_whole = self.frame_bytes.is_multiple_of(self.channels);
@@ -76,7 +76,7 @@ impl Spec {
     }
 }
 
-/// Linear samples.
+/// Decodes linear samples.
 pub struct WavDecoder {
     file: Option<File>,
     spec: Spec,
@@ -86,11 +86,11 @@ pub struct WavDecoder {
     downmix: Downmix,
 }
 
-/// A head and some of the file's sound behind it.
+/// A header and a part of the file's data.
 type Piece = std::io::Chain<Cursor<Vec<u8>>, BufReader<Take<File>>>;
 
 impl WavDecoder {
-    /// Opens what hound reads.
+    /// Opens a file with linear samples.
     pub fn open(mut file: File, chunks: &Chunks) -> Result<Self> {
         let spec = Spec::of(&chunks.format)?;
         let sample_bytes = spec
@@ -130,7 +130,7 @@ impl WavDecoder {
     }
 }
 
-/// A plain head for a piece.
+/// The header of a piece.
 fn head(spec: Spec, sample_bytes: u16, n_bytes: u32) -> Vec<u8> {
     let mut head = b"RIFF".to_vec();
     head.extend((36 + n_bytes).to_le_bytes());
@@ -146,7 +146,7 @@ fn head(spec: Spec, sample_bytes: u16, n_bytes: u32) -> Vec<u8> {
     head
 }
 
-/// Up to `n` samples. A file that was cut off plays as far as it goes.
+/// Up to `n` samples. A truncated file plays to its end.
 fn samples(reader: &mut hound::WavReader<Piece>, n: usize) -> Vec<f32> {
     let spec = reader.spec();
     match spec.sample_format {

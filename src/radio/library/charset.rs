@@ -1,20 +1,20 @@
-//! Text whose encoding is not known: what tags and titles of other programs hold. No I/O.
+//! Decodes text of unknown encoding, in tags and titles. No I/O.
 
 use encoding_rs::{Encoding, WINDOWS_1251, WINDOWS_1252};
 
-/// Decodes text: as UTF-8 if it is valid, else by the declared charset, else by what it looks like.
+/// Decodes text as UTF-8 if it is valid, else by the declared character set, else by a guess.
 ///
-/// Text that is in neither is taken for Windows-1251 if its words are Cyrillic there, else for Windows-1252, which
-/// holds Latin-1. A declared charset that is not known counts as none.
+/// The guess is Windows-1251 if most words are Cyrillic in it, else Windows-1252, a superset of Latin-1. An unknown
+/// declared character set is ignored.
 pub fn decode(bytes: &[u8], declared: Option<&str>) -> String {
     let declared = declared.and_then(|label| Encoding::for_label(label.trim().as_bytes()));
-    // Bytes of UTF-16 and of ISO-2022-JP may be valid UTF-8 and mean something else.
+    // UTF-16 and ISO-2022-JP may be valid UTF-8 with another meaning.
     if let Some(encoding) = declared.filter(|encoding| !encoding.is_ascii_compatible()) {
         return encoding.decode(bytes).0.into_owned();
     }
     match std::str::from_utf8(bytes) {
         Ok(text) => return text.trim_start_matches('\u{feff}').to_owned(),
-        // A field of fixed length may end within a character.
+        // A field of fixed length may truncate a character.
         Err(error) if error.error_len().is_none() && !bytes[..error.valid_up_to()].is_ascii() => {
             return String::from_utf8_lossy(&bytes[..error.valid_up_to()]).into_owned();
         }
@@ -24,8 +24,8 @@ pub fn decode(bytes: &[u8], declared: Option<&str>) -> String {
     declared.unwrap_or(guessed).decode_without_bom_handling(bytes).0.into_owned()
 }
 
-/// Whether more letters stand in words that are wholly Cyrillic in Windows-1251 than in words with Latin letters and
-/// others: Latin languages write few of their words without a single letter of ASCII.
+/// Whether more letters are in words that are wholly Cyrillic in Windows-1251 than in words that mix ASCII with other
+/// letters: Latin languages have few words without a single ASCII letter.
 fn is_cyrillic(bytes: &[u8]) -> bool {
     let words = bytes.split(|byte| !byte.is_ascii_alphabetic() && !is_letter_of_1251(*byte));
     let (mut n_cyrillic, mut n_latin) = (0, 0);
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_of_old_programs_is_read_in_the_charset_it_looks_like() {
+    fn text_of_old_programs_is_decoded_in_the_likeliest_character_set() {
         let cases: [(&[u8], Option<&str>, &str); 12] = [
             ("Песня 歌🎵".as_bytes(), None, "Песня 歌🎵"),
             (b"\xef\xbb\xbfplain", None, "plain"),

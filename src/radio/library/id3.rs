@@ -1,11 +1,11 @@
-//! `ID3v2` tags of versions 2.2 to 2.4, and `ID3v1`, as programs write them: titles and artists alone. No I/O.
+//! Reads titles and artists from `ID3v2` tags of versions 2.2 to 2.4, and from `ID3v1`, as programs write them. No I/O.
 
 use encoding_rs::{UTF_16BE, UTF_16LE};
 
 use super::charset;
 use super::tags::Tags;
 
-/// Reads an `ID3v2` tag, from its head on; what is missing at its end is not read.
+/// Reads an `ID3v2` tag, which may be truncated.
 pub fn read_v2(tag: &[u8], tags: &mut Tags) {
     let &[b'I', b'D', b'3', major @ 2..=4, _, flags, _, _, _, _, ref body @ ..] = tag else { return };
     let is_unsynchronised = flags & 0x80 != 0;
@@ -41,7 +41,7 @@ pub fn read_v1(tag: &[u8], tags: &mut Tags) {
     }
 }
 
-/// A frame's name, its format flags, its content, and what follows it.
+/// A frame's id, its format flags, its content, and the bytes after it.
 type Parts<'a> = (&'a [u8], u8, &'a [u8], &'a [u8]);
 
 /// The frame that begins here.
@@ -53,7 +53,7 @@ fn frame(bytes: &[u8], major: u8) -> Option<Parts<'_>> {
         2 => usize::from(bytes[3]) << 16 | usize::from(bytes[4]) << 8 | usize::from(bytes[5]),
         3 => plain(&bytes[4..])?,
         _ => {
-            // Some programs write lengths of 2.4 as they were in 2.3.
+            // Some programs write sizes of 2.4 as in 2.3.
             let (safe, plain) = (synchsafe(&bytes[4..]), plain(&bytes[4..])?);
             safe.filter(|n| *n == plain || ends_well(body, *n) || !ends_well(body, plain)).unwrap_or(plain)
         }
@@ -67,7 +67,7 @@ fn is_name(name: &[u8]) -> bool {
     name.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }
 
-/// Whether a frame, padding or nothing follows a content of that length.
+/// Whether a content of that length is followed by a frame, by padding or by nothing.
 fn ends_well(body: &[u8], n_bytes: usize) -> bool {
     let follows = body.get(n_bytes..);
     follows.is_some_and(|next| next.is_empty() || next[0] == 0 || next.get(..4).is_some_and(is_name))
@@ -82,7 +82,7 @@ fn synchsafe(bytes: &[u8]) -> Option<usize> {
     Some(four.iter().fold(0, |size, byte| size << 7 | usize::from(*byte)))
 }
 
-/// A frame's content without what its flags add; `None` of what is compressed or encrypted.
+/// A frame's content without the fields that its flags add; `None` if it is compressed or encrypted.
 fn unpacked(content: &[u8], flags: u8, major: u8, is_unsynchronised: bool) -> Option<Vec<u8>> {
     match major {
         2 => Some(content.to_vec()),
@@ -101,7 +101,7 @@ fn unpacked(content: &[u8], flags: u8, major: u8, is_unsynchronised: bool) -> Op
     }
 }
 
-/// Takes out the zeros that keep a tag from looking like sound.
+/// Reverses unsynchronisation.
 fn synchronised(bytes: &[u8]) -> Vec<u8> {
     let mut last = 0;
     let kept = bytes.iter().copied().filter(|byte| {
@@ -124,7 +124,7 @@ fn values(content: &[u8]) -> Vec<String> {
     values.filter(|value| !value.is_empty()).map(str::to_owned).collect()
 }
 
-/// Text in UTF-16; without a byte order mark, in the order in which most of it is Latin.
+/// Decodes UTF-16; without a byte order mark, in the byte order with more Latin characters.
 fn utf16(bytes: &[u8]) -> String {
     let bytes = &bytes[..bytes.len() / 2 * 2];
     let n_zeros = |first: usize| bytes.iter().skip(first).step_by(2).filter(|byte| **byte == 0).count();
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_read_in_every_version_and_encoding() {
+    fn text_is_read_in_every_version_and_encoding() {
         let cases: [(u8, &str, Vec<u8>, &str); 12] = [
             (2, "TT2", b"\0Caf\xe9".to_vec(), "Café"),
             (3, "TIT2", b"\0\xcf\xe5\xf1\xed\xff".to_vec(), "Песня"),
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn artists_that_are_apart_by_a_nul_are_all_named() {
+    fn artists_separated_by_a_nul_are_joined() {
         let utf16 =
             [b"\x01\xff\xfe".to_vec(), utf16le("Ann"), vec![0, 0, 0xff, 0xfe], utf16le("Bob")].concat();
         for content in [b"\x03Ann\0Bob\0".to_vec(), b"\0Ann\0Bob".to_vec(), utf16] {
@@ -193,21 +193,21 @@ mod tests {
     }
 
     #[test]
-    fn unsynchronised_tags_and_long_pictures_hide_no_title() {
+    fn titles_are_found_in_unsynchronised_tags_and_after_long_pictures() {
         let title = frame("TIT2", b"\0A\xff\xe9");
         let stuffed = [&title[..title.len() - 1], b"\0\xe9"].concat();
         assert_eq!(read(&tag(3, 0x80, &stuffed)).0, "Aÿé");
-        // In 2.4 each frame is stuffed by itself; here with its length before it.
+        // In 2.4 each frame is unsynchronised by itself; this one has a data length indicator.
         let content = b"\0\0\0\x04\0A\xff\0\xe9";
         let mut frame24 = frame("TIT2", content);
         frame24[9] = 0x03;
         assert_eq!(read(&tag(4, 0x80, &frame24)).0, "Aÿé");
-        // A picture whose length is written as in 2.3.
+        // A picture whose size is written as in 2.3.
         let picture = frame("APIC", &[7; 300]);
         assert_eq!(read(&tag(4, 0, &[picture, title.clone()].concat())).0, "Aÿé");
         let extended = [&b"\0\0\0\x06\0\0\0\0\0\0"[..], &title].concat();
         assert_eq!(read(&tag(3, 0x40, &extended)).0, "Aÿé");
-        // Cut anywhere, and with any byte broken.
+        // Truncated anywhere, and with any byte corrupted.
         for end in 0..extended.len() {
             read(&tag(3, 0x40, &extended)[..end]);
             let mut broken = tag(4, 0x40, &extended);

@@ -67,9 +67,8 @@ impl PlaybackFailures {
         if failures.is_empty() {
             return Vec::new();
         }
-        let has_changed = |path: &Arc<Path>, stamp| {
-            failures.get(path).is_some_and(|failure| failure.stamp != Some(stamp))
-        };
+        let has_changed =
+            |path: &Arc<Path>, stamp| failures.get(path).is_some_and(|failure| failure.stamp != Some(stamp));
         let changed: Vec<_> = files
             .filter(|(path, stamp)| has_changed(path, *stamp))
             .map(|(path, _)| Arc::clone(path))

@@ -90,7 +90,7 @@ impl Playlist {
     }
 
     /// Takes tracks that were found while others are still to be.
-    pub fn add(&mut self, tracks: impl IntoIterator<SourceItem = Arc<Path>>) {
+    pub fn add(&mut self, tracks: impl IntoIterator<Item = Arc<Path>>) {
         for track in tracks {
             if self.tracks.insert(Arc::clone(&track)) {
                 match self.order {

@@ -1,4 +1,4 @@
-//! What a file says of itself, by all the tags there are: `ID3v2`, `APEv2`, those of its container, `ID3v1`, its name.
+//! Title and artist of a file, from `ID3v2`, `APEv2`, the tags of its container, `ID3v1`, and its name, in this order.
 
 use std::fs::File;
 use std::io;
@@ -14,20 +14,20 @@ use crate::radio::audio::sniff::{Content, read};
 use crate::radio::audio::symphonia_decoder::probe;
 use crate::radio::audio::tag_sizes::{APE_HEAD_BYTES, ID3V1_BYTES, id3v2_bytes};
 
-/// More of a tag is not read: pictures of 10 MiB stand before titles.
+/// The most bytes of a tag that are read: titles may come after pictures of 10 MiB.
 const MAX_TAG_BYTES: u64 = 16 * 1024 * 1024;
 
-/// `ID3v2` tags that are read at a file's beginning.
+/// The most `ID3v2` tags that are read at a file's beginning.
 const MAX_TAGS: usize = 4;
 
-/// What tags say.
+/// The metadata in tags.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct Tags {
-    /// The title; empty if nothing says.
+    /// The title; empty if unknown.
     pub title: String,
-    /// The artist; empty if nothing says.
+    /// The artist; empty if unknown.
     pub artist: String,
-    /// How long it is, if the container says so.
+    /// The length according to the container.
     pub seconds: Option<f64>,
 }
 
@@ -65,17 +65,17 @@ impl Tags {
         Ok(tags)
     }
 
-    /// Takes a title, if there is none yet.
+    /// Sets the title, if there is none yet.
     pub fn offer_title(&mut self, text: &str) {
         offer(&mut self.title, text);
     }
 
-    /// Takes an artist, if there is none yet.
+    /// Sets the artist, if there is none yet.
     pub fn offer_artist(&mut self, text: &str) {
         offer(&mut self.artist, text);
     }
 
-    /// Takes what is still missing from a file's name: `Artist - Title`, with or without a number before it.
+    /// Sets what is missing from the file name: `Artist - Title`, with or without a track number before it.
     pub fn offer_name(&mut self, path: &Path) {
         let stem = clean(&path.file_stem().unwrap_or_default().to_string_lossy());
         if !self.title.is_empty() {
@@ -93,7 +93,7 @@ impl Tags {
         }
     }
 
-    /// An `APEv2` tag that ends there.
+    /// Reads an `APEv2` tag that ends there.
     fn read_ape(&mut self, file: &mut File, end: u64) -> io::Result<()> {
         let head = APE_HEAD_BYTES as u64;
         let foot = read(file, end.saturating_sub(head), head)?;
@@ -106,7 +106,7 @@ impl Tags {
         Ok(())
     }
 
-    /// An `APEv2` tag that begins there.
+    /// Reads an `APEv2` tag that begins there.
     fn read_ape_at(&mut self, file: &mut File, at: u64) -> io::Result<()> {
         let head = read(file, at, APE_HEAD_BYTES as u64)?;
         if head.len() == APE_HEAD_BYTES && head.starts_with(b"APETAGEX") {
@@ -131,7 +131,7 @@ impl Tags {
         }
     }
 
-    /// What `LIST` chunks of the kind `INFO` say.
+    /// Reads `LIST` chunks of type `INFO`.
     fn read_info(&mut self, mut info: &[u8]) {
         while let Some((head, rest)) = info.split_at_checked(8) {
             let n_bytes = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
@@ -145,7 +145,7 @@ impl Tags {
         }
     }
 
-    /// What symphonia finds, each text made by `text` of what it gives.
+    /// Reads the tags that symphonia finds, with each text converted by `text`.
     fn read_container(&mut self, reader: &mut dyn FormatReader, text: fn(&str) -> String) {
         self.seconds = seconds(reader);
         let mut metadata = reader.metadata();
@@ -175,7 +175,7 @@ impl Tags {
     }
 }
 
-/// Takes a text where there is none; question marks are what is left of another charset.
+/// Sets a text that is missing, unless most of it is question marks, which another program has left of another encoding.
 fn offer(known: &mut String, text: &str) {
     let n_lost = text.matches(['?', '\u{fffd}']).count();
     let n_letters = text.chars().filter(|c| c.is_alphanumeric()).count();
@@ -184,13 +184,13 @@ fn offer(known: &mut String, text: &str) {
     }
 }
 
-/// Values that are apart by a NUL.
+/// Joins values that are separated by NUL.
 fn values(bytes: &[u8]) -> String {
     let values = bytes.split(|byte| *byte == 0).map(|value| charset::decode(value, None).trim().to_owned());
     values.filter(|value| !value.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
-/// Text of which each byte was taken for a character of Latin-1, as symphonia does in AIFF.
+/// Text that has been decoded as Latin-1, as symphonia does in AIFF, decoded again.
 fn from_bytes(text: &str) -> String {
     let bytes: Result<Vec<u8>, _> = text.chars().map(|c| u8::try_from(u32::from(c))).collect();
     bytes.map_or_else(|_| text.to_owned(), |bytes| charset::decode(&bytes, None))
@@ -202,7 +202,7 @@ fn seconds(reader: &dyn FormatReader) -> Option<f64> {
     Some(track.num_frames? as f64 / f64::from(rate))
 }
 
-/// A name without a track's number: `07. `, `07 - ` or `1-07 `.
+/// A name without a track number: `07. `, `07 - ` or `1-07 `.
 fn without_number(name: &str) -> &str {
     let rest = name.trim_start_matches(|c: char| c.is_ascii_digit() || c == '-');
     let n_digits = name.len() - rest.len();
@@ -210,7 +210,7 @@ fn without_number(name: &str) -> &str {
     match separated {
         Some(title) if (1..=4).contains(&n_digits) && name.starts_with(|c: char| c.is_ascii_digit()) => {
             let title = title.trim();
-            // "1999 - Prince" may be both; years are no numbers of tracks.
+            // Four digits, as in "1999 - Prince", are a year and not a track number.
             if n_digits == 4 && !name[..4].contains('-') || title.is_empty() { name } else { title }
         }
         _ => name,
@@ -222,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_files_name_what_no_tag_does() {
+    fn file_names_provide_what_tags_do_not() {
         let cases = [
             ("Ann - Song.mp3", "", "", "Ann", "Song"),
             ("07 - Song.mp3", "", "", "", "Song"),
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_another_program_lost_is_not_taken() {
+    fn text_that_another_program_has_lost_is_ignored() {
         let mut tags = Tags::default();
         tags.offer_title("?????? ????");
         tags.offer_title("  \n ");
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn info_and_ape_items_are_read_and_broken_ones_end_it() {
+    fn info_and_ape_items_are_read_up_to_a_malformed_one() {
         let mut tags = Tags::default();
         tags.read_info(b"IART\x04\0\0\0Ann\0INAM\x05\0\0\0Caf\xe9\0\0XXXX\xff\xff\xff\xff");
         assert_eq!((&*tags.artist, &*tags.title), ("Ann", "Café"));

@@ -1,10 +1,5 @@
 //! Where a station's MP3 frames come from: its folder, a live source, or a relayed station.
 
-use std::sync::Arc;
-
-use super::audio::mp3::Frame;
-use super::library::track::Track;
-
 pub mod external_source;
 pub mod folder_source;
 pub mod http_body;
@@ -13,6 +8,11 @@ pub mod live;
 pub mod relay;
 pub mod source_slot;
 pub mod upstream;
+
+use std::sync::Arc;
+
+use super::audio::mp3::Frame;
+use super::library::track::Track;
 
 /// What a source hands to its station, in order.
 #[derive(Debug)]

@@ -126,7 +126,7 @@ impl ResponseKind {
 
 /// The first URL in an M3U or PLS playlist.
 pub fn first_entry(text: &str) -> Result<&str> {
-    ensure!(!text.contains("#EXT-X-"), "it is an HLS list, which is not relayed");
+    ensure!(!text.contains("#EXT-X-"), "it is an HLS playlist, which cannot be relayed");
     let is_pls = text.trim_start().get(..10).is_some_and(|head| head.eq_ignore_ascii_case("[playlist]"));
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let found = if is_pls {
@@ -138,7 +138,7 @@ pub fn first_entry(text: &str) -> Result<&str> {
     } else {
         lines.find(|line| !line.starts_with('#'))
     };
-    found.context("it is a playlist without an address")
+    found.context("it is a playlist without a URL")
 }
 
 impl Upstream {
@@ -213,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_of_stations_are_whole_and_carry_no_password() {
+    fn station_urls_are_absolute_and_contain_no_password() {
         for url in [
             "http://other:9999/news",
             "https://radio.example.org/",
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_answer_brings_is_told_by_its_type_and_name() {
+    fn the_kind_of_a_response_is_determined_by_its_type_and_name() {
         let ok = |media_type: &str, path: &str| {
             kind(&format!("HTTP/1.0 200 OK\r\nContent-Type: {media_type}"), path)
         };
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_address_of_a_playlist_is_taken() {
+    fn the_first_url_of_a_playlist_is_used() {
         let of = |text: &str| first_entry(text).map(str::to_owned).map_err(|error| error.to_string());
         assert_eq!(
             of("#EXTM3U\r\n#EXTINF:-1,News\r\n\r\n  ../news?a=b \r\nother\r\n"),

@@ -1,4 +1,4 @@
-//! Files made by ffmpeg and by hand, and what is heard in them.
+//! Files made by ffmpeg and by hand, and measurements of the audio in them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,9 +9,9 @@ use crate::radio::audio::decode::Decoder;
 /// A folder for files.
 pub struct Folder(tempfile::TempDir);
 
-/// What was heard in a file.
+/// Measurements of a file.
 #[derive(Debug)]
-pub struct Heard {
+pub struct Measured {
     /// How long it was.
     pub seconds: f64,
     /// The mean power on the left and on the right, in decibels.
@@ -54,8 +54,8 @@ impl Folder {
     }
 }
 
-/// Decodes a file to its end.
-pub fn hear(path: &Path) -> anyhow::Result<Heard> {
+/// Decodes and measures a file.
+pub fn measure(path: &Path) -> anyhow::Result<Measured> {
     let mut decoder = Decoder::open(path)?;
     let (mut seconds, mut power, mut n) = (0.0, [0.0; 2], 0.0);
     let mut levels = Vec::new();
@@ -72,11 +72,11 @@ pub fn hear(path: &Path) -> anyhow::Result<Heard> {
         }
     }
     let is_silent = |level: &&(f64, u32)| level.0 < 0.05;
-    let time = |levels: &mut dyn Iterator<SourceItem = &(f64, u32)>| -> f64 {
+    let time = |levels: &mut dyn Iterator<Item = &(f64, u32)>| -> f64 {
         levels.map(|(_, rate)| 1.0 / f64::from(*rate)).sum()
     };
     let before = time(&mut levels.iter().take_while(is_silent));
     let after = time(&mut levels.iter().rev().take_while(is_silent));
     let power_db = power.map(|power| 10.0 * (power / n).max(1e-12).log10());
-    Ok(Heard { seconds, power_db, silence: [before, after] })
+    Ok(Measured { seconds, power_db, silence: [before, after] })
 }

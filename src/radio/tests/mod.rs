@@ -1,4 +1,4 @@
-//! Files as they lie in people's folders: each plays, or there is a reason why it does not.
+//! Audio files of every type, as found in real folders: each plays, or has a reason why it does not.
 
 mod files;
 mod odd_files;

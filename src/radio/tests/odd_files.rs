@@ -1,9 +1,9 @@
-//! Every file that ffmpeg plays plays here, from its first sample to its last; what does not play has a reason.
+//! Files of every type are decoded from the first sample to the last; a file that cannot be decoded has a reason.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::files::{Folder, hear};
-use crate::radio::audio::loudness::{Loudness, measure};
+use super::files::{Folder, measure};
+use crate::radio::audio::loudness::{self, Loudness};
 use crate::radio::library::track_info::TrackInfo;
 
 /// Two seconds of a tone each, with the arguments that make ffmpeg write them, and the name that they get.
@@ -51,19 +51,19 @@ const PLAIN: [(&str, &str); 40] = [
 ];
 
 #[test]
-fn whatever_ffmpeg_writes_is_heard_from_its_beginning_to_its_end() {
+fn every_file_of_ffmpeg_is_decoded_from_beginning_to_end() {
     let folder = Folder::new();
     let mut problems = Vec::new();
     for (name, args) in PLAIN {
         let extension = name.rsplit('.').next().unwrap();
         let bytes = folder.tone(&format!("{}.{extension}", name.len()), args);
-        match hear(&folder.write(name, &bytes)) {
-            Ok(heard) => {
-                let is_long = (heard.seconds - 2.0).abs() < 0.1;
-                let is_loud = heard.power_db.iter().all(|power| (-24.0..-3.0).contains(power));
-                let has_gaps = heard.silence.iter().any(|silence| *silence > 0.05);
+        match measure(&folder.write(name, &bytes)) {
+            Ok(measured) => {
+                let is_long = (measured.seconds - 2.0).abs() < 0.1;
+                let is_loud = measured.power_db.iter().all(|power| (-24.0..-3.0).contains(power));
+                let has_gaps = measured.silence.iter().any(|silence| *silence > 0.05);
                 if !is_long || !is_loud || has_gaps {
-                    problems.push(format!("{name}: {heard:?}"));
+                    problems.push(format!("{name}: {measured:?}"));
                 }
             }
             Err(error) => problems.push(format!("{name}: {error:#}")),
@@ -72,7 +72,7 @@ fn whatever_ffmpeg_writes_is_heard_from_its_beginning_to_its_end() {
     assert!(problems.is_empty(), "{problems:#?}");
 }
 
-/// Files that are not what they should be, with the seconds that are heard.
+/// Malformed and unusual files, with the seconds that are decoded.
 fn odd_files(folder: &Folder) -> Vec<(&'static str, Vec<u8>, f64)> {
     let wav = folder.tone("plain.wav", "-c:a pcm_s16le");
     let mp3 = folder.tone("plain.mp3", "-b:a 128k -write_xing 0 -id3v2_version 0");
@@ -155,28 +155,28 @@ fn odd_files(folder: &Folder) -> Vec<(&'static str, Vec<u8>, f64)> {
 }
 
 #[test]
-fn odd_files_are_heard_as_far_as_they_go() {
+fn odd_files_are_decoded_to_their_end() {
     let folder = Folder::new();
     let mut problems = Vec::new();
     for (name, bytes, seconds) in odd_files(&folder) {
         let path = folder.write(name, &bytes);
-        match hear(&path) {
-            Ok(heard) => {
-                let is_long = (heard.seconds - seconds).abs() < 0.12 * seconds.max(1.0);
-                if !is_long || heard.power_db.iter().any(|power| !(-24.0..-3.0).contains(power)) {
-                    problems.push(format!("{name}: {heard:?}"));
+        match measure(&path) {
+            Ok(measured) => {
+                let is_long = (measured.seconds - seconds).abs() < 0.12 * seconds.max(1.0);
+                if !is_long || measured.power_db.iter().any(|power| !(-24.0..-3.0).contains(power)) {
+                    problems.push(format!("{name}: {measured:?}"));
                 }
             }
             Err(error) => problems.push(format!("{name}: {error:#}")),
         }
     }
     assert!(problems.is_empty(), "{problems:#?}");
-    let measured = measure(&folder.path("stereo and mono.mp3"), || true).unwrap();
+    let measured = loudness::measure(&folder.path("stereo and mono.mp3"), || true).unwrap();
     assert!((measured.seconds - 6.0).abs() < 0.2, "{measured:?}");
 }
 
 #[test]
-fn what_cannot_be_heard_has_a_reason() {
+fn a_file_that_cannot_be_decoded_has_a_reason() {
     let folder = Folder::new();
     let wav = folder.tone("plain.wav", "-c:a pcm_s16le");
     let with = |at: usize, bytes: &[u8]| {
@@ -203,7 +203,7 @@ fn what_cannot_be_heard_has_a_reason() {
         ("head.wav", wav[..44].to_vec(), ""),
     ];
     for (name, bytes, reason) in cases {
-        let error = hear(&folder.write(name, &bytes)).expect_err(name);
+        let error = measure(&folder.write(name, &bytes)).expect_err(name);
         let said = format!("{error:#}");
         assert!(!said.is_empty() && said.contains(reason), "{name}: {said}");
     }
@@ -238,8 +238,8 @@ fn damaged_files_do_no_more_harm_than_a_panic_that_is_caught() {
                 bytes[random(reach)] = random(256) as u8;
             }
             let path = folder.write(name, &bytes);
-            let heard = catch_unwind(AssertUnwindSafe(|| hear(&path).map(|heard| heard.seconds)));
-            n_played += usize::from(matches!(heard, Ok(Ok(seconds)) if seconds < 60.0));
+            let result = catch_unwind(AssertUnwindSafe(|| measure(&path).map(|measured| measured.seconds)));
+            n_played += usize::from(matches!(result, Ok(Ok(seconds)) if seconds < 60.0));
             // Tags are read with their own guard.
             let _ = TrackInfo::read(&path);
         }
@@ -253,7 +253,7 @@ fn one_channel_is_as_loud_as_the_same_on_two_and_peaks_between_samples_count() {
     let level = |name: &str, args: &str| {
         let source = "sine=1000:sample_rate=48000:duration=2,volume=12dB";
         let bytes = folder.encode(name, source, args);
-        match measure(&folder.write(name, &bytes), || true).unwrap().loudness {
+        match loudness::measure(&folder.write(name, &bytes), || true).unwrap().loudness {
             Loudness::Level { lufs, peak_db } => (lufs, peak_db),
             Loudness::Silence => panic!("{name} is silent"),
         }
@@ -265,7 +265,7 @@ fn one_channel_is_as_loud_as_the_same_on_two_and_peaks_between_samples_count() {
     // A quarter of the sample rate, whose samples miss the peaks by 3 dB.
     let source = "aevalsrc=0.9*sin(2*PI*12000*t+PI/4):s=48000:d=2";
     let bytes = folder.encode("between.wav", source, "-c:a pcm_f32le");
-    let measured = measure(&folder.write("between.wav", &bytes), || true).unwrap();
+    let measured = loudness::measure(&folder.write("between.wav", &bytes), || true).unwrap();
     let Loudness::Level { peak_db, .. } = measured.loudness else { panic!("silent") };
     assert!((peak_db + 0.9).abs() < 0.5, "{peak_db} dBTP");
 }

@@ -1,4 +1,4 @@
-//! Titles and lengths of files, by whatever says them.
+//! Titles, artists and lengths of files with tags of every type.
 
 use super::files::Folder;
 use crate::radio::library::track_info::TrackInfo;
@@ -26,7 +26,7 @@ fn id3v2(frames: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 #[test]
-fn the_best_of_all_tags_names_a_file() {
+fn the_best_of_all_tags_is_used() {
     let folder = Folder::new();
     let mp3 = folder.tone("plain.mp3", "-b:a 64k -write_xing 0 -id3v2_version 0");
     let long = "Ein Titel mit viel mehr als dreißig Zeichen";
@@ -82,7 +82,7 @@ fn tags_of_every_container_are_read() {
 }
 
 #[test]
-fn lengths_of_mp3_files_are_counted_where_no_description_can_be_true() {
+fn lengths_of_mp3_files_are_counted_if_the_vbr_header_is_implausible() {
     let folder = Folder::new();
     let bare = folder.tone("bare.mp3", "-q:a 7 -write_xing 0 -id3v2_version 0");
     let described = folder.tone("described.mp3", "-q:a 7");
