@@ -13,6 +13,8 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "a measurement reads the clock itself")]
 
+#[path = "load/backlog.rs"]
+mod backlog;
 #[path = "load/cores.rs"]
 mod cores;
 #[path = "load/floor.rs"]
@@ -33,6 +35,8 @@ mod server;
 mod tally;
 #[path = "load/usage.rs"]
 mod usage;
+#[path = "load/websocket.rs"]
+mod websocket;
 
 use std::env;
 use std::process::ExitCode;
@@ -47,10 +51,11 @@ use report::{Capacity, Report, Row};
 use rooms::{Load, Pace, Room, Talk};
 use server::Server;
 
-const USAGE: &str = "usage: cargo bench --bench load -- music [--quick] | watch | signal | cluster
+const USAGE: &str = "usage: cargo bench --bench load -- music [--quick] | watch | signal | devices | cluster
   music     measure the listening rooms: about two minutes; whatever else runs meanwhile shows
   watch     measure the watch parties: how late their controls are, half a minute
   signal    measure calls of two: half a minute
+  devices   measure device rooms, and how fast a backlog drains: a minute
   cluster   measure listening rooms on one to three nodes with a Redis, five minutes
   --quick   a rougher picture in half a minute";
 
@@ -67,6 +72,12 @@ const LOADS: [Load; 3] = [
 const CALLS: [Load; 2] = [
     Load { talk: Talk::Calls, n_rooms: 200, n_listeners: 1, pace: Pace::ClosedLoop },
     Load { talk: Talk::Calls, n_rooms: 200, n_listeners: 1, pace: Pace::PerSecond(20) },
+];
+
+/// Device rooms, as fast as they go and at 5,000 messages stored a second.
+const MESSAGES: [Load; 2] = [
+    Load { talk: Talk::Messages, n_rooms: 20, n_listeners: 9, pace: Pace::ClosedLoop },
+    Load { talk: Talk::Messages, n_rooms: 20, n_listeners: 9, pace: Pace::PerSecond(250) },
 ];
 
 /// Runs of each load on several nodes.
@@ -107,6 +118,8 @@ fn main() -> ExitCode {
         ["music", "--quick", cores::PARTED] => music(&Plan::QUICK, Cores::Apart),
         ["signal"] => signal(Cores::part(&args)),
         ["signal", cores::PARTED] => signal(Cores::Apart),
+        ["devices"] => devices(Cores::part(&args)),
+        ["devices", cores::PARTED] => devices(Cores::Apart),
         ["watch"] => watch(Cores::part(&args)),
         ["watch", cores::PARTED] => watch(Cores::Apart),
         ["cluster"] => cluster(Cores::part(&args)),
@@ -130,6 +143,18 @@ fn music(plan: &Plan, cores: Cores) -> Result<()> {
 
 fn signal(cores: Cores) -> Result<()> {
     let report = on_this_thread(measure(&CALLS, &Plan { n_counted_rooms: 0, ..Plan::FULL }, cores))?;
+    print!("{report}");
+    Ok(())
+}
+
+fn devices(cores: Cores) -> Result<()> {
+    let report = on_this_thread(async {
+        let plan = Plan { n_counted_rooms: 0, ..Plan::FULL };
+        let mut report = measure(&MESSAGES, &plan, cores).await?;
+        eprintln!("a backlog");
+        report.backlog = Some(backlog::measure(&MESSAGES[0], plan.span, cores).await?);
+        Ok(report)
+    })?;
     print!("{report}");
     Ok(())
 }
@@ -179,7 +204,7 @@ async fn measure(loads: &'static [Load], plan: &Plan, cores: Cores) -> Result<Re
         startups.push(server.startup);
         capacity = Some(connect(server, plan.n_counted_rooms).await.context("connections")?);
     }
-    Ok(Report { cores, span: plan.span, floor, rows, capacity, startups })
+    Ok(Report { cores, span: plan.span, floor, rows, capacity, backlog: None, startups })
 }
 
 /// Fills rooms of ten, one member after another.

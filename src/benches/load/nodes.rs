@@ -43,7 +43,12 @@ pub struct Nodes {
 impl Nodes {
     /// One node, without Redis.
     pub fn alone(service: &str, cores: Cores) -> Result<Self> {
-        Ok(Self { servers: vec![Server::start(service, cores, &[])?], redis: None })
+        Ok(Self::of(Server::start(service, cores, &[])?))
+    }
+
+    /// That one, without Redis.
+    pub fn of(server: Server) -> Self {
+        Self { servers: vec![server], redis: None }
     }
 
     /// So many nodes that share their rooms.

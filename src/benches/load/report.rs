@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs;
 use std::time::Duration;
 
+use crate::backlog::Backlog;
 use crate::cores::Cores;
 use crate::rooms::{Load, Pace};
 use crate::server;
@@ -19,6 +20,8 @@ pub struct Report {
     pub rows: Vec<Row>,
     /// What connections cost, if that was measured.
     pub capacity: Option<Capacity>,
+    /// How fast a backlog drains, if that was measured.
+    pub backlog: Option<Backlog>,
     /// Of every server that was started.
     pub startups: Vec<Duration>,
 }
@@ -58,6 +61,9 @@ impl fmt::Display for Report {
         writeln!(f)?;
         if let Some(capacity) = &self.capacity {
             writeln!(f, "{capacity}")?;
+        }
+        if let Some(backlog) = &self.backlog {
+            writeln!(f, "{backlog}")?;
         }
         let n_bytes = fs::metadata(server::PROGRAM).map_or(0, |metadata| metadata.len());
         writeln!(

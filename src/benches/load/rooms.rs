@@ -22,10 +22,15 @@ pub enum Talk {
     Tracks,
     /// Signalling: users send each other a kilobyte.
     Calls,
+    /// Device rooms: a message with an id, which is on disk before it is delivered.
+    Messages,
 }
 
 /// Bytes around the send time in a message of a call: about what an offer has.
 const CALL_BYTES: usize = 950;
+
+/// Bytes of a device's message beside its send time: its record has about 300.
+const MESSAGE_BYTES: usize = 100;
 
 /// Who talks to how many, and how often.
 pub struct Load {
@@ -111,25 +116,43 @@ impl Talk {
         match self {
             Self::Tracks => "music",
             Self::Calls => "signal",
+            Self::Messages => "devices",
         }
     }
 
-    /// Takes a member in as the room's `n`th; the first makes it.
-    async fn seat(self, member: &mut Member, room: &str, n: usize) -> Result<()> {
+    async fn connect(self, address: SocketAddr) -> Result<Member> {
+        match self {
+            Self::Tracks | Self::Calls => Member::connect(address).await,
+            Self::Messages => Member::connect_plain(address).await,
+        }
+    }
+
+    /// Takes a member in as the room's `n`th; the first makes it. Gives the room's id.
+    async fn seat(self, member: &mut Member, room: &str, n: usize) -> Result<String> {
         match (self, n) {
             (Self::Tracks, 0) => {
                 member.emit("create_room", &json!({"room_id": room, "track": {"name": "Prelude"}})).await?;
-                member.await_event("room_created").await
+                member.await_event("room_created").await?;
             }
             (Self::Tracks, _) => {
                 member.emit("join_room", &json!({"room_id": room})).await?;
-                member.await_event("room_joined").await
+                member.await_event("room_joined").await?;
             }
             (Self::Calls, n) => {
                 member.emit("join", &json!({"userId": format!("user-{n}"), "roomId": room})).await?;
-                member.await_event("joined").await
+                member.await_event("joined").await?;
+            }
+            (Self::Messages, n) => {
+                let mut named = json!({"device_id": format!("{room}-{n}"), "identity": "load"});
+                if n > 0 {
+                    named["room_id"] = room.into();
+                }
+                member.send(&named).await?;
+                let joined = member.await_object("room").await?;
+                return Ok(joined["room_id"].as_str().context("a room")?.to_owned());
             }
         }
+        Ok(room.to_owned())
     }
 
     /// Says something that tells when it was said.
@@ -142,6 +165,11 @@ impl Talk {
             Self::Calls => {
                 let words = json!({"roomId": room, "at": tally.stamp(), "sdp": "v".repeat(CALL_BYTES)});
                 member.emit("message", &words).await
+            }
+            Self::Messages => {
+                let stamp = tally.stamp();
+                let content = format!("{stamp} {}", "x".repeat(MESSAGE_BYTES));
+                member.send(&json!({"type": "message", "content": content, "message_id": stamp})).await
             }
         }
     }
@@ -167,19 +195,19 @@ impl Room {
         let mut rooms = Vec::with_capacity(n_rooms);
         for n in 0..n_rooms {
             let id = format!("load-{n}");
-            rooms.push(Self::open(nodes, talk, id, n_listeners).await.with_context(|| format!("room {n}"))?);
+            rooms.push(Self::open(nodes, talk, &id, n_listeners).await.with_context(|| format!("room {n}"))?);
         }
         Ok(rooms)
     }
 
-    async fn open(nodes: &[SocketAddr], talk: Talk, id: String, n_listeners: usize) -> Result<Self> {
+    async fn open(nodes: &[SocketAddr], talk: Talk, name: &str, n_listeners: usize) -> Result<Self> {
         let mut turns = nodes.iter().cycle();
         let mut next = || *turns.next().expect("there is a node");
-        let mut host = Member::connect(next()).await?;
-        talk.seat(&mut host, &id, 0).await?;
+        let mut host = talk.connect(next()).await?;
+        let id = talk.seat(&mut host, name, 0).await?;
         let mut listeners = Vec::with_capacity(n_listeners);
         for n in 1..=n_listeners {
-            let mut listener = Member::connect(next()).await?;
+            let mut listener = talk.connect(next()).await?;
             talk.seat(&mut listener, &id, n).await?;
             listeners.push(listener);
         }

@@ -4,11 +4,13 @@ use std::env;
 use std::io::{self, BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Stdio};
+use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::cores::Cores;
 use crate::usage;
@@ -24,6 +26,17 @@ const ARGS: [&str; 8] = ["--host", "127.0.0.1", "--port", "0", "--log-format", "
 /// The key of servers that want one.
 pub const KEY: &str = "load";
 
+/// Rates that only an attacker has, and the key.
+const ENVIRONMENT: [(&str, &str); 7] = [
+    ("AUTH_KEY", KEY),
+    ("ROOMHUB_SIGNAL__EVENTS_PER_SECOND", "1000000"),
+    ("ROOMHUB_SIGNAL__EVENT_BURST", "1000000"),
+    ("ROOMHUB_DEVICES__EVENTS_PER_SECOND", "1000000"),
+    ("ROOMHUB_DEVICES__EVENT_BURST", "1000000"),
+    ("ROOMHUB_DEVICES__BYTES_PER_SECOND", "1000000000"),
+    ("ROOMHUB_DEVICES__BURST_BYTES", "1000000000"),
+];
+
 /// A server that uses no more than a tick in this time rests.
 const REST_SAMPLE: Duration = Duration::from_millis(200);
 
@@ -38,23 +51,32 @@ pub struct Server {
     /// From its spawning to the line that says where it listens; `taskset` has about a millisecond of that.
     pub startup: Duration,
     /// Where it keeps what it keeps.
-    _folder: tempfile::TempDir,
+    _folder: Rc<TempDir>,
 }
 
 impl Server {
-    /// Starts with defaults, but for a rate that only an attacker has: neither the environment nor a configuration file
+    /// Starts with defaults, but for rates, in a folder of its own: neither the environment nor a configuration file
     /// beside the sources counts.
     pub fn start(service: &str, cores: Cores, more: &[&str]) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
+        Self::start_in(Rc::new(tempfile::tempdir()?), service, cores, more, &[])
+    }
+
+    /// Starts in a folder that another server may have left, with more in the environment.
+    pub fn start_in(
+        folder: Rc<TempDir>,
+        service: &str,
+        cores: Cores,
+        more: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Result<Self> {
         let mut command = cores.server_side(PROGRAM);
         command
             .arg(service)
             .args(ARGS)
             .args(more)
             .env_clear()
-            .env("AUTH_KEY", KEY)
-            .env("ROOMHUB_SIGNAL__EVENTS_PER_SECOND", "1000000")
-            .env("ROOMHUB_SIGNAL__EVENT_BURST", "1000000")
+            .envs(ENVIRONMENT)
+            .envs(environment.iter().copied())
             .envs(env::var_os("PATH").map(|path| ("PATH", path)));
         command.current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let started_at = Instant::now();

@@ -17,7 +17,9 @@ const LOOK: Duration = Duration::from_millis(5);
 
 /// What one run found.
 pub struct Figures {
-    /// Messages that reached a listener, each second.
+    /// Messages that reached a listener.
+    pub n_deliveries: usize,
+    /// The same, each second.
     pub deliveries_per_second: u64,
     /// The server's CPU time for one of them.
     pub cpu: Duration,
@@ -90,6 +92,7 @@ impl Tally {
             Duration::from_micros(latencies_us[place].into())
         };
         Ok(Figures {
+            n_deliveries: latencies_us.len(),
             deliveries_per_second: (latencies_us.len() as f64 / span.as_secs_f64()).round() as u64,
             cpu: cpu.div_f64(latencies_us.len() as f64),
             p50: quantile(50),

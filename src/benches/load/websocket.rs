@@ -1,0 +1,133 @@
+//! A client's side of a WebSocket, so spare that one CPU of clients can busy one CPU of server.
+//!
+//! It knows what the server sends under load, whole text frames and pings, and no more of the protocol.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+/// Room to read into, at least: a few frames.
+const SPARE_BYTES: usize = 4096;
+
+/// Final frames, by their kinds.
+const TEXT: u8 = 0x81;
+const PING: u8 = 0x89;
+const PONG: u8 = 0x8A;
+/// Set in the length of every frame that a client sends.
+const MASKED: u8 = 0x80;
+/// The masking key; zeros are a key like any other, and leave the text as it is.
+const MASK: [u8; 4] = [0; 4];
+/// In place of a length: the length is in the next two bytes.
+const LENGTH_FOLLOWS: u8 = 126;
+/// In place of a length: the length is in the next eight bytes.
+const LONG_LENGTH_FOLLOWS: u8 = 127;
+
+/// A connection.
+pub struct WebSocket {
+    stream: TcpStream,
+    /// What has been read; before `start` also received.
+    buffer: Vec<u8>,
+    start: usize,
+}
+
+impl WebSocket {
+    /// Connects to a path.
+    pub async fn connect(address: SocketAddr, path: &str) -> Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let mut socket = Self { stream, buffer: Vec::new(), start: 0 };
+        socket.upgrade(address, path).await?;
+        Ok(socket)
+    }
+
+    async fn upgrade(&mut self, address: SocketAddr, path: &str) -> Result<()> {
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: {address}\r\n\
+             Upgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: cm9vbWh1YiB1bmRlciBsb2FkIQ==\r\n\r\n"
+        );
+        self.stream.write_all(request.as_bytes()).await?;
+        loop {
+            self.read().await?;
+            let head = String::from_utf8_lossy(&self.buffer);
+            if let Some(end) = head.find("\r\n\r\n") {
+                ensure!(head.starts_with("HTTP/1.1 101 "), "not upgraded: {head}");
+                self.start = end + "\r\n\r\n".len();
+                return Ok(());
+            }
+        }
+    }
+
+    /// Sends a text.
+    pub async fn send(&mut self, text: &str) -> Result<()> {
+        self.send_frame(TEXT, text.as_bytes()).await
+    }
+
+    async fn send_frame(&mut self, kind: u8, payload: &[u8]) -> Result<()> {
+        let length = u16::try_from(payload.len()).context("a frame below 64 KiB")?;
+        let mut frame = Vec::with_capacity(8 + payload.len());
+        frame.push(kind);
+        match u8::try_from(length) {
+            Ok(short) if short < LENGTH_FOLLOWS => frame.push(MASKED | short),
+            _ => {
+                frame.push(MASKED | LENGTH_FOLLOWS);
+                frame.extend(length.to_be_bytes());
+            }
+        }
+        frame.extend(MASK);
+        frame.extend(payload);
+        self.stream.write_all(&frame).await.context("the server hung up")
+    }
+
+    /// Waits for the next text, and tells where it is; pings are answered in passing.
+    pub async fn receive(&mut self) -> Result<Range<usize>> {
+        loop {
+            let Some((kind, payload)) = self.next_frame()? else {
+                self.read().await?;
+                continue;
+            };
+            self.start = payload.end;
+            if kind == TEXT {
+                return Ok(payload);
+            }
+            let payload = self.buffer[payload].to_vec();
+            self.send_frame(PONG, &payload).await?;
+        }
+    }
+
+    /// The text that was received last, or a part of it.
+    pub fn text(&self, place: Range<usize>) -> &[u8] {
+        &self.buffer[place]
+    }
+
+    /// Where the payload of the next frame is in the buffer, if it is all there.
+    fn next_frame(&self) -> Result<Option<(u8, Range<usize>)>> {
+        let (kind, length, head) = match self.buffer[self.start..] {
+            [] | [_] | [_, LENGTH_FOLLOWS] | [_, LENGTH_FOLLOWS, _] => return Ok(None),
+            [kind @ (TEXT | PING), LENGTH_FOLLOWS, high, low, ..] => {
+                (kind, usize::from(u16::from_be_bytes([high, low])), 4)
+            }
+            [kind @ TEXT, LONG_LENGTH_FOLLOWS, ..] => {
+                let Some(length) = self.buffer[self.start + 2..].first_chunk() else { return Ok(None) };
+                (kind, usize::try_from(u64::from_be_bytes(*length))?, 10)
+            }
+            [kind @ (TEXT | PING), length, ..] if length < LENGTH_FOLLOWS => (kind, usize::from(length), 2),
+            [kind, ..] => bail!("a frame of kind {kind:#x} came"),
+        };
+        let from = self.start + head;
+        let payload = from..from + length;
+        Ok((payload.end <= self.buffer.len()).then_some((kind, payload)))
+    }
+
+    async fn read(&mut self) -> Result<()> {
+        self.buffer.drain(..self.start);
+        self.start = 0;
+        self.buffer.reserve(SPARE_BYTES);
+        let n_bytes = self.stream.read_buf(&mut self.buffer).await.context("the server hung up")?;
+        ensure!(n_bytes > 0, "the server hung up");
+        Ok(())
+    }
+}
