@@ -3,18 +3,17 @@
 //! Whatever this does must be the same on every node: no clock, no chance, no order of a `HashMap`.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::hash::Hash;
 use std::mem;
 use std::sync::Arc;
 
-use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::digest::Digest;
 use super::input::{self, Adoption, Input};
 use crate::cluster::{Changes, Snapshot};
 use crate::effect::{Effects, MemberId};
-use crate::switchboard::{Departure, Ledger, Name, Newcomer, Replicated, Shared};
+use crate::switchboard::{Departure, Ledger, Newcomer, Replicated, Shared};
 use crate::time::{Timestamp, WallOffset};
 
 /// A hub that is the same on all nodes.
@@ -55,16 +54,6 @@ pub struct Fork<R> {
     pub facts: HashSet<String>,
 }
 
-/// A hash of each part of the state, and of all of them, whatever their order.
-struct Digest<R> {
-    /// The offset that it was taken at last.
-    offset: u64,
-    sum: u64,
-    rooms: HashMap<R, u64>,
-    members: HashMap<MemberId, u64>,
-    facts: HashMap<String, u64>,
-}
-
 /// A state that is taken out of a machine.
 pub struct State<H: Shared> {
     pub offset: u64,
@@ -99,12 +88,6 @@ impl<R> Default for Changed<R> {
 impl<R> Default for Fork<R> {
     fn default() -> Self {
         Self { rooms: HashMap::new(), members: HashSet::new(), facts: HashSet::new() }
-    }
-}
-
-impl<R> Default for Digest<R> {
-    fn default() -> Self {
-        Self { offset: 0, sum: 0, rooms: HashMap::new(), members: HashMap::new(), facts: HashMap::new() }
     }
 }
 
@@ -423,7 +406,7 @@ impl<H: Replicated> Machine<H> {
             let text = self.hub.facts().and_then(|facts| facts.peek(&fact).cloned());
             self.digest.put_fact(fact, text.as_deref());
         }
-        self.digest.sum
+        self.digest.sum()
     }
 
     /// A snapshot at that offset is written: what has not changed since is in it.
@@ -498,37 +481,4 @@ fn newer<K: Clone>(changed: &HashMap<K, u64>, is_new: impl Fn(u64) -> bool) -> V
 /// A state as it travels in the log.
 pub fn raw(state: &impl Serialize) -> Box<RawValue> {
     to_raw_value(state).expect("rooms and members are plain data")
-}
-
-impl<R: Name + std::fmt::Display> Digest<R> {
-    fn put_room(&mut self, room: R, text: Option<&str>) {
-        let name = room.to_string();
-        put(&mut self.rooms, &mut self.sum, room, hash("room", &name, text));
-    }
-
-    fn put_member(&mut self, member: MemberId, text: Option<&str>) {
-        put(&mut self.members, &mut self.sum, member, hash("member", member.as_str(), text));
-    }
-
-    fn put_fact(&mut self, fact: String, text: Option<&str>) {
-        let hash = hash("fact", &fact, text);
-        put(&mut self.facts, &mut self.sum, fact, hash);
-    }
-}
-
-fn put<K: Eq + Hash>(hashes: &mut HashMap<K, u64>, sum: &mut u64, key: K, hash: Option<u64>) {
-    let before = match hash {
-        Some(hash) => {
-            *sum = sum.wrapping_add(hash);
-            hashes.insert(key, hash)
-        }
-        None => hashes.remove(&key),
-    };
-    *sum = sum.wrapping_sub(before.unwrap_or(0));
-}
-
-fn hash(kind: &str, name: &str, text: Option<&str>) -> Option<u64> {
-    let text = format!("{kind} {name} {}", text?);
-    let hash = digest(&SHA256, text.as_bytes());
-    Some(u64::from_be_bytes(hash.as_ref()[..8].try_into().expect("SHA-256 has 32 bytes")))
 }

@@ -9,6 +9,11 @@
 //!
 //! While the log is out of reach, a node applies its inputs at once (`rejoin`).
 
+mod append;
+mod apply;
+mod checkpoint;
+mod digest;
+mod heartbeat;
 mod input;
 mod machine;
 mod rejoin;
@@ -21,7 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
-use tracing::{debug, error, info, warn};
+use tracing::{debug, warn};
 
 use super::Replicated;
 use super::common_clock::CommonClock;
@@ -29,11 +34,11 @@ use super::held::Deed;
 use super::inbox::{Arrival, Arrivals, Order};
 use super::members::{FAREWELL, Farewell, Members};
 use super::task::Task;
-use crate::cluster::{self, Away, Changes, Log, Mail};
-use crate::effect::{Effect, Effects, MemberId};
+use crate::cluster::{Away, Log, Mail};
+use crate::effect::MemberId;
 use crate::runtime::Context;
 use crate::time::Timestamp;
-use input::{Adoption, Checkpoint, Input};
+use input::{Checkpoint, Input};
 use machine::Machine;
 
 /// Arrivals that are taken at once, and inputs in one entry of the log.
@@ -306,372 +311,6 @@ impl<H: Replicated> Node<H> {
         self.queue.push_back(pending);
     }
 
-    /// Appends what waits, if nothing is on its way.
-    fn append_next(&mut self) {
-        while self.is_together() && self.in_flight.is_none() && !self.queue.is_empty() {
-            if matches!(self.queue[0].what, What::Query(_)) {
-                if let Some(pending) = self.queue.pop_front() {
-                    self.conclude(pending, Effects::none());
-                }
-                continue;
-            }
-            let (mut pending, mut text) = (Vec::new(), String::from("["));
-            while let Some(next) = self.queue.front() {
-                if pending.len() == BATCH || (text.len() > BATCH_BYTES) {
-                    break;
-                }
-                if let What::Input(input) = &next.what {
-                    if text.len() > 1 {
-                        text.push(',');
-                    }
-                    text.push_str(&serde_json::to_string(input).expect("inputs are plain data"));
-                }
-                pending.extend(self.queue.pop_front());
-            }
-            text.push(']');
-            self.sequence += 1;
-            let batch =
-                Batch { sequence: self.sequence, pending, text, has_failed: false, sent_at: Instant::now() };
-            self.send(&batch);
-            self.in_flight = Some(batch);
-        }
-    }
-
-    fn send(&mut self, batch: &Batch<H>) {
-        let appending = self.log.append(batch.sequence, self.machine.offset, batch.text.clone());
-        self.appending = Some(Box::pin(appending));
-    }
-
-    /// Redis has answered an append, or has not.
-    async fn appended(&mut self, outcome: Result<Option<(u64, Timestamp)>, Away>) {
-        self.appending = None;
-        match outcome {
-            Ok(Some((offset, time))) => {
-                // If others came before it, the reader brings it in its turn.
-                if offset == self.machine.offset + 1 {
-                    let next = self.apply_own(offset, time);
-                    self.follow(next).await;
-                }
-            }
-            Ok(None) => self.try_rejoin().await,
-            Err(away) => {
-                self.log.disconnect();
-                let Some(mut batch) = self.in_flight.take() else { return };
-                let is_connected =
-                    !batch.has_failed && timeout(self.log.patience, self.log.connect()).await.is_ok();
-                if is_connected {
-                    // A connection may end while Redis is well.
-                    batch.has_failed = true;
-                    self.send(&batch);
-                    self.in_flight = Some(batch);
-                } else {
-                    self.in_flight = Some(batch);
-                    self.part(&away);
-                }
-            }
-        }
-    }
-
-    /// The next entry of the log, as the reader brings it.
-    async fn read(&mut self, letter: cluster::Letter) {
-        if letter.number <= self.machine.offset {
-            return;
-        }
-        if letter.number > self.machine.offset + 1 {
-            warn!(
-                service = self.service,
-                missing = letter.number - self.machine.offset - 1,
-                "entries of the log were missed: the snapshot is taken"
-            );
-            self.figures.missed.increment(1);
-            return self.try_rejoin().await;
-        }
-        let Some(entry) = cluster::Entry::read(letter.number, &letter.text) else {
-            error!(service = self.service, offset = letter.number, "an entry of the log cannot be read");
-            self.machine.begin(letter.number, self.machine.now);
-            return self.machine.end();
-        };
-        let is_in_flight = self.in_flight.as_ref().is_some_and(|batch| batch.sequence == entry.sequence);
-        if *entry.node == *self.name && is_in_flight {
-            let next = self.apply_own(entry.offset, entry.time);
-            self.follow(next).await;
-        } else {
-            let next = self.apply_other(&entry, Audience::Everybody);
-            self.follow(next).await;
-        }
-    }
-
-    async fn follow(&mut self, next: Next) {
-        if next == Next::Rejoin {
-            self.try_rejoin().await;
-        }
-    }
-
-    /// Applies the batch that was in flight.
-    fn apply_own(&mut self, offset: u64, time: Timestamp) -> Next {
-        self.appending = None;
-        let Some(batch) = self.in_flight.take() else { return Next::Entry };
-        self.figures.latency.record(batch.sent_at.elapsed().as_secs_f64());
-        self.figures.entries.increment(1);
-        self.machine.begin(offset, time);
-        let is_first =
-            matches!(batch.pending.first().map(|first| &first.what), Some(What::Input(Input::Joined)));
-        if !is_first && !self.machine.nodes.contains(&*self.name) {
-            // The others have taken this node for dead meanwhile: it comes again first.
-            self.machine.end();
-            self.queue_again(batch.pending);
-            return Next::Entry;
-        }
-        let mut after = Vec::new();
-        for mut pending in batch.pending {
-            match &pending.what {
-                What::Input(Input::Adopt(adoption)) => {
-                    let adopted = self.machine.adopt(adoption, &self.name);
-                    self.members.send_back(adopted.unseated.iter().copied());
-                    self.conclude(pending, adopted.effects);
-                }
-                What::Input(input) => {
-                    after.extend(self.note(input, offset, Origin::Here));
-                    let effects = match &mut pending.order {
-                        Some(order) => order.run(&mut self.machine.hub, self.machine.now),
-                        None => self.machine.apply(input, &self.name),
-                    };
-                    self.conclude(pending, effects);
-                }
-                What::Query(_) => self.conclude(pending, Effects::none()),
-            }
-        }
-        self.machine.end();
-        self.follow_up(after)
-    }
-
-    /// Puts inputs that did not count before all others, but for the word by which this node comes again.
-    fn queue_again(&mut self, pending: Vec<Pending<H>>) {
-        let mut first = Vec::new();
-        while matches!(
-            self.queue.front(),
-            Some(Pending { what: What::Input(Input::Joined | Input::Adopt(_)), .. })
-        ) {
-            first.extend(self.queue.pop_front());
-        }
-        for pending in first.into_iter().chain(pending).collect::<Vec<_>>().into_iter().rev() {
-            self.queue.push_front(pending);
-        }
-    }
-
-    /// Applies what another node has appended, or this one before it lost touch.
-    fn apply_other(&mut self, entry: &cluster::Entry, audience: Audience) -> Next {
-        self.machine.begin(entry.offset, entry.time);
-        let inputs: Vec<Input> = match serde_json::from_str(&entry.inputs) {
-            Ok(inputs) => inputs,
-            Err(failure) => {
-                error!(service = self.service, node = entry.node, %failure, "inputs cannot be read: is another node of another version?");
-                self.machine.end();
-                return Next::Entry;
-            }
-        };
-        let node: Arc<str> = Arc::from(entry.node.as_str());
-        let mut after = Vec::new();
-        if self.machine.nodes.contains(&entry.node) || matches!(inputs.first(), Some(Input::Joined)) {
-            for input in &inputs {
-                after.extend(self.note(input, entry.offset, Origin::Elsewhere));
-                let effects = match input {
-                    Input::Adopt(adoption) => {
-                        let adopted = self.machine.adopt(adoption, &node);
-                        self.members.send_back(adopted.unseated.iter().copied());
-                        adopted.effects
-                    }
-                    input => self.machine.apply(input, &node),
-                };
-                if audience == Audience::Everybody {
-                    self.members.perform(for_members(effects), None);
-                }
-            }
-        }
-        self.machine.end();
-        self.follow_up(after)
-    }
-
-    /// What an input means to this node beside what the rules make of it; before they do.
-    fn note(&mut self, input: &Input, offset: u64, origin: Origin) -> Option<FollowUp> {
-        match input {
-            Input::Tick => {
-                self.ticked_at = self.machine.now;
-                None
-            }
-            Input::NodeLost(node) => {
-                let n_members = self.machine.members_of(node).count();
-                if self.machine.nodes.contains(node) && **node != *self.name {
-                    info!(
-                        service = self.service,
-                        node,
-                        members = n_members,
-                        "a node has gone silent: its members leave"
-                    );
-                }
-                if **node != *self.name || self.is_leaving || !self.machine.nodes.contains(node) {
-                    return None;
-                }
-                self.disconnect_seated();
-                Some(FollowUp::ComeAgain(Box::new(self.own_members())))
-            }
-            Input::Checkpoint(checkpoint) => Some(FollowUp::Checkpoint(*checkpoint, offset, origin)),
-            Input::Connect(..)
-            | Input::Event(..)
-            | Input::Heard(_)
-            | Input::Leave(..)
-            | Input::Command(_)
-            | Input::Joined
-            | Input::Adopt(_) => None,
-        }
-    }
-
-    fn follow_up(&mut self, after: Vec<FollowUp>) -> Next {
-        let mut next = Next::Entry;
-        for what in after {
-            match what {
-                FollowUp::ComeAgain(members) => self.come_again(*members),
-                FollowUp::Checkpoint(checkpoint, offset, origin) => {
-                    next = self.pass_checkpoint(checkpoint, offset, origin);
-                }
-            }
-        }
-        next
-    }
-
-    /// All nodes take the digest here; the one that has asked for it writes the snapshot.
-    fn pass_checkpoint(&mut self, told: Checkpoint, offset: u64, origin: Origin) -> Next {
-        let own = self.checkpoint.previous;
-        let has_diverged = match (told.previous, own) {
-            (Some((at, theirs)), Some((own_at, ours))) => at == own_at && theirs != ours,
-            _ => false,
-        };
-        self.machine.forget_changes(told.written);
-        self.checkpoint.written = self.checkpoint.written.max(told.written);
-        self.checkpoint.previous = Some((offset, self.machine.take_digest()));
-        self.checkpoint_at = Instant::now();
-        if has_diverged && origin == Origin::Elsewhere {
-            error!(
-                service = self.service,
-                offset, "this node's rooms are not those of the others: the snapshot is taken"
-            );
-            self.figures.diverged.increment(1);
-            self.checkpoint = Checkpoint::default();
-            return Next::Rejoin;
-        }
-        if origin == Origin::Here && self.storing.is_none() {
-            let changes: Changes = self.machine.changes();
-            self.storing_offset = changes.offset;
-            self.storing = Some(Box::pin(self.log.store(changes)));
-        }
-        Next::Entry
-    }
-
-    fn stored(&mut self, outcome: Result<bool, Away>) {
-        self.storing = None;
-        match outcome {
-            Ok(true) => self.checkpoint.written = self.checkpoint.written.max(self.storing_offset),
-            Ok(false) => {}
-            Err(away) => debug!(service = self.service, %away, "the snapshot is not written"),
-        }
-    }
-
-    /// Tells whoever is concerned what came of an input.
-    fn conclude(&mut self, pending: Pending<H>, effects: Effects) {
-        if let Some(member) = pending.member
-            && let Some(n) = self.busy.get_mut(&member)
-        {
-            *n -= 1;
-            if *n == 0 {
-                self.busy.remove(&member);
-            }
-        }
-        let effects = match &pending.what {
-            What::Input(_) => effects,
-            What::Query(incoming) => {
-                let (Some(member), now) = (pending.member, self.clock.now()) else { return };
-                let asked = incoming.read();
-                let answer =
-                    asked.and_then(|event| self.machine.hub.query(member, &event.name, event.payload, now));
-                answer.unwrap_or_else(super::task::unread)
-            }
-        };
-        let asker = pending.member.zip(pending.ack);
-        self.members.perform_deed(Deed { effects, asker, arrived_at: pending.arrived_at });
-        if let Some(order) = pending.order {
-            order.answer();
-        }
-    }
-
-    /// Has the rules do at once what cannot be appended.
-    fn apply_alone(&mut self, mut pending: Pending<H>) {
-        let effects = match &pending.what {
-            What::Input(input) => {
-                self.n_alone += 1;
-                let now = self.clock.now();
-                self.machine.begin_alone(now, self.n_alone);
-                let effects = match &mut pending.order {
-                    Some(order) => order.run(&mut self.machine.hub, self.machine.now),
-                    None => self.machine.apply(input, &self.name),
-                };
-                self.machine.end();
-                effects
-            }
-            What::Query(_) => Effects::none(),
-        };
-        self.conclude(pending, effects);
-    }
-
-    /// Has timers looked at, if no other node did so lately.
-    fn tick(&mut self) {
-        let now = self.clock.now();
-        let is_late = now.since(self.ticked_at) >= TICK_EVERY / 2;
-        let is_queued = self.queue.iter().any(|pending| matches!(pending.what, What::Input(Input::Tick)));
-        if is_late && !is_queued {
-            self.push(Pending::of(Input::Tick));
-        }
-        if self.is_together() && self.is_checkpointer && self.checkpoint_at.elapsed() >= CHECKPOINT_EVERY {
-            self.checkpoint_at = Instant::now();
-            self.push(Pending::of(Input::Checkpoint(self.checkpoint)));
-        }
-        self.members.count(&self.machine.hub);
-        self.figures.sweeps.increment(1);
-    }
-
-    /// Shows that this node is alive, and looks for those that are not.
-    async fn beat(&mut self) {
-        let asked = self.clock.own();
-        let reply = match self.log.beat().await {
-            Ok(reply) => reply,
-            Err(away) => return self.part(&away),
-        };
-        self.set_clock(&reply, asked);
-        self.is_checkpointer = reply.is_checkpointer;
-        if reply.epoch != self.log.epoch || reply.head < self.machine.offset {
-            return self.try_rejoin().await;
-        }
-        // After an outage, everybody is given the time to show again.
-        let Connectivity::Together { since } = self.connectivity else { return };
-        if since.elapsed() >= self.log.lease {
-            for node in reply.silent {
-                self.push(Pending::of(Input::NodeLost(node.clone())));
-                if let Err(away) = self.log.remove_node(&node).await {
-                    return self.part(&away);
-                }
-            }
-        }
-    }
-
-    fn set_clock(&mut self, reply: &cluster::HeartbeatReply, asked: Timestamp) {
-        if let Some(put) = self.clock.heard(reply.time, asked, self.clock.own()) {
-            warn!(
-                service = self.service,
-                off_ms = put.as_millis(),
-                "this machine's clock is not that of Redis, which all nodes go by"
-            );
-        }
-    }
-
     /// The process stops: its members are lost to their rooms at once, not after the lease.
     async fn leave(&mut self) {
         self.is_leaving = true;
@@ -692,48 +331,6 @@ impl<H: Replicated> Node<H> {
             debug!(service = self.service, %away, "the other nodes will notice");
         }
     }
-}
-
-/// What comes after an entry.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Next {
-    /// The next one.
-    Entry,
-    /// The snapshot: what is here is not what the others have.
-    Rejoin,
-}
-
-/// Who is told of an entry that another node has appended.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Audience {
-    Everybody,
-    /// It was told already.
-    Nobody,
-}
-
-/// Where an entry comes from.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Origin {
-    Here,
-    Elsewhere,
-}
-
-/// What is to be done once an entry is applied.
-enum FollowUp {
-    /// The others have taken this node for dead.
-    ComeAgain(Box<Adoption>),
-    Checkpoint(Checkpoint, u64, Origin),
-}
-
-/// What concerns members alone: answers, notes and counts are the affair of the node that appended the input.
-fn for_members(effects: Effects) -> Effects {
-    let mut told = Effects::none();
-    for effect in effects {
-        if matches!(effect, Effect::Emit { .. } | Effect::Disconnect(..)) {
-            told.push(effect);
-        }
-    }
-    told
 }
 
 /// The answer to what Redis was asked.

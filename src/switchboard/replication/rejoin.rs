@@ -13,9 +13,10 @@ use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout};
 use tracing::{debug, info, warn};
 
+use super::apply::Audience;
 use super::input::{Adoption, Checkpoint, Input};
 use super::machine::{State, raw};
-use super::{Audience, Connectivity, Node, Pending, What};
+use super::{Connectivity, Node, Pending, What};
 use crate::cluster::{Away, Entry};
 use crate::effect::MemberId;
 use crate::switchboard::{Replicated, Shared};
