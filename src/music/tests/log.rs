@@ -1,5 +1,7 @@
 //! Several nodes: the same log, the same rooms.
 
+use expect_test::expect;
+
 use super::*;
 use crate::switchboard::replication::replay::{self, Draw};
 
@@ -17,10 +19,20 @@ const EVENTS: [&str; 11] = [
     r#"["playlist-update",{"roomId":"AB12","playlist":[{"id":1}]}]"#,
 ];
 
+fn make() -> Hub {
+    Hub::new(&Config::default(), Vec::new(), START)
+}
+
+fn event(_: &Hub, draw: &mut Draw) -> String {
+    (*draw.of(&EVENTS)).to_owned()
+}
+
 #[test]
 fn a_log_replayed_comes_to_the_same_rooms_also_from_a_snapshot_on() {
-    replay::check(
-        || Hub::new(&Config::default(), Vec::new(), START),
-        |_, draw: &mut Draw| (*draw.of(&EVENTS)).to_owned(),
-    );
+    replay::check(make, event);
+}
+
+#[test]
+fn other_rules_have_another_number() {
+    expect!["rules 1: 2269b8b8782c6bd5"].assert_eq(&replay::golden(make, event));
 }

@@ -1,18 +1,30 @@
 //! Several nodes: the same log, the same rooms.
 
+use expect_test::expect;
+
 use super::*;
 use crate::switchboard::replication::replay::{self, Draw};
 
+fn make() -> Hub {
+    stage(&Config::default()).hub
+}
+
+fn event(_: &Hub, draw: &mut Draw) -> String {
+    let (user, room) = (draw.below(8), draw.below(3));
+    let resume = draw.of(&["true", "false"]);
+    match draw.below(4) {
+        0 | 1 => format!(r#"["join",{{"userId":"u{user}","roomId":"r{room}","resume":{resume}}}]"#),
+        2 => format!(r#"["leave",{{"userId":"u{user}","roomId":"r{room}"}}]"#),
+        _ => format!(r#"["message",{{"roomId":"r{room}","text":"hi"}}]"#),
+    }
+}
+
 #[test]
 fn a_log_replayed_comes_to_the_same_rooms_also_from_a_snapshot_on() {
-    let event = |_: &Hub, draw: &mut Draw| {
-        let (user, room) = (draw.below(8), draw.below(3));
-        let resume = draw.of(&["true", "false"]);
-        match draw.below(4) {
-            0 | 1 => format!(r#"["join",{{"userId":"u{user}","roomId":"r{room}","resume":{resume}}}]"#),
-            2 => format!(r#"["leave",{{"userId":"u{user}","roomId":"r{room}"}}]"#),
-            _ => format!(r#"["message",{{"roomId":"r{room}","text":"hi"}}]"#),
-        }
-    };
-    replay::check(|| stage(&Config::default()).hub, event);
+    replay::check(make, event);
+}
+
+#[test]
+fn other_rules_have_another_number() {
+    expect!["rules 1: 3ceedc3b8214e67c"].assert_eq(&replay::golden(make, event));
 }

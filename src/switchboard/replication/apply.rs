@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tracing::{error, info, warn};
 
-use super::input::{Adoption, Checkpoint, Input};
+use super::input::{Adoption, Checkpoint, Input, RULES};
 use super::{Node, Pending, What};
 use crate::cluster;
 use crate::effect::{Effect, Effects};
@@ -87,7 +87,7 @@ impl<H: Replicated> Node<H> {
         self.figures.entries.increment(1);
         self.machine.begin(offset, time);
         let is_first =
-            matches!(batch.pending.first().map(|first| &first.what), Some(What::Input(Input::Joined)));
+            matches!(batch.pending.first().map(|first| &first.what), Some(What::Input(Input::Joined(_))));
         if !is_first && !self.machine.nodes.contains(&*self.name) {
             // The others have taken this node for dead meanwhile: it comes again first.
             self.machine.end();
@@ -122,7 +122,7 @@ impl<H: Replicated> Node<H> {
         let mut first = Vec::new();
         while matches!(
             self.queue.front(),
-            Some(Pending { what: What::Input(Input::Joined | Input::Adopt(_)), .. })
+            Some(Pending { what: What::Input(Input::Joined(_) | Input::Adopt(_)), .. })
         ) {
             first.extend(self.queue.pop_front());
         }
@@ -144,7 +144,7 @@ impl<H: Replicated> Node<H> {
         };
         let node: Arc<str> = Arc::from(entry.node.as_str());
         let mut after = Vec::new();
-        if self.machine.nodes.contains(&entry.node) || matches!(inputs.first(), Some(Input::Joined)) {
+        if self.machine.nodes.contains(&entry.node) || matches!(inputs.first(), Some(Input::Joined(_))) {
             for input in &inputs {
                 after.extend(self.note(input, entry.offset, Origin::Elsewhere));
                 let effects = match input {
@@ -187,13 +187,23 @@ impl<H: Replicated> Node<H> {
                 self.disconnect_seated();
                 Some(FollowUp::ComeAgain(Box::new(self.own_members())))
             }
+            Input::Joined(rules) => {
+                if *rules > RULES {
+                    error!(
+                        service = self.service,
+                        rules,
+                        "a newer version runs beside this one and its rooms may differ: bring this node to it"
+                    );
+                    self.context.remark(self.service, Some("a newer version runs on another node"));
+                }
+                None
+            }
             Input::Checkpoint(checkpoint) => Some(FollowUp::Checkpoint(*checkpoint, offset, origin)),
             Input::Connect(..)
             | Input::Event(..)
             | Input::Heard(_)
             | Input::Leave(..)
             | Input::Command(_)
-            | Input::Joined
             | Input::Adopt(_) => None,
         }
     }

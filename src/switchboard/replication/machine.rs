@@ -191,7 +191,7 @@ impl<H: Replicated> Machine<H> {
                 Err(_) => Effects::none(),
             },
             Input::Tick => self.tick(),
-            Input::Joined => {
+            Input::Joined(_) => {
                 self.nodes.insert(node.to_string());
                 Effects::none()
             }

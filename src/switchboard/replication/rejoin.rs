@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout};
 use tracing::{debug, info, warn};
 
 use super::apply::Audience;
-use super::input::{Adoption, Checkpoint, Input};
+use super::input::{Adoption, Checkpoint, Input, RULES};
 use super::machine::{State, raw};
 use super::{Connectivity, Node, Pending, What};
 use crate::cluster::{Away, Entry};
@@ -51,7 +51,11 @@ impl<H: Replicated> Node<H> {
         for pending in in_flight.into_iter().chain(mem::take(&mut self.queue)) {
             match pending.what {
                 What::Input(
-                    Input::Joined | Input::NodeLost(_) | Input::Adopt(_) | Input::Checkpoint(_) | Input::Tick,
+                    Input::Joined(_)
+                    | Input::NodeLost(_)
+                    | Input::Adopt(_)
+                    | Input::Checkpoint(_)
+                    | Input::Tick,
                 ) => {}
                 What::Input(_) | What::Query(_) => self.apply_alone(pending),
             }
@@ -176,7 +180,7 @@ impl<H: Replicated> Node<H> {
         self.members.send_back(sent_back.iter().copied());
         let n_ours = adoption.rooms.len();
         self.queue.push_front(Pending::of(Input::Adopt(Box::new(adoption))));
-        self.queue.push_front(Pending::of(Input::Joined));
+        self.queue.push_front(Pending::of(Input::Joined(RULES)));
         Ok((must_return.union(&sent_back).count(), n_ours))
     }
 
@@ -273,7 +277,7 @@ impl<H: Replicated> Node<H> {
     pub(super) fn come_again(&mut self, members: Adoption) {
         warn!(service = self.service, "the other nodes have taken this one for dead: it comes again");
         self.queue.push_front(Pending::of(Input::Adopt(Box::new(members))));
-        self.queue.push_front(Pending::of(Input::Joined));
+        self.queue.push_front(Pending::of(Input::Joined(RULES)));
     }
 
     /// The members of this node as they are.

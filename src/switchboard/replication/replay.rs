@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::input::Input;
+use super::input::{Input, RULES};
 use super::machine::Machine;
 use crate::cluster::{Changes, Snapshot};
 use crate::effect::MemberId;
@@ -50,6 +50,18 @@ pub fn check<H: Replicated>(make: impl Fn() -> H, event: impl Fn(&H, &mut Draw) 
         assert_ne!(digests[0], 0, "something is left");
         assert_eq!([digests[0]; 3], digests, "seed {seed}");
     }
+}
+
+/// What the rules make of one log, with their number: if the one changes, so must the other, and so must this in the tests.
+pub fn golden<H: Replicated>(make: impl Fn() -> H, event: impl Fn(&H, &mut Draw) -> String) -> String {
+    let (mut draw, mut machine) = (Draw(1), Machine::new(make()));
+    let mut now = Timestamp::from_millis(1_700_000_000_000);
+    for offset in 1..=N_ENTRIES {
+        now = now.shifted(draw.below(3_000_000).cast_signed());
+        let entry = entry(offset, now, &mut draw, |draw| event(&machine.hub, draw));
+        play(&mut machine, [&entry]);
+    }
+    format!("rules {RULES}: {:016x}", machine.take_digest())
 }
 
 /// Numbers at random, the same ones in every run.
@@ -104,5 +116,5 @@ fn entry(offset: u64, time: Timestamp, draw: &mut Draw, event: impl FnOnce(&mut 
         10 => Input::Heard(member),
         _ => Input::Event(member, Wire::SocketIo, event(draw)),
     };
-    Entry { offset, time, node: node.into(), inputs: vec![Input::Joined, input] }
+    Entry { offset, time, node: node.into(), inputs: vec![Input::Joined(RULES), input] }
 }
