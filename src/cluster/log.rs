@@ -33,31 +33,31 @@ const FACTS: &str = "4";
 
 /// An entry of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct Entry<'a> {
     /// Its place in the log; the first one has 1, and none is left out.
     pub offset: u64,
     /// When Redis took it, which is the time that the rules are told.
     pub time: Timestamp,
     /// The node that appended it.
-    pub node: String,
+    pub node: &'a str,
     /// How many batches that node had appended before.
     pub sequence: u64,
     /// What is to be done, in order.
-    pub inputs: String,
+    pub inputs: &'a str,
 }
 
-impl Entry {
+impl<'a> Entry<'a> {
     /// Reads `time node sequence inputs`.
-    pub fn read(offset: u64, text: &str) -> Option<Self> {
+    pub fn read(offset: u64, text: &'a str) -> Option<Self> {
         let (time, rest) = text.split_once(' ')?;
         let (node, rest) = rest.split_once(' ')?;
         let (sequence, inputs) = rest.split_once(' ')?;
         Some(Self {
             offset,
             time: Timestamp::from_micros(time.parse().ok()?),
-            node: node.to_owned(),
+            node,
             sequence: sequence.parse().ok()?,
-            inputs: inputs.to_owned(),
+            inputs,
         })
     }
 }

@@ -30,11 +30,6 @@ impl Incoming {
         Self { text: json::mended(text), wire: Wire::Plain, ack: None }
     }
 
-    /// An event that was mended before, and whose answer is somebody else's affair.
-    pub fn again(text: Bytes, wire: Wire) -> Self {
-        Self { text, wire, ack: None }
-    }
-
     /// Its text.
     pub fn text(&self) -> &[u8] {
         &self.text
@@ -52,15 +47,22 @@ impl Incoming {
 
     /// The event's name and payload; `None` if a packet is no event at all.
     pub fn read(&self) -> Option<Event<'_>> {
-        match self.wire {
-            Wire::SocketIo => serde_json::from_slice(&self.text).ok(),
-            Wire::Plain => Some(self.read_frame()),
+        Event::read(self.wire, &self.text)
+    }
+}
+
+impl<'a> Event<'a> {
+    /// An event of that wire, whose text was mended before; `None` if a packet is no event at all.
+    pub fn read(wire: Wire, text: &'a [u8]) -> Option<Self> {
+        match wire {
+            Wire::SocketIo => serde_json::from_slice(text).ok(),
+            Wire::Plain => Some(Self::read_frame(text)),
         }
     }
 
     /// An object's `type` is the event's name, and the object its payload.
-    fn read_frame(&self) -> Event<'_> {
-        let payload = serde_json::from_slice::<&RawValue>(&self.text).ok();
+    fn read_frame(text: &'a [u8]) -> Self {
+        let payload = serde_json::from_slice::<&RawValue>(text).ok();
         let Some(payload) = payload.filter(|payload| payload.get().starts_with('{')) else {
             return Event { name: Cow::Borrowed(""), payload: None };
         };

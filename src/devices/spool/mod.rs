@@ -339,7 +339,7 @@ pub struct Lock {
 /// Takes a folder for this program alone.
 ///
 /// # Errors
-/// Another program has it.
+/// Another program has it, or a newer version of this one has written to it.
 pub fn lock(folder: &Path) -> Result<Lock> {
     let path = folder.join("lock");
     let file = private::open(&path, OpenOptions::new().create(true).write(true))
@@ -347,6 +347,7 @@ pub fn lock(folder: &Path) -> Result<Lock> {
     if file.try_lock().is_err() {
         bail!("{}: another roomhub has this spool open; give each its own --data-dir", folder.display());
     }
+    recovery::check_that_all_are_known(folder, load_cursor(folder))?;
     Ok(Lock { _file: file })
 }
 

@@ -42,7 +42,6 @@ pub struct Recovered {
 /// Mends a folder, and tells the directory what it does not know yet.
 pub fn recover(folder: &Path, cursor: Position, directory: &mut Directory) -> Result<Recovered> {
     let segments = segment::list(folder).with_context(|| format!("{}: cannot be read", folder.display()))?;
-    check_that_all_are_known(folder, cursor, &segments)?;
     let known = directory.position().context("the directory")?;
     let oldest = cursor.min(known).segment;
     for number in segments.iter().filter(|number| **number < oldest) {
@@ -106,7 +105,8 @@ pub fn recover(folder: &Path, cursor: Position, directory: &mut Directory) -> Re
 }
 
 /// Refuses what a newer version of this program has written and nobody has drained: this one could only lose it.
-fn check_that_all_are_known(folder: &Path, cursor: Position, segments: &[u64]) -> Result<()> {
+pub fn check_that_all_are_known(folder: &Path, cursor: Position) -> Result<()> {
+    let segments = segment::list(folder).with_context(|| format!("{}: cannot be read", folder.display()))?;
     let (Some(first), Some(last)) = (segments.first(), segments.last()) else { return Ok(()) };
     let start = cursor.max(Position { segment: *first, offset: 0 });
     let mut reader = Reader::new(folder, start);

@@ -132,9 +132,9 @@ impl<H: Replicated> Node<H> {
     }
 
     /// Applies what another node has appended, or this one before it lost touch.
-    pub(super) fn apply_other(&mut self, entry: &cluster::Entry, audience: Audience) -> Next {
+    pub(super) fn apply_other(&mut self, entry: &cluster::Entry<'_>, audience: Audience) -> Next {
         self.machine.begin(entry.offset, entry.time);
-        let inputs: Vec<Input> = match serde_json::from_str(&entry.inputs) {
+        let inputs: Vec<Input> = match serde_json::from_str(entry.inputs) {
             Ok(inputs) => inputs,
             Err(failure) => {
                 error!(service = self.service, node = entry.node, %failure, "inputs cannot be read: is another node of another version?");
@@ -142,9 +142,9 @@ impl<H: Replicated> Node<H> {
                 return Next::Entry;
             }
         };
-        let node: Arc<str> = Arc::from(entry.node.as_str());
+        let node: Arc<str> = Arc::from(entry.node);
         let mut after = Vec::new();
-        if self.machine.nodes.contains(&entry.node) || matches!(inputs.first(), Some(Input::Joined(_))) {
+        if self.machine.nodes.contains(entry.node) || matches!(inputs.first(), Some(Input::Joined(_))) {
             for input in &inputs {
                 after.extend(self.note(input, entry.offset, Origin::Elsewhere));
                 let effects = match input {

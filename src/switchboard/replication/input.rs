@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -75,19 +74,14 @@ pub struct Checkpoint {
 }
 
 impl Input {
-    /// A member's event.
-    pub fn event(member: MemberId, incoming: &Incoming) -> Option<Self> {
-        let text = std::str::from_utf8(incoming.text()).ok()?;
-        Some(Self::Event(member, incoming.wire(), text.to_owned()))
+    /// A member's event; what is no text says as little as an empty one.
+    pub fn event(member: MemberId, incoming: &Incoming) -> Self {
+        let text = std::str::from_utf8(incoming.text()).unwrap_or_default();
+        Self::Event(member, incoming.wire(), text.to_owned())
     }
 
     /// A member's connect.
     pub fn connect(member: MemberId, newcomer: Newcomer) -> Self {
         Self::Connect(member, newcomer.address, newcomer.token)
     }
-}
-
-/// An event as it stands in the log.
-pub fn incoming(wire: Wire, text: &str) -> Incoming {
-    Incoming::again(Bytes::copy_from_slice(text.as_bytes()), wire)
 }

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::digest::Digest;
-use super::input::{self, Adoption, Input};
+use super::input::{Adoption, Input};
 use crate::cluster::{Changes, Snapshot};
 use crate::effect::{Effects, MemberId};
+use crate::switchboard::incoming::Event;
 use crate::switchboard::{Departure, Ledger, Newcomer, Replicated, Shared};
 use crate::time::{Timestamp, WallOffset};
 
@@ -167,13 +168,10 @@ impl<H: Replicated> Machine<H> {
                 effects.append(self.hub.connect(*member, newcomer, now));
                 effects
             }
-            Input::Event(member, wire, text) => {
-                let incoming = input::incoming(*wire, text);
-                match incoming.read() {
-                    Some(event) => self.hub.handle(*member, &event.name, event.payload, now),
-                    None => Effects::none(),
-                }
-            }
+            Input::Event(member, wire, text) => match Event::read(*wire, text.as_bytes()) {
+                Some(event) => self.hub.handle(*member, &event.name, event.payload, now),
+                None => Effects::none(),
+            },
             Input::Heard(member) => {
                 self.hub.heard(*member, now);
                 Effects::none()

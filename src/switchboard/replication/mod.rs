@@ -200,8 +200,8 @@ impl<H: Replicated> Node<H> {
         loop {
             self.append_next();
             let is_together = self.is_together();
+            // In no fixed order: neither a flood of entries nor one of arrivals may hold up the other, or the heartbeat.
             tokio::select! {
-                biased;
                 () = &mut stopping => break,
                 () = self.log.connect(), if !is_together => self.try_rejoin().await,
                 outcome = answer(&mut self.appending), if self.appending.is_some() => self.appended(outcome).await,
@@ -277,9 +277,8 @@ impl<H: Replicated> Node<H> {
                         arrived_at: Some(at),
                     }),
                     None => {
-                        if let Some(input) = Input::event(member, &incoming) {
-                            self.push(Pending { ack: asker, arrived_at: Some(at), ..pending(input) });
-                        }
+                        let input = Input::event(member, &incoming);
+                        self.push(Pending { ack: asker, arrived_at: Some(at), ..pending(input) });
                     }
                 }
             }

@@ -128,6 +128,8 @@ fn a_device_room_is_one_room_on_three_nodes() {
 fn what_is_said_for_a_device_that_another_node_has_yet_to_tell_of_is_kept() {
     let mut database = MariaDb::start();
     let cluster = nodes(&database);
+    let n_know = || cluster.log().matches("the rooms and devices of the database are known").count();
+    eventually("what the database knows on every node", || (n_know() == 3).then_some(()));
     database.go_down("TERM");
     let (d1, _) = Device::join(cluster.nodes[0].address, "d1", None);
     // Its own node has it in the spool, and no time to come to the database.
