@@ -41,16 +41,10 @@ impl Premises<'_> {
         Home::open(service, self.cluster, self.rooms, self.context)
     }
 
-    /// Where rooms live that all nodes have, in the order of a log, and that end with their last connection alone.
-    pub fn log_home(&self, service: &'static str) -> Home {
-        let alone = || Home::Memory(random_seed());
-        self.cluster.map_or_else(alone, |cluster| Home::Log(Box::new(cluster.log(service))))
-    }
-
     /// Where rooms live that end with their last connection.
     pub fn passing_home(&self, service: &'static str) -> Home {
         let alone = || Home::Memory(random_seed());
-        self.cluster.map_or_else(alone, |cluster| Home::Cluster(Box::new(cluster.link(service))))
+        self.cluster.map_or_else(alone, |cluster| Home::Log(Box::new(cluster.log(service))))
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{ErrorKind, FromRedisValue, Pipeline, RedisError, Script};
+use redis::{ErrorKind, FromRedisValue, Pipeline, RedisError, Script, Value};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
@@ -22,6 +22,12 @@ const RETRY: Duration = Duration::from_millis(250);
 
 /// After this, what an earlier version has left in Redis is no longer worth its memory.
 const EARLIER_ROOMS_STAY: Duration = Duration::from_hours(7 * 24);
+
+/// Keys that are looked at at once for facts of an earlier version.
+const SCANNED: usize = 1_000;
+
+/// What Redis says of a key that does not end by itself.
+const NEVER_ENDS: i64 = -1;
 
 /// Random bytes in the name of an epoch.
 const EPOCH_BYTES: usize = 8;
@@ -254,6 +260,42 @@ impl Log {
         }
         let outcome = self.query::<(HashMap<String, String>,)>(&pipeline).await;
         Ok(self.judged(outcome)?.0)
+    }
+
+    /// Facts as an earlier version has left them in Redis, by name, but for those that end by themselves; they stay a week
+    /// longer.
+    pub async fn earlier_facts(&mut self) -> Result<Vec<(String, String)>, Away> {
+        let beginning = self.key("fact:");
+        let (mut facts, mut cursor) = (Vec::new(), 0_u64);
+        loop {
+            let mut scan = redis::pipe();
+            scan.cmd("SCAN").arg(cursor).arg("MATCH").arg(format!("{beginning}*")).arg("COUNT").arg(SCANNED);
+            let outcome = self.query::<((u64, Vec<String>),)>(&scan).await;
+            let ((next, keys),) = self.judged(outcome)?;
+            let mut pipeline = redis::pipe();
+            for key in &keys {
+                pipeline.pttl(key).get(key);
+            }
+            let outcome = if keys.is_empty() { Ok(Vec::new()) } else { self.query(&pipeline).await };
+            let read: Vec<Value> = self.judged(outcome)?;
+            let mut lasting = redis::pipe();
+            for (key, told) in keys.iter().zip(read.chunks(2)) {
+                if let [Value::Int(NEVER_ENDS), text] = told
+                    && let Ok(Some(text)) = Option::<String>::from_redis_value_ref(text)
+                {
+                    lasting.expire(key, EARLIER_ROOMS_STAY.as_secs().cast_signed()).ignore();
+                    facts.push((key[beginning.len()..].to_owned(), text));
+                }
+            }
+            if lasting.cmd_iter().next().is_some() {
+                let outcome = self.query::<()>(&lasting).await;
+                self.judged(outcome)?;
+            }
+            cursor = next;
+            if cursor == 0 {
+                return Ok(facts);
+            }
+        }
     }
 
     /// Adds what has changed to the snapshot; false if Redis has forgotten what this node knows.

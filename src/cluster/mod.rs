@@ -14,25 +14,11 @@
 //! {prefix:music}:state:members  hash    member -> its node, what the rules know of it
 //! {prefix:music}:state:facts    hash    fact -> its text
 //! ```
-//! What `devices` has in place of a log: states of rooms with versions, and letters between nodes.
-//!
-//! ```text
-//! {prefix:devices}:versions  hash    room -> version, which is 7@node.12: the room's seventh state, the node's twelfth step
-//! {prefix:devices}:rooms     hash    room -> envelope, what the rules know of it
-//! {prefix:devices}:nodes     zset    node -> when it last showed, by Redis's clock
-//! {prefix:devices}:counts    hash    node -> letters written to it so far
-//! {prefix:devices}:figures   hash    node -> what it tells of itself with each heartbeat
-//! {prefix:devices}:in:node   stream  letters to it, numbered from 1 without a gap
-//! {prefix:devices}:taken:node hash   steps of the node's present batch that were taken, lest one be taken twice -> letters by then
-//! {prefix:devices}:fact:name string  something that all nodes know beside the rooms
-//! ```
-//! Knows no rooms: names, versions and envelopes are text here. All keys of a service share one hash tag, so in a Redis
+//! Knows no rooms: inputs and states are text here. All keys of a service share one hash tag, so in a Redis
 //! Cluster they are on one of its nodes, which is found by asking any (`reach`).
 
-mod link;
 mod log;
 mod mail;
-mod pulse;
 mod reach;
 
 use std::time::Duration;
@@ -48,10 +34,8 @@ use crate::config::{self, Findings};
 use crate::secret::Secret;
 use crate::time::{Timestamp, human};
 
-pub use link::{At, Change, Claim, Commit, FETCH, FactChange, FactClaim, Link, Outcome, Stale, Stored};
 pub use log::{Changes, Entry, HeartbeatReply, Log, Snapshot};
 pub use mail::{Letter, Mail};
-pub use pulse::Pulse;
 use reach::Reach;
 
 /// Time for the first connection: without it a node does not start.
@@ -189,13 +173,6 @@ impl Cluster {
         let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &self.secret), service.as_bytes());
         let seed = tag.as_ref().try_into().expect("SHA-256 has 32 bytes");
         Log::new(service, &self.reach, &self.config, self.node.clone(), seed)
-    }
-
-    /// A service's link to the same service on the other nodes.
-    pub fn link(&self, service: &'static str) -> Link {
-        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &self.secret), service.as_bytes());
-        let seed = tag.as_ref().try_into().expect("SHA-256 has 32 bytes");
-        Link::new(service, &self.reach, &self.config, self.node.clone(), seed)
     }
 }
 

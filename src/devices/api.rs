@@ -18,20 +18,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::desk::Desk;
+use super::desk::{Command, Desk, Done};
 use super::drain::DatabaseStatus;
-use super::fields::ClientFrame;
 use super::names::{DeviceId, GivenId, RoomId, Spelling};
 use super::protocol::{MessageType, Refusal};
 use super::spool::Spool;
 use super::store::{Failure, MessageQuery, Store, StoredMessage};
-use crate::effect::Effects;
 use crate::http::operators::{OperatorsDoor, admit};
 use crate::http::{assets, routes};
 use crate::json;
 use crate::runtime::Clock;
-use crate::switchboard::{Orders, Questions};
-use crate::time::Timestamp;
+use crate::switchboard::{Commands, Questions};
 
 /// Rows of one page, unless fewer are asked for.
 const MAX_PAGE: usize = 500;
@@ -63,7 +60,7 @@ pub struct Site {
     /// Asks the rooms.
     pub questions: Questions<Desk>,
     /// Has the rooms do something.
-    pub orders: Orders<Desk>,
+    pub commands: Commands<Desk>,
     /// The database.
     pub store: Arc<Store>,
     /// The spool.
@@ -138,9 +135,8 @@ async fn rooms(State(site): State<Arc<Site>>, Query(page): Query<RoomPage>) -> R
 
 async fn room(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response {
     let Some(id) = RoomId::new(&id) else { return no_such_room(&id) };
-    let found = move |desk: &mut Desk, _| (desk.has_room(id).then(|| desk.hub().report(id)), Effects::none());
-    // An order, for what another node knows is looked up.
-    match site.orders.give(found).await {
+    let found = move |desk: &Desk, _| desk.has_room(id).then(|| desk.hub().report(id));
+    match site.questions.ask(found).await {
         Some(Some(report)) => routes::json(&report),
         Some(None) => no_such_room(id.as_str()),
         None => stopping(),
@@ -157,10 +153,8 @@ struct Page {
 async fn device(State(site): State<Arc<Site>>, Path(id): Path<String>, Query(page): Query<Page>) -> Response {
     let Some(id) = DeviceId::new(&id) else { return no_such_device() };
     let asked = id.clone();
-    let live = move |desk: &mut Desk, _| {
-        ((desk.last_room(&asked), desk.hub().connections(&asked, MAX_PAGE)), Effects::none())
-    };
-    let Some((last_room, connected)) = site.orders.give(live).await else { return stopping() };
+    let live = move |desk: &Desk, _| (desk.last_room(&asked), desk.hub().connections(&asked, MAX_PAGE));
+    let Some((last_room, connected)) = site.questions.ask(live).await else { return stopping() };
     if last_room.is_none() {
         return no_such_device();
     }
@@ -285,7 +279,7 @@ async fn per_minute(State(site): State<Arc<Site>>, Query(chart): Query<Chart>) -
 
 async fn status(State(site): State<Arc<Site>>) -> Response {
     let live =
-        site.questions.ask(|desk, _| (desk.n_connections(), desk.hub().n_seated(), desk.hub().n_rooms()));
+        site.questions.ask(|desk, _| (desk.hub().n_members(), desk.hub().n_seated(), desk.hub().n_rooms()));
     let Some((connections, clients, rooms)) = live.await else { return stopping() };
     let database = site.status.lock().clone();
     routes::json(&json!({
@@ -352,25 +346,12 @@ async fn send(
         timestamp: site.clock.wall().to_string(),
     };
     let whole = serde_json::value::to_raw_value(&whole).expect("a message has string keys");
-    let sent = site.orders.give(move |desk, now| send_now(desk, &from, room, &whole, now)).await;
-    match sent {
-        Some(Ok(())) => (StatusCode::ACCEPTED, axum::Json(json!({ "status": "accepted" }))).into_response(),
-        Some(Err(refusal)) => routes::error(status_of(&refusal), &refusal.to_string()),
-        None => stopping(),
-    }
-}
-
-fn send_now(
-    desk: &mut Desk,
-    from: &GivenId,
-    room: RoomId,
-    whole: &RawValue,
-    now: Timestamp,
-) -> (Result<(), Refusal>, Effects) {
-    match ClientFrame::read("message", Some(whole)) {
-        Ok(ClientFrame::Message(said)) => desk.send_as(from, room, &said, now),
-        Ok(ClientFrame::QueryRoom) => (Ok(()), Effects::none()),
-        Err(refusal) => (Err(refusal), Effects::none()),
+    match site.commands.give(Command::Send { from, room, whole }).await {
+        Some(Done::Sent(Ok(()))) => {
+            (StatusCode::ACCEPTED, axum::Json(json!({ "status": "accepted" }))).into_response()
+        }
+        Some(Done::Sent(Err(refusal))) => routes::error(status_of(&refusal), &refusal.to_string()),
+        Some(Done::Kicked(_)) | None => stopping(),
     }
 }
 
@@ -398,10 +379,10 @@ fn status_of(refusal: &Refusal) -> StatusCode {
 
 async fn kick(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response {
     let Some(device) = DeviceId::new(&id) else { return no_such_device() };
-    match site.orders.give(move |desk, _| desk.kick(&device)).await {
-        Some(0) => routes::error(StatusCode::NOT_FOUND, "that device is not connected"),
-        Some(n) => routes::json(&json!({ "disconnected": n })),
-        None => stopping(),
+    match site.commands.give(Command::Kick(device)).await {
+        Some(Done::Kicked(0)) => routes::error(StatusCode::NOT_FOUND, "that device is not connected"),
+        Some(Done::Kicked(n)) => routes::json(&json!({ "disconnected": n })),
+        Some(Done::Sent(_)) | None => stopping(),
     }
 }
 

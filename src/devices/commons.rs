@@ -1,15 +1,24 @@
-//! The facts that all nodes share: which rooms there are, where devices were last, what was said, what waits for whom.
+//! What all nodes know beside the rooms: which rooms were made, where devices were last, what was said, what waits for whom.
 //!
-//! The ledger holds what a step has looked for; the switchboard learns it from Redis, and says there what is new.
+//! The ledger is part of the replicated state. What is older than a while each node has from the database, or knows alone
+//! and says as evidence.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::names::{DeviceId, RoomId};
 use super::record::{Record, RecordId};
 use crate::switchboard::Ledger;
+use crate::time::Timestamp;
 
 /// A client that was cut off sends its message again within seconds. What is said again later is one row all the same.
 const SAID_LIFETIME: Duration = Duration::from_hours(1);
+
+/// Other nodes learn of rooms and devices from the database within a minute, unless that is away.
+const PLACE_LIFETIME: Duration = Duration::from_hours(24);
+
+/// Facts of each kind that are kept, about 100 bytes each; over it, the oldest are forgotten.
+const MAX_FACTS: usize = 1_000_000;
 
 /// The beginning of the names of messages that were said.
 const SAID: &str = "said/";
@@ -17,12 +26,22 @@ const SAID: &str = "said/";
 /// The beginning of the names of what waits for a device.
 const WAITING: &str = "waiting/";
 
-/// The common facts, as far as they are known here.
+/// The beginnings of the names of rooms, and of where devices were last.
+const ROOM: &str = "room/";
+const LAST: &str = "last/";
+
+/// The common facts.
 #[derive(Default)]
 pub struct Commons {
-    /// The facts by name.
+    /// The facts by name. All but what waits for devices begin with the microsecond that they are from.
     pub ledger: Ledger<String, String>,
+    said: Ages,
+    places: Ages,
 }
+
+/// Facts of one kind by their age.
+#[derive(Default)]
+struct Ages(BTreeSet<(u64, String)>);
 
 impl Commons {
     /// Whether there is such a room.
@@ -32,7 +51,7 @@ impl Commons {
 
     /// The room that the device was in last.
     pub fn last_room(&self, device: &DeviceId) -> Option<RoomId> {
-        RoomId::new(self.ledger.get(&last_fact(device))?)
+        RoomId::new(self.ledger.get(&last_fact(device))?.split_once(' ')?.1)
     }
 
     /// Whether that message was sent before.
@@ -45,21 +64,25 @@ impl Commons {
         self.ledger.get(&waiting_fact(device, room)).map(|letters| read(letters)).unwrap_or_default()
     }
 
-    /// Takes note of what a step wants to be kept.
+    /// Takes note of what the rules want to be kept.
     pub fn note(&mut self, record: &Record) {
         match record {
             Record::RoomCreated { room, at } => {
-                self.ledger.insert(room_fact(*room), at.as_micros().to_string());
+                let fact = room_fact(*room);
+                self.places.renew(&fact, self.ledger.insert(fact.clone(), at.as_micros().to_string()), *at);
             }
-            Record::DeviceSeen { device, room, is_provisional, .. } => {
+            Record::DeviceSeen { device, room, is_provisional, at, .. } => {
                 // Another node may know better.
                 if !is_provisional {
-                    self.ledger.insert(last_fact(device), room.to_string());
+                    let fact = last_fact(device);
+                    let text = format!("{} {room}", at.as_micros());
+                    self.places.renew(&fact, self.ledger.insert(fact.clone(), text), *at);
                 }
             }
             Record::Message(message) => {
                 if let Some(identity) = message.identity {
-                    self.ledger.insert(said_fact(identity), message.at.as_micros().to_string());
+                    let (fact, at) = (said_fact(identity), message.at);
+                    self.said.renew(&fact, self.ledger.insert(fact.clone(), at.as_micros().to_string()), at);
                 }
                 if let (Some(to), Some(frame)) = (&message.to, &message.waiting) {
                     let mut letters = self.waiting(to, message.room);
@@ -78,15 +101,34 @@ impl Commons {
         }
     }
 
-    /// How long a fact is worth knowing.
-    pub fn lifetime(fact: &str) -> Option<Duration> {
-        fact.starts_with(SAID).then_some(SAID_LIFETIME)
+    /// Forgets what is old.
+    pub fn forget_old(&mut self, now: Timestamp) {
+        for (ages, lifetime) in [(&mut self.said, SAID_LIFETIME), (&mut self.places, PLACE_LIFETIME)] {
+            let micros = u64::try_from(lifetime.as_micros()).unwrap_or(u64::MAX);
+            let last_old = now.as_micros().saturating_sub(micros);
+            while let Some((at, fact)) = ages.0.first()
+                && (*at <= last_old || ages.0.len() > MAX_FACTS)
+            {
+                self.ledger.remove(fact);
+                ages.0.pop_first();
+            }
+        }
+    }
+
+    /// The facts have become other ones.
+    pub fn restored(&mut self) {
+        let ages = |kinds: &[&str]| {
+            let is_of_kind = |fact: &String| kinds.iter().any(|kind| fact.starts_with(kind));
+            let facts = self.ledger.all().filter(|(fact, _)| is_of_kind(fact));
+            Ages(facts.map(|(fact, text)| (age(text), fact.clone())).collect())
+        };
+        (self.said, self.places) = (ages(&[SAID]), ages(&[ROOM, LAST]));
     }
 
     /// What a fact is that two nodes have changed without knowing of each other: of letters, both sides' are kept.
     pub fn merge(fact: &str, theirs: &str, ours: &str) -> String {
         if !fact.starts_with(WAITING) {
-            return ours.to_owned();
+            return if age(theirs) > age(ours) { theirs } else { ours }.to_owned();
         }
         let (mut letters, ours) = (read(theirs), read(ours));
         // What both begin with was there before they went apart.
@@ -96,12 +138,27 @@ impl Commons {
     }
 }
 
+impl Ages {
+    /// A fact is from that moment on; `before` is what it was.
+    fn renew(&mut self, fact: &str, before: Option<String>, at: Timestamp) {
+        if let Some(before) = before {
+            self.0.remove(&(age(&before), fact.to_owned()));
+        }
+        self.0.insert((at.as_micros(), fact.to_owned()));
+    }
+}
+
+/// The microsecond that a fact is from; 0 for those of earlier versions that do not say.
+fn age(text: &str) -> u64 {
+    text.split(' ').next().and_then(|micros| micros.parse().ok()).unwrap_or(0)
+}
+
 fn room_fact(room: RoomId) -> String {
-    format!("room/{room}")
+    format!("{ROOM}{room}")
 }
 
 fn last_fact(device: &DeviceId) -> String {
-    format!("last/{device}")
+    format!("{LAST}{device}")
 }
 
 fn said_fact(identity: RecordId) -> String {
@@ -130,6 +187,31 @@ mod tests {
         assert_eq!(merged, r#"["one","two"]"#);
         let merged = Commons::merge("waiting/E03EI3TX/d1", r#"["old","one"]"#, r#"["old","two"]"#);
         assert_eq!(merged, r#"["old","one","two"]"#);
-        assert_eq!(Commons::merge("last/d1", "AAAAAAAA", "BBBBBBBB"), "BBBBBBBB");
+        assert_eq!(Commons::merge("last/d1", "7 AAAAAAAA", "8 BBBBBBBB"), "8 BBBBBBBB");
+        assert_eq!(Commons::merge("last/d1", "9 AAAAAAAA", "8 BBBBBBBB"), "9 AAAAAAAA");
+    }
+
+    #[test]
+    fn facts_are_forgotten_when_they_are_old_and_what_waits_for_a_device_is_not() {
+        let mut commons = Commons::default();
+        let start = Timestamp::from_millis(1_700_000_000_000);
+        let (room, device) = (RoomId::new("E03EI3TX").unwrap(), DeviceId::new("d1").unwrap());
+        let seen = |at| Record::DeviceSeen {
+            device: device.clone(),
+            identity: "x".into(),
+            room,
+            is_provisional: false,
+            at,
+        };
+        commons.note(&Record::RoomCreated { room, at: start });
+        commons.note(&seen(start));
+        commons.note(&seen(start + Duration::from_hours(2)));
+        commons.ledger.insert(waiting_fact(&device, room), write(&["one".into()]));
+        commons.restored();
+        commons.forget_old(start + Duration::from_hours(24));
+        assert!(!commons.has_room(room));
+        assert_eq!(commons.last_room(&device), Some(room), "it was seen again");
+        commons.forget_old(start + Duration::from_hours(27));
+        assert_eq!((commons.last_room(&device), commons.waiting(&device, room).len()), (None, 1));
     }
 }

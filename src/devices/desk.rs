@@ -1,20 +1,22 @@
-//! Where the rules meet the spool: looks facts up, runs the rule, and once it is known to hold, appends its records and
-//! lets its effects wait.
+//! Where the rules meet the spool: looks facts up, runs the rule, appends its records and lets its effects wait.
 
-use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use serde_json::value::RawValue;
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 use tracing::{debug, error, info, warn};
 
 use super::auth::Auth;
 use super::commons::Commons;
 use super::directory::LocalFacts;
+use super::evidence::{Evidence, Witness};
 use super::facts::{Facts, Storage};
-use super::fields::Said;
-use super::hub::{self, Hub};
+use super::fields::ClientFrame;
+use super::hub::{self, Grant, Hub};
 use super::names::{DeviceId, GivenId, RoomId};
 use super::outcome::Outcome;
 use super::protocol::{MessageType, Refusal};
@@ -24,17 +26,15 @@ use super::spool::Spool;
 use super::{Config, Durability};
 use crate::effect::{Close, Effect, Effects, MemberId};
 use crate::logging::brief;
-use crate::switchboard::{self, Census, Ledger, Newcomer, Shared};
+use crate::switchboard::{self, Asked, Author, Census, Ledger, Newcomer, Rng, Seed};
 use crate::time::{Timestamp, WallOffset};
 
 /// The rooms, and all that they rest on.
 pub struct Desk {
     hub: Hub,
     facts: LocalFacts,
-    /// What other nodes know too, if there are any.
-    commons: Option<Commons>,
-    /// Connections to the other nodes, as they tell.
-    n_elsewhere: u64,
+    /// What all nodes know, if there are others.
+    shared: Option<Shared>,
     spool: Spool,
     auth: Arc<ArcSwap<Auth>>,
     durability: Durability,
@@ -44,28 +44,65 @@ pub struct Desk {
     wall: WallOffset,
 }
 
+/// What is the same on all nodes while the rules run.
+struct Shared {
+    commons: Commons,
+    /// What the node of the input knows.
+    evidence: Evidence,
+    rng: Mutex<Rng>,
+}
+
+/// What is done from outside.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Command {
+    /// Sends a message in a device's name.
+    Send {
+        /// The device.
+        from: GivenId,
+        /// Where.
+        room: RoomId,
+        /// The whole message.
+        whole: Box<RawValue>,
+    },
+    /// Lets go of every connection of a device.
+    Kick(DeviceId),
+}
+
+/// What came of it.
+pub enum Done {
+    /// Whether a message was sent.
+    Sent(Result<(), Refusal>),
+    /// How many connections were let go.
+    Kicked(usize),
+}
+
 /// What is to be written down: in the spool, or in the log.
 #[derive(Clone)]
 enum Entry {
-    Record(Record),
+    /// Under the name that it has on all nodes, if there are others.
+    Record(Option<RecordId>, Record),
     Refusal(Refusal),
 }
 
 impl Desk {
-    /// A desk with empty rooms; with `commons` if there are other nodes.
+    /// A desk with empty rooms; with the secret of all nodes if there are others.
     pub fn new(
         config: &Config,
         facts: LocalFacts,
-        commons: Option<Commons>,
+        shared: Option<&Seed>,
         spool: Spool,
         auth: Arc<ArcSwap<Auth>>,
         now: Timestamp,
     ) -> Self {
+        let shared = shared.map(|seed| Shared {
+            commons: Commons::default(),
+            evidence: Evidence::default(),
+            rng: Mutex::new(Rng::new(seed)),
+        });
         Self {
             hub: Hub::new(config.limits()),
             facts,
-            commons,
-            n_elsewhere: 0,
+            shared,
             spool,
             auth,
             durability: config.durability,
@@ -80,50 +117,44 @@ impl Desk {
         &self.hub
     }
 
-    /// Connections on all nodes, in a room or not.
-    pub fn n_connections(&self) -> u64 {
-        self.hub.n_members() as u64 + self.n_elsewhere
-    }
-
     /// Where a device was last.
     pub fn last_room(&self, device: &DeviceId) -> Option<RoomId> {
-        self.split().1.last_room(device)
+        let last = self.shared.as_ref().and_then(|shared| shared.commons.last_room(device));
+        last.or_else(|| self.facts.last_room(device))
     }
 
     /// Whether there is such a room.
     pub fn has_room(&self, room: RoomId) -> bool {
-        self.split().1.has_room(room)
+        self.shared.as_ref().is_some_and(|shared| shared.commons.has_room(room)) || self.facts.has_room(room)
     }
 
-    /// Sends a message in a device's name.
-    pub fn send_as(
+    fn send_as(
         &mut self,
         from: &GivenId,
         room: RoomId,
-        said: &Said<'_>,
+        whole: &RawValue,
         now: Timestamp,
     ) -> (Result<(), Refusal>, Effects) {
         let Some(device) = from.device() else { return (Err(Refusal::MissingDeviceId), Effects::none()) };
         let at = self.wall.wall(now);
-        let (hub, facts) = self.split_mut();
-        match hub.send_as(&device, from.spelling, room, said, &facts, at) {
+        let said = match ClientFrame::read("message", Some(whole)) {
+            Ok(ClientFrame::Message(said)) => said,
+            Ok(ClientFrame::QueryRoom) => return (Ok(()), Effects::none()),
+            Err(refusal) => return (Err(refusal), Effects::none()),
+        };
+        let (hub, facts) = self.split();
+        match hub.send_as(&device, from.spelling, room, &said, &facts, at) {
             Ok(outcome) => (Ok(()), self.draft(outcome)),
             Err(refusal) => (Err(refusal), Effects::none()),
         }
     }
 
-    /// Lets go of every connection of a device; gives their number.
-    pub fn kick(&mut self, device: &DeviceId) -> (usize, Effects) {
-        let (n, outcome) = self.hub.kick(device);
-        (n, self.draft(outcome))
-    }
-
-    fn split(&self) -> (&Hub, AllFacts<'_>) {
-        (&self.hub, AllFacts { local: &self.facts, commons: self.commons.as_ref() })
-    }
-
-    fn split_mut(&mut self) -> (&mut Hub, AllFacts<'_>) {
-        (&mut self.hub, AllFacts { local: &self.facts, commons: self.commons.as_ref() })
+    fn split(&mut self) -> (&mut Hub, AllFacts<'_>) {
+        let facts = match &self.shared {
+            Some(shared) => AllFacts::Shared(shared),
+            None => AllFacts::Local(&self.facts),
+        };
+        (&mut self.hub, facts)
     }
 
     /// What the rules want, with what is to be written down first.
@@ -133,24 +164,25 @@ impl Desk {
             effects.keep(Entry::Refusal(refusal));
         }
         for record in outcome.records {
-            if let Some(commons) = &mut self.commons {
-                commons.note(&record);
-            }
-            effects.keep(Entry::Record(record));
+            let id = self.shared.as_mut().map(|shared| {
+                shared.commons.note(&record);
+                shared.draw_id()
+            });
+            effects.keep(Entry::Record(id, record));
         }
         effects.append(outcome.effects);
         effects
     }
 
     /// Appends a record; it is on disk once the write of that number is.
-    fn append(&mut self, mut record: Record) -> u64 {
+    fn append(&mut self, id: Option<RecordId>, mut record: Record) -> u64 {
         log_record(&record);
-        if let (Record::Message(message), Some(_)) = (&mut record, &self.commons) {
+        if let (Record::Message(message), Some(_)) = (&mut record, &self.shared) {
             // Whichever node the device returns to has it from the commons.
             message.waiting = None;
         }
         let known = record.concerns_directory().then(|| record.clone());
-        let ticket = self.spool.append(record);
+        let ticket = self.spool.append_as(id, record);
         if let Some(record) = known {
             self.facts.note(ticket, record);
         }
@@ -166,67 +198,122 @@ impl Desk {
     }
 }
 
-/// What this machine knows, and what all nodes do.
-struct AllFacts<'a> {
-    local: &'a LocalFacts,
-    commons: Option<&'a Commons>,
+impl Shared {
+    fn draw_id(&self) -> RecordId {
+        let mut id = [0; RecordId::BYTES];
+        id.copy_from_slice(&self.rng.lock().draw()[..RecordId::BYTES]);
+        RecordId(id)
+    }
+}
+
+/// What the rules go by: what this machine knows, or what is the same on all nodes.
+enum AllFacts<'a> {
+    Local(&'a LocalFacts),
+    Shared(&'a Shared),
 }
 
 impl Facts for AllFacts<'_> {
     fn are_complete(&self) -> bool {
-        self.local.are_complete()
+        match self {
+            Self::Local(local) => local.are_complete(),
+            Self::Shared(shared) => !shared.evidence.is_incomplete,
+        }
     }
 
     fn has_room(&self, room: RoomId) -> bool {
-        self.local.has_room(room) || self.commons.is_some_and(|commons| commons.has_room(room))
+        match self {
+            Self::Local(local) => local.has_room(room),
+            Self::Shared(shared) => shared.commons.has_room(room) || shared.evidence.room == Some(room),
+        }
     }
 
     fn last_room(&self, device: &DeviceId) -> Option<RoomId> {
-        // It may have been elsewhere since it was here.
-        let last = self.commons.and_then(|commons| commons.last_room(device));
-        last.or_else(|| self.local.last_room(device))
+        match self {
+            Self::Local(local) => local.last_room(device),
+            // It may have been elsewhere since the node of the input has heard of it.
+            Self::Shared(shared) => shared.commons.last_room(device).or_else(|| {
+                let mut told = shared.evidence.last_rooms.iter();
+                told.find(|(known, _)| known == device).map(|(_, room)| *room)
+            }),
+        }
     }
 
     fn was_said(&self, device: &DeviceId, identity: RecordId) -> bool {
-        match self.commons {
-            // What is written down here may have been revoked.
-            Some(commons) => commons.was_said(identity),
-            None => self.local.was_said(device, identity),
+        match self {
+            Self::Local(local) => local.was_said(device, identity),
+            Self::Shared(shared) => shared.commons.was_said(identity) || shared.evidence.was_said,
         }
     }
 
     fn waiting(&self, device: &DeviceId, room: RoomId) -> Vec<Box<str>> {
-        match self.commons {
-            Some(commons) => commons.waiting(device, room),
-            None => self.local.waiting(device, room),
+        match self {
+            Self::Local(local) => local.waiting(device, room),
+            Self::Shared(shared) => shared.commons.waiting(device, room),
         }
     }
 
     fn storage(&self, bytes: usize) -> Storage {
-        self.local.storage(bytes)
+        match self {
+            Self::Local(local) => local.storage(bytes),
+            Self::Shared(shared) if shared.evidence.is_full => Storage::Full,
+            Self::Shared(_) => Storage::Available,
+        }
     }
 
+    fn are_within_limits(&self, device: &DeviceId, address: IpAddr, bytes: usize, now: Timestamp) -> bool {
+        match self {
+            Self::Local(local) => local.are_within_limits(device, address, bytes, now),
+            Self::Shared(shared) => !shared.evidence.is_limited,
+        }
+    }
+
+    /// On several nodes, one of 36^8 names that no node looks for: it is not taken.
     fn new_room(&self) -> RoomId {
-        self.local.new_room()
+        match self {
+            Self::Local(local) => local.new_room(),
+            Self::Shared(shared) => loop {
+                let drawn = RoomId::from_random(&shared.rng.lock().draw());
+                if let Some(room) = drawn.filter(|room| !shared.commons.has_room(*room)) {
+                    return room;
+                }
+            },
+        }
     }
 
     fn new_connection(&self) -> RecordId {
-        self.local.new_connection()
+        match self {
+            Self::Local(local) => local.new_connection(),
+            Self::Shared(shared) => shared.draw_id(),
+        }
     }
 }
 
 impl switchboard::Hub for Desk {
+    type RoomId = RoomId;
+    type Room = Room;
+    type Member = hub::Member;
+    type Command = Command;
+    type Outcome = Done;
+
     fn set_wall(&mut self, wall: WallOffset) {
         self.wall = wall;
         self.hub.set_wall(wall);
     }
 
-    fn connect(&mut self, member: MemberId, newcomer: Newcomer, now: Timestamp) -> Effects {
+    /// Keys and tokens stay with the node that they come to: what they grant takes their place.
+    fn admit(&self, member: MemberId, newcomer: &mut Newcomer, now: Timestamp) -> Result<(), Effects> {
         let Some(grant) = self.auth.load().grant(newcomer.token.as_deref(), self.wall.wall(now)) else {
             let mut effects = Effects::none();
             effects.disconnect(member, Close::Violation);
-            return effects;
+            return Err(effects);
         };
+        newcomer.token = Some(serde_json::to_string(&grant).expect("a grant is plain data").into());
+        Ok(())
+    }
+
+    fn connect(&mut self, member: MemberId, newcomer: Newcomer, now: Timestamp) -> Effects {
+        let granted = newcomer.token.and_then(|token| serde_json::from_str::<Grant>(&token).ok());
+        let Some(grant) = granted else { return Effects::none() };
         let outcome = self.hub.connect(member, newcomer.address, grant, now);
         self.draft(outcome)
     }
@@ -234,7 +321,7 @@ impl switchboard::Hub for Desk {
     fn handle(&mut self, from: MemberId, event: &str, payload: Option<&RawValue>, now: Timestamp) -> Effects {
         debug!(member = %from, bytes = payload.map_or(0, |payload| payload.get().len()), "frame");
         let at = self.wall.wall(now);
-        let (hub, facts) = self.split_mut();
+        let (hub, facts) = self.split();
         let outcome = hub.handle(from, event, payload, &facts, at);
         self.draft(outcome)
     }
@@ -257,7 +344,52 @@ impl switchboard::Hub for Desk {
         self.draft(outcome)
     }
 
-    fn settle(&mut self, effects: Effects) -> Effects {
+    fn tick(&mut self, now: Timestamp) -> Effects {
+        if let Some(shared) = &mut self.shared {
+            shared.commons.forget_old(now);
+        }
+        self.handle_timeout(now)
+    }
+
+    fn command(&mut self, command: Command, now: Timestamp) -> (Done, Effects) {
+        match command {
+            Command::Send { from, room, whole } => {
+                let (sent, effects) = self.send_as(&from, room, &whole, now);
+                (Done::Sent(sent), effects)
+            }
+            Command::Kick(device) => {
+                let (n, outcome) = self.hub.kick(&device);
+                (Done::Kicked(n), self.draft(outcome))
+            }
+        }
+    }
+
+    fn evidence(&self, input: Asked<'_, Command>, now: Timestamp) -> Option<Box<RawValue>> {
+        let commons = &self.shared.as_ref()?.commons;
+        let witness = Witness { hub: &self.hub, commons, local: &self.facts, steady: now };
+        let evidence = match input {
+            Asked::Event(member, event, payload) => witness.of_frame(member, event, payload),
+            Asked::Command(Command::Send { from, room, whole }) => {
+                match ClientFrame::read("message", Some(whole)) {
+                    Ok(ClientFrame::Message(said)) => {
+                        witness.of_message(from.device().as_ref(), *room, &said)
+                    }
+                    Ok(ClientFrame::QueryRoom) | Err(_) => return None,
+                }
+            }
+            Asked::Command(Command::Kick(_)) => return None,
+        };
+        (evidence != Evidence::default()).then(|| to_raw_value(&evidence).expect("names are plain data"))
+    }
+
+    fn set_evidence(&mut self, evidence: Option<&RawValue>) {
+        if let Some(shared) = &mut self.shared {
+            let read = evidence.and_then(|evidence| serde_json::from_str(evidence.get()).ok());
+            shared.evidence = read.unwrap_or_default();
+        }
+    }
+
+    fn persist(&mut self, effects: Effects, author: Author) -> Effects {
         if !effects.iter().any(|effect| matches!(effect, Effect::Keep(_))) {
             return effects;
         }
@@ -270,16 +402,16 @@ impl switchboard::Hub for Desk {
                 continue;
             };
             match draft.open() {
-                Some(Entry::Refusal(refusal)) => {
+                Some(Entry::Refusal(refusal)) if author == Author::Own => {
                     log_refusal(&refusal);
                     is_full |= matches!(refusal, Refusal::StorageUnavailable);
                 }
-                Some(Entry::Record(record)) => {
-                    let ticket = self.append(record);
+                Some(Entry::Record(id, record)) => {
+                    let ticket = self.append(id, record);
                     kept.kept(ticket);
                     last = Some(ticket);
                 }
-                None => {}
+                Some(Entry::Refusal(_)) | None => {}
             }
         }
         match (last, self.durability) {
@@ -300,12 +432,6 @@ impl switchboard::Hub for Desk {
         let outcome = self.hub.stop(self.wall.wall(now));
         self.draft(outcome)
     }
-}
-
-impl Shared for Desk {
-    type RoomId = RoomId;
-    type Room = Room;
-    type Member = hub::Member;
 
     fn room_id(text: &str) -> Option<RoomId> {
         RoomId::new(text)
@@ -333,52 +459,25 @@ impl Shared for Desk {
         self.hub.silence(member);
     }
 
-    fn due(&self, _now: Timestamp) -> Vec<RoomId> {
-        Vec::new()
-    }
-
-    fn sweep(&mut self, _room: &RoomId, _now: Timestamp) -> Effects {
-        Effects::none()
-    }
-
-    fn upkeep(&mut self, now: Timestamp) -> Effects {
-        switchboard::Hub::handle_timeout(self, now)
-    }
-
     fn facts(&mut self) -> Option<&mut Ledger<String, String>> {
-        self.commons.as_mut().map(|commons| &mut commons.ledger)
-    }
-
-    fn lifetime(&self, fact: &str) -> Option<Duration> {
-        Commons::lifetime(fact)
+        self.shared.as_mut().map(|shared| &mut shared.commons.ledger)
     }
 
     fn merge(fact: &str, theirs: &str, ours: &str) -> String {
         Commons::merge(fact, theirs, ours)
     }
 
-    fn figures(&self) -> Vec<u64> {
-        vec![self.hub.n_members() as u64]
-    }
-
-    fn hear_figures(&mut self, others: HashMap<String, Vec<u64>>) {
-        self.n_elsewhere = others.values().filter_map(|figures| figures.first()).sum();
-    }
-
-    fn propose(&mut self) {
-        self.spool.propose();
-    }
-
-    fn revoke(&mut self, effects: &Effects, now: Timestamp) {
-        let kept = |effect: &Effect| if let Effect::Kept(ticket) = effect { Some(*ticket) } else { None };
-        let tickets: Vec<u64> = effects.iter().filter_map(kept).collect();
-        if !tickets.is_empty() {
-            self.spool.revoke(&tickets, self.wall.wall(now));
+    fn seed(&mut self, now: Timestamp, offset: u64) {
+        if let Some(shared) = &mut self.shared {
+            shared.rng.get_mut().begin(now, offset);
         }
     }
 
-    fn confirm(&mut self) {
-        self.spool.confirm();
+    fn restored(&mut self, _now: Timestamp) {
+        self.hub.restored();
+        if let Some(shared) = &mut self.shared {
+            shared.commons.restored();
+        }
     }
 }
 
@@ -449,7 +548,8 @@ mod tests {
         let limits = Limits { max_bytes: 64 << 20, segment_bytes: 1 << 20 };
         let lock = spool::lock(folder).unwrap();
         let (spool, _) = Spool::open(folder, [7; 8], limits, directory(), lock, context.token()).unwrap();
-        let facts = LocalFacts::new(directory(), spool.clone(), tokio::sync::watch::channel(true).1);
+        let facts =
+            LocalFacts::new(directory(), spool.clone(), tokio::sync::watch::channel(true).1, &config.rates());
         let auth = Arc::new(ArcSwap::from_pointee(config.auth().unwrap()));
         Desk::new(&config, facts, None, spool, auth, START)
     }
@@ -459,11 +559,12 @@ mod tests {
         for (durability, waits) in [(Durability::Group, true), (Durability::Relaxed, false)] {
             let folder = tempfile::tempdir().unwrap();
             let mut desk = desk(durability, folder.path());
-            let newcomer = Newcomer { address: [10, 0, 0, 1].into(), token: None };
+            let mut newcomer = Newcomer { address: [10, 0, 0, 1].into(), token: None };
+            assert!(desk.admit(member("ann"), &mut newcomer, START).is_ok());
             desk.connect(member("ann"), newcomer, START);
             let named = RawValue::from_string(r#"{"device_id":"d1","identity":"x"}"#.into()).unwrap();
             let effects = desk.handle(member("ann"), "", Some(&named), START);
-            let effects = desk.settle(effects);
+            let effects = desk.persist(effects, Author::Own);
             let told = effects.iter().position(|effect| matches!(effect, Effect::Emit { .. })).unwrap();
             let awaited = effects.iter().position(|effect| matches!(effect, Effect::AwaitWrite(_)));
             assert_eq!(awaited.is_some_and(|awaited| awaited < told), waits, "{durability:?}: {effects:?}");

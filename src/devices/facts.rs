@@ -1,7 +1,10 @@
 //! What the rules need to know from outside, looked up on this machine and never waited for.
 
+use std::net::IpAddr;
+
 use super::names::{DeviceId, RoomId};
 use super::record::RecordId;
+use crate::time::Timestamp;
 
 /// Whether a message can be kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +29,8 @@ pub trait Facts {
     fn waiting(&self, device: &DeviceId, room: RoomId) -> Vec<Box<str>>;
     /// Whether so many bytes can be kept.
     fn storage(&self, bytes: usize) -> Storage;
+    /// Whether a device may send so many bytes more.
+    fn are_within_limits(&self, device: &DeviceId, address: IpAddr, bytes: usize, now: Timestamp) -> bool;
     /// A name that no room has.
     fn new_room(&self) -> RoomId;
     /// A name that no connection has.

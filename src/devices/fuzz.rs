@@ -1,6 +1,7 @@
 //! Fuzz targets of devices: the rules behind their frames, and what the spool holds after a crash.
 
 use std::fs;
+use std::net::IpAddr;
 use std::path::Path;
 
 use serde_json::value::RawValue;
@@ -9,13 +10,14 @@ use super::Config;
 use super::api;
 use super::directory::Directory;
 use super::facts::{Facts, Storage};
-use super::hub::{Grant, Hub, Limits};
+use super::hub::{Grant, Hub, Limits, Member};
 use super::names::{DeviceId, RoomId};
 use super::outcome::Outcome;
 use super::record::{Record, RecordId};
+use super::room::Room;
 use super::spool::{dead, load_cursor, recovery, segment};
 use crate::effect::{Effects, MemberId};
-use crate::switchboard::{self, Census, Newcomer};
+use crate::switchboard::{self, Census, Ledger, Newcomer};
 use crate::time::{Timestamp, WallOffset};
 
 /// Facts of a machine on which there is every room, and nothing was said yet.
@@ -39,6 +41,9 @@ impl Facts for EveryRoom {
     }
     fn storage(&self, _: usize) -> Storage {
         Storage::Available
+    }
+    fn are_within_limits(&self, _: &DeviceId, _: IpAddr, _: usize, _: Timestamp) -> bool {
+        true
     }
     fn new_room(&self) -> RoomId {
         RoomId::new("AAAAAAAA").expect("eight letters are a room's name")
@@ -69,6 +74,12 @@ impl Rules {
 }
 
 impl switchboard::Hub for Rules {
+    type RoomId = RoomId;
+    type Room = Room;
+    type Member = Member;
+    type Command = ();
+    type Outcome = ();
+
     fn set_wall(&mut self, wall: WallOffset) {
         self.0.set_wall(wall);
     }
@@ -89,6 +100,30 @@ impl switchboard::Hub for Rules {
     }
     fn census(&self) -> Census {
         self.0.census()
+    }
+    fn tick(&mut self, now: Timestamp) -> Effects {
+        self.handle_timeout(now)
+    }
+    fn command(&mut self, (): (), _: Timestamp) -> ((), Effects) {
+        ((), Effects::none())
+    }
+    fn room_id(text: &str) -> Option<RoomId> {
+        RoomId::new(text)
+    }
+    fn rooms(&mut self) -> &mut Ledger<RoomId, Room> {
+        self.0.rooms()
+    }
+    fn members(&mut self) -> &mut Ledger<MemberId, Member> {
+        self.0.members()
+    }
+    fn occupants(room: &Room) -> Vec<MemberId> {
+        room.others(None)
+    }
+    fn lose(&mut self, member: MemberId, _: &RoomId, now: Timestamp) -> Effects {
+        self.leave(member, now)
+    }
+    fn unseat(&mut self, member: MemberId, _: &RoomId) {
+        self.0.silence(member);
     }
 }
 

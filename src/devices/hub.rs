@@ -2,10 +2,11 @@
 
 mod overview;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::facts::{Facts, Storage};
@@ -13,7 +14,6 @@ use super::fields::{self, ClientFrame, Identification, Said};
 use super::names::{DeviceId, RoomId, Spelled, Spelling};
 use super::outcome::{Outcome, refuse};
 use super::protocol::{Delivery, MessageType, Refusal, RoomStatus, ServerEvent};
-use super::rates::{self, Rates};
 use super::record::{Message, Record, RecordId};
 use super::room::{Room, Seat};
 use crate::effect::{Close, Frame, MemberId};
@@ -21,7 +21,7 @@ use crate::switchboard::Ledger;
 use crate::time::{Timestamp, WallOffset};
 
 /// Who may be who.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Grant {
     /// Any device.
     AnyDevice,
@@ -52,12 +52,11 @@ pub struct Hub {
     rooms: Ledger<RoomId, Room>,
     members: Ledger<MemberId, Member>,
     /// Connections that have not said who they are, in the order of their deadlines.
-    nameless: VecDeque<(Timestamp, MemberId)>,
+    nameless: BTreeSet<(Timestamp, MemberId)>,
     /// Connections whose tokens end, and when by the wall clock.
     ending: BTreeSet<(Timestamp, MemberId)>,
     wall: WallOffset,
     limits: Limits,
-    rates: Rates,
 }
 
 /// What the rules go by.
@@ -73,15 +72,15 @@ pub struct Limits {
     pub room_clients: usize,
     /// Bytes of what a room tells of who is in it.
     pub room_info_bytes: usize,
-    /// What devices may send.
-    pub rates: rates::Limits,
 }
 
 /// A connection, in a room or not.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Member {
     address: IpAddr,
     grant: Grant,
+    /// Until when it has to say who it is.
+    deadline: Timestamp,
     room: Option<RoomId>,
     device: Option<DeviceId>,
 }
@@ -102,11 +101,10 @@ impl Hub {
         Self {
             rooms: Ledger::default(),
             members: Ledger::default(),
-            nameless: VecDeque::new(),
+            nameless: BTreeSet::new(),
             ending: BTreeSet::new(),
             wall: WallOffset::default(),
             limits,
-            rates: Rates::new(&limits.rates),
         }
     }
 
@@ -118,8 +116,9 @@ impl Hub {
     /// Greets a connection.
     pub fn connect(&mut self, member: MemberId, address: IpAddr, grant: Grant, now: Timestamp) -> Outcome {
         self.ending.extend(grant.until().map(|until| (until, member)));
-        self.members.insert(member, Member { address, grant, room: None, device: None });
-        self.nameless.push_back((now + self.limits.identification, member));
+        let deadline = now + self.limits.identification;
+        self.members.insert(member, Member { address, grant, deadline, room: None, device: None });
+        self.nameless.insert((deadline, member));
         let mut outcome = Outcome::default();
         outcome.effects.tell(member, ServerEvent::greeting().frame());
         outcome
@@ -139,7 +138,7 @@ impl Hub {
         let steady = self.wall.steady(now);
         let is_within = member.device.as_ref().is_none_or(|device| {
             // A frame that was no object is short work.
-            self.rates.take(device, member.address, bytes, steady)
+            facts.are_within_limits(device, member.address, bytes, steady)
         });
         let answered = match member.room {
             Some(_) if !is_within => Err(Refusal::RateLimited),
@@ -199,7 +198,7 @@ impl Hub {
 
     /// When the next nameless connection, or the next token, has had its time.
     pub fn next_timeout(&self) -> Option<Timestamp> {
-        let nameless = self.nameless.front().map(|(deadline, _)| *deadline);
+        let nameless = self.nameless.first().map(|(deadline, _)| *deadline);
         let ending = self.ending.first().map(|(until, _)| self.wall.steady(*until));
         nameless.into_iter().chain(ending).min()
     }
@@ -207,7 +206,9 @@ impl Hub {
     /// Lets go of those that have had their time.
     pub fn handle_timeout(&mut self, now: Timestamp) -> Outcome {
         let mut outcome = Outcome::default();
-        while let Some((_, member)) = self.nameless.pop_front_if(|(deadline, _)| *deadline <= now) {
+        while let Some((deadline, member)) = self.nameless.first().copied().filter(|(until, _)| *until <= now)
+        {
+            self.nameless.remove(&(deadline, member));
             if self.members.get(&member).is_some_and(|member| member.room.is_none()) {
                 self.members.remove(&member);
                 outcome.append(refuse(member, Refusal::IdentificationTimeout, None));
@@ -258,13 +259,33 @@ impl Hub {
     pub fn kick(&self, device: &DeviceId) -> (usize, Outcome) {
         let mut outcome = Outcome::default();
         let has_it = |(_, room): &(&RoomId, &Room)| !room.of_device(device).is_empty();
-        let rooms: Vec<RoomId> = self.rooms.all().filter(has_it).map(|(id, _)| *id).collect();
+        let mut rooms: Vec<RoomId> = self.rooms.all().filter(has_it).map(|(id, _)| *id).collect();
+        rooms.sort_unstable();
         let in_room = |id| self.rooms.get(&id).map(|room| room.of_device(device)).unwrap_or_default();
         let members: Vec<MemberId> = rooms.into_iter().flat_map(in_room).collect();
         for member in &members {
             outcome.effects.disconnect(*member, Close::Violation);
         }
         (members.len(), outcome)
+    }
+
+    /// Rooms and connections have become other ones.
+    pub fn restored(&mut self) {
+        let members = self.members.all();
+        let nameless = members.clone().filter(|(_, member)| member.room.is_none());
+        self.nameless = nameless.map(|(id, member)| (member.deadline, *id)).collect();
+        self.ending = members.filter_map(|(id, member)| Some((member.grant.until()?, *id))).collect();
+    }
+
+    /// A connection's device, its room, and where it connects from, as far as it has said who it is.
+    pub fn identified(&self, member: MemberId) -> Option<(&DeviceId, RoomId, IpAddr)> {
+        let member = self.members.get(&member)?;
+        Some((member.device.as_ref()?, member.room?, member.address))
+    }
+
+    /// The length of what a room tells of who is in it.
+    pub fn info_bytes(&self, room: RoomId) -> usize {
+        self.rooms.get(&room).map_or(0, Room::info_bytes)
     }
 
     /// Rooms with somebody in them.
@@ -392,7 +413,8 @@ impl Hub {
         if facts.storage(0) == Storage::Full {
             return Err(Refusal::StorageUnavailable);
         }
-        if !self.rates.take(&seat.device, seat.address, room.info_bytes(), self.wall.steady(now)) {
+        let steady = self.wall.steady(now);
+        if !facts.are_within_limits(&seat.device, seat.address, room.info_bytes(), steady) {
             return Err(Refusal::RateLimited);
         }
         outcome.records.push(Record::RoomQuery { device: seat.device.clone(), room: id, at: now });
@@ -481,8 +503,13 @@ impl Hub {
         Ok(outcome)
     }
 
+    /// Whether messages are kept for devices that are away.
+    pub fn keeps_messages(&self) -> bool {
+        self.limits.offline_queue > 0
+    }
+
     /// Whether messages are kept for a device that is away from its room.
     fn keeps_for(&self, device: &DeviceId, room: RoomId, facts: &impl Facts) -> bool {
-        self.limits.offline_queue > 0 && facts.last_room(device) == Some(room)
+        self.keeps_messages() && facts.last_room(device) == Some(room)
     }
 }

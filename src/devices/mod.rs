@@ -11,6 +11,7 @@ mod commons;
 mod desk;
 mod directory;
 mod drain;
+mod evidence;
 mod facts;
 mod fields;
 #[cfg(any(test, fuzzing))]
@@ -253,11 +254,14 @@ impl Config {
             offline_queue_bytes: self.offline_queue_bytes,
             room_clients: self.max_room_clients,
             room_info_bytes: self.max_frame_bytes,
-            rates: rates::Limits {
-                events: (self.events_per_second, self.event_burst),
-                bytes: (self.bytes_per_second, self.burst_bytes),
-                devices_per_address: self.devices_per_address,
-            },
+        }
+    }
+
+    fn rates(&self) -> rates::Limits {
+        rates::Limits {
+            events: (self.events_per_second, self.event_burst),
+            bytes: (self.bytes_per_second, self.burst_bytes),
+            devices_per_address: self.devices_per_address,
         }
     }
 

@@ -76,7 +76,7 @@ impl Serialize for Spelled<'_> {
 }
 
 /// An id as a client wrote it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GivenId {
     /// The id.
     pub text: Box<str>,

@@ -23,7 +23,6 @@ use tracing::{error, info, warn};
 
 use super::api::{self, Site};
 use super::auth::{Auth, Demand};
-use super::commons::Commons;
 use super::desk::Desk;
 use super::directory::{Directory, LocalFacts};
 use super::drain::{DatabaseStatus, Drain};
@@ -151,13 +150,14 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     switchboard.follow(spool.written());
     let origins = AllowedOrigins::new(&config.cors_origin);
     let door = Door::new(&switchboard, pings, &origins, &listener);
-    let orders = switchboard.exchange().orders();
-    let facts = LocalFacts::new(directory()?, spool.clone(), learned.clone());
-    let commons = premises.cluster.map(|_| Commons::default());
-    let desk = Desk::new(config, facts, commons, spool.clone(), Arc::clone(&auth), context.clock.now());
-    let questions = switchboard.run_at(premises.passing_home(SERVICE), desk);
+    let commands = switchboard.exchange().commands();
+    let facts = LocalFacts::new(directory()?, spool.clone(), learned.clone(), &config.rates());
+    let home = premises.passing_home(SERVICE);
+    let shared = premises.cluster.map(|_| home.seed());
+    let desk = Desk::new(config, facts, shared, spool.clone(), Arc::clone(&auth), context.clock.now());
+    let questions = switchboard.run(home, desk);
 
-    let site = Site { questions, orders, store, spool: spool.clone(), status, clock: context.clock };
+    let site = Site { questions, commands, store, spool: spool.clone(), status, clock: context.clock };
     let pages = api::routes(site, OperatorsDoor::new(console_key, context.clock));
     let none_foreign = AllowedOrigins::new(&[]);
     let pages = routes::surround(Router::new(), pages, &none_foreign, premises.metrics.clone(), context);

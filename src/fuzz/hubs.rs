@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::effect::MemberId;
-use crate::switchboard::{Hub, Incoming, Newcomer, Shared};
+use crate::switchboard::{Hub, Incoming, Newcomer};
 use crate::time::Timestamp;
 use crate::{devices, music, signal, watch};
 
@@ -76,7 +76,7 @@ fn connect(hub: &mut impl Hub, name: &str, now: Timestamp) -> MemberId {
 }
 
 /// Every room comes back from the disk as it went.
-fn keep<H: Shared>(hub: &mut H) {
+fn keep<H: Hub>(hub: &mut H) {
     for (id, room) in hub.rooms().all() {
         let kept = serde_json::to_string(room).expect("a room has string keys");
         let back: H::Room =

@@ -2,10 +2,9 @@
 
 use super::Config;
 use super::hub::Hub;
-use crate::switchboard::Shared;
 use crate::time::Timestamp;
 
 /// A hub without rooms.
-pub fn hub(now: Timestamp) -> impl Shared {
+pub fn hub(now: Timestamp) -> impl crate::switchboard::Hub {
     Hub::new(&Config::default(), Vec::new(), now)
 }

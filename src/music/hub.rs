@@ -14,7 +14,7 @@ use super::names::{Dialect, RoomId, Track};
 use super::protocol::{ClientEvent, Refusal, RoomReport, ServerEvent};
 use super::room::{DriftLimit, Fate, Room, Seat};
 use crate::effect::{Effects, MemberId};
-use crate::switchboard::{self, Census, Departure, Ledger, Newcomer, Replicated, RoomQuota, Shared};
+use crate::switchboard::{self, Census, Departure, Ledger, Newcomer, RoomQuota};
 use crate::time::{Seconds, Timestamp, WallOffset};
 
 /// Every room and every connected member.
@@ -97,7 +97,7 @@ impl Hub {
 
     /// What HTTP tells of a room.
     pub fn report(&self, id: &RoomId, now: Timestamp) -> Option<RoomReport> {
-        self.rooms.peek(id).filter(|room| room.n_members() > 0).map(|room| room.report(self.wall, now))
+        self.rooms.get(id).filter(|room| room.n_members() > 0).map(|room| room.report(self.wall, now))
     }
 
     /// What HTTP tells of all rooms.
@@ -112,12 +112,12 @@ impl Hub {
     /// The room of that name.
     #[cfg(test)]
     pub fn room(&self, id: &RoomId) -> Option<&Room> {
-        self.rooms.peek(id)
+        self.rooms.get(id)
     }
 
     /// Where a member sits.
     pub fn room_of(&self, member: MemberId) -> Option<&RoomId> {
-        self.members.peek(&member)?.room.as_ref()
+        self.members.get(&member)?.room.as_ref()
     }
 
     fn obey(&mut self, from: MemberId, event: ClientEvent, now: Timestamp) -> Effects {
@@ -169,7 +169,7 @@ impl Hub {
             GivenRoom::Invalid => return self.refuse(from, Refusal::InvalidRoomId),
             GivenRoom::Valid(id) => id,
         };
-        self.sweep(&id, now);
+        self.remove_if_abandoned(&id, now);
         let Some(member) = self.members.get(&from) else { return Effects::none() };
         let seat = member.seat(from, now);
         if let Some(room) = self.rooms.get(&id) {
@@ -215,7 +215,7 @@ impl Hub {
             GivenRoom::Invalid => return self.refuse(from, Refusal::InvalidRoomId),
             GivenRoom::Valid(id) => id,
         };
-        self.sweep(&id, now);
+        self.remove_if_abandoned(&id, now);
         let Some(member) = self.members.get(&from) else { return Effects::none() };
         let Some(room) = self.rooms.get(&id) else { return self.refuse(from, Refusal::RoomNotFound) };
         let is_member = member.room.as_ref() == Some(&id);
@@ -317,12 +317,25 @@ impl Hub {
         effects
     }
 
+    fn remove_if_abandoned(&mut self, room: &RoomId, now: Timestamp) {
+        let patience = self.limits.patience;
+        if self.rooms.get(room).is_some_and(|room| room.is_abandoned(patience, now)) {
+            self.rooms.remove(room);
+        }
+    }
+
     fn dialect_of(&self, member: MemberId) -> Dialect {
         self.members.get(&member).and_then(|member| member.dialect).unwrap_or_default()
     }
 }
 
 impl switchboard::Hub for Hub {
+    type RoomId = RoomId;
+    type Room = Room;
+    type Member = Member;
+    type Command = ();
+    type Outcome = ();
+
     fn set_wall(&mut self, wall: WallOffset) {
         self.wall = wall;
     }
@@ -365,11 +378,18 @@ impl switchboard::Hub for Hub {
     }
 
     fn handle_timeout(&mut self, now: Timestamp) -> Effects {
-        if now >= self.sweep_at {
-            self.sweep_at = now + self.limits.sweep_interval;
-            for room in self.due(now) {
-                self.sweep(&room, now);
-            }
+        if now < self.sweep_at {
+            return Effects::none();
+        }
+        self.sweep_at = now + self.limits.sweep_interval;
+        self.tick(now)
+    }
+
+    fn tick(&mut self, now: Timestamp) -> Effects {
+        let patience = self.limits.patience;
+        let abandoned = self.rooms.all().filter(|(_, room)| room.is_abandoned(patience, now));
+        for room in abandoned.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
+            self.rooms.remove(&room);
         }
         Effects::none()
     }
@@ -377,11 +397,6 @@ impl switchboard::Hub for Hub {
     fn census(&self) -> Census {
         Census::of(self.members.values().filter_map(|member| member.room.as_ref()))
     }
-}
-
-impl Replicated for Hub {
-    type Command = ();
-    type Outcome = ();
 
     fn command(&mut self, (): (), _: Timestamp) -> ((), Effects) {
         ((), Effects::none())
@@ -399,7 +414,7 @@ impl Replicated for Hub {
             return None;
         }
         let (event, told) = ClientEvent::read(event, payload)?;
-        let member = self.members.peek(&from)?;
+        let member = self.members.get(&from)?;
         let mut effects = match event {
             ClientEvent::TimePing { client_time } => tell_time(from, client_time, now),
             ClientEvent::GetRoomState { room } if member.dialect.is_some() || told.is_none() => {
@@ -410,18 +425,6 @@ impl Replicated for Hub {
         effects.ack();
         Some(effects)
     }
-}
-
-fn tell_time(to: MemberId, client_time: Option<f64>, now: Timestamp) -> Effects {
-    let mut effects = Effects::none();
-    effects.tell(to, ServerEvent::TimePong { client_time, now }.frame(Dialect::Kebab));
-    effects
-}
-
-impl Shared for Hub {
-    type RoomId = RoomId;
-    type Room = Room;
-    type Member = Member;
 
     fn room_id(text: &str) -> Option<RoomId> {
         RoomId::new(text)
@@ -455,21 +458,10 @@ impl Shared for Hub {
             member.room = None;
         }
     }
+}
 
-    fn due(&self, now: Timestamp) -> Vec<RoomId> {
-        let patience = self.limits.patience;
-        self.rooms
-            .all()
-            .filter(|(_, room)| room.is_abandoned(patience, now))
-            .map(|(id, _)| id.clone())
-            .collect()
-    }
-
-    fn sweep(&mut self, room: &RoomId, now: Timestamp) -> Effects {
-        let patience = self.limits.patience;
-        if self.rooms.get(room).is_some_and(|room| room.is_abandoned(patience, now)) {
-            self.rooms.remove(room);
-        }
-        Effects::none()
-    }
+fn tell_time(to: MemberId, client_time: Option<f64>, now: Timestamp) -> Effects {
+    let mut effects = Effects::none();
+    effects.tell(to, ServerEvent::TimePong { client_time, now }.frame(Dialect::Kebab));
+    effects
 }

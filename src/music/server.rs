@@ -58,10 +58,8 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     let mut switchboard = Switchboard::new(SERVICE, premises.members, context);
     let endpoint = socketio::endpoint(&mut switchboard, pings, &origins, premises.socketio, &listener);
     let home = premises.lasting_home(SERVICE);
-    let questions = switchboard.run_replicated(
-        home,
-        Hub::new(config, premises.opening.network.trusted_networks(), context.clock.now()),
-    );
+    let questions = switchboard
+        .run(home, Hub::new(config, premises.opening.network.trusted_networks(), context.clock.now()));
     let site = Arc::new(Site {
         questions,
         clock: context.clock,

@@ -3,10 +3,9 @@
 use super::Config;
 use super::hub::{Hub, Keys};
 use super::tokens::RoomTokens;
-use crate::switchboard::Shared;
 
 /// A hub without rooms or keys.
-pub fn hub() -> impl Shared {
+pub fn hub() -> impl crate::switchboard::Hub {
     let config = Config::default();
     let tokens = RoomTokens::new(&config).expect("no tokens are asked for by default");
     let keys = Keys { key: None, turn_secret: config.turn_secret.clone(), tokens };

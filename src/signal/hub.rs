@@ -17,9 +17,7 @@ use super::{Config, DuplicateUser};
 use crate::effect::{Close, Effects, MemberId};
 use crate::http::keys::KeyedDoor;
 use crate::secret::Secret;
-use crate::switchboard::{
-    self, Allowance, Bucket, Census, Ledger, Newcomer, Replicated, Rng, RoomQuota, Seed, Shared,
-};
+use crate::switchboard::{self, Allowance, Bucket, Census, Ledger, Newcomer, Rng, RoomQuota, Seed};
 use crate::time::{Timestamp, WallOffset};
 
 /// Bytes of such a word, which nobody can guess.
@@ -270,6 +268,12 @@ impl Hub {
 }
 
 impl switchboard::Hub for Hub {
+    type RoomId = Id;
+    type Room = Room;
+    type Member = Member;
+    type Command = ();
+    type Outcome = ();
+
     fn set_wall(&mut self, wall: WallOffset) {
         self.wall = wall;
     }
@@ -332,9 +336,21 @@ impl switchboard::Hub for Hub {
     }
 
     fn handle_timeout(&mut self, now: Timestamp) -> Effects {
-        let mut effects = self.upkeep(now);
-        for room in self.due(now) {
-            effects.append(self.sweep(&room, now));
+        self.tick(now)
+    }
+
+    fn tick(&mut self, now: Timestamp) -> Effects {
+        while self.away.pop_front_if(|until| *until <= now).is_some() {}
+        let wall = self.wall.wall(now);
+        let wall_secs = wall.as_millis() / 1000;
+        self.ends.retain(|secs| *secs > wall_secs);
+        let is_due = |room: &Room| room.has_overdue(now) || room.has_expired(wall);
+        let due = self.rooms.all().filter(|(_, room)| is_due(room));
+        let mut due: Vec<Id> = due.map(|(id, _)| id.clone()).collect();
+        due.sort();
+        let mut effects = Effects::none();
+        for room in due {
+            effects.append(self.expire(&room, now));
         }
         effects
     }
@@ -342,11 +358,6 @@ impl switchboard::Hub for Hub {
     fn census(&self) -> Census {
         Census::of(self.members.values().flat_map(|member| &member.rooms))
     }
-}
-
-impl Replicated for Hub {
-    type Command = ();
-    type Outcome = ();
 
     fn command(&mut self, (): (), _: Timestamp) -> ((), Effects) {
         ((), Effects::none())
@@ -361,12 +372,6 @@ impl Replicated for Hub {
         self.ends =
             self.rooms.values().flat_map(Room::ends).map(|at| at.as_millis().div_ceil(1000)).collect();
     }
-}
-
-impl Shared for Hub {
-    type RoomId = Id;
-    type Room = Room;
-    type Member = Member;
 
     fn room_id(text: &str) -> Option<Id> {
         Id::new(text)
@@ -395,14 +400,11 @@ impl Shared for Hub {
             member.rooms.remove(room);
         }
     }
+}
 
-    fn due(&self, now: Timestamp) -> Vec<Id> {
-        let wall = self.wall.wall(now);
-        let is_due = |room: &Room| room.has_overdue(now) || room.has_expired(wall);
-        self.rooms.all().filter(|(_, room)| is_due(room)).map(|(id, _)| id.clone()).collect()
-    }
-
-    fn sweep(&mut self, room: &Id, now: Timestamp) -> Effects {
+impl Hub {
+    /// Removes users whose time is over from a room.
+    fn expire(&mut self, room: &Id, now: Timestamp) -> Effects {
         let mut effects = Effects::none();
         let overdue = self.rooms.get(room).map(|room| room.overdue(now)).unwrap_or_default();
         for user in overdue {
@@ -416,13 +418,6 @@ impl Shared for Hub {
             effects.append(member.map_or_else(Effects::none, |who| refuse(who, Refusal::TokenExpired, None)));
         }
         effects
-    }
-
-    fn upkeep(&mut self, now: Timestamp) -> Effects {
-        while self.away.pop_front_if(|until| *until <= now).is_some() {}
-        let wall_secs = self.wall.wall(now).as_millis() / 1000;
-        self.ends.retain(|secs| *secs > wall_secs);
-        Effects::none()
     }
 }
 

@@ -64,9 +64,9 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
         running.open_without = Some("[signal] auth_key or token_secret");
     }
     let keys = Keys { key: key.clone(), turn_secret, tokens };
-    let home = premises.log_home(SERVICE);
+    let home = premises.passing_home(SERVICE);
     let hub = Hub::new(config, keys, home.seed(), premises.opening.network.trusted_networks());
-    let questions = switchboard.run_replicated(home, hub);
+    let questions = switchboard.run(home, hub);
     let site = Arc::new(Site { questions, door, clock: context.clock, key });
     let pages = Router::new()
         .route("/", get(front))

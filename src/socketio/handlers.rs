@@ -17,12 +17,12 @@ use super::session::{Announce, Session};
 use super::{NO_EVENT, token_of};
 use crate::effect::MemberId;
 use crate::http::connection::Cut;
-use crate::switchboard::{Client, Departure, Exchange, Incoming, Line, Received};
+use crate::switchboard::{Client, Departure, Exchange, Hub, Incoming, Line, Received};
 
 /// The namespace's handler: opens a line for every member that connects.
-pub struct Operator<H>(pub Arc<Exchange<H>>);
+pub struct Operator<H: Hub>(pub Arc<Exchange<H>>);
 
-impl<H> Clone for Operator<H> {
+impl<H: Hub> Clone for Operator<H> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
@@ -33,7 +33,7 @@ pub struct Marker;
 
 type Admission<'a> = Pin<Box<dyn Future<Output = Result<(), Box<dyn std::fmt::Display + Send>>> + Send + 'a>>;
 
-impl<H: Send + Sync + 'static> ConnectHandler<LocalAdapter, Marker> for Operator<H> {
+impl<H: Hub> ConnectHandler<LocalAdapter, Marker> for Operator<H> {
     /// The member has been told that it is connected.
     fn call(&self, socket: Arc<Socket>, _: Option<Value>) {
         let session = session_of(&socket).cloned();
@@ -74,7 +74,7 @@ fn session_of(socket: &Socket) -> Option<&Arc<Session>> {
     socket.req_parts().extensions.get()
 }
 
-impl<H: Send + Sync + 'static> Announce for Line<H> {
+impl<H: Hub> Announce for Line<H> {
     fn announce(&self, client: Arc<dyn Client>) {
         Line::announce(self, client);
     }
@@ -85,18 +85,18 @@ impl<H: Send + Sync + 'static> Announce for Line<H> {
 }
 
 /// The end of a line that hangs on a socket.
-struct Ear<H> {
+struct Ear<H: Hub> {
     line: Arc<Line<H>>,
     session: Arc<Session>,
 }
 
-impl<H> Clone for Ear<H> {
+impl<H: Hub> Clone for Ear<H> {
     fn clone(&self) -> Self {
         Self { line: Arc::clone(&self.line), session: Arc::clone(&self.session) }
     }
 }
 
-impl<H: Send + Sync + 'static> MessageHandler<LocalAdapter, Marker> for Ear<H> {
+impl<H: Hub> MessageHandler<LocalAdapter, Marker> for Ear<H> {
     fn call(&self, socket: Arc<Socket>, packet: Value, ack: Option<i64>) {
         let text = match packet {
             Value::Str(text, None) => Bytes::from(text),
@@ -115,7 +115,7 @@ impl<H: Send + Sync + 'static> MessageHandler<LocalAdapter, Marker> for Ear<H> {
     }
 }
 
-impl<H: Send + Sync + 'static> DisconnectHandler<LocalAdapter, Marker> for Ear<H> {
+impl<H: Hub> DisconnectHandler<LocalAdapter, Marker> for Ear<H> {
     fn call_with_defer(&self, socket: Arc<Socket>, reason: DisconnectReason, defer: fn(Arc<Socket>)) {
         let has_said_so = matches!(reason, DisconnectReason::ClientNSDisconnect);
         self.line.hang_up(if has_said_so { Departure::Said } else { Departure::CutOff });

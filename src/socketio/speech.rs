@@ -22,7 +22,7 @@ use crate::websocket::{Caller, Speech, Stage};
 const NO_SUCH_NAMESPACE: &str = r#",{"message":"Invalid namespace"}"#;
 
 /// One client's conversation.
-pub struct Conversation<H> {
+pub struct Conversation<H: Hub> {
     exchange: Arc<Exchange<H>>,
     member: MemberId,
     pings: Pings,

@@ -10,13 +10,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::warn;
 
 use super::chest::{Chest, Pace};
-use super::held::{Deed, Held};
 use super::home::Home;
 use super::inbox::{Arrival, Arrivals, Questions, inbox};
 use super::line::Exchange;
 use super::members::{FAREWELL, Farewell, Members};
-use super::node::Node;
-use super::{Config, Hub, Replicated, Shared, replication};
+use super::write_barrier::{Deed, WriteBarrier};
+use super::{Author, Config, Hub, replication};
 use crate::runtime::Context;
 
 /// Arrivals handled before the timers are looked at again.
@@ -29,7 +28,7 @@ const CLOCK_EVERY: Duration = Duration::from_secs(1);
 const CENSUS_EVERY: Duration = Duration::from_secs(1);
 
 /// A hub's members, and what is counted on the way to them.
-pub struct Switchboard<H> {
+pub struct Switchboard<H: Hub> {
     /// The service's name, for metrics.
     pub service: &'static str,
     /// The process that it runs in.
@@ -40,12 +39,9 @@ pub struct Switchboard<H> {
     arrivals: Arrivals<H>,
     farewells: Vec<Farewell>,
     writes: Option<watch::Receiver<u64>>,
-    keeper: Option<Keeper<H>>,
+    chest: Option<Chest>,
     members: Members,
 }
-
-/// A chest, and how what changed in the hub gets there.
-type Keeper<H> = (Chest, fn(&mut Chest, &mut H, Pace) -> bool);
 
 impl<H: Hub> Switchboard<H> {
     /// Nobody is connected yet.
@@ -59,7 +55,7 @@ impl<H: Hub> Switchboard<H> {
             arrivals,
             farewells: Vec::new(),
             writes: None,
-            keeper: None,
+            chest: None,
             members: Members::new(service, config, context.clock),
         }
     }
@@ -84,58 +80,28 @@ impl<H: Hub> Switchboard<H> {
         self.writes = Some(writes);
     }
 
-    /// Starts the task that owns `hub`; gives the right to ask it.
-    pub fn run(self, hub: H) -> Questions<H> {
+    /// Starts the task that owns `hub`, whose rooms live there; gives the right to ask it.
+    pub fn run(mut self, home: Home, mut hub: H) -> Questions<H> {
         let questions = self.exchange.questions();
         let context = self.context.clone();
-        context.spawn(self.serve(hub));
+        match home {
+            Home::Memory(_) => context.spawn(self.serve(hub)),
+            Home::Chest(mut chest) => {
+                chest.restore(&mut hub, context.clock.now());
+                self.chest = Some(chest);
+                context.spawn(self.serve(hub));
+            }
+            Home::Log(log) => {
+                let node =
+                    replication::Node::new(self.service, &context, hub, self.members, self.writes, *log);
+                context.spawn(node.serve(self.arrivals, self.farewells));
+            }
+        }
         questions
     }
 
-    /// Starts the task that owns `hub`, whose rooms live elsewhere too; gives the right to ask it.
-    pub fn run_at(mut self, home: Home, mut hub: H) -> Questions<H>
-    where
-        H: Shared,
-    {
-        match home {
-            Home::Memory(_) | Home::Log(_) => {}
-            Home::Chest(mut chest) => {
-                chest.restore(&mut hub, self.context.clock.now());
-                self.keeper = Some((chest, Chest::keep));
-            }
-            Home::Cluster(link) => {
-                let questions = self.exchange.questions();
-                let node = Node::new(self.service, &self.context, hub, self.members, self.writes, *link);
-                self.context.spawn(node.serve(self.arrivals, self.farewells));
-                return questions;
-            }
-        }
-        self.run(hub)
-    }
-
-    /// Starts the task that owns `hub`, which other nodes may have too; gives the right to ask it.
-    pub fn run_replicated(mut self, home: Home, mut hub: H) -> Questions<H>
-    where
-        H: Replicated,
-    {
-        match home {
-            Home::Memory(_) | Home::Cluster(_) => {}
-            Home::Chest(mut chest) => {
-                chest.restore(&mut hub, self.context.clock.now());
-                self.keeper = Some((chest, Chest::keep));
-            }
-            Home::Log(log) => {
-                let questions = self.exchange.questions();
-                let node = replication::Node::new(self.service, &self.context, hub, self.members, *log);
-                self.context.spawn(node.serve(self.arrivals, self.farewells));
-                return questions;
-            }
-        }
-        self.run(hub)
-    }
-
     fn keep(&mut self, hub: &mut H, pace: Pace) -> bool {
-        self.keeper.as_mut().is_none_or(|(chest, keep)| keep(chest, hub, pace))
+        self.chest.as_mut().is_none_or(|chest| chest.keep(hub, pace))
     }
 
     /// Runs until the process stops and the members have been told.
@@ -146,7 +112,7 @@ impl<H: Hub> Switchboard<H> {
         let mut stopping = pin!(context.stopping());
         let mut timer = pin!(sleep_until(Instant::now()));
         let mut timer_is_for = None;
-        let mut held = Held::new(self.writes.take());
+        let mut barrier = WriteBarrier::new(self.writes.take());
         let mut census = pin!(sleep_until(Instant::now()));
         let mut is_settled = true;
         let mut clock_look = interval(CLOCK_EVERY);
@@ -161,17 +127,17 @@ impl<H: Hub> Switchboard<H> {
             tokio::select! {
                 biased;
                 () = &mut stopping => break,
-                () = held.written(), if held.is_waiting() => {}
-                _ = self.arrivals.next(&mut batch, BATCH), if !held.is_full() => {
+                () = barrier.written(), if barrier.awaits_write() => {}
+                _ = self.arrivals.next(&mut batch, BATCH), if !barrier.is_full() => {
                     hub.set_wall(clock.offset());
                     for arrival in batch.drain(..) {
-                        self.take(&mut hub, arrival, &mut held);
+                        self.take(&mut hub, arrival, &mut barrier);
                     }
                 }
                 () = &mut timer, if due.is_some() => {
                     hub.set_wall(clock.offset());
                     let effects = hub.handle_timeout(clock.now());
-                    held.push(Deed::of(hub.settle(effects)));
+                    barrier.push(Deed::of(hub.persist(effects, Author::Own)));
                     timer_is_for = None;
                 }
                 () = &mut census, if !is_settled => {
@@ -186,19 +152,19 @@ impl<H: Hub> Switchboard<H> {
                     continue;
                 }
             }
-            self.perform_due(&mut held);
+            self.perform_due(&mut barrier);
             is_settled = false;
         }
         hub.set_wall(clock.offset());
         let effects = hub.stop(clock.now());
-        held.push(Deed::of(hub.settle(effects)));
+        barrier.push(Deed::of(hub.persist(effects, Author::Own)));
         self.keep(&mut hub, Pace::Last);
         let patience = context.shutdown_grace / FAREWELL;
         let written = timeout(patience, async {
-            self.perform_due(&mut held);
-            while held.is_waiting() {
-                held.written().await;
-                self.perform_due(&mut held);
+            self.perform_due(&mut barrier);
+            while barrier.awaits_write() {
+                barrier.written().await;
+                self.perform_due(&mut barrier);
             }
         });
         if written.await.is_err() {
@@ -207,21 +173,20 @@ impl<H: Hub> Switchboard<H> {
         self.members.dismiss(self.farewells, patience).await;
     }
 
-    fn take(&mut self, hub: &mut H, arrival: Arrival<H>, held: &mut Held) {
+    fn take(&mut self, hub: &mut H, arrival: Arrival<H>, barrier: &mut WriteBarrier) {
         let now = self.context.clock.now();
         if let Arrival::Question(question) = arrival {
             return question(hub, now);
         }
-        let Some(mut task) = self.members.admit(arrival) else { return };
+        let Some(task) = self.members.admit(arrival) else { return };
         let Deed { effects, asker, arrived_at } = task.run(hub, now);
-        held.push(Deed { effects: hub.settle(effects), asker, arrived_at });
-        task.conclude();
-        self.perform_due(held);
+        barrier.push(Deed { effects: hub.persist(effects, Author::Own), asker, arrived_at });
+        self.perform_due(barrier);
     }
 
     /// Performs all that need not wait for a write.
-    fn perform_due(&mut self, held: &mut Held) {
-        while let Some(deed) = held.next() {
+    fn perform_due(&mut self, barrier: &mut WriteBarrier) {
+        while let Some(deed) = barrier.next() {
             self.members.perform_deed(deed);
         }
     }

@@ -15,7 +15,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use tracing::{debug, error, warn};
 
-use super::Shared;
+use super::Hub;
 use crate::config::Findings;
 use crate::private;
 use crate::runtime::Context;
@@ -107,7 +107,7 @@ impl Chest {
     }
 
     /// Puts the rooms back that were found; all their members are gone and waited for.
-    pub fn restore<H: Shared>(&mut self, hub: &mut H, now: Timestamp) {
+    pub fn restore<H: Hub>(&mut self, hub: &mut H, now: Timestamp) {
         let mut n_restored = 0;
         for (id, text) in std::mem::take(&mut self.found) {
             let room = serde_json::from_str::<H::Room>(&text);
@@ -123,7 +123,7 @@ impl Chest {
     }
 
     /// Hands over what has changed; false if that has to wait, because the disk is behind.
-    pub fn keep<H: Shared>(&mut self, hub: &mut H, pace: Pace) -> bool {
+    pub fn keep<H: Hub>(&mut self, hub: &mut H, pace: Pace) -> bool {
         if pace == Pace::Leisurely && self.is_writing.load(Ordering::Acquire) {
             return false;
         }
@@ -133,7 +133,7 @@ impl Chest {
             return true;
         }
         let write = |id: H::RoomId| {
-            let room = rooms.peek(&id).map(|room| serde_json::to_string(room).expect("a room is plain data"));
+            let room = rooms.get(&id).map(|room| serde_json::to_string(room).expect("a room is plain data"));
             (id.to_string(), room)
         };
         self.is_writing.store(true, Ordering::Release);
@@ -144,7 +144,7 @@ impl Chest {
 }
 
 /// Takes a room over whose members are all gone, with the process that they were connected to.
-pub fn take_over<H: Shared>(hub: &mut H, id: &H::RoomId, room: H::Room, now: Timestamp) {
+pub fn take_over<H: Hub>(hub: &mut H, id: &H::RoomId, room: H::Room, now: Timestamp) {
     let occupants = H::occupants(&room);
     hub.rooms().put(id.clone(), Some(room));
     for member in occupants.into_iter().rev() {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::runtime::Clock;
-use crate::time::{Timestamp, WallOffset};
+use crate::time::Timestamp;
 
 /// A clock that is put by less is of no concern to anybody.
 const NOTEWORTHY: Duration = Duration::from_millis(100);
@@ -29,11 +29,6 @@ impl CommonClock {
     /// The present moment.
     pub fn now(&self) -> Timestamp {
         self.clock.now().shifted(self.lead.unwrap_or(0))
-    }
-
-    /// How the wall clock stands to that: Redis' time is one, and looked at again and again.
-    pub fn offset(&self) -> WallOffset {
-        if self.lead.is_some() { WallOffset::default() } else { self.clock.offset() }
     }
 
     /// Takes note of Redis' time, read between two moments of this machine; gives how far the clock was put when

@@ -3,7 +3,7 @@
 use tracing::warn;
 
 use super::chest::{Chest, Config, Seed, random_seed};
-use crate::cluster::{Cluster, Link, Log};
+use crate::cluster::{Cluster, Log};
 use crate::runtime::Context;
 
 /// Where rooms live.
@@ -12,8 +12,6 @@ pub enum Home {
     Memory(Seed),
     /// On disk too: the next process finds them.
     Chest(Chest),
-    /// In Redis: all nodes have them.
-    Cluster(Box<Link>),
     /// On all nodes, in the order of a log.
     Log(Box<Log>),
 }
@@ -48,7 +46,7 @@ impl Home {
     /// The secret that all that is drawn at random comes from: this process's own, or that of all nodes.
     pub fn random_source(&self) -> Seed {
         match self {
-            Self::Memory(_) | Self::Chest(_) | Self::Cluster(_) => random_seed(),
+            Self::Memory(_) | Self::Chest(_) => random_seed(),
             Self::Log(log) => log.seed,
         }
     }
@@ -58,7 +56,6 @@ impl Home {
         match self {
             Self::Memory(seed) => seed,
             Self::Chest(chest) => &chest.seed,
-            Self::Cluster(link) => &link.seed,
             Self::Log(log) => &log.seed,
         }
     }

@@ -6,17 +6,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use serde_json::value::{RawValue, to_raw_value};
 use tokio::sync::{mpsc, oneshot};
 
 use super::client::Client;
 use super::incoming::Incoming;
-use super::{Config, Departure, Newcomer, Replicated};
-use crate::effect::{Effects, MemberId};
+use super::{Config, Departure, Hub, Newcomer};
+use crate::effect::MemberId;
 use crate::time::Timestamp;
 
 /// One thing that reached the hub.
-pub enum Arrival<H> {
+pub enum Arrival<H: Hub> {
     /// A member connected.
     Connected { member: MemberId, line: u64, client: Arc<dyn Client>, newcomer: Box<Newcomer> },
     /// A member sent an event.
@@ -27,82 +26,15 @@ pub enum Arrival<H> {
     Disconnected { member: MemberId, line: u64, departure: Departure },
     /// Somebody outside asks about the rooms.
     Question(Question<H>),
-    /// Somebody outside has something done.
-    Order(Box<dyn Order<H>>),
+    /// Somebody outside has something done, and is told what came of it.
+    Command(H::Command, oneshot::Sender<H::Outcome>),
 }
 
 /// A question: it is run where the hub is.
 pub type Question<H> = Box<dyn FnOnce(&H, Timestamp) + Send>;
 
-/// An order: it is run where the hub is, and its effects are performed like those of an event.
-pub trait Order<H>: Send {
-    /// Has the rules do it; once more, if what they did does not hold.
-    fn run(&mut self, hub: &mut H, now: Timestamp) -> Effects;
-
-    /// Tells whoever gave it how it went.
-    fn answer(self: Box<Self>);
-
-    /// As it stands in the log of several nodes, if it can.
-    fn text(&self) -> Option<Box<RawValue>> {
-        None
-    }
-}
-
-/// A command with the way back to whoever gave it.
-struct Commanded<H: Replicated> {
-    command: Option<H::Command>,
-    outcome: Option<H::Outcome>,
-    answer: oneshot::Sender<H::Outcome>,
-}
-
-impl<H: Replicated> Order<H> for Commanded<H> {
-    fn run(&mut self, hub: &mut H, now: Timestamp) -> Effects {
-        let Some(command) = self.command.take() else { return Effects::none() };
-        let (outcome, effects) = hub.command(command, now);
-        self.outcome = Some(outcome);
-        effects
-    }
-
-    fn answer(self: Box<Self>) {
-        if let Some(outcome) = self.outcome {
-            // Whoever gave it may have gone away.
-            let _ = self.answer.send(outcome);
-        }
-    }
-
-    fn text(&self) -> Option<Box<RawValue>> {
-        self.command.as_ref().map(|command| to_raw_value(command).expect("commands are plain data"))
-    }
-}
-
-/// An order with the way back to whoever gave it.
-struct Ordered<F, A> {
-    order: F,
-    outcome: Option<A>,
-    answer: oneshot::Sender<A>,
-}
-
-impl<H, F, A> Order<H> for Ordered<F, A>
-where
-    F: FnMut(&mut H, Timestamp) -> (A, Effects) + Send,
-    A: Send,
-{
-    fn run(&mut self, hub: &mut H, now: Timestamp) -> Effects {
-        let (outcome, effects) = (self.order)(hub, now);
-        self.outcome = Some(outcome);
-        effects
-    }
-
-    fn answer(self: Box<Self>) {
-        if let Some(outcome) = self.outcome {
-            // Whoever ordered it may have gone away.
-            let _ = self.answer.send(outcome);
-        }
-    }
-}
-
 /// The end that members write to.
-pub struct Inbox<H> {
+pub struct Inbox<H: Hub> {
     sender: mpsc::UnboundedSender<Arrival<H>>,
     load: Arc<Load>,
     max_events: usize,
@@ -110,7 +42,7 @@ pub struct Inbox<H> {
 }
 
 /// The end that the hub reads from.
-pub struct Arrivals<H> {
+pub struct Arrivals<H: Hub> {
     receiver: mpsc::UnboundedReceiver<Arrival<H>>,
     load: Arc<Load>,
 }
@@ -126,7 +58,7 @@ struct Load {
 pub struct Full;
 
 /// Both ends of an inbox.
-pub fn inbox<H>(config: &Config) -> (Inbox<H>, Arrivals<H>) {
+pub fn inbox<H: Hub>(config: &Config) -> (Inbox<H>, Arrivals<H>) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let load = Arc::new(Load::default());
     let inbox = Inbox {
@@ -138,7 +70,7 @@ pub fn inbox<H>(config: &Config) -> (Inbox<H>, Arrivals<H>) {
     (inbox, Arrivals { receiver, load })
 }
 
-impl<H> Inbox<H> {
+impl<H: Hub> Inbox<H> {
     /// Adds an event, if there is room.
     pub fn push_event(
         &self,
@@ -165,11 +97,6 @@ impl<H> Inbox<H> {
         let _ = self.sender.send(arrival);
     }
 
-    /// The right to have things done.
-    pub fn orders(&self) -> Orders<H> {
-        Orders(self.sender.clone())
-    }
-
     /// The right to give commands.
     pub fn commands(&self) -> Commands<H> {
         Commands(self.sender.clone())
@@ -181,7 +108,7 @@ impl<H> Inbox<H> {
     }
 }
 
-impl<H> Arrivals<H> {
+impl<H: Hub> Arrivals<H> {
     /// Moves what has arrived to `batch`, after waiting for at least one; false when nobody can write any more.
     pub async fn next(&mut self, batch: &mut Vec<Arrival<H>>, limit: usize) -> bool {
         let n = self.receiver.recv_many(batch, limit).await;
@@ -196,15 +123,15 @@ impl<H> Arrivals<H> {
 }
 
 /// Asks about the rooms from outside, like an HTTP handler.
-pub struct Questions<H>(mpsc::UnboundedSender<Arrival<H>>);
+pub struct Questions<H: Hub>(mpsc::UnboundedSender<Arrival<H>>);
 
-impl<H> Clone for Questions<H> {
+impl<H: Hub> Clone for Questions<H> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
 }
 
-impl<H> Questions<H> {
+impl<H: Hub> Questions<H> {
     /// Runs `question` where the hub is, in turn with the events; `None` when the hub has ended.
     pub async fn ask<A, F>(&self, question: F) -> Option<A>
     where
@@ -221,47 +148,22 @@ impl<H> Questions<H> {
     }
 }
 
-/// Has things done from outside, like an HTTP handler that sends in somebody's name.
-pub struct Orders<H>(mpsc::UnboundedSender<Arrival<H>>);
+/// Has the hub do things from outside, in the words of its commands.
+pub struct Commands<H: Hub>(mpsc::UnboundedSender<Arrival<H>>);
 
-impl<H> Clone for Orders<H> {
+impl<H: Hub> Clone for Commands<H> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
 }
 
-impl<H> Orders<H> {
-    /// Runs `order` where the hub is, in turn with the events; `None` when the hub has ended.
+impl<H: Hub> Commands<H> {
+    /// Has a command done in turn with the events; `None` when the hub has ended.
     ///
     /// The answer comes as soon as the rule has run; its effects may have to wait for a write.
-    pub async fn give<A, F>(&self, order: F) -> Option<A>
-    where
-        A: Send + 'static,
-        F: FnMut(&mut H, Timestamp) -> (A, Effects) + Send + 'static,
-        H: 'static,
-    {
-        let (answer, answered) = oneshot::channel();
-        let order = Box::new(Ordered { order, outcome: None, answer });
-        self.0.send(Arrival::Order(order)).ok()?;
-        answered.await.ok()
-    }
-}
-
-/// Has the hub do things from outside, in the words of its commands.
-pub struct Commands<H>(mpsc::UnboundedSender<Arrival<H>>);
-
-impl<H> Clone for Commands<H> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
-    }
-}
-
-impl<H: Replicated> Commands<H> {
-    /// Has a command done in turn with the events; `None` when the hub has ended.
     pub async fn give(&self, command: H::Command) -> Option<H::Outcome> {
         let (answer, answered) = oneshot::channel();
-        let order = Box::new(Commanded { command: Some(command), outcome: None, answer });
-        self.0.send(Arrival::Order(order)).ok()?;
+        self.0.send(Arrival::Command(command, answer)).ok()?;
         answered.await.ok()
     }
 }
@@ -271,11 +173,12 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::switchboard::stage::Mute;
 
     #[tokio::test]
     async fn the_inbox_takes_no_more_than_it_may_until_the_hub_has_read() {
         let config = Config { max_inbox_events: 3, max_inbox_bytes: 30, ..Config::default() };
-        let (inbox, mut arrivals) = inbox::<()>(&config);
+        let (inbox, mut arrivals) = inbox::<Mute>(&config);
         let push = |text: &'static str| {
             let ann = MemberId::new("ann").expect("a short name");
             let incoming = Incoming::frame(Bytes::from_static(text.as_bytes()));

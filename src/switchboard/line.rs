@@ -9,10 +9,10 @@ use parking_lot::Mutex;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::client::Client;
-use super::inbox::{Arrival, Commands, Full, Inbox, Orders, Questions};
+use super::inbox::{Arrival, Commands, Full, Inbox, Questions};
 use super::incoming::Incoming;
 use super::rate::{Allowance, Bucket};
-use super::{Config, Departure, Newcomer};
+use super::{Config, Departure, Hub, Newcomer};
 use crate::effect::MemberId;
 use crate::http::connection::Cut;
 use crate::runtime::Clock;
@@ -38,7 +38,7 @@ pub fn random_name() -> MemberId {
 }
 
 /// Where the lines of a service end.
-pub struct Exchange<H> {
+pub struct Exchange<H: Hub> {
     inbox: Inbox<H>,
     clock: Clock,
     allowance: Allowance,
@@ -47,7 +47,7 @@ pub struct Exchange<H> {
     overloaded: metrics::Counter,
 }
 
-impl<H> Exchange<H> {
+impl<H: Hub> Exchange<H> {
     /// An exchange that passes on to `inbox`.
     pub fn new(service: &'static str, config: &Config, inbox: Inbox<H>, clock: Clock) -> Arc<Self> {
         let dropped = |reason: &'static str| metrics::counter!("roomhub_events_dropped_total", "service" => service, "reason" => reason);
@@ -59,11 +59,6 @@ impl<H> Exchange<H> {
             too_fast: dropped("too_fast"),
             overloaded: dropped("overloaded"),
         })
-    }
-
-    /// The right to have the hub do things.
-    pub fn orders(&self) -> Orders<H> {
-        self.inbox.orders()
     }
 
     /// The right to give the hub commands.
@@ -78,7 +73,7 @@ impl<H> Exchange<H> {
 }
 
 /// One member's line, from its connect to its disconnect.
-pub struct Line<H> {
+pub struct Line<H: Hub> {
     exchange: Arc<Exchange<H>>,
     member: MemberId,
     number: u64,
@@ -110,7 +105,7 @@ pub enum Received {
     Overflowed,
 }
 
-impl<H> Line<H> {
+impl<H: Hub> Line<H> {
     /// A line whose member the hub does not know yet.
     pub fn open(exchange: &Arc<Exchange<H>>, member: MemberId, newcomer: Newcomer) -> Arc<Self> {
         Arc::new(Self {

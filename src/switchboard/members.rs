@@ -14,9 +14,9 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use super::client::Client;
-use super::held::Deed;
 use super::inbox::Arrival;
 use super::task::Task;
+use super::write_barrier::Deed;
 use super::written::{self, Wire, Written};
 use super::{Config, Hub};
 use crate::effect::{Close, Delivery, Effect, Effects, Frame, MemberId};
@@ -155,7 +155,7 @@ impl Members {
                 Some(Task::Leave(member, departure))
             }
             Arrival::Question(_) => None,
-            Arrival::Order(order) => Some(Task::Order(order)),
+            Arrival::Command(command, answer) => Some(Task::Command(command, answer)),
         }
     }
 

@@ -9,30 +9,27 @@ mod board;
 pub mod chest;
 mod client;
 mod common_clock;
-mod held;
+
 mod home;
 mod inbox;
 mod incoming;
 mod ledger;
-mod letter;
 mod line;
 mod members;
-mod node;
 mod quota;
 mod rate;
-mod replica;
 pub mod replication;
 mod rng;
 #[cfg(test)]
 pub mod stage;
 mod task;
+mod write_barrier;
 mod written;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt::Display;
 use std::hash::Hash;
 use std::net::IpAddr;
-use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -46,7 +43,7 @@ pub use board::Switchboard;
 pub use chest::{Seed, random_seed};
 pub use client::{Client, Pings};
 pub use home::Home;
-pub use inbox::{Commands, Orders, Questions};
+pub use inbox::{Commands, Questions};
 pub use incoming::Incoming;
 pub use ledger::{Ledger, Name};
 pub use line::{Exchange, Line, Received, random_name};
@@ -56,11 +53,26 @@ pub use rng::Rng;
 pub use written::{LENGTH_16, LENGTH_64, Wire, Written, answer, framed_length, goodbye, text_frame};
 
 /// A service's rooms and rules: pure, without a clock.
+///
+/// Its rooms and members are plain data: they outlive the process, and several nodes may have the same ones, because what
+/// the rules do depends on their inputs alone. Commands change something (`&mut self`) and go through the log of several
+/// nodes; queries change nothing (`&self`) and are answered from what a node has.
 pub trait Hub: Send + Sync + 'static {
+    /// A room's name.
+    type RoomId: Name + Ord + Display + Send + Sync;
+    /// A room, with everything that its rules need to know.
+    type Room: Clone + Serialize + DeserializeOwned + Send + Sync;
+    /// What is known of a connected member.
+    type Member: Clone + Serialize + DeserializeOwned + Send + Sync;
+    /// What is done from outside, by an HTTP handler, as it stands in the log.
+    type Command: Serialize + DeserializeOwned + Send + Sync + 'static;
+    /// What whoever gave a command is told.
+    type Outcome: Send + 'static;
+
     /// How the wall clock stands to the time that is told as `now`; told before whatever it may matter to.
     fn set_wall(&mut self, _offset: WallOffset) {}
 
-    /// Whether a newcomer is let in; what it brought and is no longer needed is taken from it.
+    /// Whether a newcomer is let in, by the node that it comes to; what it brought and is no longer needed is taken from it.
     ///
     /// # Errors
     /// What it is told in place of being let in.
@@ -77,8 +89,35 @@ pub trait Hub: Send + Sync + 'static {
     /// the event is empty, and there is no payload if the frame is no JSON object.
     fn handle(&mut self, from: MemberId, event: &str, payload: Option<&RawValue>, now: Timestamp) -> Effects;
 
+    /// Answers an event that asks and changes nothing; `None` for every other.
+    fn query(
+        &self,
+        _from: MemberId,
+        _event: &str,
+        _payload: Option<&RawValue>,
+        _now: Timestamp,
+    ) -> Option<Effects> {
+        None
+    }
+
+    /// Does what is asked from outside.
+    fn command(&mut self, command: Self::Command, now: Timestamp) -> (Self::Outcome, Effects);
+
+    /// What this node alone knows and the rules go by when they do that: it stands in the log with it.
+    fn evidence(&self, _input: Asked<'_, Self::Command>, _now: Timestamp) -> Option<Box<RawValue>> {
+        None
+    }
+
+    /// What the node of the next input knows; `None` after it.
+    fn set_evidence(&mut self, _evidence: Option<&RawValue>) {}
+
     /// A member showed, without an event, that it is still there; told once in a while.
     fn heard(&mut self, _member: MemberId, _now: Timestamp) {}
+
+    /// Whether it would change anything if a member were heard.
+    fn needs_heard(&self, _member: MemberId, _now: Timestamp) -> bool {
+        false
+    }
 
     /// A member is gone: its connection has ended.
     fn leave(&mut self, member: MemberId, now: Timestamp) -> Effects;
@@ -94,11 +133,14 @@ pub trait Hub: Send + Sync + 'static {
     /// A timer is due.
     fn handle_timeout(&mut self, now: Timestamp) -> Effects;
 
+    /// Does all that time has come for, in an order that is the same on every node.
+    fn tick(&mut self, now: Timestamp) -> Effects;
+
     /// How much there is, for the metrics; asked once a second.
     fn census(&self) -> Census;
 
-    /// What the rules said holds: writes down what they want to be kept, and has the rest wait for it if it must.
-    fn settle(&mut self, effects: Effects) -> Effects {
+    /// Writes down what effects want to be kept, and has the rest wait for it if it must.
+    fn persist(&mut self, effects: Effects, _author: Author) -> Effects {
         effects
     }
 
@@ -106,18 +148,6 @@ pub trait Hub: Send + Sync + 'static {
     fn stop(&mut self, _now: Timestamp) -> Effects {
         Effects::none()
     }
-}
-
-/// A hub whose rooms are plain data: they outlive the process, and may live on several nodes at once.
-///
-/// Members are those that are connected to this process; a room's occupants may be anywhere.
-pub trait Shared: Hub {
-    /// A room's name.
-    type RoomId: Name + Ord + Display + Send + Sync;
-    /// A room, with everything that its rules need to know.
-    type Room: Clone + Serialize + DeserializeOwned + Send + Sync;
-    /// What is known of a connected member.
-    type Member: Clone + Send + Sync;
 
     /// The room's name in that text.
     fn room_id(text: &str) -> Option<Self::RoomId>;
@@ -125,7 +155,7 @@ pub trait Shared: Hub {
     /// All rooms.
     fn rooms(&mut self) -> &mut Ledger<Self::RoomId, Self::Room>;
 
-    /// All connected members.
+    /// All connected members, of all nodes.
     fn members(&mut self) -> &mut Ledger<MemberId, Self::Member>;
 
     /// Everybody who is in a room, or is told by it of something.
@@ -134,29 +164,11 @@ pub trait Shared: Hub {
     /// The process that a member was connected to is gone: the member has not left by its own will, and comes back.
     fn lose(&mut self, member: MemberId, room: &Self::RoomId, now: Timestamp) -> Effects;
 
-    /// Somebody on another node took a member's place in a room away; the member has been told.
+    /// A member's place in a room was taken away while its node was out of reach; it comes back and is told everything anew.
     fn unseat(&mut self, member: MemberId, room: &Self::RoomId);
 
-    /// The rooms that time has come for something in.
-    fn due(&self, now: Timestamp) -> Vec<Self::RoomId>;
-
-    /// Does in a room what its time has come for.
-    fn sweep(&mut self, room: &Self::RoomId, now: Timestamp) -> Effects;
-
-    /// Does from time to time what concerns no room.
-    fn upkeep(&mut self, _now: Timestamp) -> Effects {
-        Effects::none()
-    }
-
     /// Single things that all nodes know of beside the rooms, by name; a hub without any needs nothing here.
-    ///
-    /// Only what a step looks for is learned, and forgotten after it.
     fn facts(&mut self) -> Option<&mut Ledger<String, String>> {
-        None
-    }
-
-    /// How long a fact is worth knowing; for ever, unless told otherwise.
-    fn lifetime(&self, _fact: &str) -> Option<Duration> {
         None
     }
 
@@ -165,56 +177,28 @@ pub trait Shared: Hub {
         ours.to_owned()
     }
 
-    /// What this node tells the others of itself from time to time, so that answers can speak for all nodes.
-    fn figures(&self) -> Vec<u64> {
-        Vec::new()
-    }
-
-    /// What the other nodes tell of themselves, by their names; nothing while they are out of reach.
-    fn hear_figures(&mut self, _others: HashMap<String, Vec<u64>>) {}
-
-    /// What is settled from here on may have to be revoked; [`Self::confirm`] ends this.
-    fn propose(&mut self) {}
-
-    /// What was settled does not hold: what was written down is struck out.
-    fn revoke(&mut self, _effects: &Effects, _now: Timestamp) {}
-
-    /// What was settled and not revoked holds for good.
-    fn confirm(&mut self) {}
-}
-
-/// A hub that several nodes have, all of them the same: what its rules do depends on their inputs alone.
-pub trait Replicated: Shared<Member: Serialize + DeserializeOwned> {
-    /// What is done from outside, by an HTTP handler, as it stands in the log.
-    type Command: Serialize + DeserializeOwned + Send + 'static;
-
-    /// What whoever gave it is told.
-    type Outcome: Send + 'static;
-
-    /// Does what is asked from outside.
-    fn command(&mut self, command: Self::Command, now: Timestamp) -> (Self::Outcome, Effects);
-
     /// Everything that the rules draw at random comes from these, with the secret of the rooms.
     fn seed(&mut self, _now: Timestamp, _offset: u64) {}
 
-    /// Answers an event that asks and changes nothing; `None` for every other.
-    fn query(
-        &self,
-        _from: MemberId,
-        _event: &str,
-        _payload: Option<&RawValue>,
-        _now: Timestamp,
-    ) -> Option<Effects> {
-        None
-    }
-
-    /// Whether it would change anything if a member were heard.
-    fn needs_heard(&self, _member: MemberId, _now: Timestamp) -> bool {
-        false
-    }
-
     /// Rooms, members and facts have become other ones.
     fn restored(&mut self, _now: Timestamp) {}
+}
+
+/// What a node is about to have the rules do.
+pub enum Asked<'a, C> {
+    /// A member's event.
+    Event(MemberId, &'a str, Option<&'a RawValue>),
+    /// A command.
+    Command(&'a C),
+}
+
+/// Who writes down what rules want to be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Author {
+    /// The node that the input came to.
+    Own,
+    /// Another node, because that one cannot any more.
+    Successor,
 }
 
 /// How a member leaves.
@@ -234,7 +218,7 @@ pub enum Departure {
 pub struct Newcomer {
     /// The client's address, past trusted proxies.
     pub address: IpAddr,
-    /// The key that it brought: `auth.token`, else `Authorization: Bearer`, else `?auth=`.
+    /// The key that it brought: `auth.token`, else `Authorization: Bearer`, else `?auth=`; what it was let in as, once it is.
     pub token: Option<Box<str>>,
 }
 

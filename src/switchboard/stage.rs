@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use serde_json::value::RawValue;
 
 use super::chest::take_over;
-use super::{Hub, Newcomer, Shared};
+use super::{Census, Hub, Ledger, Newcomer};
 use crate::effect::{Effect, Effects, MemberId};
 use crate::time::{Timestamp, WallOffset};
 
@@ -33,10 +33,7 @@ impl<H: Hub> Stage<H> {
     }
 
     /// The process ends and another one begins, with the rooms as they would be kept on disk.
-    pub fn restart(mut self, mut hub: H) -> Self
-    where
-        H: Shared,
-    {
+    pub fn restart(mut self, mut hub: H) -> Self {
         for (id, room) in self.hub.rooms().all() {
             let kept = serde_json::to_string(room).unwrap();
             take_over(&mut hub, id, serde_json::from_str(&kept).unwrap(), self.now);
@@ -117,6 +114,59 @@ impl<H: Hub> Stage<H> {
             Err(refusal) => refusal,
         }
     }
+}
+
+/// A hub that says nothing, for tests of what is around one.
+#[derive(Default)]
+pub struct Mute(Ledger<String, ()>, Ledger<MemberId, ()>);
+
+impl Hub for Mute {
+    type RoomId = String;
+    type Room = ();
+    type Member = ();
+    type Command = ();
+    type Outcome = ();
+
+    fn connect(&mut self, _: MemberId, _: Newcomer, _: Timestamp) -> Effects {
+        Effects::none()
+    }
+    fn handle(&mut self, _: MemberId, _: &str, _: Option<&RawValue>, _: Timestamp) -> Effects {
+        Effects::none()
+    }
+    fn command(&mut self, (): (), _: Timestamp) -> ((), Effects) {
+        ((), Effects::none())
+    }
+    fn leave(&mut self, _: MemberId, _: Timestamp) -> Effects {
+        Effects::none()
+    }
+    fn next_timeout(&self) -> Option<Timestamp> {
+        None
+    }
+    fn handle_timeout(&mut self, _: Timestamp) -> Effects {
+        Effects::none()
+    }
+    fn tick(&mut self, _: Timestamp) -> Effects {
+        Effects::none()
+    }
+    fn census(&self) -> Census {
+        Census { n_rooms: 0, n_seated: 0 }
+    }
+    fn room_id(text: &str) -> Option<String> {
+        Some(text.to_owned())
+    }
+    fn rooms(&mut self) -> &mut Ledger<String, ()> {
+        &mut self.0
+    }
+    fn members(&mut self) -> &mut Ledger<MemberId, ()> {
+        &mut self.1
+    }
+    fn occupants((): &()) -> Vec<MemberId> {
+        Vec::new()
+    }
+    fn lose(&mut self, _: MemberId, _: &String, _: Timestamp) -> Effects {
+        Effects::none()
+    }
+    fn unseat(&mut self, _: MemberId, _: &String) {}
 }
 
 /// The member of that name.

@@ -1,14 +1,15 @@
 //! What the rules are asked to do: of arrivals, what is left once it is known who they are from.
 
-use super::held::Deed;
-use super::inbox::Order;
+use tokio::sync::oneshot;
+
 use super::incoming::Incoming;
+use super::write_barrier::Deed;
 use super::{Departure, Hub, Newcomer};
 use crate::effect::{Effects, MemberId};
 use crate::time::Timestamp;
 
-/// Something for the rules; it may have to be run again, on rooms that have changed meanwhile.
-pub enum Task<H> {
+/// Something for the rules.
+pub enum Task<H: Hub> {
     /// A member connected; if it is not new, its earlier connection is gone.
     Connect { member: MemberId, newcomer: Box<Newcomer>, is_new: bool },
     /// A member sent an event.
@@ -17,55 +18,52 @@ pub enum Task<H> {
     Heard(MemberId),
     /// A member is gone.
     Leave(MemberId, Departure),
-    /// Somebody outside has something done.
-    Order(Box<dyn Order<H>>),
+    /// Somebody outside has something done, and is told what came of it.
+    Command(H::Command, oneshot::Sender<H::Outcome>),
 }
 
 impl<H: Hub> Task<H> {
-    /// Asks the rules.
-    pub fn run(&mut self, hub: &mut H, now: Timestamp) -> Deed {
+    /// Has the rules do it.
+    pub fn run(self, hub: &mut H, now: Timestamp) -> Deed {
         match self {
-            Self::Connect { member, newcomer, is_new } => {
-                let mut effects = if *is_new { Effects::none() } else { hub.leave(*member, now) };
-                let mut newcomer = (**newcomer).clone();
-                match hub.admit(*member, &mut newcomer, now) {
-                    Ok(()) => effects.append(hub.connect(*member, newcomer, now)),
+            Self::Connect { member, mut newcomer, is_new } => {
+                let mut effects = if is_new { Effects::none() } else { hub.leave(member, now) };
+                match hub.admit(member, &mut newcomer, now) {
+                    Ok(()) => effects.append(hub.connect(member, *newcomer, now)),
                     Err(refusal) => effects.append(refusal),
                 }
                 Deed::of(effects)
             }
             Self::Event { member, incoming, at } => {
                 let effects = match incoming.read() {
-                    Some(event) => hub.handle(*member, &event.name, event.payload, now),
+                    Some(event) => hub.handle(member, &event.name, event.payload, now),
                     None => unread(),
                 };
-                Deed { effects, asker: incoming.ack.map(|id| (*member, id)), arrived_at: Some(*at) }
+                Deed { effects, asker: incoming.ack.map(|id| (member, id)), arrived_at: Some(at) }
             }
             Self::Heard(member) => {
-                hub.heard(*member, now);
+                hub.heard(member, now);
                 Deed::of(Effects::none())
             }
-            Self::Leave(member, Departure::Said) => Deed::of(hub.goodbye(*member, now)),
-            Self::Leave(member, Departure::CutOff | Departure::Lost) => Deed::of(hub.leave(*member, now)),
-            Self::Order(order) => Deed::of(order.run(hub, now)),
+            Self::Leave(member, Departure::Said) => Deed::of(hub.goodbye(member, now)),
+            Self::Leave(member, Departure::CutOff | Departure::Lost) => Deed::of(hub.leave(member, now)),
+            Self::Command(command, answer) => {
+                let (outcome, effects) = hub.command(command, now);
+                // Whoever gave it may have gone away.
+                let _ = answer.send(outcome);
+                Deed::of(effects)
+            }
         }
     }
 
-    /// Who asks; nobody that is connected, if an operator or the clock does.
+    /// Who asks; nobody that is connected, if it is an operator.
     pub fn member(&self) -> Option<MemberId> {
         match self {
             Self::Connect { member, .. }
             | Self::Event { member, .. }
             | Self::Heard(member)
             | Self::Leave(member, _) => Some(*member),
-            Self::Order(_) => None,
-        }
-    }
-
-    /// What the rules said holds: whoever gave an order is told.
-    pub fn conclude(self) {
-        if let Self::Order(order) = self {
-            order.answer();
+            Self::Command(..) => None,
         }
     }
 }

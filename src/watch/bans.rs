@@ -144,7 +144,7 @@ mod tests {
         let mut facts = Facts::default();
         let mut bans = Bans::default();
         bans.add(&mut facts, address(1), after(60), NOW);
-        facts.clear();
+        facts.take_all();
         bans.look(&facts, NOW);
         assert!(bans.holds(address(1), NOW));
         // Whoever tells again tells that too.
@@ -159,7 +159,7 @@ mod tests {
         let mut there = Bans::default();
         there.add(&mut theirs, address(1), after(90), NOW);
         there.add(&mut theirs, address(2), after(60), NOW);
-        let text = |facts: &Facts| facts.peek(&FACT.to_owned()).cloned().unwrap();
+        let text = |facts: &Facts| facts.get(&FACT.to_owned()).cloned().unwrap();
         let mut both = Facts::default();
         both.put(FACT.to_owned(), Some(Bans::merge(&text(&theirs), &text(&ours))));
         let both = told_by(&both);

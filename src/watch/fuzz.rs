@@ -6,11 +6,11 @@ use super::hub::Hub;
 use crate::http::Config as Network;
 use crate::http::keys::{KeyedDoor, WrongKeys};
 use crate::secret::Secret;
-use crate::switchboard::{Seed, Shared};
+use crate::switchboard::Seed;
 use crate::time::Timestamp;
 
 /// A hub without rooms, whose names of rooms and tokens are the same every time.
-pub fn hub(now: Timestamp) -> impl Shared {
+pub fn hub(now: Timestamp) -> impl crate::switchboard::Hub {
     const SEED: Seed = [7; 32];
     let key = KeyedDoor::new("watch.auth_key", Secret::new("key"), &WrongKeys::new(&Network::default()));
     Hub::new(&Config::default(), key, &SEED, Chance::new(&SEED), Vec::new(), now)

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::time::Duration;
 
 use ipnet::IpNet;
 use parking_lot::Mutex;
@@ -24,9 +23,7 @@ use super::rules::Rules;
 use super::told::{ServerEvent, refuse};
 use crate::effect::{Close, Effects, MemberId};
 use crate::http::keys::KeyedDoor;
-use crate::switchboard::{
-    self, Bucket, Census, Departure, Ledger, Newcomer, Replicated, RoomQuota, Seed, Shared,
-};
+use crate::switchboard::{self, Bucket, Census, Departure, Ledger, Newcomer, RoomQuota, Seed};
 use crate::time::{Timestamp, WallOffset};
 
 /// Every room and every connected member.
@@ -96,7 +93,7 @@ impl Hub {
 
     /// Where a member sits.
     pub fn room_of(&self, member: MemberId) -> Option<RoomId> {
-        self.members.peek(&member)?.room
+        self.members.get(&member)?.room
     }
 
     pub(super) fn seat(&self, id: MemberId, name: String, now: Timestamp) -> Option<Seat> {
@@ -167,7 +164,7 @@ impl Hub {
     pub(super) fn free_id(&mut self) -> RoomId {
         loop {
             let id = self.chance.room_id();
-            if self.rooms.peek(&id).is_none() {
+            if self.rooms.get(&id).is_none() {
                 return id;
             }
         }
@@ -175,6 +172,12 @@ impl Hub {
 }
 
 impl switchboard::Hub for Hub {
+    type RoomId = RoomId;
+    type Room = Room;
+    type Member = Member;
+    type Command = Command;
+    type Outcome = Outcome;
+
     fn set_wall(&mut self, wall: WallOffset) {
         self.wall = wall;
     }
@@ -248,9 +251,24 @@ impl switchboard::Hub for Hub {
             return Effects::none();
         }
         self.sweep_at = now + self.rules.sweep_interval;
-        let mut effects = self.upkeep(now);
-        for room in self.due(now) {
-            effects.append(self.sweep(&room, now));
+        self.tick(now)
+    }
+
+    fn tick(&mut self, now: Timestamp) -> Effects {
+        self.passwords.forget(&mut self.facts, now);
+        self.voices.retain(|room, _| self.rooms.get(room).is_some());
+        self.history.look(self.rooms.count(), self.n_members(), self.counts.totals(), now);
+        self.bans.look(&self.facts, now);
+        let mut effects = self.let_go_of_banned(now);
+        let patience = self.rules.patience;
+        let due = self.rooms.values().filter(|room| room.overdue(patience, now).is_some());
+        let mut due: Vec<RoomId> = due.map(Room::id).collect();
+        due.sort();
+        for id in due {
+            let Some(room) = self.rooms.get_mut(&id) else { continue };
+            let (told, fate) = room.sweep(patience, now);
+            effects.append(told);
+            self.decide(&mut effects, id, fate, now);
         }
         effects
     }
@@ -258,11 +276,6 @@ impl switchboard::Hub for Hub {
     fn census(&self) -> Census {
         Census::of(self.members.values().filter_map(|member| member.room))
     }
-}
-
-impl Replicated for Hub {
-    type Command = Command;
-    type Outcome = Outcome;
 
     fn command(&mut self, command: Command, now: Timestamp) -> (Outcome, Effects) {
         match command {
@@ -301,19 +314,13 @@ impl Replicated for Hub {
     }
 
     fn needs_heard(&self, member: MemberId, now: Timestamp) -> bool {
-        let room = self.room_of(member).and_then(|id| self.rooms.peek(&id));
+        let room = self.room_of(member).and_then(|id| self.rooms.get(&id));
         room.is_some_and(|room| !room.has_heard(member, now))
     }
 
     fn restored(&mut self, now: Timestamp) {
         self.bans.look(&self.facts, now);
     }
-}
-
-impl Shared for Hub {
-    type RoomId = RoomId;
-    type Room = Room;
-    type Member = Member;
 
     fn room_id(text: &str) -> Option<RoomId> {
         RoomId::read(text)
@@ -342,33 +349,8 @@ impl Shared for Hub {
         }
     }
 
-    fn due(&self, now: Timestamp) -> Vec<RoomId> {
-        let patience = self.rules.patience;
-        self.rooms.values().filter(|room| room.overdue(patience, now).is_some()).map(Room::id).collect()
-    }
-
-    fn sweep(&mut self, room: &RoomId, now: Timestamp) -> Effects {
-        let patience = self.rules.patience;
-        let Some(swept) = self.rooms.get_mut(room) else { return Effects::none() };
-        let (mut effects, fate) = swept.sweep(patience, now);
-        self.decide(&mut effects, *room, fate, now);
-        effects
-    }
-
-    fn upkeep(&mut self, now: Timestamp) -> Effects {
-        self.passwords.forget(&mut self.facts, now);
-        self.voices.retain(|room, _| self.rooms.peek(room).is_some());
-        self.history.look(self.rooms.count(), self.n_members(), self.counts.totals(), now);
-        self.bans.look(&self.facts, now);
-        self.let_go_of_banned(now)
-    }
-
     fn facts(&mut self) -> Option<&mut Ledger<String, String>> {
         Some(&mut self.facts)
-    }
-
-    fn lifetime(&self, fact: &str) -> Option<Duration> {
-        passwords::is_about(fact).then(|| self.passwords.window())
     }
 
     fn merge(fact: &str, theirs: &str, ours: &str) -> String {

@@ -103,11 +103,6 @@ impl Passwords {
         }
     }
 
-    /// How long a fact about wrong tries counts.
-    pub fn window(&self) -> Duration {
-        self.limit.window
-    }
-
     fn read(&self, text: &str, now: Timestamp) -> Option<Wrong> {
         let wrong: Wrong = serde_json::from_str(text).ok()?;
         (now.since(wrong.since) < self.limit.window).then_some(wrong)
@@ -185,7 +180,7 @@ mod tests {
         let (theirs, ours) = (wrong_once(), wrong_once());
         let (fact, theirs) = theirs.all().next().unwrap();
         let mut both = Ledger::default();
-        both.put(fact.clone(), Some(merge(theirs, ours.peek(fact).unwrap())));
+        both.put(fact.clone(), Some(merge(theirs, ours.get(fact).unwrap())));
         assert!(!passwords.is_right(&mut both, guesser, &code, "secret", NOW));
     }
 

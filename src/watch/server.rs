@@ -86,7 +86,7 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     let home = premises.lasting_home(SERVICE);
     let (chance, exempt) = (Chance::new(&home.random_source()), premises.opening.network.trusted_networks());
     let hub = Hub::new(config, key.clone(), home.seed(), chance, exempt, context.clock.now());
-    let questions = switchboard.run_replicated(home, hub);
+    let questions = switchboard.run(home, hub);
     let admin = admin::routes(questions.clone(), commands, OperatorsDoor::new(admin_key, context.clock));
     let site = Arc::new(Site { questions, clock: context.clock, key });
     let pages = Router::new()

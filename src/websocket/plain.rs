@@ -23,7 +23,7 @@ use crate::switchboard::{
 };
 
 /// Where plain WebSockets come in.
-pub struct Door<H> {
+pub struct Door<H: Hub> {
     exchange: Arc<Exchange<H>>,
     pings: Pings,
     messages: Arc<MessageLimits>,
@@ -82,7 +82,7 @@ impl<H: Hub> Door<H> {
 }
 
 /// Every message is an event.
-struct Plain<H>(Arc<Line<H>>);
+struct Plain<H: Hub>(Arc<Line<H>>);
 
 impl<H: Hub> Speech for Plain<H> {
     const WIRE: Wire = Wire::Plain;

@@ -1,5 +1,6 @@
 //! Looks up what the rules ask for: in what has just happened, then in the directory.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
@@ -11,8 +12,10 @@ use super::Directory;
 use super::recent::Recent;
 use crate::devices::facts::{Facts, Storage};
 use crate::devices::names::{DeviceId, RoomId};
+use crate::devices::rates::{self, Rates};
 use crate::devices::record::{Record, RecordId, Ticket};
 use crate::devices::spool::Spool;
+use crate::time::Timestamp;
 
 /// Random bytes that make a room's name, nearly always.
 const NAME_RANDOMNESS: usize = 32;
@@ -25,6 +28,8 @@ pub struct LocalFacts {
     spool: Spool,
     /// Whether the directory has all that the database knows.
     learned: watch::Receiver<bool>,
+    /// What devices have sent to this node lately.
+    rates: Mutex<Rates>,
     /// Whether the last lookup failed: its answer was no answer, and nothing is decided by it.
     is_failing: AtomicBool,
     random: SystemRandom,
@@ -32,12 +37,18 @@ pub struct LocalFacts {
 
 impl LocalFacts {
     /// Facts from a directory, and from what goes into the spool.
-    pub fn new(directory: Directory, spool: Spool, learned: watch::Receiver<bool>) -> Self {
+    pub fn new(
+        directory: Directory,
+        spool: Spool,
+        learned: watch::Receiver<bool>,
+        rates: &rates::Limits,
+    ) -> Self {
         Self {
             directory: Mutex::new(directory),
             recent: Recent::default(),
             spool,
             learned,
+            rates: Mutex::new(Rates::new(rates)),
             is_failing: AtomicBool::new(false),
             random: SystemRandom::new(),
         }
@@ -93,6 +104,10 @@ impl Facts for LocalFacts {
         let is_failing = self.is_failing.load(Ordering::Relaxed)
             && self.known(|directory| directory.position().map(Some)).is_none();
         if self.spool.has_room(bytes) && !is_failing { Storage::Available } else { Storage::Full }
+    }
+
+    fn are_within_limits(&self, device: &DeviceId, address: IpAddr, bytes: usize, now: Timestamp) -> bool {
+        self.rates.lock().take(device, address, bytes, now)
     }
 
     fn new_room(&self) -> RoomId {

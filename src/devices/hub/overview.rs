@@ -8,7 +8,7 @@ use crate::switchboard::Census;
 impl Hub {
     /// What HTTP tells of a room.
     pub fn report(&self, room: RoomId) -> RoomReport {
-        self.rooms.peek(&room).map_or_else(|| Room::new(room).report(), Room::report)
+        self.rooms.get(&room).map_or_else(|| Room::new(room).report(), Room::report)
     }
 
     /// What HTTP tells of rooms with somebody in them, after one of them by name: so many at most, and no more once so

@@ -15,7 +15,7 @@ pub mod segment;
 mod tests;
 mod writer;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,7 +29,6 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use super::directory::Directory;
 use super::record::{Record, RecordId, Ticket};
 use crate::private;
-use crate::time::Timestamp;
 use segment::{HEAD_BYTES, Position};
 
 pub use recovery::Recovered;
@@ -80,18 +79,10 @@ struct Shared {
     letters: Mutex<(u64, u64)>,
     /// Segments before this one have been drained.
     drained_segment: AtomicU64,
-    /// What may have to be revoked.
-    proposed: Mutex<Option<Proposed>>,
-    /// Records that are not to be drained.
+    /// Records that an earlier version has struck out: they are not to be drained.
     revoked: Mutex<HashSet<RecordId>>,
     /// Two programs must not write to one spool.
     _lock: Lock,
-}
-
-/// Records that may have to be revoked, by their tickets, and where they begin.
-struct Proposed {
-    begin: Position,
-    records: HashMap<Ticket, RecordId>,
 }
 
 /// What waits to be written.
@@ -150,7 +141,6 @@ impl Spool {
             database_is_full: AtomicBool::new(false),
             letters: Mutex::default(),
             drained_segment: AtomicU64::new(0),
-            proposed: Mutex::default(),
             revoked: Mutex::new(recovered.revoked.clone()),
             _lock: lock,
         });
@@ -167,17 +157,19 @@ impl Spool {
         Ok((Self { shared }, recovered))
     }
 
-    /// Takes a record; it is on disk once [`Self::written`] has come to its ticket.
+    /// Takes a record under a new name; it is on disk once [`Self::written`] has come to its ticket.
     pub fn append(&self, record: Record) -> Ticket {
+        self.append_as(None, record)
+    }
+
+    /// Takes a record under the name that it has on all nodes.
+    pub fn append_as(&self, id: Option<RecordId>, record: Record) -> Ticket {
         let payload = record.to_bytes();
         let mut pending = self.shared.pending.lock();
         pending.last += 1;
         let ticket = pending.last;
         let before = pending.bytes.len();
-        let id = record.own_id().unwrap_or_else(|| RecordId::new(self.shared.run, ticket));
-        if let Some(proposed) = &mut *self.shared.proposed.lock() {
-            proposed.records.insert(ticket, id);
-        }
+        let id = record.own_id().or(id).unwrap_or_else(|| RecordId::new(self.shared.run, ticket));
         segment::put(&mut pending.bytes, id, &payload);
         let end = pending.bytes.len();
         pending.ends.push(end);
@@ -235,33 +227,9 @@ impl Spool {
         self.shared.known.load(Ordering::Acquire)
     }
 
-    /// Up to where it may be drained: to its end on disk, or to what may have to be revoked.
+    /// Up to where it may be drained.
     pub fn end(&self) -> Position {
-        let proposed = self.shared.proposed.lock();
-        proposed.as_ref().map_or_else(|| *self.shared.end.lock(), |proposed| proposed.begin)
-    }
-
-    /// Records from here on may have to be revoked.
-    pub fn propose(&self) {
-        let begin = *self.shared.end.lock();
-        self.shared.proposed.lock().get_or_insert(Proposed { begin, records: HashMap::new() });
-    }
-
-    /// Strikes out records that were appended since [`Self::propose`].
-    pub fn revoke(&self, tickets: &[Ticket], at: Timestamp) {
-        let proposed = self.shared.proposed.lock();
-        let record = |ticket| proposed.as_ref().and_then(|proposed| proposed.records.get(ticket)).copied();
-        let records: Vec<RecordId> = tickets.iter().filter_map(record).collect();
-        drop(proposed);
-        self.shared.revoked.lock().extend(&records);
-        self.append(Record::Revoked { records, at });
-    }
-
-    /// What was proposed and not revoked holds.
-    pub fn confirm(&self) {
-        *self.shared.proposed.lock() = None;
-        // Whoever drains has waited for this.
-        self.shared.written.send_modify(|_| {});
+        *self.shared.end.lock()
     }
 
     /// Whether a record was revoked.

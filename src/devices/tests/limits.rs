@@ -4,13 +4,12 @@ use expect_test::expect;
 
 use super::Rules;
 use crate::devices::Config;
-use crate::devices::hub::Limits;
 use crate::switchboard::stage::Stage;
 
-fn limits(change: impl Fn(&mut Config)) -> Limits {
+fn limits(change: impl Fn(&mut Config)) -> Config {
     let mut config = Config::default();
     change(&mut config);
-    config.limits()
+    config
 }
 
 #[test]
@@ -34,7 +33,7 @@ fn a_device_that_sends_too_much_is_told_and_nothing_is_stored() {
         ann: says {"type":"message","content":"three","message_id":3}
           disk <- keeps {"kind":"message","from":"d1","to":null,"room":"AAAAAAAA","content":"{\"type\":\"message\",\"content\":\"three\",\"message_id\":3}","identity":"ee9af6a3eef40306adbdbaa819d5bee2","at":1700000001000000}
           ann <-  {"type":"ack","message_id":3,"status":"stored"}
-    "#]].assert_eq(&Stage::new(Rules::with(limits)).play(
+    "#]].assert_eq(&Stage::new(Rules::with(&limits)).play(
         r#"
         ann connects
         ann: says {"device_id":"d1","identity":"x"}
@@ -50,7 +49,7 @@ fn a_device_that_sends_too_much_is_told_and_nothing_is_stored() {
 #[test]
 fn what_a_device_has_told_of_a_room_counts_as_its_bytes() {
     let limits = limits(|config| (config.bytes_per_second, config.burst_bytes) = (1, 1500));
-    let mut stage = Stage::new(Rules::with(limits));
+    let mut stage = Stage::new(Rules::with(&limits));
     stage.play("ann connects\nann: says {\"device_id\":\"d1\",\"identity\":\"x\"}");
     for n in 0..8 {
         let identity = "x".repeat(100);
@@ -68,7 +67,7 @@ fn a_room_that_is_full_takes_nobody_more() {
     for limits in
         [limits(|config| config.max_room_clients = 1), limits(|config| config.max_frame_bytes = 150)]
     {
-        let mut stage = Stage::new(Rules::with(limits));
+        let mut stage = Stage::new(Rules::with(&limits));
         let told = stage.play(
             r#"
             ann connects

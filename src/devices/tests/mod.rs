@@ -2,25 +2,30 @@
 
 mod ids;
 mod limits;
+mod log;
 mod messages;
 
 use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use expect_test::{Expect, expect};
+use parking_lot::Mutex;
 use proptest::prelude::*;
 use serde_json::value::RawValue;
 
 use super::Config;
 use super::facts::{Facts, Storage};
-use super::hub::{Grant, Hub, Limits};
+use super::hub::{Grant, Hub, Member};
 use super::names::{DeviceId, RoomId};
 use super::outcome::Outcome;
+use super::rates::Rates;
 use super::record::{Record, RecordId};
+use super::room::Room;
 use crate::effect::{Effects, Frame, MemberId};
 use crate::switchboard::stage::{START, Stage, member};
-use crate::switchboard::{self, Census, Newcomer};
+use crate::switchboard::{self, Census, Ledger, Newcomer};
 use crate::time::{Timestamp, WallOffset};
 
 /// Facts as a notebook has them: everything that was kept is known at once.
@@ -34,6 +39,7 @@ struct Notebook {
     /// Whether the database may know more.
     is_new: bool,
     n_connections: AtomicU64,
+    rates: Option<Mutex<Rates>>,
 }
 
 impl Notebook {
@@ -82,6 +88,9 @@ impl Facts for Notebook {
     fn storage(&self, _: usize) -> Storage {
         if self.is_full { Storage::Full } else { Storage::Available }
     }
+    fn are_within_limits(&self, device: &DeviceId, address: IpAddr, bytes: usize, now: Timestamp) -> bool {
+        self.rates.as_ref().is_none_or(|rates| rates.lock().take(device, address, bytes, now))
+    }
     fn new_room(&self) -> RoomId {
         let letter = char::from(b'A' + self.rooms.len() as u8);
         RoomId::new(&letter.to_string().repeat(RoomId::CHARS)).unwrap()
@@ -99,12 +108,12 @@ struct Rules {
 
 impl Rules {
     fn new(offline_queue: usize) -> Self {
-        let limits = Limits { offline_queue, ..Config::default().limits() };
-        Self::with(limits)
+        Self::with(&Config { offline_queue, ..Config::default() })
     }
 
-    fn with(limits: Limits) -> Self {
-        Self { hub: Hub::new(limits), notebook: Notebook::default() }
+    fn with(config: &Config) -> Self {
+        let rates = Some(Mutex::new(Rates::new(&config.rates())));
+        Self { hub: Hub::new(config.limits()), notebook: Notebook { rates, ..Notebook::default() } }
     }
 
     fn settle(&mut self, outcome: Outcome) -> Effects {
@@ -119,6 +128,12 @@ impl Rules {
 }
 
 impl switchboard::Hub for Rules {
+    type RoomId = RoomId;
+    type Room = Room;
+    type Member = Member;
+    type Command = ();
+    type Outcome = ();
+
     fn set_wall(&mut self, wall: WallOffset) {
         self.hub.set_wall(wall);
     }
@@ -155,6 +170,30 @@ impl switchboard::Hub for Rules {
     }
     fn census(&self) -> Census {
         self.hub.census()
+    }
+    fn tick(&mut self, now: Timestamp) -> Effects {
+        self.handle_timeout(now)
+    }
+    fn command(&mut self, (): (), _: Timestamp) -> ((), Effects) {
+        ((), Effects::none())
+    }
+    fn room_id(text: &str) -> Option<RoomId> {
+        RoomId::new(text)
+    }
+    fn rooms(&mut self) -> &mut Ledger<RoomId, Room> {
+        self.hub.rooms()
+    }
+    fn members(&mut self) -> &mut Ledger<MemberId, Member> {
+        self.hub.members()
+    }
+    fn occupants(room: &Room) -> Vec<MemberId> {
+        room.others(None)
+    }
+    fn lose(&mut self, member: MemberId, _: &RoomId, now: Timestamp) -> Effects {
+        self.leave(member, now)
+    }
+    fn unseat(&mut self, member: MemberId, _: &RoomId) {
+        self.hub.silence(member);
     }
 }
 

@@ -29,10 +29,10 @@ fn event(_: &Hub, draw: &mut Draw) -> String {
 
 #[test]
 fn a_log_replayed_comes_to_the_same_rooms_also_from_a_snapshot_on() {
-    replay::check(make, event);
+    replay::check(make, event, None);
 }
 
 #[test]
 fn other_rules_have_another_number() {
-    expect!["rules 1: 2269b8b8782c6bd5"].assert_eq(&replay::golden(make, event));
+    expect!["rules 1: 2269b8b8782c6bd5"].assert_eq(&replay::golden(make, event, None));
 }

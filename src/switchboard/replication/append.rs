@@ -5,10 +5,10 @@ use tokio::time::{Instant, timeout};
 use super::{BATCH, BATCH_BYTES, Batch, Node, What};
 use crate::cluster::Away;
 use crate::effect::Effects;
-use crate::switchboard::Replicated;
+use crate::switchboard::Hub;
 use crate::time::Timestamp;
 
-impl<H: Replicated> Node<H> {
+impl<H: Hub> Node<H> {
     /// Appends what waits, if nothing is on its way.
     pub(super) fn append_next(&mut self) {
         while self.is_together() && self.in_flight.is_none() && !self.queue.is_empty() {

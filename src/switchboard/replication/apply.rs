@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use super::input::{Adoption, Checkpoint, Input, RULES};
 use super::{Node, Pending, What};
 use crate::cluster;
 use crate::effect::{Effect, Effects};
-use crate::switchboard::held::Deed;
-use crate::switchboard::{Replicated, task};
+use crate::switchboard::write_barrier::Deed;
+use crate::switchboard::{Author, Hub, task};
 use crate::time::Timestamp;
 
 /// What comes after an entry.
@@ -40,10 +41,14 @@ pub enum Origin {
 pub enum FollowUp {
     /// The others have taken this node for dead.
     ComeAgain(Box<Adoption>),
+    /// A node is lost: what it had to write down is written down here.
+    Inherit(String),
+    /// A node that may have missed how far this one's disk is.
+    AnnounceStored,
     Checkpoint(Checkpoint, u64, Origin),
 }
 
-impl<H: Replicated> Node<H> {
+impl<H: Hub> Node<H> {
     /// The next entry of the log, as the reader brings it.
     pub(super) async fn read(&mut self, letter: cluster::Letter) {
         if letter.number <= self.machine.offset {
@@ -104,17 +109,26 @@ impl<H: Replicated> Node<H> {
                 }
                 What::Input(input) => {
                     after.extend(self.note(input, offset, Origin::Here));
-                    let effects = match &mut pending.order {
-                        Some(order) => order.run(&mut self.machine.hub, self.machine.now),
-                        None => self.machine.apply(input, &self.name),
-                    };
+                    let effects = self.run(input, pending.command.take());
                     self.conclude(pending, effects);
                 }
                 What::Query(_) => self.conclude(pending, Effects::none()),
             }
         }
+        if let Some(write) = self.last_write.take() {
+            self.unstored.push_back((write, offset));
+        }
         self.machine.end();
         self.follow_up(after)
+    }
+
+    /// Has the rules do what this node wants, and tells whoever gave a command what came of it.
+    fn run(&mut self, input: &Input, command: Option<(H::Command, oneshot::Sender<H::Outcome>)>) -> Effects {
+        let Some((command, answer)) = command else { return self.machine.apply(input, &self.name) };
+        let (outcome, effects) = self.machine.command(input, command);
+        // Whoever gave it may have gone away.
+        let _ = answer.send(outcome);
+        effects
     }
 
     /// Puts inputs that did not count before all others, but for the word by which this node comes again.
@@ -155,13 +169,36 @@ impl<H: Replicated> Node<H> {
                     }
                     input => self.machine.apply(input, &node),
                 };
+                if let Input::Stored(offset) = input {
+                    self.barrier.stored(entry.node, *offset);
+                }
                 if audience == Audience::Everybody {
-                    self.members.perform(for_members(effects), None);
+                    self.perform_other(&node, entry.offset, for_members(effects));
                 }
             }
         }
         self.machine.end();
         self.follow_up(after)
+    }
+
+    /// Tells the members here what came of another node's input, once that node has written down what is to be kept of it.
+    fn perform_other(&mut self, author: &Arc<str>, offset: u64, effects: Effects) {
+        // What this node appended and could not follow is on its own disk.
+        let is_kept =
+            **author != *self.name && effects.iter().any(|effect| matches!(effect, Effect::Keep(_)));
+        if is_kept {
+            let members = &self.members;
+            self.barrier.push_of(author, offset, Deed::of(effects), |member| members.has(member));
+        } else {
+            self.barrier.push(Deed::of(effects));
+        }
+        self.perform_ready();
+    }
+
+    /// Writes down here what a node had to that cannot be asked whether it did.
+    pub(super) fn inherit(&mut self, author: &str) {
+        let hub = &mut self.machine.hub;
+        self.barrier.inherit(author, |effects| hub.persist(effects, Author::Successor));
     }
 
     /// What an input means to this node beside what the rules make of it; before they do.
@@ -181,7 +218,10 @@ impl<H: Replicated> Node<H> {
                         "a node has gone silent: its members leave"
                     );
                 }
-                if **node != *self.name || self.is_leaving || !self.machine.nodes.contains(node) {
+                if **node != *self.name {
+                    return Some(FollowUp::Inherit(node.clone()));
+                }
+                if self.is_leaving || !self.machine.nodes.contains(node) {
                     return None;
                 }
                 self.disconnect_seated();
@@ -196,7 +236,7 @@ impl<H: Replicated> Node<H> {
                     );
                     self.context.remark(self.service, Some("a newer version runs on another node"));
                 }
-                None
+                (origin == Origin::Elsewhere && self.stored > 0).then_some(FollowUp::AnnounceStored)
             }
             Input::Checkpoint(checkpoint) => Some(FollowUp::Checkpoint(*checkpoint, offset, origin)),
             Input::Connect(..)
@@ -204,6 +244,8 @@ impl<H: Replicated> Node<H> {
             | Input::Heard(_)
             | Input::Leave(..)
             | Input::Command(_)
+            | Input::Known(..)
+            | Input::Stored(_)
             | Input::Adopt(_) => None,
         }
     }
@@ -213,6 +255,11 @@ impl<H: Replicated> Node<H> {
         for what in after {
             match what {
                 FollowUp::ComeAgain(members) => self.come_again(*members),
+                FollowUp::Inherit(node) => {
+                    self.inherit(&node);
+                    self.perform_ready();
+                }
+                FollowUp::AnnounceStored => self.announce_stored(),
                 FollowUp::Checkpoint(checkpoint, offset, origin) => {
                     next = self.pass_checkpoint(checkpoint, offset, origin);
                 }
@@ -241,11 +288,14 @@ impl<H: Replicated> Node<H> {
                 answer.unwrap_or_else(task::unread)
             }
         };
+        let effects = self.machine.hub.persist(effects, Author::Own);
+        let written = effects.iter().filter_map(|effect| match effect {
+            Effect::Kept(write) => Some(*write),
+            _ => None,
+        });
+        self.last_write = written.max().or(self.last_write);
         let asker = pending.member.zip(pending.ack);
-        self.members.perform_deed(Deed { effects, asker, arrived_at: pending.arrived_at });
-        if let Some(order) = pending.order {
-            order.answer();
-        }
+        self.perform(Deed { effects, asker, arrived_at: pending.arrived_at });
     }
 
     /// Has the rules do at once what cannot be appended.
@@ -255,24 +305,35 @@ impl<H: Replicated> Node<H> {
                 self.n_alone += 1;
                 let now = self.clock.now();
                 self.machine.begin_alone(now, self.n_alone);
-                let effects = match &mut pending.order {
-                    Some(order) => order.run(&mut self.machine.hub, self.machine.now),
-                    None => self.machine.apply(input, &self.name),
-                };
+                let effects = self.run(input, pending.command.take());
                 self.machine.end();
                 effects
             }
             What::Query(_) => Effects::none(),
         };
         self.conclude(pending, effects);
+        // No other node waits for it.
+        self.last_write = None;
+    }
+
+    /// The process stops while the log is out of reach: its members are lost to their rooms here alone.
+    pub(super) fn lose_own_members(&mut self) {
+        let now = self.clock.now();
+        self.n_alone += 1;
+        self.machine.begin_alone(now, self.n_alone);
+        let own = self.machine.members_of(&self.name).collect();
+        let effects = self.machine.lose_members(&own);
+        self.machine.end();
+        let effects = self.machine.hub.persist(effects, Author::Own);
+        self.perform(Deed::of(effects));
     }
 }
 
-/// What concerns members alone: answers, notes and counts are the affair of the node that appended the input.
+/// What concerns members, and what is to be kept: answers, notes and counts are the affair of the node that appended the input.
 fn for_members(effects: Effects) -> Effects {
     let mut told = Effects::none();
     for effect in effects {
-        if matches!(effect, Effect::Emit { .. } | Effect::Disconnect(..)) {
+        if matches!(effect, Effect::Emit { .. } | Effect::Disconnect(..) | Effect::Keep(_)) {
             told.push(effect);
         }
     }

@@ -7,9 +7,9 @@ use super::Node;
 use super::apply::{Next, Origin};
 use super::input::Checkpoint;
 use crate::cluster::{Away, Changes};
-use crate::switchboard::Replicated;
+use crate::switchboard::Hub;
 
-impl<H: Replicated> Node<H> {
+impl<H: Hub> Node<H> {
     /// All nodes take the digest here; the one that has asked for it writes the snapshot.
     pub(super) fn pass_checkpoint(&mut self, told: Checkpoint, offset: u64, origin: Origin) -> Next {
         let own = self.checkpoint.previous;

@@ -6,10 +6,10 @@ use tracing::warn;
 use super::input::Input;
 use super::{CHECKPOINT_EVERY, Connectivity, Node, Pending, TICK_EVERY, What};
 use crate::cluster;
-use crate::switchboard::Replicated;
+use crate::switchboard::Hub;
 use crate::time::Timestamp;
 
-impl<H: Replicated> Node<H> {
+impl<H: Hub> Node<H> {
     /// Has timers looked at, if no other node did so lately.
     pub(super) fn tick(&mut self) {
         let now = self.clock.now();

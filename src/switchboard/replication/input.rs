@@ -32,6 +32,12 @@ pub enum Input {
     /// Somebody outside has something done.
     #[serde(rename = "o")]
     Command(Box<RawValue>),
+    /// What the node alone knows and the rules go by when they do this.
+    #[serde(rename = "w")]
+    Known(Box<RawValue>, Box<Input>),
+    /// What the node had to write down for its entries up to that offset is on its disk.
+    #[serde(rename = "s")]
+    Stored(u64),
     /// A timer may be due.
     #[serde(rename = "t")]
     Tick,

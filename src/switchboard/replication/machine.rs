@@ -14,11 +14,11 @@ use super::input::{Adoption, Input};
 use crate::cluster::{Changes, Snapshot};
 use crate::effect::{Effects, MemberId};
 use crate::switchboard::incoming::Event;
-use crate::switchboard::{Departure, Ledger, Newcomer, Replicated, Shared};
+use crate::switchboard::{Departure, Hub, Ledger, Newcomer};
 use crate::time::{Timestamp, WallOffset};
 
 /// A hub that is the same on all nodes.
-pub struct Machine<H: Replicated> {
+pub struct Machine<H: Hub> {
     /// The rules.
     pub hub: H,
     /// The last entry that was applied.
@@ -56,7 +56,7 @@ pub struct Fork<R> {
 }
 
 /// A state that is taken out of a machine.
-pub struct State<H: Shared> {
+pub struct State<H: Hub> {
     pub offset: u64,
     pub rooms: HashMap<H::RoomId, H::Room>,
     pub members: HashMap<MemberId, H::Member>,
@@ -92,7 +92,7 @@ impl<R> Default for Fork<R> {
     }
 }
 
-impl<H: Replicated> Machine<H> {
+impl<H: Hub> Machine<H> {
     /// A hub before the first entry.
     pub fn new(mut hub: H) -> Self {
         hub.rooms().note_changes();
@@ -188,25 +188,31 @@ impl<H: Replicated> Machine<H> {
                 Ok(command) => self.hub.command(command, now).1,
                 Err(_) => Effects::none(),
             },
-            Input::Tick => self.tick(),
+            Input::Known(evidence, input) => {
+                self.hub.set_evidence(Some(evidence));
+                let effects = self.apply(input, node);
+                self.hub.set_evidence(None);
+                effects
+            }
+            Input::Tick => self.hub.tick(now),
             Input::Joined(_) => {
                 self.nodes.insert(node.to_string());
                 Effects::none()
             }
             Input::NodeLost(node) => self.lose_node(node),
             Input::Adopt(adoption) => self.adopt(adoption, node).effects,
-            Input::Checkpoint(_) => Effects::none(),
+            Input::Checkpoint(_) | Input::Stored(_) => Effects::none(),
         }
     }
 
-    fn tick(&mut self) -> Effects {
-        let mut effects = self.hub.upkeep(self.now);
-        let mut due = self.hub.due(self.now);
-        due.sort();
-        for room in due {
-            effects.append(self.hub.sweep(&room, self.now));
+    /// Has the rules do a command that was given here, of which the log has the text.
+    pub fn command(&mut self, input: &Input, command: H::Command) -> (H::Outcome, Effects) {
+        if let Input::Known(evidence, _) = input {
+            self.hub.set_evidence(Some(evidence));
         }
-        effects
+        let done = self.hub.command(command, self.now);
+        self.hub.set_evidence(None);
+        done
     }
 
     /// A node is gone, and none of its members by its own will.
@@ -219,7 +225,8 @@ impl<H: Replicated> Machine<H> {
         self.lose_members(&lost)
     }
 
-    fn lose_members(&mut self, lost: &HashSet<MemberId>) -> Effects {
+    /// Members are gone, and none of them by its own will.
+    pub fn lose_members(&mut self, lost: &HashSet<MemberId>) -> Effects {
         let mut effects = Effects::none();
         let mut seats: Vec<(H::RoomId, Vec<MemberId>)> =
             self.hub.rooms().all().map(|(id, room)| (id.clone(), H::occupants(room))).collect();
@@ -287,7 +294,7 @@ impl<H: Replicated> Machine<H> {
         effects.append(self.lose_members(&adoption.gone.iter().copied().collect()));
         if let Some(facts) = self.hub.facts() {
             for (fact, ours) in &adoption.facts {
-                let merged = facts.peek(fact).map(|theirs| H::merge(fact, theirs, ours));
+                let merged = facts.get(fact).map(|theirs| H::merge(fact, theirs, ours));
                 facts.insert(fact.clone(), merged.unwrap_or_else(|| ours.clone()));
             }
         }
@@ -306,7 +313,7 @@ impl<H: Replicated> Machine<H> {
 
     /// Who sits in a room.
     pub fn occupants(&mut self, room: &H::RoomId) -> Vec<MemberId> {
-        self.hub.rooms().peek(room).map(H::occupants).unwrap_or_default()
+        self.hub.rooms().get(room).map(H::occupants).unwrap_or_default()
     }
 
     /// Whether a member is known.
@@ -401,7 +408,7 @@ impl<H: Replicated> Machine<H> {
         }
         let facts: Vec<String> = newer(&self.changed.facts, is_new);
         for fact in facts {
-            let text = self.hub.facts().and_then(|facts| facts.peek(&fact).cloned());
+            let text = self.hub.facts().and_then(|facts| facts.get(&fact).cloned());
             self.digest.put_fact(fact, text.as_deref());
         }
         self.digest.sum()
@@ -452,7 +459,7 @@ impl<H: Replicated> Machine<H> {
             facts: facts
                 .into_iter()
                 .map(|fact| {
-                    let text = self.hub.facts().and_then(|facts| facts.peek(&fact).cloned());
+                    let text = self.hub.facts().and_then(|facts| facts.get(&fact).cloned());
                     (fact, text)
                 })
                 .collect(),
@@ -461,13 +468,13 @@ impl<H: Replicated> Machine<H> {
 
     fn room_text(&mut self, room: &H::RoomId) -> Option<String> {
         let touched = self.touched(room);
-        let text = serde_json::to_string(self.hub.rooms().peek(room)?).expect("a room is plain data");
+        let text = serde_json::to_string(self.hub.rooms().get(room)?).expect("a room is plain data");
         Some(format!("{touched} {text}"))
     }
 
     fn member_text(&mut self, member: MemberId) -> Option<String> {
         let home = self.homes.get(&member).cloned().unwrap_or_default();
-        let text = serde_json::to_string(self.hub.members().peek(&member)?).expect("a member is plain data");
+        let text = serde_json::to_string(self.hub.members().get(&member)?).expect("a member is plain data");
         Some(format!("{home} {text}"))
     }
 }

@@ -25,21 +25,23 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::value::RawValue;
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tracing::{debug, warn};
 
-use super::Replicated;
 use super::common_clock::CommonClock;
-use super::held::Deed;
-use super::inbox::{Arrival, Arrivals, Order};
+use super::inbox::{Arrival, Arrivals};
 use super::members::{FAREWELL, Farewell, Members};
 use super::task::Task;
+use super::write_barrier::{Deed, WriteBarrier};
+use super::{Asked, Hub};
 use crate::cluster::{Away, Log, Mail};
 use crate::effect::MemberId;
 use crate::runtime::Context;
 use crate::time::Timestamp;
 use input::{Checkpoint, Input};
-use machine::Machine;
+use machine::{Machine, raw};
 
 /// Arrivals that are taken at once, and inputs in one entry of the log.
 const BATCH: usize = 256;
@@ -57,13 +59,20 @@ const TICK_EVERY: Duration = Duration::from_secs(1);
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(3);
 
 /// A node of a service.
-pub struct Node<H: Replicated> {
+pub struct Node<H: Hub> {
     service: &'static str,
     context: Context,
     clock: CommonClock,
     name: Arc<str>,
     machine: Machine<H>,
     members: Members,
+    barrier: WriteBarrier,
+    /// Entries of this node whose records are on their way to the disk: the last write of each, and its offset.
+    unstored: VecDeque<(u64, u64)>,
+    /// The last entry of this node whose records are on disk.
+    stored: u64,
+    /// The last write of the entry that is being applied.
+    last_write: Option<u64>,
     log: Log,
     reader: Mail,
     /// Inputs that have to be appended, in order, with the questions between them.
@@ -93,10 +102,10 @@ pub struct Node<H: Replicated> {
 type Work<T> = Pin<Box<dyn Future<Output = Result<T, Away>> + Send>>;
 
 /// Something for the rules.
-struct Pending<H> {
+struct Pending<H: Hub> {
     what: What,
     /// The command that it is, with the way back to whoever gave it.
-    order: Option<Box<dyn Order<H>>>,
+    command: Option<(H::Command, oneshot::Sender<H::Outcome>)>,
     member: Option<MemberId>,
     /// Under which number an answer is wanted.
     ack: Option<i64>,
@@ -111,7 +120,7 @@ enum What {
 }
 
 /// Inputs in one entry of the log.
-struct Batch<H> {
+struct Batch<H: Hub> {
     sequence: u64,
     pending: Vec<Pending<H>>,
     text: String,
@@ -135,15 +144,22 @@ struct Figures {
     is_together: metrics::Gauge,
 }
 
-impl<H> Pending<H> {
+impl<H: Hub> Pending<H> {
     fn of(input: Input) -> Self {
-        Self { what: What::Input(input), order: None, member: None, ack: None, arrived_at: None }
+        Self { what: What::Input(input), command: None, member: None, ack: None, arrived_at: None }
     }
 }
 
-impl<H: Replicated> Node<H> {
+impl<H: Hub> Node<H> {
     /// A node that knows nothing yet.
-    pub fn new(service: &'static str, context: &Context, hub: H, members: Members, log: Log) -> Self {
+    pub fn new(
+        service: &'static str,
+        context: &Context,
+        hub: H,
+        members: Members,
+        writes: Option<watch::Receiver<u64>>,
+        log: Log,
+    ) -> Self {
         Self {
             service,
             context: context.clone(),
@@ -151,6 +167,10 @@ impl<H: Replicated> Node<H> {
             name: Arc::from(log.node.as_str()),
             machine: Machine::new(hub),
             members,
+            barrier: WriteBarrier::new(writes),
+            unstored: VecDeque::new(),
+            stored: 0,
+            last_write: None,
             reader: log.reader(0),
             log,
             queue: VecDeque::new(),
@@ -198,6 +218,7 @@ impl<H: Replicated> Node<H> {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            self.tell_stored();
             self.append_next();
             let is_together = self.is_together();
             // In no fixed order: neither a flood of entries nor one of arrivals may hold up the other, or the heartbeat.
@@ -209,7 +230,8 @@ impl<H: Replicated> Node<H> {
                 outcome = answer(&mut self.storing), if self.storing.is_some() => self.stored(outcome),
                 _ = beats.tick(), if is_together => self.beat().await,
                 _ = ticks.tick() => self.tick(),
-                _ = arrivals.next(&mut batch, BATCH), if self.queue.len() < MAX_QUEUED => {
+                () = self.barrier.written(), if self.barrier.awaits_write() || !self.unstored.is_empty() => {}
+                _ = arrivals.next(&mut batch, BATCH), if self.queue.len() < MAX_QUEUED && !self.barrier.is_full() => {
                     for arrival in batch.drain(..) {
                         self.take(arrival);
                     }
@@ -219,6 +241,9 @@ impl<H: Replicated> Node<H> {
         let patience = context.shutdown_grace / FAREWELL;
         if timeout(patience, self.leave()).await.is_err() {
             warn!(service = self.service, "the other nodes learn of the end by its silence alone");
+        }
+        if timeout(patience, self.finish_writes()).await.is_err() {
+            warn!(service = self.service, "stopping before all that was to be written is on disk");
         }
         self.members.dismiss(farewells, patience).await;
     }
@@ -255,30 +280,33 @@ impl<H: Replicated> Node<H> {
             }
             Task::Event { member, .. } if self.refused.contains(&member) => {}
             Task::Event { member, incoming, at } => {
-                let asker = incoming.ack;
-                let answer = match incoming.read() {
-                    Some(event) => self.machine.hub.query(member, &event.name, event.payload, now),
-                    None => Some(super::task::unread()),
+                let ack = incoming.ack;
+                let hub = &self.machine.hub;
+                let (answer, evidence) = match incoming.read() {
+                    Some(event) => match hub.query(member, &event.name, event.payload, now) {
+                        Some(answer) => (Some(answer), None),
+                        None => (None, hub.evidence(Asked::Event(member, &event.name, event.payload), now)),
+                    },
+                    None => (Some(super::task::unread()), None),
                 };
-                if answer.is_some() && self.machine.hub.needs_heard(member, now) {
+                if answer.is_some() && hub.needs_heard(member, now) {
                     self.push(Pending::of(Input::Heard(member)));
                 }
                 match answer {
-                    Some(effects) if !self.busy.contains_key(&member) => self.members.perform_deed(Deed {
-                        effects,
-                        asker: asker.map(|id| (member, id)),
-                        arrived_at: Some(at),
-                    }),
+                    Some(effects) if !self.busy.contains_key(&member) => {
+                        let asker = ack.map(|id| (member, id));
+                        self.perform(Deed { effects, asker, arrived_at: Some(at) });
+                    }
                     Some(_) => self.push(Pending {
                         what: What::Query(incoming),
-                        order: None,
+                        command: None,
                         member: Some(member),
-                        ack: asker,
+                        ack,
                         arrived_at: Some(at),
                     }),
                     None => {
-                        let input = Input::event(member, &incoming);
-                        self.push(Pending { ack: asker, arrived_at: Some(at), ..pending(input) });
+                        let input = with_evidence(evidence, Input::event(member, &incoming));
+                        self.push(Pending { ack, arrived_at: Some(at), ..pending(input) });
                     }
                 }
             }
@@ -292,11 +320,46 @@ impl<H: Replicated> Node<H> {
                     self.push(pending(Input::Leave(member, departure)));
                 }
             }
-            Task::Order(order) => {
-                if let Some(text) = order.text() {
-                    self.push(Pending { order: Some(order), ..Pending::of(Input::Command(text)) });
-                }
+            Task::Command(command, answer) => {
+                let evidence = self.machine.hub.evidence(Asked::Command(&command), now);
+                let input = with_evidence(evidence, Input::Command(raw(&command)));
+                self.push(Pending { command: Some((command, answer)), ..Pending::of(input) });
             }
+        }
+    }
+
+    /// Does what was decided here, once all that it waits for is done.
+    fn perform(&mut self, deed: Deed) {
+        self.barrier.push(deed);
+        self.perform_ready();
+    }
+
+    fn perform_ready(&mut self) {
+        while let Some(deed) = self.barrier.next() {
+            self.members.perform_deed(deed);
+        }
+    }
+
+    /// Tells the other nodes how much of what this one writes down is on its disk: they wait for it.
+    fn tell_stored(&mut self) {
+        let n_written = self.barrier.look();
+        self.perform_ready();
+        let before = self.stored;
+        while let Some((_, offset)) = self.unstored.pop_front_if(|(write, _)| *write <= n_written) {
+            self.stored = offset;
+        }
+        if self.stored != before && self.machine.nodes.len() > 1 {
+            self.announce_stored();
+        }
+    }
+
+    fn announce_stored(&mut self) {
+        if !self.is_together() {
+            return;
+        }
+        match self.queue.back_mut() {
+            Some(Pending { what: What::Input(Input::Stored(offset)), .. }) => *offset = self.stored,
+            Some(_) | None => self.queue.push_back(Pending::of(Input::Stored(self.stored))),
         }
     }
 
@@ -314,7 +377,7 @@ impl<H: Replicated> Node<H> {
     async fn leave(&mut self) {
         self.is_leaving = true;
         if !self.is_together() {
-            return;
+            return self.lose_own_members();
         }
         self.push(Pending::of(Input::NodeLost(self.name.to_string())));
         while self.is_together() && (!self.queue.is_empty() || self.in_flight.is_some()) {
@@ -329,6 +392,26 @@ impl<H: Replicated> Node<H> {
         if let Err(away) = self.log.remove_node(&name).await {
             debug!(service = self.service, %away, "the other nodes will notice");
         }
+    }
+
+    /// Waits until all that this node has to write down is on disk.
+    async fn finish_writes(&mut self) {
+        for author in self.barrier.authors() {
+            self.inherit(&author);
+        }
+        self.perform_ready();
+        while self.barrier.awaits_write() {
+            self.barrier.written().await;
+            self.perform_ready();
+        }
+    }
+}
+
+/// An input with what this node alone knows of it.
+fn with_evidence(evidence: Option<Box<RawValue>>, input: Input) -> Input {
+    match evidence {
+        Some(evidence) => Input::Known(evidence, Box::new(input)),
+        None => input,
     }
 }
 

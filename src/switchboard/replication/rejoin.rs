@@ -19,10 +19,13 @@ use super::machine::{State, raw};
 use super::{Connectivity, Node, Pending, What};
 use crate::cluster::{Away, Entry};
 use crate::effect::MemberId;
-use crate::switchboard::{Replicated, Shared};
+use crate::switchboard::Hub;
+
+/// Facts of an earlier version in one input.
+const MAX_EARLIER_FACTS: usize = 1_000;
 
 /// What the log has of rooms that this node has not seen.
-struct Theirs<H: Shared> {
+struct Theirs<H: Hub> {
     /// Rooms that other nodes have changed since.
     touched: HashSet<H::RoomId>,
     /// Whether Redis has lost its memory.
@@ -35,7 +38,7 @@ struct EarlierRoom {
     room: Box<RawValue>,
 }
 
-impl<H: Replicated> Node<H> {
+impl<H: Hub> Node<H> {
     /// Redis does not answer: rooms go on with whom this node reaches.
     pub(super) fn part(&mut self, away: &Away) {
         self.log.disconnect();
@@ -46,6 +49,10 @@ impl<H: Replicated> Node<H> {
             self.context.remark(self.service, Some("redis is away: rooms go on node by node"));
         }
         self.connectivity = Connectivity::Unavailable { since: Instant::now() };
+        for author in self.barrier.authors() {
+            self.inherit(&author);
+        }
+        self.perform_ready();
         // Whether it came to the log shows later; nobody waits for that.
         let in_flight = self.in_flight.take().map(|batch| batch.pending).unwrap_or_default();
         for pending in in_flight.into_iter().chain(mem::take(&mut self.queue)) {
@@ -111,6 +118,11 @@ impl<H: Replicated> Node<H> {
         self.log.epoch = reply.epoch;
         let is_first = is_new && reply.head == 0;
         let (sent_back, n_ours) = self.take_theirs(reply.head, has_forgotten).await?;
+        for author in self.barrier.authors() {
+            if !self.machine.nodes.contains(&*author) {
+                self.inherit(&author);
+            }
+        }
         if is_first {
             self.take_earlier_rooms().await?;
         }
@@ -186,6 +198,13 @@ impl<H: Replicated> Node<H> {
 
     /// Takes over the rooms of an earlier version, whose members are all gone.
     async fn take_earlier_rooms(&mut self) -> Result<(), Away> {
+        let mut facts = self.log.earlier_facts().await?;
+        while !facts.is_empty() {
+            let rest = facts.split_off(facts.len().min(MAX_EARLIER_FACTS));
+            let adoption = Adoption { facts, ..Adoption::default() };
+            self.queue.push_back(Pending::of(Input::Adopt(Box::new(adoption))));
+            facts = rest;
+        }
         let mut adoption = Adoption::default();
         for (room, text) in self.log.earlier_rooms().await? {
             let Ok(EarlierRoom { room: state }) = serde_json::from_str(&text) else { continue };

@@ -7,7 +7,7 @@ use super::machine::Machine;
 use crate::cluster::{Changes, Snapshot};
 use crate::effect::MemberId;
 use crate::switchboard::written::Wire;
-use crate::switchboard::{Departure, Replicated};
+use crate::switchboard::{Departure, Hub};
 use crate::time::Timestamp;
 
 /// Entries in a log.
@@ -26,15 +26,15 @@ struct Entry {
     inputs: Vec<Input>,
 }
 
-/// Plays a log of random inputs, with events that are drawn from a hub as it is: twice, and a third time from a snapshot on.
-pub fn check<H: Replicated>(make: impl Fn() -> H, event: impl Fn(&H, &mut Draw) -> String) {
+/// Plays a log of random inputs of members who are let in with `token`, with events that are drawn from a hub as it is: twice, and a third time from a snapshot on.
+pub fn check<H: Hub>(make: impl Fn() -> H, event: impl Fn(&H, &mut Draw) -> String, token: Option<&str>) {
     for seed in 1..=8 {
         let mut draw = Draw(seed);
         let (mut first, mut log, mut middle) = (Machine::new(make()), Vec::new(), None);
         let mut now = Timestamp::from_millis(1_700_000_000_000);
         for offset in 1..=N_ENTRIES {
             now = now.shifted(draw.below(3_000_000).cast_signed());
-            let entry = entry(offset, now, &mut draw, |draw| event(&first.hub, draw));
+            let entry = entry(offset, now, &mut draw, |draw| event(&first.hub, draw), token);
             play(&mut first, [&entry]);
             log.push(entry);
             if offset == N_ENTRIES / 2 {
@@ -53,12 +53,16 @@ pub fn check<H: Replicated>(make: impl Fn() -> H, event: impl Fn(&H, &mut Draw) 
 }
 
 /// What the rules make of one log, with their number: if the one changes, so must the other, and so must this in the tests.
-pub fn golden<H: Replicated>(make: impl Fn() -> H, event: impl Fn(&H, &mut Draw) -> String) -> String {
+pub fn golden<H: Hub>(
+    make: impl Fn() -> H,
+    event: impl Fn(&H, &mut Draw) -> String,
+    token: Option<&str>,
+) -> String {
     let (mut draw, mut machine) = (Draw(1), Machine::new(make()));
     let mut now = Timestamp::from_millis(1_700_000_000_000);
     for offset in 1..=N_ENTRIES {
         now = now.shifted(draw.below(3_000_000).cast_signed());
-        let entry = entry(offset, now, &mut draw, |draw| event(&machine.hub, draw));
+        let entry = entry(offset, now, &mut draw, |draw| event(&machine.hub, draw), token);
         play(&mut machine, [&entry]);
     }
     format!("rules {RULES}: {:016x}", machine.take_digest())
@@ -80,7 +84,7 @@ impl Draw {
     }
 }
 
-fn play<'a, H: Replicated>(machine: &mut Machine<H>, log: impl IntoIterator<Item = &'a Entry>) {
+fn play<'a, H: Hub>(machine: &mut Machine<H>, log: impl IntoIterator<Item = &'a Entry>) {
     for entry in log {
         machine.begin(entry.offset, entry.time);
         for input in &entry.inputs {
@@ -103,7 +107,13 @@ fn snapshot(changes: Changes) -> Snapshot {
     }
 }
 
-fn entry(offset: u64, time: Timestamp, draw: &mut Draw, event: impl FnOnce(&mut Draw) -> String) -> Entry {
+fn entry(
+    offset: u64,
+    time: Timestamp,
+    draw: &mut Draw,
+    event: impl FnOnce(&mut Draw) -> String,
+    token: Option<&str>,
+) -> Entry {
     let n = draw.below(N_MEMBERS);
     let node = NODES[(n % 3) as usize];
     let member = MemberId::new(&format!("member-{n:02}")).unwrap();
@@ -112,7 +122,7 @@ fn entry(offset: u64, time: Timestamp, draw: &mut Draw, event: impl FnOnce(&mut 
         1 => Input::Leave(member, Departure::CutOff),
         2 => Input::NodeLost(node.to_owned()),
         3..=5 => Input::Tick,
-        6..=9 => Input::Connect(member, [10, 0, 0, n as u8].into(), None),
+        6..=9 => Input::Connect(member, [10, 0, 0, n as u8].into(), token.map(Into::into)),
         10 => Input::Heard(member),
         _ => Input::Event(member, Wire::SocketIo, event(draw)),
     };

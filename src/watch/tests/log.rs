@@ -33,10 +33,10 @@ fn event(hub: &Hub, draw: &mut Draw) -> String {
 
 #[test]
 fn a_log_replayed_comes_to_the_same_rooms_also_from_a_snapshot_on() {
-    replay::check(make, event);
+    replay::check(make, event, None);
 }
 
 #[test]
 fn other_rules_have_another_number() {
-    expect!["rules 1: 9249d80d8bf2e84a"].assert_eq(&replay::golden(make, event));
+    expect!["rules 1: 9249d80d8bf2e84a"].assert_eq(&replay::golden(make, event, None));
 }
