@@ -128,8 +128,10 @@ pub enum Effect {
     Refused(&'static str),
     /// Write a line in the service's event log, if it keeps one.
     Note(Box<RawValue>),
-    /// Write something down, once it is known to hold; the hub that asked for it does so itself.
+    /// Write something down; the hub that asked for it does so itself.
     Keep(Draft),
+    /// Say something in the program's log, on the node that the input came to; the hub that asked for it does so itself.
+    Log(Draft),
     /// It has been written down, under that number.
     Kept(u64),
     /// Do nothing of what follows, nor of anything later, before the write of that number is on disk. Writes count from
@@ -240,9 +242,14 @@ impl Effects {
         self.0.push(Effect::Note(line));
     }
 
-    /// Has the hub write something down, once it is known to hold.
+    /// Has the hub write something down.
     pub fn keep(&mut self, draft: impl Any + Send + Sync) {
         self.0.push(Effect::Keep(Draft(Arc::new(draft))));
+    }
+
+    /// Has the hub say something in the program's log.
+    pub fn log(&mut self, draft: impl Any + Send + Sync) {
+        self.0.push(Effect::Log(Draft(Arc::new(draft))));
     }
 
     /// Notes that something has been written down under that number.

@@ -76,13 +76,8 @@ pub enum Done {
     Kicked(usize),
 }
 
-/// What is to be written down: in the spool, or in the log.
-#[derive(Clone)]
-enum Entry {
-    /// Under the name that it has on all nodes, if there are others.
-    Record(Option<RecordId>, Record),
-    Refusal(Refusal),
-}
+/// A record, with the name that it has on all nodes if there are others.
+type Named = (Option<RecordId>, Record);
 
 impl Desk {
     /// A desk with empty rooms; with the secret of all nodes if there are others.
@@ -161,14 +156,14 @@ impl Desk {
     fn draft(&mut self, outcome: Outcome) -> Effects {
         let mut effects = Effects::none();
         for refusal in outcome.refusals {
-            effects.keep(Entry::Refusal(refusal));
+            effects.log(refusal);
         }
         for record in outcome.records {
             let id = self.shared.as_mut().map(|shared| {
                 shared.commons.note(&record);
                 shared.draw_id()
             });
-            effects.keep(Entry::Record(id, record));
+            effects.keep((id, record));
         }
         effects.append(outcome.effects);
         effects
@@ -390,28 +385,28 @@ impl switchboard::Hub for Desk {
     }
 
     fn persist(&mut self, effects: Effects, author: Author) -> Effects {
-        if !effects.iter().any(|effect| matches!(effect, Effect::Keep(_))) {
+        if !effects.iter().any(|effect| matches!(effect, Effect::Keep(_) | Effect::Log(_))) {
             return effects;
         }
         let (mut kept, mut rest) = (Effects::none(), Effects::none());
         let mut last = None;
         let mut is_full = false;
         for effect in effects {
-            let Effect::Keep(draft) = effect else {
-                rest.push(effect);
-                continue;
-            };
-            match draft.open() {
-                Some(Entry::Refusal(refusal)) if author == Author::Own => {
-                    log_refusal(&refusal);
-                    is_full |= matches!(refusal, Refusal::StorageUnavailable);
+            match effect {
+                Effect::Keep(draft) => {
+                    if let Some((id, record)) = draft.open::<Named>() {
+                        let ticket = self.append(id, record);
+                        kept.kept(ticket);
+                        last = Some(ticket);
+                    }
                 }
-                Some(Entry::Record(id, record)) => {
-                    let ticket = self.append(id, record);
-                    kept.kept(ticket);
-                    last = Some(ticket);
+                Effect::Log(draft) => {
+                    if let Some(refusal) = draft.open::<Refusal>().filter(|_| author == Author::Own) {
+                        log_refusal(&refusal);
+                        is_full |= matches!(refusal, Refusal::StorageUnavailable);
+                    }
                 }
-                Some(Entry::Refusal(_)) | None => {}
+                effect => rest.push(effect),
             }
         }
         match (last, self.durability) {

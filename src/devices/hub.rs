@@ -438,8 +438,11 @@ impl Hub {
         let identity = said.identity(device);
         let is_repeated = identity.is_some_and(|identity| facts.was_said(device, identity));
         let sender = Sender { device, spelling, member: Some(from), identity };
-        let mut outcome =
-            if is_repeated { Outcome::default() } else { self.deliver(&sender, id, said, facts, now)? };
+        let mut outcome = if is_repeated {
+            repeat(&sender, id, said, facts, now)?
+        } else {
+            self.deliver(&sender, id, said, facts, now)?
+        };
         if let Some(message_id) = said.message_id {
             outcome.effects.tell(from, ServerEvent::ack(message_id).frame());
         }
@@ -512,4 +515,28 @@ impl Hub {
     fn keeps_for(&self, device: &DeviceId, room: RoomId, facts: &impl Facts) -> bool {
         self.keeps_messages() && facts.last_room(device) == Some(room)
     }
+}
+
+/// What is said again is written down again, in the same row: where it was written down first, it may be on no disk yet.
+fn repeat(
+    from: &Sender<'_>,
+    room: RoomId,
+    said: &Said<'_>,
+    facts: &impl Facts,
+    now: Timestamp,
+) -> Result<Outcome, Refusal> {
+    if facts.storage(said.whole.get().len()) == Storage::Full {
+        return Err(Refusal::StorageUnavailable);
+    }
+    let mut outcome = Outcome::default();
+    outcome.records.push(Record::Message(Message {
+        from: from.device.clone(),
+        to: said.target.as_deref().and_then(DeviceId::new),
+        room,
+        content: said.whole.get().into(),
+        identity: from.identity,
+        waiting: None,
+        at: now,
+    }));
+    Ok(outcome)
 }

@@ -201,7 +201,7 @@ impl Members {
                         seat.client.close(close);
                     }
                 }
-                Effect::Keep(_) | Effect::Kept(_) | Effect::AwaitWrite(_) => {}
+                Effect::Keep(_) | Effect::Log(_) | Effect::Kept(_) | Effect::AwaitWrite(_) => {}
                 Effect::Note(line) => {
                     if self.notes.as_ref().is_some_and(|notes| notes.try_send(line).is_err()) {
                         metrics::counter!("roomhub_notes_dropped_total", "service" => self.service)

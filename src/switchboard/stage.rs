@@ -66,6 +66,7 @@ impl<H: Hub> Stage<H> {
                     | Effect::Refused(_)
                     | Effect::Note(_)
                     | Effect::Keep(_)
+                    | Effect::Log(_)
                     | Effect::Kept(_)
                     | Effect::AwaitWrite(_) => {}
                 }

@@ -44,6 +44,7 @@ impl Deed {
                 | Effect::Refused(_)
                 | Effect::Note(_)
                 | Effect::Keep(_)
+                | Effect::Log(_)
                 | Effect::Kept(_)
                 | Effect::AwaitWrite(_) => {}
             }

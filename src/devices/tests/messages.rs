@@ -97,6 +97,7 @@ fn an_id_that_is_used_again_for_something_else_is_another_message() {
               bob <-  {"type":"message","content":"second","from_device_id":"d1","message_type":"broadcast","timestamp":""}
               ann <-  {"type":"ack","message_id":"7","status":"stored"}
             ann: says {"type":"message","content": "second", "message_id":7,"timestamp":"again"}
+              disk <- keeps {"kind":"message","from":"d1","to":null,"room":"AAAAAAAA","content":"{\"type\":\"message\",\"content\": \"second\", \"message_id\":7,\"timestamp\":\"again\"}","identity":"c4b603bfb542d7b3b541eeec63e55040","at":1700000000000000}
               ann <-  {"type":"ack","message_id":7,"status":"stored"}
             ann: says {"type":"message","content":"second","message_id":"7","target_device_id":"d2"}
               disk <- keeps {"kind":"message","from":"d1","to":"d2","room":"AAAAAAAA","content":"{\"type\":\"message\",\"content\":\"second\",\"message_id\":\"7\",\"target_device_id\":\"d2\"}","identity":"7b361b2b6715acc96be32b6d12840c5d","at":1700000000000000}

@@ -239,6 +239,7 @@ fn a_room_from_its_first_device_to_its_last() {
               bob <-  {"type":"message","content":"hi","from_device_id":"d1","message_type":"broadcast","timestamp":""}
               ann <-  {"type":"ack","message_id":"m1","status":"stored"}
             ann: says {"type":"message","content":"hi","message_id":"m1"}
+              disk <- keeps {"kind":"message","from":"d1","to":null,"room":"AAAAAAAA","content":"{\"type\":\"message\",\"content\":\"hi\",\"message_id\":\"m1\"}","identity":"78957742242cc0194b8cccec464103c2","at":1700000000000000}
               ann <-  {"type":"ack","message_id":"m1","status":"stored"}
             bob: says {"type":"photo","content":{"b":1,"a":2},"target_device_id":"d1","timestamp":"then"}
               disk <- keeps {"kind":"message","from":"d2","to":"d1","room":"AAAAAAAA","content":"{\"type\":\"photo\",\"content\":{\"b\":1,\"a\":2},\"target_device_id\":\"d1\",\"timestamp\":\"then\"}","at":1700000000000000}
