@@ -17,14 +17,14 @@ use crate::http::budget::Budget;
 use crate::http::keys::{KeyedDoor, WrongKeys};
 use crate::http::listener::Opening;
 use crate::logging::{self, Floods, LogLevel, REPORT_EVERY};
-use crate::probe::{Kind, Scenarios, Target};
+use crate::probe::{Scenarios, Target};
 use crate::runtime::limits::{self, Allotment};
 use crate::runtime::signals::{self, Signals};
 use crate::runtime::systemd::{self, ActivatedSockets};
 use crate::runtime::{self, Clock, Context, memory};
 use crate::service::{Keys, Premises, Running};
 use crate::settings::{self, Service, Settings};
-use crate::{check, devices, error_reports, http, metrics, music, probe, radio, signal, watch};
+use crate::{check, devices, error_reports, http, metrics, probe};
 
 /// Exit code for a command line or a configuration that is wrong.
 const EXIT_USAGE: u8 = 2;
@@ -49,7 +49,8 @@ pub fn serve(request: &Request) -> ExitCode {
 
 /// Says what services would do with a configuration on this machine, and everything that is wrong.
 pub fn check(command: &cli::Check) -> ExitCode {
-    let services = if command.services.is_empty() { &Service::ALL[..] } else { &command.services };
+    let all = Service::all();
+    let services = if command.services.is_empty() { &all[..] } else { &command.services };
     let loaded = match settings::load(services, command.config.as_deref(), environment(), Vec::new()) {
         Ok(loaded) => loaded,
         Err(mistakes) => return complain(&mistakes),
@@ -101,7 +102,7 @@ fn configured(services: &[Service], settings: &Settings) -> Result<Vec<(String, 
 }
 
 /// Tries a server: by the scenarios of its service, or with whoever sits at the keyboard.
-pub fn probe(kind: Kind, command: &ProbeService, usual_port: u16) -> ExitCode {
+pub fn probe(service: Service, command: &ProbeService) -> ExitCode {
     let key = match &command.auth_key_file {
         #[allow(clippy::disallowed_methods, reason = "a probe has no configuration: its key comes from here")]
         None => Ok(std::env::var("AUTH_KEY").unwrap_or_default()),
@@ -114,13 +115,14 @@ pub fn probe(kind: Kind, command: &ProbeService, usual_port: u16) -> ExitCode {
         Err(failure) => return fail(&failure),
     };
     let target = Target {
-        url: command.url.clone().unwrap_or_else(|| format!("http://localhost:{usual_port}")),
+        url: command.url.clone().unwrap_or_else(|| format!("http://localhost:{}", service.default_port())),
         key,
         ca_file: command.ca_file.clone(),
         patience: command.timeout,
     };
+    let client = &service.entry().probe;
     if !command.auto {
-        return match probe::talk(kind, &target, BufReader::new(io::stdin()), io::stdout()) {
+        return match (client.talk)(&target, Box::new(BufReader::new(io::stdin())), &mut io::stdout()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => fail(&failure),
         };
@@ -130,7 +132,7 @@ pub fn probe(kind: Kind, command: &ProbeService, usual_port: u16) -> ExitCode {
         room: command.room.clone().unwrap_or_default(),
         transport: command.transport,
     };
-    if probe::play(kind, &target, &scenarios, io::stdout()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if client.play(&target, &scenarios, &mut io::stdout()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Looks into the spool of the device rooms, or puts back what the database refused.
@@ -202,13 +204,7 @@ async fn run(
         wrong_keys,
         keys: if request.services.len() > 1 { Keys::MakeUp } else { Keys::Require },
     };
-    let start = |service: &Service| match service {
-        Service::Music => music::start(&settings.music, &premises),
-        Service::Watch => watch::start(&settings.watch, &premises),
-        Service::Signal => signal::start(&settings.signal, &premises),
-        Service::Devices => devices::start(&settings.devices, &premises),
-        Service::Radio => radio::start(&settings.radio, &premises),
-    };
+    let start = |service: &Service| (service.entry().start)(settings, &premises);
     let running: Vec<Running> = request.services.iter().map(start).collect::<Result<_>>()?;
     announce(&running, clock);
     systemd::ready(&summary(&running));

@@ -1,7 +1,7 @@
 //! A Socket.IO client of the smallest kind: one namespace, one thread, over a WebSocket or by polling.
 
 use std::collections::VecDeque;
-use std::io::{BufRead, ErrorKind, Write};
+use std::io::{ErrorKind, Write};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
 use super::keyboard::{Keyboard, LOOK, Typed};
 use super::polling::Polling;
 use super::wire::{Place, Silence, Stream, is_silence};
-use super::{Target, Transport};
+use super::{Input, Target, Transport};
 
 /// A connected client.
 pub struct Client {
@@ -210,11 +210,11 @@ fn read_socket(socket: &mut WebSocket<Stream>) -> Result<Option<String>> {
 }
 
 /// Has somebody type: what is typed becomes events, what comes is shown.
-pub fn converse<W: Write>(
+pub fn converse(
     target: &Target,
     help: &str,
-    input: impl BufRead + Send + 'static,
-    mut out: W,
+    input: Input,
+    out: &mut dyn Write,
     mut typed: impl FnMut(&str, &mut Client) -> Result<Option<&'static str>>,
 ) -> Result<()> {
     let mut client = Client::connect(target, Transport::Websocket)?;
