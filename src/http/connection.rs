@@ -1,7 +1,7 @@
 //! A handle on an open connection, for everybody but its owner: sends on it, and cuts it.
 //!
 //! A send costs one system call and no task; what the kernel does not take at once waits in the outbox for the
-//! guard around the connection (`guard.rs`) to get it out.
+//! guard around the connection (`guarded`) to get it out.
 
 use std::collections::VecDeque;
 use std::io;

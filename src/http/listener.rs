@@ -27,7 +27,7 @@ use tracing::{debug, warn};
 use super::budget::Budget;
 use super::connection::Connection;
 use super::frames::ShortMessages;
-use super::guard::{Guarded, StallLimit};
+use super::guarded::{Guarded, StallLimit};
 use super::head::{self, Head};
 use super::inbound::MessageLimits;
 use super::limits::{ConnectionLimits, Permit};

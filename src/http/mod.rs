@@ -7,7 +7,7 @@ pub mod connection;
 pub mod frames;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
-pub mod guard;
+pub mod guarded;
 pub mod head;
 pub mod inbound;
 pub mod jwt;

@@ -32,7 +32,7 @@ use super::speech::Conversation;
 use super::{Config, MAX_TOKEN_BYTES, post};
 use crate::http::connection::{Connection, Cut};
 use crate::http::frames::ShortMessages;
-use crate::http::guard::Guarded;
+use crate::http::guarded::Guarded;
 use crate::http::inbound::MessageLimits;
 use crate::http::listener::Listener;
 use crate::http::origin::AllowedOrigins;

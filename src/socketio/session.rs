@@ -15,7 +15,7 @@ use super::engine::Engine;
 use super::gate::Place;
 use super::meter::{self, Meter, Passed};
 use crate::http::connection::{Connection, Cut};
-use crate::http::guard::Attendant;
+use crate::http::guarded::Attendant;
 use crate::switchboard::{Client, Newcomer, framed_length};
 
 /// Between the packets of one poll.

@@ -21,7 +21,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use crate::effect::Close;
 use crate::http::connection::{Connection, Cut};
 use crate::http::frames::{Violation, close_frame};
-use crate::http::guard::Guarded;
+use crate::http::guarded::Guarded;
 use crate::http::inbound::MessageLimits;
 use crate::switchboard::{Client, Pings, Wire, Written, answer, goodbye};
 

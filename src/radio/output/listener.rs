@@ -14,7 +14,7 @@ use super::listener_limits::ListenerPermit;
 use super::ring::IcyMode;
 use crate::http::address::subscriber;
 use crate::http::assets;
-use crate::http::guard::{Guarded, StallLimit};
+use crate::http::guarded::{Guarded, StallLimit};
 use crate::http::head::Head;
 use crate::radio::audio::format::Format;
 use crate::radio::paths::decoded;

@@ -17,7 +17,7 @@ use tracing::{info, warn};
 use super::external_source::{self, SourceWriter};
 use super::http_body::HttpBody;
 use super::source_slot::{SourceKind, SourceLease};
-use crate::http::guard::Guarded;
+use crate::http::guarded::Guarded;
 use crate::http::head::Head;
 use crate::http::keys::Denied;
 use crate::radio::StreamMode;
