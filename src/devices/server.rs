@@ -36,7 +36,7 @@ use crate::http::keys::{Denied, KeyedDoor, WrongKeys, warn_if_short};
 use crate::http::listener::Listener;
 use crate::http::operators::OperatorsDoor;
 use crate::http::origin::AllowedOrigins;
-use crate::http::routes;
+use crate::http::{layers, routes};
 use crate::private;
 use crate::runtime::Context;
 use crate::service::{Premises, Running};
@@ -160,7 +160,8 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     let site = Site { questions, commands, store, spool: spool.clone(), status, clock: context.clock };
     let pages = api::routes(site, OperatorsDoor::new(console_key, context.clock));
     let none_foreign = AllowedOrigins::new(&[]);
-    let pages = routes::surround(Router::new(), pages, &none_foreign, premises.metrics.clone(), context);
+    let pages =
+        layers::with_common_layers(Router::new(), pages, &none_foreign, premises.metrics.clone(), context);
     let wrong_keys = Arc::clone(&premises.wrong_keys);
     let opens_at = Instant::now() + config.first_start_wait;
     let gate = Gate { door, auth, wrong_keys, spool, learned, opens_at, context: context.clone() };

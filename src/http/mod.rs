@@ -12,6 +12,7 @@ pub mod head;
 pub mod inbound;
 pub mod jwt;
 pub mod keys;
+pub mod layers;
 pub mod limits;
 pub mod listener;
 pub mod local;

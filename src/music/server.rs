@@ -20,7 +20,7 @@ use super::protocol::Refusal;
 use super::{Config, listing};
 use crate::http::listener::Listener;
 use crate::http::origin::AllowedOrigins;
-use crate::http::{assets, routes};
+use crate::http::{assets, layers, routes};
 use crate::runtime::Clock;
 use crate::sample;
 use crate::service::{Premises, Running};
@@ -74,7 +74,7 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
         .route("/assets/sample.wav", get(tune))
         .route("/assets/{*path}", get(asset))
         .with_state(site);
-    let pages = routes::surround(pages, Router::new(), &origins, premises.metrics.clone(), context);
+    let pages = layers::with_common_layers(pages, Router::new(), &origins, premises.metrics.clone(), context);
     listener.serve(endpoint.merge(pages), context);
     Ok(running)
 }

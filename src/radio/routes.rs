@@ -37,7 +37,7 @@ use crate::http::address::client;
 use crate::http::connection::Connection;
 use crate::http::keys::{Denied, KeyedDoor};
 use crate::http::origin::AllowedOrigins;
-use crate::http::{assets, routes};
+use crate::http::{assets, layers, routes};
 
 /// An event describes every station: `event_interval` grows by itself with each further such number of stations.
 const STATIONS_PER_INTERVAL: u32 = 50;
@@ -101,7 +101,7 @@ pub fn router(stations: &Arc<Stations>, metrics: KeyedDoor) -> Router {
         .route("/admin/metadata", get(metadata))
         .with_state(Arc::clone(stations));
     let anyone = AllowedOrigins::new(&["*".to_owned()]);
-    let router = routes::surround(pages, operators, &anyone, metrics, &stations.context);
+    let router = layers::with_common_layers(pages, operators, &anyone, metrics, &stations.context);
     let ready = Router::new().route("/readyz", get(readiness)).with_state(Arc::clone(stations));
     let router = Router::new().fallback_service(router).merge(ready);
     Router::new().fallback_service(MapRequest::new(router, with_normalized_path))

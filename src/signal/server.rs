@@ -22,7 +22,7 @@ use crate::http::connection::Connection;
 use crate::http::keys::KeyedDoor;
 use crate::http::listener::Listener;
 use crate::http::origin::AllowedOrigins;
-use crate::http::{assets, routes};
+use crate::http::{assets, layers, routes};
 use crate::runtime::Clock;
 use crate::service::{Premises, Running};
 use crate::socketio;
@@ -75,7 +75,7 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
         .route("/ws", get(websocket))
         .route("/assets/{*path}", get(asset))
         .with_state(site);
-    let pages = routes::surround(pages, Router::new(), &origins, premises.metrics.clone(), context);
+    let pages = layers::with_common_layers(pages, Router::new(), &origins, premises.metrics.clone(), context);
     listener.serve(endpoint.merge(pages), context);
     Ok(running)
 }

@@ -27,7 +27,7 @@ use crate::http::keys::KeyedDoor;
 use crate::http::listener::Listener;
 use crate::http::operators::OperatorsDoor;
 use crate::http::origin::AllowedOrigins;
-use crate::http::routes;
+use crate::http::{layers, routes};
 use crate::runtime::Clock;
 use crate::secret::Secret;
 use crate::service::{Keys, Premises, Running};
@@ -94,7 +94,7 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
         .route("/health", get(health))
         .route("/stats", get(stats))
         .with_state(site);
-    let pages = routes::surround(pages, admin, &origins, premises.metrics.clone(), context);
+    let pages = layers::with_common_layers(pages, admin, &origins, premises.metrics.clone(), context);
     let pages = HEADERS.into_iter().fold(pages, |pages, (name, value)| {
         let (name, value) = (HeaderName::from_static(name), HeaderValue::from_static(value));
         pages.layer(SetResponseHeaderLayer::if_not_present(name, value))
