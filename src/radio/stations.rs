@@ -20,7 +20,7 @@ use super::library::watcher::{self, WatcherSettings};
 use super::output::hls_listeners::HlsListeners;
 use super::output::listener_limits::{Limits, ListenerLimiter};
 use super::output::segments::Segments;
-use super::output::status::StatusCache;
+use super::output::status_cache::StatusCache;
 use super::public_url::PublicUrl;
 use super::sources::folder_source::{self, Leveling, TrackSettings, TrackSource};
 use super::station::{Station, StationSettings, StationState};
