@@ -8,6 +8,7 @@ mod engine;
 pub mod fuzz;
 mod gate;
 mod handlers;
+mod library;
 mod member;
 mod meter;
 mod post;
