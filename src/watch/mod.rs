@@ -8,6 +8,7 @@ mod admin;
 mod bans;
 mod chance;
 mod chats;
+mod command;
 mod counts;
 mod event_log;
 #[cfg(any(test, fuzzing))]
@@ -19,6 +20,7 @@ mod names;
 mod notes;
 mod on_screen;
 mod orders;
+mod overview;
 mod passwords;
 mod presses;
 mod protocol;
@@ -27,6 +29,7 @@ mod room;
 mod rules;
 mod server;
 mod sharing;
+mod steering;
 #[cfg(test)]
 mod tests;
 mod told;
