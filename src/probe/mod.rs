@@ -9,6 +9,7 @@ mod http;
 mod keyboard;
 mod mp3;
 mod music;
+pub mod packet;
 mod polling;
 mod radio;
 mod report;

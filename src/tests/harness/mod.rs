@@ -2,6 +2,7 @@
 
 pub mod balancer;
 pub mod cable;
+pub mod client_frames;
 pub mod cluster;
 pub mod faulty_disk;
 pub mod frames;
