@@ -9,9 +9,7 @@ use serde_json::value::RawValue;
 
 use super::Config;
 use super::comeback::Patience;
-use super::fields::GivenRoom;
-use super::names::{Dialect, RoomId, Track};
-use super::protocol::{ClientEvent, Refusal, RoomReport, ServerEvent};
+use super::protocol::{ClientEvent, Dialect, GivenRoom, Refusal, RoomId, RoomReport, ServerEvent, Track};
 use super::room::{DriftLimit, Fate, Room, Seat};
 use crate::effect::{Effects, MemberId};
 use crate::switchboard::{self, Census, Departure, Ledger, Newcomer, RoomQuota};

@@ -6,12 +6,10 @@
 //! what plays.
 
 mod comeback;
-mod fields;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod hub;
 mod listing;
-mod names;
 #[cfg(test)]
 mod properties;
 mod protocol;

@@ -15,8 +15,7 @@ use serde_json::json;
 use tokio::sync::Mutex;
 
 use super::hub::Hub;
-use super::names::RoomId;
-use super::protocol::Refusal;
+use super::protocol::{Refusal, RoomId};
 use super::{Config, listing};
 use crate::http::listener::Listener;
 use crate::http::origin::AllowedOrigins;

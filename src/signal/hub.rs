@@ -8,8 +8,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::names::Id;
-use super::protocol::{ClientEvent, Refusal, Relay, Resume, Seating, ServerEvent};
+use super::protocol::{ClientEvent, Id, Refusal, Relay, Resume, Seating, ServerEvent};
 use super::room::{Holder, Room};
 use super::tokens::RoomTokens;
 use super::turn::{IceServer, IceServers};

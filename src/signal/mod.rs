@@ -7,7 +7,6 @@
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod hub;
-mod names;
 mod protocol;
 mod room;
 mod server;

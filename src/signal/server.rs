@@ -14,8 +14,7 @@ use serde_json::json;
 
 use super::Config;
 use super::hub::{Hub, Keys};
-use super::names::Id;
-use super::protocol::Refusal;
+use super::protocol::{Id, Refusal};
 use super::tokens::RoomTokens;
 use crate::config;
 use crate::http::connection::Connection;

@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use super::command::{Command, Outcome};
 use super::hub::Hub;
-use super::names::RoomId;
+use super::protocol::RoomId;
 use crate::effect::MemberId;
 use crate::http::operators::{OperatorsDoor, admit};
 use crate::http::{assets, routes};

@@ -1,6 +1,6 @@
 //! What the rules of watch rooms draw at random: ids, tokens, and what makes a chat message unique.
 
-use super::names::{OwnerToken, RoomId};
+use super::protocol::{OwnerToken, RoomId};
 use crate::switchboard::{Rng, Seed};
 use crate::time::Timestamp;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::names::RoomId;
+use super::protocol::RoomId;
 use crate::effect::MemberId;
 
 /// What operators may have done.

@@ -16,7 +16,6 @@ pub mod fuzz;
 mod history;
 mod hub;
 mod listing;
-mod names;
 mod notes;
 mod on_screen;
 mod orders;
@@ -32,7 +31,6 @@ mod sharing;
 mod steering;
 #[cfg(test)]
 mod tests;
-mod told;
 
 use std::time::Duration;
 

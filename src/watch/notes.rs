@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use super::names::RoomId;
+use super::protocol::RoomId;
 use super::room::Room;
 use crate::effect::MemberId;
 use crate::time::Timestamp;

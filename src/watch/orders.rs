@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use super::command::Outcome;
 use super::hub::Hub;
-use super::names::RoomId;
 use super::notes::{Happening, Note};
+use super::protocol::{RoomId, ServerEvent};
 use super::room::{Fate, Room};
-use super::told::ServerEvent;
 use crate::effect::{Close, Effects, MemberId};
 use crate::switchboard::Departure;
 use crate::time::Timestamp;

@@ -10,9 +10,8 @@ use super::counts::Totals;
 use super::history::Minute;
 use super::hub::Hub;
 use super::listing;
-use super::names::{RoomId, RoomType};
+use super::protocol::{MemberView, RoomId, RoomType};
 use super::room::Room;
-use super::told::MemberView;
 use crate::effect::MemberId;
 use crate::time::{Timestamp, WallOffset};
 

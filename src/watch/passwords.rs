@@ -10,7 +10,7 @@ use std::time::Duration;
 use ring::hmac;
 use serde::{Deserialize, Serialize};
 
-use super::names::RoomId;
+use super::protocol::RoomId;
 use crate::http::address::subscriber;
 use crate::switchboard::{Ledger, Seed};
 use crate::time::Timestamp;

@@ -7,13 +7,14 @@ use serde_json::value::RawValue;
 use super::counts::Count;
 use super::hub::Hub;
 use super::listing;
-use super::names::{RoomId, RoomType};
 use super::notes::{Happening, Note};
 use super::passwords::Guesser;
-use super::protocol::{Chat, ClientEvent, CreateRoom, JoinRoom, Refusal, Show};
+use super::protocol::{
+    Chat, ChatMessage, ClientEvent, CreateRoom, JoinRoom, Refusal, RoomId, RoomType, RoomView, ServerEvent,
+    Show, Success, refuse,
+};
 use super::room::{Founding, Room};
 use super::rules::Control;
-use super::told::{ChatMessage, RoomView, ServerEvent, Success, refuse};
 use crate::effect::{Effects, MemberId};
 use crate::switchboard::Departure;
 use crate::time::Timestamp;

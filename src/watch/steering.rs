@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::on_screen::OnScreen;
 use super::presses::Crossing;
+use super::protocol::ServerEvent;
 use super::room::Room;
-use super::told::ServerEvent;
 use crate::effect::{Effects, MemberId};
 use crate::time::Timestamp;
 

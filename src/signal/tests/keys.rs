@@ -8,8 +8,7 @@ use super::{check_with, stage};
 use crate::http::jwt;
 use crate::secret::Secret;
 use crate::signal::Config;
-use crate::signal::names::Id;
-use crate::signal::protocol::Refusal;
+use crate::signal::protocol::{Id, Refusal};
 use crate::switchboard::Hub as _;
 
 #[test]
