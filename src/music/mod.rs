@@ -14,6 +14,7 @@ mod listing;
 mod properties;
 mod protocol;
 mod room;
+mod routes;
 mod server;
 #[cfg(test)]
 mod tests;

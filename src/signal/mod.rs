@@ -9,6 +9,7 @@ pub mod fuzz;
 mod hub;
 mod protocol;
 mod room;
+mod routes;
 mod server;
 #[cfg(test)]
 mod tests;
