@@ -18,7 +18,6 @@ use super::notes::{Happening, Note};
 use super::passwords::{self, Passwords, TryLimit};
 use super::protocol::{ClientEvent, Refusal, RoomId, ServerEvent, Unread, refuse};
 use super::room::{Fate, Room, Seat};
-use super::rules::Rules;
 use crate::effect::{Close, Effects, MemberId};
 use crate::http::keys::KeyedDoor;
 use crate::switchboard::{self, Bucket, Census, Departure, Ledger, Newcomer, RoomQuota, Seed};
@@ -36,7 +35,7 @@ pub struct Hub {
     /// By which times are told; rules go by the time that never jumps.
     pub(super) wall: WallOffset,
     key: KeyedDoor,
-    pub(super) rules: Rules,
+    pub(super) config: Config,
     pub(super) quota: RoomQuota,
     pub(super) chance: Chance,
     pub(super) passwords: Passwords,
@@ -79,7 +78,7 @@ impl Hub {
             counts: Counts::default(),
             wall: WallOffset::default(),
             key,
-            rules: Rules::new(config),
+            config: config.clone(),
             quota: RoomQuota::new(config.max_rooms_per_address, exempt),
             chance,
             passwords: Passwords::new(seed, limit),
@@ -134,7 +133,7 @@ impl Hub {
         let mut effects = Effects::none();
         effects.note(&Note::new(self.wall.wall(now), happening, room, member));
         let Some(room) = self.rooms.get_mut(&id) else { return effects };
-        let (told, fate) = room.leave(member, departure, self.rules.owner_leave, now);
+        let (told, fate) = room.leave(member, departure, self.config.owner_leave, now);
         effects.append(told);
         self.decide(&mut effects, id, fate, now);
         effects
@@ -248,7 +247,7 @@ impl switchboard::Hub for Hub {
         if now < self.sweep_at {
             return Effects::none();
         }
-        self.sweep_at = now + self.rules.sweep_interval;
+        self.sweep_at = now + self.config.sweep_interval;
         self.tick(now)
     }
 
@@ -258,7 +257,7 @@ impl switchboard::Hub for Hub {
         self.history.look(self.rooms.count(), self.n_members(), self.counts.totals(), now);
         self.bans.look(&self.facts, now);
         let mut effects = self.let_go_of_banned(now);
-        let patience = self.rules.patience;
+        let patience = self.config.patience();
         let due = self.rooms.values().filter(|room| room.overdue(patience, now).is_some());
         let mut due: Vec<RoomId> = due.map(Room::id).collect();
         due.sort();

@@ -92,7 +92,7 @@ impl Hub {
 
     /// All that the admin page shows.
     pub fn overview(&self, now: Timestamp) -> Overview {
-        let max_state_bytes = listing::max_state_bytes(self.rules.max_list_bytes);
+        let max_state_bytes = listing::max_state_bytes(self.config.max_list_bytes);
         let mut rooms: Vec<RoomDetails> =
             self.rooms.values().map(|room| RoomDetails::of(room, self.wall, max_state_bytes)).collect();
         rooms.sort_by_key(|room| (room.report.created_at, room.report.id));

@@ -38,7 +38,7 @@ impl Hub {
             ClientEvent::Pause => self.steer(from, |room, window| room.pause(from, window, now)),
             ClientEvent::RegisterHelper { room, token } => self.register_helper(from, room, &token),
             ClientEvent::StartSharing(state) => {
-                if state.get().len() > self.rules.max_state_bytes {
+                if state.get().len() > self.config.max_state_bytes {
                     return Effects::none();
                 }
                 self.in_shared_room(from, |room| room.start_sharing(from, state))
@@ -58,12 +58,12 @@ impl Hub {
     }
 
     fn create(&mut self, from: MemberId, given: CreateRoom, now: Timestamp) -> Effects {
-        let rules = &self.rules;
+        let config = &self.config;
         let password = given.password.filter(|password| !password.is_empty());
-        let fits = is_short(&given.name, rules.max_name_chars)
-            && is_short(&given.description, rules.max_description_chars)
-            && is_short(password.as_deref().unwrap_or_default(), rules.max_password_chars)
-            && is_short(&given.user_name, rules.max_user_name_chars);
+        let fits = is_short(&given.name, config.max_name_chars)
+            && is_short(&given.description, config.max_description_chars)
+            && is_short(password.as_deref().unwrap_or_default(), config.max_password_chars)
+            && is_short(&given.user_name, config.max_user_name_chars);
         if !fits {
             return refuse(Refusal::CreateFailed);
         }
@@ -71,7 +71,7 @@ impl Hub {
             return Effects::none();
         };
         let made_from = self.quota.counted(address);
-        if self.rooms.count() >= rules.max_rooms
+        if self.rooms.count() >= config.max_rooms
             || !self.quota.allows(made_from, self.rooms.values().map(Room::made_from))
         {
             return refuse(Refusal::TooManyRooms);
@@ -100,7 +100,7 @@ impl Hub {
     }
 
     fn join(&mut self, from: MemberId, given: JoinRoom, now: Timestamp) -> Effects {
-        if !is_short(&given.user_name, self.rules.max_user_name_chars) {
+        if !is_short(&given.user_name, self.config.max_user_name_chars) {
             return refuse(Refusal::JoinFailed);
         }
         let Some(address) = self.members.get(&from).map(|member| member.address) else {
@@ -110,7 +110,7 @@ impl Hub {
         let Some((id, room)) = id.and_then(|id| Some((id, self.rooms.get(&id)?))) else {
             return refuse(Refusal::NoSuchRoom);
         };
-        if room.is_abandoned(self.rules.patience, now) {
+        if room.is_abandoned(self.config.patience(), now) {
             return refuse(Refusal::NoSuchRoom);
         }
         let is_owner = given.owner_token.is_some_and(|token| room.is_token(&token));
@@ -123,7 +123,7 @@ impl Hub {
             {
                 return refuse(Refusal::WrongPassword);
             }
-            if !room.has(from) && room.n_members() >= self.rules.max_members_per_room {
+            if !room.has(from) && room.n_members() >= self.config.max_members_per_room {
                 return refuse(Refusal::RoomFull);
             }
         }
@@ -162,7 +162,7 @@ impl Hub {
     pub(super) fn list(&self, now: Timestamp) -> Effects {
         let mut list = self.list.lock();
         let fresh = list.take().filter(|(at, _)| now.since(*at) < LIST_AGE);
-        let write = || listing::write(self.rooms.values(), self.wall, self.rules.max_list_bytes);
+        let write = || listing::write(self.rooms.values(), self.wall, self.config.max_list_bytes);
         let (at, text) = fresh.unwrap_or_else(|| (now, write()));
         let mut effects = Effects::none();
         effects.answer(&text);
@@ -171,7 +171,7 @@ impl Hub {
     }
 
     fn show(&mut self, from: MemberId, show: Show, state: &RawValue, now: Timestamp) -> Effects {
-        if state.get().len() > self.rules.max_state_bytes {
+        if state.get().len() > self.config.max_state_bytes {
             return Effects::none();
         }
         let is_music = !matches!(show, Show::PlayUpdate | Show::PlayChange | Show::LiveChange);
@@ -185,7 +185,7 @@ impl Hub {
 
     /// Does what any member may, unless the owner alone has the controls.
     fn steer(&mut self, from: MemberId, act: impl FnOnce(&mut Room, Duration) -> Effects) -> Effects {
-        let (control, window) = (self.rules.control, self.rules.crossing_window);
+        let (control, window) = (self.config.control, self.config.crossing_window);
         self.in_own_room(from, |room| match control {
             Control::Owner if !room.is_owner(from) => Effects::none(),
             Control::Owner | Control::Any => act(room, window),
@@ -212,7 +212,7 @@ impl Hub {
             return Effects::none();
         };
         let spoken = self.voices.entry(room.id()).or_default();
-        if !spoken.take_many(audio.get().len() as u64, self.rules.voices, now) {
+        if !spoken.take_many(audio.get().len() as u64, self.config.voices(), now) {
             let mut effects = Effects::none();
             effects.refused("too_many_voices");
             return effects;
@@ -224,10 +224,10 @@ impl Hub {
         // To be changed, so that a step that is taken back gives back what it took.
         let Some(member) = self.members.get_mut(&from) else { return Effects::none() };
         let Some(room) = member.room.and_then(|id| self.rooms.get_mut(&id)) else { return Effects::none() };
-        if chat.content.is_empty() || !is_short(&chat.content, self.rules.max_chat_chars) {
+        if chat.content.is_empty() || !is_short(&chat.content, self.config.max_chat_chars) {
             return Effects::none();
         }
-        if !member.chats.take(self.rules.chats, now) {
+        if !member.chats.take(self.config.chats(), now) {
             let mut effects = Effects::none();
             effects.refused("too_many_chats");
             return effects;
@@ -243,7 +243,7 @@ impl Hub {
             timestamp,
         };
         self.counts.add(Count::Chats);
-        room.chat(message, self.rules.max_chat_history_bytes)
+        room.chat(message, self.config.max_chat_history_bytes)
     }
 
     pub(super) fn tell_chats(&self, from: MemberId) -> Effects {
