@@ -11,10 +11,10 @@ use ring::rand::{SecureRandom, SystemRandom};
 use super::client::Client;
 use super::inbox::{Arrival, Commands, Full, Inbox, Questions};
 use super::incoming::Incoming;
-use super::rate::{Allowance, Bucket};
 use super::{Config, Departure, Hub, Newcomer};
 use crate::effect::MemberId;
 use crate::http::connection::Cut;
+use crate::rate::{Allowance, Bucket};
 use crate::runtime::Clock;
 use crate::time::Timestamp;
 

@@ -6,8 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the lowest floor to the highest. Modules of one floor do not know each other, but for the pairs below.
-const FLOORS: [&[&str]; 11] = [
+const FLOORS: [&[&str]; 12] = [
     &["heap", "effect", "json", "time", "secret", "sample", "private"],
+    &["rate"],
     &["config"],
     &["runtime", "logging", "error_reports"],
     &["metrics"],
