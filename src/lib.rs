@@ -18,6 +18,7 @@ pub mod private;
 pub mod probe;
 pub mod process;
 pub mod radio;
+pub mod random;
 pub mod rate;
 pub mod runtime;
 pub mod sample;

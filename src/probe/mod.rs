@@ -26,6 +26,8 @@ use anyhow::Result;
 
 pub use report::Report;
 
+use crate::random;
+
 /// Whom to ask, and how patiently.
 #[derive(Debug, Clone)]
 pub struct Target {
@@ -119,8 +121,5 @@ impl Client {
 
 /// A name that nobody else uses, so that a probe disturbs nobody.
 fn unused(name: &str) -> String {
-    let mut bytes = [0; 4];
-    ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut bytes)
-        .expect("the system has random numbers");
-    format!("{name}-{}", hex::encode(bytes))
+    format!("{name}-{}", hex::encode(random::bytes::<4>()))
 }

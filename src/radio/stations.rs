@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use parking_lot::Mutex;
-use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tracing::warn;
@@ -27,6 +26,7 @@ use super::station::{Station, StationSettings, StationState};
 use super::station_handle::{Command, OnAir, StationHandle};
 use super::{Config, StreamMode, paths};
 use crate::http::keys::KeyedDoor;
+use crate::random;
 use crate::runtime::Context;
 use crate::service::Premises;
 use crate::time::Timestamp;
@@ -282,9 +282,6 @@ fn write_periodically(index: Arc<TrackIndex>, context: &Context) {
     });
 }
 
-/// A random number.
 fn random_seed() -> u64 {
-    let mut bytes = [0; 8];
-    SystemRandom::new().fill(&mut bytes).expect("the system has random numbers");
-    u64::from_ne_bytes(bytes)
+    u64::from_ne_bytes(random::bytes())
 }

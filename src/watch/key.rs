@@ -10,9 +10,9 @@ use tracing::info;
 
 use super::Config;
 use crate::config;
+use crate::random;
 use crate::secret::Secret;
 use crate::service::{Keys, Premises};
-use crate::switchboard::random_seed;
 
 /// The file of a made-up key, beside the rooms.
 const KEY_FILE: &str = "watch.auth_key";
@@ -52,7 +52,7 @@ fn made_up_key(file: &Path) -> Result<Secret> {
     if !kept.trim().is_empty() {
         return Ok(Secret::new(kept.trim()));
     }
-    let key = hex::encode(&random_seed()[..16]);
+    let key = hex::encode(random::bytes::<16>());
     fs::create_dir_all(file.parent().unwrap_or(Path::new(".")))?;
     // A file that is there is whole.
     let draft = file.with_extension("draft");
