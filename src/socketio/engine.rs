@@ -19,12 +19,12 @@ use socketioxide::socket::Sid;
 use socketioxide::{ParserConfig, SocketIo};
 use tracing::debug;
 
+use super::conversation::Conversation;
 use super::gate::Gate;
 use super::handlers::Operator;
 use super::library::Library;
 use super::seal::Seal;
 use super::session::{Session, Sessions, Witness};
-use super::speech::Conversation;
 use super::{Config, MAX_TOKEN_BYTES, post};
 use crate::http::connection::{Connection, Cut};
 use crate::http::frames::ShortMessages;
@@ -36,7 +36,7 @@ use crate::http::upgrade::Upgrade;
 use crate::http::{address, routes};
 use crate::runtime::Context;
 use crate::switchboard::{Hub, Newcomer, Pings, Switchboard};
-use crate::websocket::{Patience, attend};
+use crate::websocket::{Timeouts, attend};
 
 /// The largest answer to a handshake: an id and four numbers.
 const MAX_HANDSHAKE_BYTES: usize = 4096;
@@ -116,10 +116,10 @@ fn conversations<H: Hub>(
     let context = switchboard.context.clone();
     let limits = switchboard.limits.clone();
     let messages = Arc::clone(messages);
-    let patience = Patience { greeting, pings };
+    let timeouts = Timeouts { greeting, pings };
     Box::new(move |guarded, newcomer| {
-        let speech = Conversation::new(&exchange, newcomer, pings, &limits);
-        context.spawn(attend(guarded, speech, patience, Arc::clone(&messages)));
+        let conversation = Conversation::new(&exchange, newcomer, pings, &limits);
+        context.spawn(attend(guarded, conversation, timeouts, Arc::clone(&messages)));
     })
 }
 

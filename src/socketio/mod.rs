@@ -3,6 +3,7 @@
 //! Clients that poll, and those that go over to a WebSocket, are served by socketioxide; a session that begins as
 //! a WebSocket is a conversation of its own.
 
+mod conversation;
 mod engine;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
@@ -14,7 +15,6 @@ mod meter;
 mod post;
 mod seal;
 mod session;
-mod speech;
 
 use std::time::Duration;
 

@@ -9,7 +9,7 @@ use http::StatusCode;
 use ipnet::IpNet;
 use tracing::debug;
 
-use super::connection::{Caller, Patience, Speech, Stage, attend};
+use super::connection::{Protocol, SessionState, Timeouts, WebSocketPeer, attend};
 use crate::http::connection::{Connection, Cut};
 use crate::http::inbound::MessageLimits;
 use crate::http::listener::Listener;
@@ -71,8 +71,8 @@ impl<H: Hub> Door<H> {
                 Ok(guarded) => {
                     let line = Line::open(&door.exchange, random_name(), newcomer);
                     // A plain WebSocket joins by being there.
-                    let patience = Patience { greeting: door.pings.interval, pings: door.pings };
-                    attend(guarded, Plain(line), patience, Arc::clone(&door.messages)).await;
+                    let timeouts = Timeouts { greeting: door.pings.interval, pings: door.pings };
+                    attend(guarded, Plain(line), timeouts, Arc::clone(&door.messages)).await;
                 }
                 Err(error) => debug!(%error, "a WebSocket was agreed on and never came"),
             }
@@ -84,24 +84,24 @@ impl<H: Hub> Door<H> {
 /// Every message is an event.
 struct Plain<H: Hub>(Arc<Line<H>>);
 
-impl<H: Hub> Speech for Plain<H> {
+impl<H: Hub> Protocol for Plain<H> {
     const WIRE: Wire = Wire::Plain;
     const PING: &'static [u8] = &[0x89, 0];
 
-    fn begin(&mut self, caller: &Arc<Caller>) -> Stage {
-        let client: Arc<dyn Client> = Arc::clone(caller) as _;
+    fn on_open(&mut self, peer: &Arc<WebSocketPeer>) -> SessionState {
+        let client: Arc<dyn Client> = Arc::clone(peer) as _;
         self.0.announce(client);
-        Stage::Joined
+        SessionState::Joined
     }
 
-    fn hear(&mut self, message: Bytes, caller: &Arc<Caller>) -> Stage {
+    fn on_message(&mut self, message: Bytes, peer: &Arc<WebSocketPeer>) -> SessionState {
         if self.0.receive(Incoming::frame(message)) == Received::Overflowed {
-            caller.cut(Cut::Overloaded);
+            peer.cut(Cut::Overloaded);
         }
-        Stage::Joined
+        SessionState::Joined
     }
 
-    fn end(&mut self) {
+    fn on_close(&mut self) {
         self.0.hang_up(Departure::CutOff);
     }
 }
