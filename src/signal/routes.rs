@@ -18,7 +18,7 @@ use crate::http::keys::KeyedDoor;
 use crate::http::{assets, routes};
 use crate::runtime::Clock;
 use crate::switchboard::Questions;
-use crate::websocket::Door;
+use crate::websocket::PlainEndpoint;
 
 /// The page and everything that it loads.
 #[derive(Embed)]
@@ -30,7 +30,7 @@ pub struct Site {
     /// Asks the hub.
     pub questions: Questions<Hub>,
     /// Where plain WebSockets come in.
-    pub door: Arc<Door<Hub>>,
+    pub plain: Arc<PlainEndpoint<Hub>>,
     /// The process's clock.
     pub clock: Clock,
     /// What `/ice` asks for.
@@ -98,7 +98,7 @@ async fn websocket(
     Extension(connection): Extension<Arc<Connection>>,
     request: Request,
 ) -> Response {
-    site.door.open(&connection, request)
+    site.plain.open(&connection, request)
 }
 
 fn not_found() -> Response {

@@ -15,7 +15,7 @@ use crate::http::origin::AllowedOrigins;
 use crate::service::{Premises, Running};
 use crate::socketio;
 use crate::switchboard::{Pings, Switchboard};
-use crate::websocket::Door;
+use crate::websocket::PlainEndpoint;
 
 /// The service's name in logs and metrics.
 const SERVICE: &str = "signal";
@@ -33,7 +33,7 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     let pings = Pings { interval: config.ping_interval, timeout: config.ping_timeout };
     let mut switchboard = Switchboard::new(SERVICE, premises.members, context);
     let endpoint = socketio::endpoint(&mut switchboard, pings, &origins, premises.socketio, &listener);
-    let door = Door::new(&switchboard, pings, &origins, &listener);
+    let plain = PlainEndpoint::new(&switchboard, pings, &origins, &listener);
     let tokens = RoomTokens::new(config)?;
     if key.is_none() && tokens.is_none() {
         running.open_without = Some("[signal] auth_key or token_secret");
@@ -42,7 +42,7 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     let home = premises.passing_home(SERVICE);
     let hub = Hub::new(config, keys, home.seed(), premises.opening.network.trusted_networks());
     let questions = switchboard.run(home, hub);
-    let pages = routes::router(Site { questions, door, clock: context.clock, key });
+    let pages = routes::router(Site { questions, plain, clock: context.clock, key });
     let pages = layers::with_common_layers(pages, Router::new(), &origins, premises.metrics.clone(), context);
     listener.serve(endpoint.merge(pages), context);
     Ok(running)

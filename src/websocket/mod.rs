@@ -4,4 +4,4 @@ mod connection;
 mod plain;
 
 pub use connection::{Protocol, SessionState, Timeouts, WebSocketPeer, attend};
-pub use plain::Door;
+pub use plain::PlainEndpoint;

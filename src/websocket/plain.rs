@@ -23,7 +23,7 @@ use crate::switchboard::{
 };
 
 /// Where plain WebSockets come in.
-pub struct Door<H: Hub> {
+pub struct PlainEndpoint<H: Hub> {
     exchange: Arc<Exchange<H>>,
     pings: Pings,
     messages: Arc<MessageLimits>,
@@ -32,8 +32,8 @@ pub struct Door<H: Hub> {
     context: Context,
 }
 
-impl<H: Hub> Door<H> {
-    /// A door whose members sit at `switchboard`.
+impl<H: Hub> PlainEndpoint<H> {
+    /// An endpoint whose members sit at `switchboard`.
     pub fn new(
         switchboard: &Switchboard<H>,
         pings: Pings,
@@ -65,14 +65,14 @@ impl<H: Hub> Door<H> {
             Err(refusal) => return *refusal,
         };
         let (response, connection) = upgrade.into_parts();
-        let door = Arc::clone(self);
+        let endpoint = Arc::clone(self);
         self.context.spawn(async move {
             match connection.await {
                 Ok(guarded) => {
-                    let line = Line::open(&door.exchange, random_name(), newcomer);
+                    let line = Line::open(&endpoint.exchange, random_name(), newcomer);
                     // A plain WebSocket joins by being there.
-                    let timeouts = Timeouts { greeting: door.pings.interval, pings: door.pings };
-                    attend(guarded, Plain(line), timeouts, Arc::clone(&door.messages)).await;
+                    let timeouts = Timeouts { greeting: endpoint.pings.interval, pings: endpoint.pings };
+                    attend(guarded, Plain(line), timeouts, Arc::clone(&endpoint.messages)).await;
                 }
                 Err(error) => debug!(%error, "a WebSocket was agreed on and never came"),
             }
