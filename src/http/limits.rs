@@ -9,7 +9,7 @@ use metrics::Gauge;
 use parking_lot::Mutex;
 
 use super::Config;
-use super::address::subscriber;
+use super::address::rate_limit_key;
 use crate::rate::{Allowance, Bucket};
 use crate::runtime::{Clock, memory};
 
@@ -85,7 +85,7 @@ impl ConnectionLimits {
     /// Lets a peer in, or says why not.
     pub fn admit(self: &Arc<Self>, peer: IpAddr) -> Result<Permit, Refusal> {
         let is_exempt = peer.is_loopback() || self.exempt.iter().any(|network| network.contains(&peer));
-        let counted = (!is_exempt).then(|| subscriber(peer));
+        let counted = (!is_exempt).then(|| rate_limit_key(peer));
         let mut held = self.held.lock();
         if let Some(address) = counted
             && !held.by_address.entry(address).or_default().opened.take(self.rate, self.clock.now())
