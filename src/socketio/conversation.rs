@@ -11,7 +11,7 @@ use serde_json::json;
 use super::post::MAX_NAMESPACE_BYTES;
 use super::{NO_EVENT, token_of};
 use crate::effect::MemberId;
-use crate::http::connection::Cut;
+use crate::http::connection::DisconnectReason;
 use crate::switchboard::{
     Client, Config as Limits, Departure, Exchange, Hub, Incoming, Line, Newcomer, Pings, Received, Wire,
     answer, random_name, text_frame,
@@ -85,7 +85,7 @@ impl<H: Hub> Conversation<H> {
     /// Answers what goes no further; a client that only asks, and does not read, is cut.
     fn reply(&self, frame: &Bytes, peer: &WebSocketPeer) {
         if peer.connection.queued_bytes() + frame.len() > self.max_queued_bytes {
-            return peer.cut(Cut::Slow);
+            return peer.cut(DisconnectReason::Slow);
         }
         peer.connection.send(frame);
     }
@@ -93,7 +93,7 @@ impl<H: Hub> Conversation<H> {
     fn event(&self, text: Bytes, ack: Option<i64>, peer: &WebSocketPeer) -> SessionState {
         let Some(line) = &self.line else { return SessionState::Over };
         match (line.receive(Incoming::packet(text, ack)), ack) {
-            (Received::Overflowed, _) => peer.cut(Cut::Overloaded),
+            (Received::Overflowed, _) => peer.cut(DisconnectReason::Overloaded),
             (Received::TooFast, Some(id)) => self.reply(&answer(id, None), peer),
             (Received::TooFast, None) | (Received::PassedOn, _) => {}
         }

@@ -26,7 +26,7 @@ use super::library::Library;
 use super::seal::Seal;
 use super::session::{Session, Sessions, Witness};
 use super::{Config, MAX_TOKEN_BYTES, post};
-use crate::http::connection::{Connection, Cut};
+use crate::http::connection::{Connection, DisconnectReason};
 use crate::http::frames::ShortMessages;
 use crate::http::guarded::Guarded;
 use crate::http::inbound::MessageLimits;
@@ -168,7 +168,7 @@ impl Engine {
             Ok(payload) => payload,
             Err(error) => {
                 // Without it, what the client posts next would be out of step.
-                session.cut(Cut::Broken);
+                session.cut(DisconnectReason::Broken);
                 let is_too_big = error.into_inner().is::<LengthLimitError>();
                 let status = if is_too_big { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST };
                 return status.into_response();

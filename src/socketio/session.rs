@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use super::gate::Place;
 use super::library::Library;
 use super::meter::{self, Meter, Passed};
-use crate::http::connection::{Connection, Cut};
+use crate::http::connection::{Connection, DisconnectReason};
 use crate::http::guarded::Attendant;
 use crate::switchboard::{Client, Newcomer, framed_length};
 
@@ -201,20 +201,20 @@ impl Session {
             let is_over = timeout(retirement, context.stopping()).await.is_err();
             let session = session.upgrade().filter(|session| is_over && session.ear().is_none());
             if let Some(session) = session {
-                session.cut(Cut::LetGo);
+                session.cut(DisconnectReason::LetGo);
             }
         });
     }
 
     /// Ends the session now, whatever waits for it.
-    pub fn cut(&self, cut: Cut) {
+    pub fn cut(&self, reason: DisconnectReason) {
         if self.is_doomed.swap(true, Ordering::AcqRel) {
             return;
         }
         if let Some(connection) = self.connection.get() {
-            connection.cut(cut);
+            connection.cut(reason);
         } else if let (Some(sessions), Some(sid)) = (self.sessions.upgrade(), self.sid.get()) {
-            cut.count(sessions.library.service);
+            reason.count(sessions.library.service);
             sessions.library.close_polling(*sid);
         }
     }

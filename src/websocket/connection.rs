@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::effect::Close;
-use crate::http::connection::{Connection, Cut};
+use crate::http::connection::{Connection, DisconnectReason};
 use crate::http::frames::{Violation, close_frame};
 use crate::http::guarded::Guarded;
 use crate::http::inbound::MessageLimits;
@@ -112,17 +112,22 @@ impl Client for WebSocketPeer {
         self.let_go.notify_one();
     }
 
-    fn cut(&self, cut: Cut) {
-        match cut {
+    fn cut(&self, reason: DisconnectReason) {
+        match reason {
             // It is told, as far as it still listens, in place of all that waits for it.
-            Cut::Slow => {
+            DisconnectReason::Slow => {
                 if self.connection.abandon(&close_frame(Close::Violation.code())) {
-                    cut.count(self.connection.service);
+                    reason.count(self.connection.service);
                     self.let_go.notify_one();
                 }
             }
-            Cut::Stalled | Cut::Overloaded | Cut::OutOfStep | Cut::Broken | Cut::LetGo | Cut::Shutdown => {
-                self.connection.cut(cut);
+            DisconnectReason::Stalled
+            | DisconnectReason::Overloaded
+            | DisconnectReason::OutOfStep
+            | DisconnectReason::Broken
+            | DisconnectReason::LetGo
+            | DisconnectReason::Shutdown => {
+                self.connection.cut(reason);
             }
         }
     }

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use tracing::debug;
 
 use super::connection::{Protocol, SessionState, Timeouts, WebSocketPeer, attend};
-use crate::http::connection::{Connection, Cut};
+use crate::http::connection::{Connection, DisconnectReason};
 use crate::http::inbound::MessageLimits;
 use crate::http::listener::Listener;
 use crate::http::origin::AllowedOrigins;
@@ -96,7 +96,7 @@ impl<H: Hub> Protocol for Plain<H> {
 
     fn on_message(&mut self, message: Bytes, peer: &Arc<WebSocketPeer>) -> SessionState {
         if self.0.receive(Incoming::frame(message)) == Received::Overflowed {
-            peer.cut(Cut::Overloaded);
+            peer.cut(DisconnectReason::Overloaded);
         }
         SessionState::Joined
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Sleep, sleep};
 
-use crate::http::connection::{Connection, Cut};
+use crate::http::connection::{Connection, DisconnectReason};
 
 /// How long a write may stay blocked, and what must move in that time.
 #[derive(Debug, Clone, Copy)]
@@ -72,7 +72,7 @@ impl StallWatch {
                 .get_or_insert_with(|| Stall { window: Box::pin(sleep(timeout)), progress_bytes: 0 });
             ready!(stall.window.as_mut().poll(cx));
             if stall.progress_bytes < self.limit.progress_bytes {
-                connection.cut(Cut::Stalled);
+                connection.cut(DisconnectReason::Stalled);
                 return Poll::Ready(io::ErrorKind::TimedOut.into());
             }
             self.stall = None;
