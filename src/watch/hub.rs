@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Config;
+use super::audit::{AuditEntry, AuditEvent};
 use super::bans::Bans;
 use super::chance::Chance;
 use super::command::{Command, Outcome};
 use super::counts::{Count, Counts};
 use super::history::History;
-use super::notes::{Happening, Note};
 use super::passwords::{self, Passwords, TryLimit};
 use super::protocol::{ClientEvent, Refusal, RoomId, ServerEvent, Unread, refuse};
 use super::room::{Fate, Room, Seat};
@@ -126,12 +126,12 @@ impl Hub {
     ) -> Effects {
         self.give_up_seat(member);
         let Some(room) = self.rooms.get(&id) else { return Effects::none() };
-        let happening = match departure {
-            Departure::Said => Happening::Left,
-            Departure::CutOff | Departure::Lost => Happening::CutOff,
+        let event = match departure {
+            Departure::Said => AuditEvent::Left,
+            Departure::CutOff | Departure::Lost => AuditEvent::CutOff,
         };
         let mut effects = Effects::none();
-        effects.note(&Note::new(self.wall.wall(now), happening, room, member));
+        effects.note(&AuditEntry::new(self.wall.wall(now), event, room, member));
         let Some(room) = self.rooms.get_mut(&id) else { return effects };
         let (told, fate) = room.leave(member, departure, self.config.owner_leave, now);
         effects.append(told);
@@ -145,7 +145,7 @@ impl Hub {
             return;
         }
         let Some(room) = self.rooms.remove(&id) else { return };
-        effects.note(&Note::new(self.wall.wall(now), Happening::RoomDeleted, &room, room.owner()));
+        effects.note(&AuditEntry::new(self.wall.wall(now), AuditEvent::RoomDeleted, &room, room.owner()));
         for member in room.members() {
             self.give_up_seat(member);
         }

@@ -5,6 +5,8 @@
 //! room again. `GET /stats` counts, with the key.
 
 mod admin;
+mod admin_actions;
+mod audit;
 mod bans;
 mod chance;
 mod chats;
@@ -17,9 +19,7 @@ mod history;
 mod hub;
 mod key;
 mod listing;
-mod notes;
 mod on_screen;
-mod orders;
 mod overview;
 mod passwords;
 mod presses;

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 
+use super::audit::{AuditEntry, AuditEvent};
 use super::counts::Count;
 use super::hub::Hub;
 use super::listing;
-use super::notes::{Happening, Note};
 use super::passwords::Guesser;
 use super::protocol::{
     Chat, ChatMessage, ClientEvent, CreateRoom, JoinRoom, Refusal, RoomId, RoomType, RoomView, ServerEvent,
@@ -92,7 +92,7 @@ impl Hub {
         let room = Room::open(founding, seat, now);
         let view = RoomView { password: password.as_deref(), ..room.owners_view(self.wall) };
         effects.answer(&Success::created(view));
-        effects.note(&Note::new(self.wall.wall(now), Happening::RoomCreated, &room, from));
+        effects.note(&AuditEntry::new(self.wall.wall(now), AuditEvent::RoomCreated, &room, from));
         self.rooms.insert(id, room);
         self.take_seat(from, id);
         self.counts.add(Count::RoomsCreated);
@@ -146,8 +146,8 @@ impl Hub {
         self.take_seat(from, id);
         self.counts.add(Count::Joins);
         if let Some(room) = self.rooms.get(&id) {
-            let happening = if is_owner { Happening::OwnerReturned } else { Happening::Joined };
-            effects.note(&Note::new(self.wall.wall(now), happening, room, from));
+            let event = if is_owner { AuditEvent::OwnerReturned } else { AuditEvent::Joined };
+            effects.note(&AuditEntry::new(self.wall.wall(now), event, room, from));
         }
         effects
     }
@@ -278,7 +278,7 @@ impl Hub {
         let mut effects = room.transfer(to, self.chance.owner_token(), now);
         effects.answer(&Success::plain());
         if let Some(room) = self.rooms.get(&id) {
-            effects.note(&Note::new(self.wall.wall(now), Happening::HandedOver, room, to));
+            effects.note(&AuditEntry::new(self.wall.wall(now), AuditEvent::HandedOver, room, to));
         }
         effects
     }

@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::audit::{AuditEntry, AuditEvent};
 use super::command::Outcome;
 use super::hub::Hub;
-use super::notes::{Happening, Note};
 use super::protocol::{RoomId, ServerEvent};
 use super::room::{Fate, Room};
 use crate::effect::{Close, Effects, MemberId};
@@ -19,7 +19,7 @@ impl Hub {
         let Some(room) = self.rooms.get(&id) else { return (Outcome::NotFound, effects) };
         effects
             .tell_all(room.members(), ServerEvent::RoomDeleted { reason: Some("closed_by_admin") }.frame());
-        effects.note(&Note::new(self.wall.wall(now), Happening::ClosedByAdmin, room, room.owner()));
+        effects.note(&AuditEntry::new(self.wall.wall(now), AuditEvent::ClosedByAdmin, room, room.owner()));
         self.decide(&mut effects, id, Fate::Gone, now);
         (Outcome::Done, effects)
     }
@@ -30,7 +30,7 @@ impl Hub {
         let Some(room) = self.rooms.get(&id) else { return (Outcome::NotFound, effects) };
         let banner = ServerEvent::Banner { message, timestamp: self.wall.wall(now).as_millis() };
         effects.tell_all(room.members(), banner.frame());
-        effects.note(&Note::new(self.wall.wall(now), Happening::BannerByAdmin, room, room.owner()));
+        effects.note(&AuditEntry::new(self.wall.wall(now), AuditEvent::BannerByAdmin, room, room.owner()));
         (Outcome::Done, effects)
     }
 
@@ -43,7 +43,7 @@ impl Hub {
         }
         if let Some(id) = seat {
             if let Some(room) = self.rooms.get(&id) {
-                effects.note(&Note::new(self.wall.wall(now), Happening::KickedByAdmin, room, member));
+                effects.note(&AuditEntry::new(self.wall.wall(now), AuditEvent::KickedByAdmin, room, member));
             }
             effects.append(self.leave_room(member, id, Departure::CutOff, now));
         }
