@@ -11,12 +11,12 @@ use serde_json::value::RawValue;
 use super::Config;
 use super::audit::{AuditEntry, AuditEvent};
 use super::bans::Bans;
-use super::chance::Chance;
 use super::command::{Command, Outcome};
 use super::counts::{Count, Counts};
 use super::history::History;
 use super::passwords::{self, Passwords, TryLimit};
 use super::protocol::{ClientEvent, Refusal, RoomId, ServerEvent, Unread, refuse};
+use super::rng::Rng;
 use super::room::{Fate, Room, Seat};
 use crate::effect::{Close, Effects, MemberId};
 use crate::http::keys::KeyedDoor;
@@ -37,7 +37,7 @@ pub struct Hub {
     key: KeyedDoor,
     pub(super) config: Config,
     pub(super) quota: RoomQuota,
-    pub(super) chance: Chance,
+    pub(super) rng: Rng,
     pub(super) passwords: Passwords,
     /// Bytes of voices in each room lately, on this node.
     pub(super) voices: HashMap<RoomId, Bucket>,
@@ -58,13 +58,13 @@ pub struct Member {
 }
 
 impl Hub {
-    /// No rooms yet; passwords are kept under `seed`, all that is random comes from `chance`, and from the networks
+    /// No rooms yet; passwords are kept under `seed`, all that is random comes from `rng`, and from the networks
     /// of `exempt`, any number of rooms may be made.
     pub fn new(
         config: &Config,
         key: KeyedDoor,
         seed: &Seed,
-        chance: Chance,
+        rng: Rng,
         exempt: Vec<IpNet>,
         now: Timestamp,
     ) -> Self {
@@ -80,7 +80,7 @@ impl Hub {
             key,
             config: config.clone(),
             quota: RoomQuota::new(config.max_rooms_per_address, exempt),
-            chance,
+            rng,
             passwords: Passwords::new(seed, limit),
             voices: HashMap::new(),
             list: Mutex::default(),
@@ -160,7 +160,7 @@ impl Hub {
 
     pub(super) fn free_id(&mut self) -> RoomId {
         loop {
-            let id = self.chance.room_id();
+            let id = self.rng.room_id();
             if self.rooms.get(&id).is_none() {
                 return id;
             }
@@ -285,7 +285,7 @@ impl switchboard::Hub for Hub {
     }
 
     fn seed(&mut self, now: Timestamp, offset: u64) {
-        self.chance.begin(now, offset);
+        self.rng.begin(now, offset);
     }
 
     /// Whoever asks for rooms, chats or a sign of life.

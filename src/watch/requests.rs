@@ -86,7 +86,7 @@ impl Hub {
             code: password.as_deref().map(|password| self.passwords.encode(id, password)),
             is_public: given.is_public,
             room_type: given.room_type,
-            token: self.chance.owner_token(),
+            token: self.rng.owner_token(),
             made_from,
         };
         let room = Room::open(founding, seat, now);
@@ -235,7 +235,7 @@ impl Hub {
         let Some(name) = room.name_of(from) else { return Effects::none() };
         let timestamp = self.wall.wall(now).as_millis();
         let message = ChatMessage {
-            id: format!("{timestamp}-{}", self.chance.chat_suffix()),
+            id: format!("{timestamp}-{}", self.rng.chat_suffix()),
             user_id: from,
             user_name: name.to_owned(),
             content: chat.content,
@@ -275,7 +275,7 @@ impl Hub {
         if !room.has(to) {
             return refuse(Refusal::NoSuchMember);
         }
-        let mut effects = room.transfer(to, self.chance.owner_token(), now);
+        let mut effects = room.transfer(to, self.rng.owner_token(), now);
         effects.answer(&Success::plain());
         if let Some(room) = self.rooms.get(&id) {
             effects.note(&AuditEntry::new(self.wall.wall(now), AuditEvent::HandedOver, room, to));

@@ -5,9 +5,9 @@ use std::path::Path;
 use anyhow::Result;
 use tracing::warn;
 
-use super::chance::Chance;
 use super::event_log::{self, Rotation};
 use super::hub::Hub;
+use super::rng::Rng;
 use super::routes::Site;
 use super::{Config, admin, key, routes};
 use crate::config;
@@ -45,8 +45,8 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     }
     let commands = switchboard.exchange().commands();
     let home = premises.lasting_home(SERVICE);
-    let (chance, exempt) = (Chance::new(&home.random_source()), premises.opening.network.trusted_networks());
-    let hub = Hub::new(config, key.clone(), home.seed(), chance, exempt, context.clock.now());
+    let (rng, exempt) = (Rng::new(&home.random_source()), premises.opening.network.trusted_networks());
+    let hub = Hub::new(config, key.clone(), home.seed(), rng, exempt, context.clock.now());
     let questions = switchboard.run(home, hub);
     let admin = admin::routes(questions.clone(), commands, OperatorsDoor::new(admin_key, context.clock));
     let pages = routes::router(Site { questions, clock: context.clock, key });
