@@ -106,7 +106,7 @@ impl Hub {
         }
     }
 
-    fn obey(&mut self, from: MemberId, event: ClientEvent, now: Timestamp) -> Effects {
+    fn dispatch(&mut self, from: MemberId, event: ClientEvent, now: Timestamp) -> Effects {
         match event.without_large(self.config.max_track_bytes, self.config.max_playlist_bytes) {
             ClientEvent::CreateRoom { room, track, position } => {
                 self.create(from, room, track, position, now)
@@ -342,7 +342,7 @@ impl switchboard::Hub for Hub {
             && let Some(member) = self.members.get_mut(&from)
         {
             member.dialect = member.dialect.or(told);
-            effects = self.obey(from, event, now);
+            effects = self.dispatch(from, event, now);
         }
         effects.ack();
         effects

@@ -212,7 +212,7 @@ impl switchboard::Hub for Hub {
         self.heard(from, now);
         self.counts.add(Count::Events);
         let mut effects = match ClientEvent::read(event, payload) {
-            Ok(event) => self.obey(from, event, now),
+            Ok(event) => self.dispatch(from, event, now),
             Err(Unread::Malformed(Some(refusal))) => refuse(refusal),
             Err(Unread::Malformed(None) | Unread::Unknown) => Effects::none(),
         };

@@ -14,6 +14,7 @@ mod counts;
 mod event_log;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+mod handlers;
 mod history;
 mod hub;
 mod key;
@@ -23,7 +24,6 @@ mod overview;
 mod passwords;
 mod presses;
 mod protocol;
-mod requests;
 mod rng;
 mod room;
 mod routes;

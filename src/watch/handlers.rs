@@ -24,7 +24,7 @@ const LIST_AGE: Duration = Duration::from_secs(1);
 
 impl Hub {
     /// Does what a member says, if it may.
-    pub(super) fn obey(&mut self, from: MemberId, event: ClientEvent, now: Timestamp) -> Effects {
+    pub(super) fn dispatch(&mut self, from: MemberId, event: ClientEvent, now: Timestamp) -> Effects {
         match event {
             ClientEvent::Create(given) => self.create(from, given, now),
             ClientEvent::Join(given) => self.join(from, given, now),
