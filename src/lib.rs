@@ -11,6 +11,7 @@ pub mod error_reports;
 pub mod fuzz;
 pub mod http;
 pub mod json;
+pub mod jwt;
 pub mod logging;
 pub mod metrics;
 pub mod music;

@@ -10,7 +10,6 @@ pub mod fuzz;
 pub mod guarded;
 pub mod head;
 pub mod inbound;
-pub mod jwt;
 pub mod keys;
 pub mod layers;
 pub mod limits;

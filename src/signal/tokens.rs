@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::Config;
 use super::protocol::{Id, Refusal, Seating};
 use crate::config;
-use crate::http::jwt::{self, Flaw, Key, Token};
+use crate::jwt::{self, Flaw, Key, Token};
 use crate::time::Timestamp;
 
 /// What joins are held against.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// From the lowest floor to the highest. Modules of one floor do not know each other, but for the pairs below.
 const FLOORS: [&[&str]; 12] = [
     &["heap", "effect", "json", "time", "secret", "sample", "private", "random"],
-    &["rate"],
+    &["jwt", "rate"],
     &["config"],
     &["runtime", "logging", "error_reports"],
     &["metrics"],

@@ -10,8 +10,8 @@ use http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
 
 use super::head::{self, Head};
-use super::jwt::{self, Flaw, Key};
 use super::{address, routes};
+use crate::jwt::{self, Flaw, Key};
 use crate::secret::Secret;
 use crate::time::Timestamp;
 

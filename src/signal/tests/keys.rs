@@ -5,7 +5,7 @@ use std::time::Duration;
 use expect_test::expect;
 
 use super::{check_with, stage};
-use crate::http::jwt;
+use crate::jwt;
 use crate::secret::Secret;
 use crate::signal::Config;
 use crate::signal::protocol::{Id, Refusal};
