@@ -6,9 +6,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::probe::{Kind, Transport};
+use crate::probe::Transport;
 use crate::settings::{Flag, Service};
-use crate::{devices, music, radio, signal, watch};
 
 /// Runs the rooms people share: one binary, one command a service.
 #[derive(Debug, Parser)]
@@ -215,14 +214,14 @@ pub struct ProbeService {
 }
 
 impl Probe {
-    /// Which service, how, and at which port it usually is; nothing for what asks no service.
-    pub fn service(&self) -> Option<(Kind, &ProbeService, u16)> {
+    /// Which service, and how; nothing for what asks no service.
+    pub fn service(&self) -> Option<(Service, &ProbeService)> {
         match self {
-            Self::Music(command) => Some((Kind::Music, command, music::Config::default().port)),
-            Self::Watch(command) => Some((Kind::Watch, command, watch::Config::default().port)),
-            Self::Signal(command) => Some((Kind::Signal, command, signal::Config::default().port)),
-            Self::Devices(command) => Some((Kind::Devices, command, devices::Config::default().port)),
-            Self::Radio(command) => Some((Kind::Radio, command, radio::Config::default().port)),
+            Self::Music(command) => Some((Service::Music, command)),
+            Self::Watch(command) => Some((Service::Watch, command)),
+            Self::Signal(command) => Some((Service::Signal, command)),
+            Self::Devices(command) => Some((Service::Devices, command)),
+            Self::Radio(command) => Some((Service::Radio, command)),
             Self::Health(_) => None,
         }
     }
@@ -243,11 +242,9 @@ pub struct Health {
 }
 
 fn parse_service(name: &str) -> Result<Service, String> {
-    let names = Service::ALL.map(Service::name).join(", ");
-    Service::ALL
-        .into_iter()
-        .find(|service| service.name() == name)
-        .ok_or_else(|| format!("one of {names} is expected"))
+    let all = Service::all();
+    let found = all.into_iter().find(|service| service.name() == name);
+    found.ok_or_else(|| format!("one of {} is expected", all.map(Service::name).join(", ")))
 }
 
 #[derive(Debug, Args)]
@@ -287,8 +284,8 @@ impl Serve {
     /// One service.
     pub fn request(self, service: Service) -> Request {
         let mut request = self.common.request(vec![service]);
-        request.set(service.host_key(), self.host, "--host");
-        request.set(service.port_key(), self.port, "--port");
+        request.set(service.entry().host_key, self.host, "--host");
+        request.set(service.entry().port_key, self.port, "--port");
         request
     }
 }
@@ -339,9 +336,9 @@ impl ServeRadio {
 impl ServeAll {
     /// Every service.
     pub fn request(self) -> Request {
-        let mut request = self.common.request(Service::ALL.to_vec());
-        for service in Service::ALL {
-            request.set(service.host_key(), self.host.clone(), "--host");
+        let mut request = self.common.request(Service::all().to_vec());
+        for service in Service::all() {
+            request.set(service.entry().host_key, self.host.clone(), "--host");
         }
         request
     }
@@ -361,5 +358,22 @@ impl Common {
 impl Request {
     fn set(&mut self, key: &'static str, value: Option<String>, flag: &'static str) {
         self.flags.extend(value.map(|value| (key, value, flag)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_service_is_a_command_that_names_its_port() {
+        let cli = Cli::command();
+        for service in Service::all() {
+            let command = cli.find_subcommand(service.name()).unwrap();
+            let about = command.get_about().unwrap().to_string();
+            assert!(about.ends_with(&format!("(port {})", service.default_port())), "{about}");
+        }
     }
 }

@@ -21,7 +21,7 @@ fn main() -> ExitCode {
         Command::Check(command) => process::check(&command),
         Command::Probe(Probe::Health(command)) => process::health(&command),
         Command::Probe(probe) => match probe.service() {
-            Some((kind, command, port)) => process::probe(kind, command, port),
+            Some((service, command)) => process::probe(service, command),
             None => ExitCode::SUCCESS,
         },
         Command::Completions { shell } => {

@@ -1,18 +1,20 @@
-//! Everything that can be configured, section by section, and which sections a command reads.
+//! Everything that can be configured, section by section, and which sections a command reads; the table of services.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{self, Alias, Findings, Layers, Loaded, Mistake, Validate};
 use crate::http::tls;
+use crate::service::{Premises, Running};
 use crate::{
-    cluster, devices, error_reports, http, logging, metrics, music, radio, runtime, signal, socketio,
+    cluster, devices, error_reports, http, logging, metrics, music, probe, radio, runtime, signal, socketio,
     switchboard, watch,
 };
 
-/// The services, each with its section of the same name.
+/// The services, each with its section of the same name. What is known of each stands in [`SERVICES`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Service {
     /// Listening rooms.
@@ -27,52 +29,98 @@ pub enum Service {
     Radio,
 }
 
+/// What the command line, the configuration, the process and the probe need to know of a service.
+pub struct Entry {
+    /// Which one it is.
+    pub service: Service,
+    /// Its section, command and name.
+    pub name: &'static str,
+    /// The key of its address.
+    pub host_key: &'static str,
+    /// The key of its port.
+    pub port_key: &'static str,
+    /// Variables that its forerunner reads.
+    aliases: &'static [Alias],
+    address: fn(&Settings) -> (&str, u16),
+    /// Opens its port and serves.
+    pub start: fn(&Settings, &Premises<'_>) -> Result<Running>,
+    /// A client of it.
+    pub probe: probe::Client,
+}
+
+/// Every service there is, in the order of [`Service`].
+pub static SERVICES: [Entry; 5] = [
+    Entry {
+        service: Service::Music,
+        name: "music",
+        host_key: "music.host",
+        port_key: "music.port",
+        aliases: &music::ALIASES,
+        address: |settings| (&settings.music.host, settings.music.port),
+        start: |settings, premises| music::start(&settings.music, premises),
+        probe: probe::MUSIC,
+    },
+    Entry {
+        service: Service::Watch,
+        name: "watch",
+        host_key: "watch.host",
+        port_key: "watch.port",
+        aliases: &watch::ALIASES,
+        address: |settings| (&settings.watch.host, settings.watch.port),
+        start: |settings, premises| watch::start(&settings.watch, premises),
+        probe: probe::WATCH,
+    },
+    Entry {
+        service: Service::Signal,
+        name: "signal",
+        host_key: "signal.host",
+        port_key: "signal.port",
+        aliases: &signal::ALIASES,
+        address: |settings| (&settings.signal.host, settings.signal.port),
+        start: |settings, premises| signal::start(&settings.signal, premises),
+        probe: probe::SIGNAL,
+    },
+    Entry {
+        service: Service::Devices,
+        name: "devices",
+        host_key: "devices.host",
+        port_key: "devices.port",
+        aliases: &devices::ALIASES,
+        address: |settings| (&settings.devices.host, settings.devices.port),
+        start: |settings, premises| devices::start(&settings.devices, premises),
+        probe: probe::DEVICES,
+    },
+    Entry {
+        service: Service::Radio,
+        name: "radio",
+        host_key: "radio.host",
+        port_key: "radio.port",
+        aliases: &radio::ALIASES,
+        address: |settings| (&settings.radio.host, settings.radio.port),
+        start: |settings, premises| radio::start(&settings.radio, premises),
+        probe: probe::RADIO,
+    },
+];
+
 impl Service {
     /// Every service there is.
-    pub const ALL: [Self; 5] = [Self::Music, Self::Watch, Self::Signal, Self::Devices, Self::Radio];
+    pub fn all() -> [Self; 5] {
+        SERVICES.each_ref().map(|entry| entry.service)
+    }
+
+    /// Its row of the table.
+    pub fn entry(self) -> &'static Entry {
+        &SERVICES[self as usize]
+    }
 
     /// Its section, command and name.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Music => "music",
-            Self::Watch => "watch",
-            Self::Signal => "signal",
-            Self::Devices => "devices",
-            Self::Radio => "radio",
-        }
+        self.entry().name
     }
 
-    /// The key of its address.
-    pub fn host_key(self) -> &'static str {
-        match self {
-            Self::Music => "music.host",
-            Self::Watch => "watch.host",
-            Self::Signal => "signal.host",
-            Self::Devices => "devices.host",
-            Self::Radio => "radio.host",
-        }
-    }
-
-    /// The key of its port.
-    pub fn port_key(self) -> &'static str {
-        match self {
-            Self::Music => "music.port",
-            Self::Watch => "watch.port",
-            Self::Signal => "signal.port",
-            Self::Devices => "devices.port",
-            Self::Radio => "radio.port",
-        }
-    }
-
-    /// Variables that its forerunner reads.
-    fn aliases(self) -> &'static [Alias] {
-        match self {
-            Self::Music => &music::ALIASES,
-            Self::Watch => &watch::ALIASES,
-            Self::Signal => &signal::ALIASES,
-            Self::Devices => &devices::ALIASES,
-            Self::Radio => &radio::ALIASES,
-        }
+    /// The port that it listens on where nothing else is configured.
+    pub fn default_port(self) -> u16 {
+        Settings::default().address(self).1
     }
 }
 
@@ -122,13 +170,7 @@ pub struct Settings {
 impl Settings {
     /// Where a service is to listen.
     pub fn address(&self, service: Service) -> (&str, u16) {
-        match service {
-            Service::Music => (&self.music.host, self.music.port),
-            Service::Watch => (&self.watch.host, self.watch.port),
-            Service::Signal => (&self.signal.host, self.signal.port),
-            Service::Devices => (&self.devices.host, self.devices.port),
-            Service::Radio => (&self.radio.host, self.radio.port),
-        }
+        (service.entry().address)(self)
     }
 }
 
@@ -166,9 +208,9 @@ pub fn load(
 ) -> Result<Loaded<Settings>, Vec<Mistake>> {
     let file = config::read_file(file).map_err(|mistake| vec![mistake])?;
     let ignored_sections: BTreeSet<&'static str> =
-        Service::ALL.into_iter().filter(|service| !services.contains(service)).map(Service::name).collect();
+        Service::all().into_iter().filter(|service| !services.contains(service)).map(Service::name).collect();
     let is_alone = services.len() == 1;
-    let of_services = services.iter().flat_map(|service| service.aliases());
+    let of_services = services.iter().flat_map(|service| service.entry().aliases);
     // With several services in one process, `PORT` names none of them.
     let aliases = of_services.filter(|alias| is_alone || !["HOST", "PORT"].contains(&alias.variable));
     config::load(&Layers {
@@ -205,8 +247,17 @@ mod tests {
     }
 
     #[test]
+    fn the_table_has_the_services_in_their_order() {
+        for (place, service) in Service::all().into_iter().enumerate() {
+            let Entry { name, host_key, port_key, .. } = service.entry();
+            assert_eq!(service as usize, place);
+            assert_eq!((*host_key, *port_key), (&*format!("{name}.host"), &*format!("{name}.port")));
+        }
+    }
+
+    #[test]
     fn the_defaults_are_valid() {
-        let loaded = load(&Service::ALL, None, std::iter::empty(), Vec::new());
+        let loaded = load(&Service::all(), None, std::iter::empty(), Vec::new());
         assert_eq!(loaded.err(), None);
     }
 }

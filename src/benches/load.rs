@@ -15,6 +15,9 @@
 
 #[path = "load/backlog.rs"]
 mod backlog;
+#[path = "../tests/harness/client_frames.rs"]
+#[allow(dead_code, reason = "tests send more kinds of frames")]
+mod client_frames;
 #[path = "load/cores.rs"]
 mod cores;
 #[path = "load/floor.rs"]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::hub::Grant;
 use super::names::DeviceId;
-use crate::http::jwt::{self, Key, Token};
+use crate::jwt::{self, Key, Token};
 use crate::secret::Secret;
 use crate::time::Timestamp;
 

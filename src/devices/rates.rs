@@ -5,7 +5,7 @@ use std::hash::Hash;
 use std::net::IpAddr;
 
 use super::names::DeviceId;
-use crate::http::address::subscriber;
+use crate::http::address::rate_limit_key;
 use crate::switchboard::{Allowance, Bucket};
 use crate::time::Timestamp;
 
@@ -43,7 +43,7 @@ impl Rates {
     /// Whether a device may send so many bytes more.
     pub fn take(&mut self, device: &DeviceId, address: IpAddr, bytes: usize, now: Timestamp) -> bool {
         self.devices.take(device, bytes as u64, now)
-            && self.addresses.take(&subscriber(address), bytes as u64, now)
+            && self.addresses.take(&rate_limit_key(address), bytes as u64, now)
     }
 }
 

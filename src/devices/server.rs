@@ -36,13 +36,13 @@ use crate::http::keys::{Denied, KeyedDoor, WrongKeys, warn_if_short};
 use crate::http::listener::Listener;
 use crate::http::operators::OperatorsDoor;
 use crate::http::origin::AllowedOrigins;
-use crate::http::routes;
+use crate::http::{layers, routes};
 use crate::private;
 use crate::runtime::Context;
 use crate::service::{Premises, Running};
 use crate::switchboard::{self, Pings, Switchboard};
 use crate::time::Timestamp;
-use crate::websocket::Door;
+use crate::websocket::PlainEndpoint;
 
 /// Under which name `/readyz` says what is not known yet.
 const LEARNING: &str = "devices rooms";
@@ -62,7 +62,7 @@ const EVENTS_PER_SECOND: u32 = 1_000_000;
 /// What stands before the routes.
 #[derive(Clone)]
 struct Gate {
-    door: Arc<Door<Desk>>,
+    door: Arc<PlainEndpoint<Desk>>,
     auth: Arc<ArcSwap<Auth>>,
     wrong_keys: Arc<WrongKeys>,
     spool: Spool,
@@ -149,7 +149,7 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     let mut switchboard = Switchboard::new(SERVICE, &members, context);
     switchboard.follow(spool.written());
     let origins = AllowedOrigins::new(&config.cors_origin);
-    let door = Door::new(&switchboard, pings, &origins, &listener);
+    let door = PlainEndpoint::new(&switchboard, pings, &origins, &listener);
     let commands = switchboard.exchange().commands();
     let facts = LocalFacts::new(directory()?, spool.clone(), learned.clone(), &config.rates());
     let home = premises.passing_home(SERVICE);
@@ -160,7 +160,8 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     let site = Site { questions, commands, store, spool: spool.clone(), status, clock: context.clock };
     let pages = api::routes(site, OperatorsDoor::new(console_key, context.clock));
     let none_foreign = AllowedOrigins::new(&[]);
-    let pages = routes::surround(Router::new(), pages, &none_foreign, premises.metrics.clone(), context);
+    let pages =
+        layers::with_common_layers(Router::new(), pages, &none_foreign, premises.metrics.clone(), context);
     let wrong_keys = Arc::clone(&premises.wrong_keys);
     let opens_at = Instant::now() + config.first_start_wait;
     let gate = Gate { door, auth, wrong_keys, spool, learned, opens_at, context: context.clone() };

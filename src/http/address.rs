@@ -35,7 +35,7 @@ pub fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
 }
 
 /// What limits count by: an IPv4 address, or the /64 that one IPv6 subscriber has.
-pub fn subscriber(address: IpAddr) -> IpAddr {
+pub fn rate_limit_key(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !(u128::MAX >> 64)).into(),
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn one_ipv6_subscriber_is_one() {
-        let of = |text: &str| subscriber(text.parse().unwrap());
+        let of = |text: &str| rate_limit_key(text.parse().unwrap());
         assert_eq!(of("2001:db8:1:2:3::4"), of("2001:db8:1:2:ffff::1"));
         assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
         assert_ne!(of("192.0.2.1"), of("192.0.2.2"));

@@ -1,7 +1,7 @@
 //! A handle on an open connection, for everybody but its owner: sends on it, and cuts it.
 //!
 //! A send costs one system call and no task; what the kernel does not take at once waits in the outbox for the
-//! guard around the connection (`guard.rs`) to get it out.
+//! guard around the connection (`guarded`) to get it out.
 
 use std::collections::VecDeque;
 use std::io;
@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 
 /// Why the server cut a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cut {
+pub enum DisconnectReason {
     /// Its reader took next to nothing for too long.
     Stalled,
     /// More waited for it than a member may have waiting.
@@ -34,7 +34,7 @@ pub enum Cut {
     Shutdown,
 }
 
-impl Cut {
+impl DisconnectReason {
     /// Its name in the metrics.
     pub fn code(self) -> &'static str {
         match self {
@@ -125,12 +125,12 @@ impl Connection {
     }
 
     /// Ends the connection now: its reads and writes fail, whoever waits in them.
-    pub fn cut(&self, cut: Cut) {
+    pub fn cut(&self, reason: DisconnectReason) {
         if self.way_out.is_cut.swap(true, Ordering::AcqRel) {
             return;
         }
-        cut.count(self.service);
-        tracing::debug!(connection = self.id, peer = %self.peer, reason = cut.code(), "connection cut");
+        reason.count(self.service);
+        tracing::debug!(connection = self.id, peer = %self.peer, reason = reason.code(), "connection cut");
         self.reader.wake();
         self.writer.wake();
     }

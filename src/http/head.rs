@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use tokio::io::AsyncReadExt;
 
 use super::address::{self, FORWARDED_FOR};
-use super::guard::Guarded;
+use super::guarded::Guarded;
 
 /// A longer head is nobody's we know.
 const MAX_BYTES: usize = 16 * 1024;

@@ -15,7 +15,7 @@ use ipnet::IpNet;
 use parking_lot::Mutex;
 use tracing::warn;
 
-use super::address::{client, subscriber};
+use super::address::{client, rate_limit_key};
 use super::{Config, routes};
 use crate::secret::Secret;
 use crate::time::Timestamp;
@@ -101,7 +101,7 @@ impl WrongKeys {
         now: Timestamp,
     ) -> Result<(), Denied> {
         let Some(is_right) = is_right else { return Err(Denied::Missing) };
-        let guesser = (door, subscriber(address));
+        let guesser = (door, rate_limit_key(address));
         let mut held = self.held.lock();
         held.forget(self.window, now);
         let Wrong { tries, since } =

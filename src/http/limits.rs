@@ -2,17 +2,16 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use ipnet::IpNet;
 use metrics::Gauge;
 use parking_lot::Mutex;
 
 use super::Config;
-use super::address::subscriber;
-use crate::runtime::memory;
+use super::address::rate_limit_key;
+use crate::rate::{Allowance, Bucket};
+use crate::runtime::{Clock, memory};
 
 /// What a connection or a session takes of memory, about.
 const PLACE_BYTES: usize = 8 * 1024;
@@ -44,7 +43,8 @@ pub struct ConnectionLimits {
     max: usize,
     max_per_address: usize,
     exempt: Vec<IpNet>,
-    rate: DefaultKeyedRateLimiter<IpAddr>,
+    rate: Allowance,
+    clock: Clock,
     held: Mutex<Held>,
     gauge: Gauge,
 }
@@ -52,7 +52,14 @@ pub struct ConnectionLimits {
 #[derive(Default)]
 struct Held {
     total: usize,
-    by_address: HashMap<IpAddr, usize>,
+    by_address: HashMap<IpAddr, OfAddress>,
+}
+
+/// What one address has.
+#[derive(Default)]
+struct OfAddress {
+    n_held: usize,
+    opened: Bucket,
 }
 
 /// The right to be connected, until dropped.
@@ -63,14 +70,13 @@ pub struct Permit {
 
 impl ConnectionLimits {
     /// An empty book; `gauge` shows how many are in.
-    pub fn new(config: &Config, gauge: Gauge) -> Arc<Self> {
-        let per_second = NonZeroU32::new(config.connects_per_second).unwrap_or(NonZeroU32::MIN);
-        let burst = NonZeroU32::new(config.connect_burst).unwrap_or(NonZeroU32::MIN);
+    pub fn new(config: &Config, gauge: Gauge, clock: Clock) -> Arc<Self> {
         Arc::new(Self {
             max: config.max_connections,
             max_per_address: config.max_connections_per_address,
             exempt: config.trusted_networks(),
-            rate: RateLimiter::keyed(Quota::per_second(per_second).allow_burst(burst)),
+            rate: Allowance::new(config.connects_per_second, config.connect_burst),
+            clock,
             held: Mutex::default(),
             gauge,
         })
@@ -79,20 +85,22 @@ impl ConnectionLimits {
     /// Lets a peer in, or says why not.
     pub fn admit(self: &Arc<Self>, peer: IpAddr) -> Result<Permit, Refusal> {
         let is_exempt = peer.is_loopback() || self.exempt.iter().any(|network| network.contains(&peer));
-        let counted = (!is_exempt).then(|| subscriber(peer));
-        if counted.is_some_and(|address| self.rate.check_key(&address).is_err()) {
+        let counted = (!is_exempt).then(|| rate_limit_key(peer));
+        let mut held = self.held.lock();
+        if let Some(address) = counted
+            && !held.by_address.entry(address).or_default().opened.take(self.rate, self.clock.now())
+        {
             return Err(Refusal::TooFast);
         }
-        let mut held = self.held.lock();
         if held.total >= self.max {
             return Err(Refusal::Full);
         }
         if let Some(address) = counted {
             let of_address = held.by_address.entry(address).or_default();
-            if *of_address >= self.max_per_address {
+            if of_address.n_held >= self.max_per_address {
                 return Err(Refusal::TooManyFromAddress);
             }
-            *of_address += 1;
+            of_address.n_held += 1;
         }
         held.total += 1;
         self.gauge.set(held.total as f64);
@@ -100,10 +108,12 @@ impl ConnectionLimits {
         Ok(Permit { limits: Arc::clone(self), counted })
     }
 
-    /// Forgets addresses that have not connected lately.
+    /// Forgets addresses that hold nothing and have not connected lately.
     pub fn forget_idle(&self) {
-        self.rate.retain_recent();
-        self.rate.shrink_to_fit();
+        let now = self.clock.now();
+        let mut held = self.held.lock();
+        held.by_address.retain(|_, of_address| of_address.n_held > 0 || !of_address.opened.is_empty(now));
+        held.by_address.shrink_to_fit();
     }
 }
 
@@ -115,10 +125,7 @@ impl Drop for Permit {
         memory::freed(PLACE_BYTES);
         let Some(address) = self.counted else { return };
         if let Some(of_address) = held.by_address.get_mut(&address) {
-            *of_address -= 1;
-            if *of_address == 0 {
-                held.by_address.remove(&address);
-            }
+            of_address.n_held -= 1;
         }
     }
 }
@@ -136,7 +143,7 @@ mod tests {
             trusted_proxies: vec!["10.0.0.0/8".into()],
             ..Config::default()
         };
-        ConnectionLimits::new(&config, Gauge::noop())
+        ConnectionLimits::new(&config, Gauge::noop(), Clock::start())
     }
 
     fn ip(text: &str) -> IpAddr {

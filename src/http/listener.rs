@@ -27,7 +27,7 @@ use tracing::{debug, warn};
 use super::budget::Budget;
 use super::connection::Connection;
 use super::frames::ShortMessages;
-use super::guard::{Guarded, StallLimit};
+use super::guarded::{Guarded, StallLimit};
 use super::head::{self, Head};
 use super::inbound::MessageLimits;
 use super::limits::{ConnectionLimits, Permit};
@@ -70,7 +70,7 @@ const MALFORMED: &[u8] = b"HTTP/1.0 400 Bad Request\r\nContent-Type: application
     {\"status\":\"error\",\"message\":\"an HTTP request is expected\"}";
 
 /// Takes over connections whose first request is its business; gives back the others.
-pub type Doorman = Arc<dyn Fn(&Head, Guarded) -> Option<Guarded> + Send + Sync>;
+pub type Interceptor = Arc<dyn Fn(&Head, Guarded) -> Option<Guarded> + Send + Sync>;
 
 /// A service's open port.
 pub struct Listener {
@@ -82,7 +82,7 @@ pub struct Listener {
     sessions: Arc<ConnectionLimits>,
     bodies: Arc<BodyLimits>,
     refusals: Arc<Semaphore>,
-    doorman: Option<Doorman>,
+    interceptor: Option<Interceptor>,
 }
 
 /// What is needed to open a port, beside the service's own host and port.
@@ -123,11 +123,11 @@ impl Listener {
             socket: TcpListener::from_std(socket).context("a listening socket")?,
             acceptor: tls::acceptor(opening.tls, context)?,
             config: network.clone(),
-            limits: ConnectionLimits::new(network, connections),
-            sessions: ConnectionLimits::new(network, sessions),
+            limits: ConnectionLimits::new(network, connections, context.clock),
+            sessions: ConnectionLimits::new(network, sessions, context.clock),
             bodies: Arc::new(bodies),
             refusals: Arc::new(Semaphore::new(network.max_refusals)),
-            doorman: None,
+            interceptor: None,
         })
     }
 
@@ -157,9 +157,9 @@ impl Listener {
         Arc::new(MessageLimits { max_bytes, short, timeout: self.config.message_timeout, budget })
     }
 
-    /// Shows the head of every connection's request to a doorman first. Each connection then serves one request.
-    pub fn guarded_by(self, doorman: Doorman) -> Self {
-        Self { doorman: Some(doorman), ..self }
+    /// Shows the head of every connection's request to an interceptor first. Each connection then serves one request.
+    pub fn intercepted_by(self, interceptor: Interceptor) -> Self {
+        Self { interceptor: Some(interceptor), ..self }
     }
 
     /// Serves `router` until the process stops.
@@ -260,8 +260,8 @@ impl Listener {
             progress_bytes: self.config.stall_progress_bytes,
         };
         let mut io = Guarded::new(transport, Arc::clone(&connection), limit, permit, context.token());
-        if let Some(doorman) = &self.doorman {
-            let Some(given_back) = self.ask(doorman, io, &context).await else { return };
+        if let Some(interceptor) = &self.interceptor {
+            let Some(given_back) = self.ask(interceptor, io, &context).await else { return };
             io = given_back;
         }
         let bodies = Arc::clone(&self.bodies);
@@ -270,7 +270,7 @@ impl Listener {
         });
         let http = http1::Builder::new()
             .timer(TokioTimer::new())
-            .keep_alive(self.doorman.is_none())
+            .keep_alive(self.interceptor.is_none())
             .header_read_timeout(self.config.header_timeout)
             .max_header_size(self.config.max_head_bytes)
             .serve_connection(TokioIo::new(io), service)
@@ -290,8 +290,8 @@ impl Listener {
 }
 
 impl Listener {
-    /// Reads the head of a request and shows it to the doorman; a connection that comes back is for the router.
-    async fn ask(&self, doorman: &Doorman, mut io: Guarded, context: &Context) -> Option<Guarded> {
+    /// Reads the head of a request and shows it to the interceptor; a connection that comes back is for the router.
+    async fn ask(&self, interceptor: &Interceptor, mut io: Guarded, context: &Context) -> Option<Guarded> {
         let opening = tokio::select! {
             opening = timeout(self.config.header_timeout, head::read(&mut io)) => opening.ok()?.ok()?,
             () = context.stopping() => return None,
@@ -299,7 +299,7 @@ impl Listener {
         let refusal = match opening {
             head::Opening::Head(head, bytes, end) => {
                 io.unread(&bytes[end..]);
-                let mut io = doorman(&head, io)?;
+                let mut io = interceptor(&head, io)?;
                 io.unread(&bytes);
                 return Some(io);
             }

@@ -7,11 +7,11 @@ pub mod connection;
 pub mod frames;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
-pub mod guard;
+pub mod guarded;
 pub mod head;
 pub mod inbound;
-pub mod jwt;
 pub mod keys;
+pub mod layers;
 pub mod limits;
 pub mod listener;
 pub mod local;

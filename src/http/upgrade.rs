@@ -10,7 +10,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::guard::Guarded;
+use super::guarded::Guarded;
 use super::routes;
 
 /// What is said to HTTP/1.0, which has no upgrades.

@@ -1,7 +1,6 @@
 //! All listening rooms, and who sits where. Pure: time comes in with each event, frames go out as effects.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -9,9 +8,7 @@ use serde_json::value::RawValue;
 
 use super::Config;
 use super::comeback::Patience;
-use super::fields::GivenRoom;
-use super::names::{Dialect, RoomId, Track};
-use super::protocol::{ClientEvent, Refusal, RoomReport, ServerEvent};
+use super::protocol::{ClientEvent, Dialect, GivenRoom, Refusal, RoomId, RoomReport, ServerEvent, Track};
 use super::room::{DriftLimit, Fate, Room, Seat};
 use crate::effect::{Effects, MemberId};
 use crate::switchboard::{self, Census, Departure, Ledger, Newcomer, RoomQuota};
@@ -21,22 +18,11 @@ use crate::time::{Seconds, Timestamp, WallOffset};
 pub struct Hub {
     rooms: Ledger<RoomId, Room>,
     members: Ledger<MemberId, Member>,
-    limits: Limits,
+    config: Config,
+    quota: RoomQuota,
     sweep_at: Timestamp,
     /// By which dates are told; rules go by the time that never jumps.
     wall: WallOffset,
-}
-
-/// What the rules go by.
-struct Limits {
-    rooms: usize,
-    per_address: RoomQuota,
-    members_per_room: usize,
-    sweep_interval: Duration,
-    track_bytes: usize,
-    playlist_bytes: usize,
-    drift: DriftLimit,
-    patience: Patience,
 }
 
 /// A connected member, in a room or not.
@@ -63,23 +49,8 @@ impl Hub {
         Self {
             rooms: Ledger::default(),
             members: Ledger::default(),
-            limits: Limits {
-                rooms: config.max_rooms,
-                per_address: RoomQuota::new(config.max_rooms_per_address, exempt),
-                members_per_room: config.max_users_per_room,
-                sweep_interval: config.room_cleanup_interval,
-                track_bytes: config.max_track_bytes,
-                playlist_bytes: config.max_playlist_bytes,
-                drift: DriftLimit {
-                    tolerance_secs: config.drift_correction_secs,
-                    interval: config.drift_correction_interval,
-                },
-                patience: Patience {
-                    host: config.host_comeback,
-                    cut_off: config.empty_grace,
-                    lost: config.room_comeback,
-                },
-            },
+            config: config.clone(),
+            quota: RoomQuota::new(config.max_rooms_per_address, exempt),
             sweep_at: now + config.room_cleanup_interval,
             wall: WallOffset::default(),
         }
@@ -120,8 +91,23 @@ impl Hub {
         self.members.get(&member)?.room.as_ref()
     }
 
-    fn obey(&mut self, from: MemberId, event: ClientEvent, now: Timestamp) -> Effects {
-        match event.without_large(self.limits.track_bytes, self.limits.playlist_bytes) {
+    fn drift_limit(&self) -> DriftLimit {
+        DriftLimit {
+            tolerance_secs: self.config.drift_correction_secs,
+            interval: self.config.drift_correction_interval,
+        }
+    }
+
+    fn patience(&self) -> Patience {
+        Patience {
+            host: self.config.host_comeback,
+            cut_off: self.config.empty_grace,
+            lost: self.config.room_comeback,
+        }
+    }
+
+    fn dispatch(&mut self, from: MemberId, event: ClientEvent, now: Timestamp) -> Effects {
+        match event.without_large(self.config.max_track_bytes, self.config.max_playlist_bytes) {
             ClientEvent::CreateRoom { room, track, position } => {
                 self.create(from, room, track, position, now)
             }
@@ -143,7 +129,7 @@ impl Hub {
                 self.in_own_room(from, &room, |room| room.seek(from, position, now))
             }
             ClientEvent::SyncProgress { room, position: Some(position) } => {
-                let drift = self.limits.drift;
+                let drift = self.drift_limit();
                 self.in_own_room(from, &room, |room| room.report_progress(from, position, drift, now))
             }
             ClientEvent::PlaylistUpdate { room, playlist: Some(playlist) } => {
@@ -176,12 +162,12 @@ impl Hub {
             if room.n_members() > 0 && room.host() == from {
                 return room.confirm_host(now);
             }
-            let patience = self.limits.patience;
+            let patience = self.patience();
             if room.n_members() > 0 && !room.expects_host_at(from, member.address, patience, now) {
                 return self.refuse(from, Refusal::RoomExists);
             }
             let is_member = member.room.as_ref() == Some(&id);
-            if !is_member && room.n_members() >= self.limits.members_per_room {
+            if !is_member && room.n_members() >= self.config.max_users_per_room {
                 return self.refuse(from, Refusal::RoomFull);
             }
             let mut effects = self.leave_other(from, &id, now);
@@ -191,9 +177,9 @@ impl Hub {
             }
             return effects;
         }
-        let made_from = self.limits.per_address.counted(member.address);
-        if self.rooms.count() >= self.limits.rooms
-            || !self.limits.per_address.allows(made_from, self.rooms.values().map(Room::made_from))
+        let made_from = self.quota.counted(member.address);
+        if self.rooms.count() >= self.config.max_rooms
+            || !self.quota.allows(made_from, self.rooms.values().map(Room::made_from))
         {
             return self.refuse(from, Refusal::TooManyRooms);
         }
@@ -219,7 +205,7 @@ impl Hub {
         let Some(member) = self.members.get(&from) else { return Effects::none() };
         let Some(room) = self.rooms.get(&id) else { return self.refuse(from, Refusal::RoomNotFound) };
         let is_member = member.room.as_ref() == Some(&id);
-        if !is_member && room.n_members() >= self.limits.members_per_room {
+        if !is_member && room.n_members() >= self.config.max_users_per_room {
             return self.refuse(from, Refusal::RoomFull);
         }
         let seat = member.seat(from, now);
@@ -302,8 +288,9 @@ impl Hub {
         let Some(id) = self.members.get_mut(&member).and_then(|member| member.room.take()) else {
             return Effects::none();
         };
+        let patience = self.patience();
         let Some(room) = self.rooms.get_mut(&id) else { return Effects::none() };
-        let (effects, fate) = room.leave(member, departure, self.limits.patience, now);
+        let (effects, fate) = room.leave(member, departure, patience, now);
         if fate == Fate::Gone {
             self.rooms.remove(&id);
         }
@@ -318,7 +305,7 @@ impl Hub {
     }
 
     fn remove_if_abandoned(&mut self, room: &RoomId, now: Timestamp) {
-        let patience = self.limits.patience;
+        let patience = self.patience();
         if self.rooms.get(room).is_some_and(|room| room.is_abandoned(patience, now)) {
             self.rooms.remove(room);
         }
@@ -355,7 +342,7 @@ impl switchboard::Hub for Hub {
             && let Some(member) = self.members.get_mut(&from)
         {
             member.dialect = member.dialect.or(told);
-            effects = self.obey(from, event, now);
+            effects = self.dispatch(from, event, now);
         }
         effects.ack();
         effects
@@ -381,12 +368,12 @@ impl switchboard::Hub for Hub {
         if now < self.sweep_at {
             return Effects::none();
         }
-        self.sweep_at = now + self.limits.sweep_interval;
+        self.sweep_at = now + self.config.room_cleanup_interval;
         self.tick(now)
     }
 
     fn tick(&mut self, now: Timestamp) -> Effects {
-        let patience = self.limits.patience;
+        let patience = self.patience();
         let abandoned = self.rooms.all().filter(|(_, room)| room.is_abandoned(patience, now));
         for room in abandoned.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
             self.rooms.remove(&room);
@@ -446,7 +433,7 @@ impl switchboard::Hub for Hub {
 
     fn lose(&mut self, member: MemberId, room: &RoomId, now: Timestamp) -> Effects {
         self.unseat(member, room);
-        let patience = self.limits.patience;
+        let patience = self.patience();
         let room = self.rooms.get_mut(room);
         room.map_or_else(Effects::none, |room| room.leave(member, Departure::Lost, patience, now).0)
     }

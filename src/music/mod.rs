@@ -6,16 +6,15 @@
 //! what plays.
 
 mod comeback;
-mod fields;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod hub;
 mod listing;
-mod names;
 #[cfg(test)]
 mod properties;
 mod protocol;
 mod room;
+mod routes;
 mod server;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::Config;
 use super::hub::Hub;
-use super::names::RoomId;
+use super::protocol::RoomId;
 use super::room::Room;
 use crate::effect::MemberId;
 use crate::switchboard::Hub as _;

@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::comeback::{FormerHosts, Patience};
-use super::names::{Dialect, RoomId, Track};
-use super::protocol::{Playback, PublicMember, RoomReport, ServerEvent};
+use super::protocol::{Dialect, Playback, PublicMember, RoomId, RoomReport, ServerEvent, Track};
 use crate::effect::{Effects, MemberId};
 use crate::switchboard::Departure;
 use crate::time::{Seconds, Timestamp, WallOffset};

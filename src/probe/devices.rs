@@ -1,6 +1,6 @@
 //! Device rooms: devices that come, talk, repeat themselves and are cut off; and a device to try it by hand.
 
-use std::io::{BufRead, ErrorKind, Write};
+use std::io::{ErrorKind, Write};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
 
 use super::keyboard::{Keyboard, LOOK, Typed};
 use super::wire::{Place, Silence, Stream, is_silence};
-use super::{Report, Scenarios, Target, unused};
+use super::{Input, Report, Scenarios, Target, unused};
 
 /// What can be typed.
 const HELP: &str = "join DEVICE [ROOM], say TEXT, tell DEVICE TEXT, who, quit";
@@ -24,7 +24,7 @@ struct Device {
 }
 
 /// Plays every scenario.
-pub fn play<W: Write>(target: &Target, scenarios: &Scenarios, report: &mut Report<W>) {
+pub fn play(target: &Target, scenarios: &Scenarios, report: &mut Report<'_>) {
     // Devices are kept in the database: each run has the same few.
     let name = |n: &str| {
         if scenarios.room.is_empty() { format!("probe-{n}") } else { format!("{}-{n}", scenarios.room) }
@@ -40,7 +40,7 @@ pub fn play<W: Write>(target: &Target, scenarios: &Scenarios, report: &mut Repor
 }
 
 /// A device at the keyboard.
-pub fn talk<W: Write>(target: &Target, input: impl BufRead + Send + 'static, mut out: W) -> Result<()> {
+pub fn talk(target: &Target, input: Input, out: &mut dyn Write) -> Result<()> {
     let mut device = Device::connect(target)?;
     let keyboard = Keyboard::of(input);
     writeln!(out, "connected to {}; {HELP}", target.url)?;

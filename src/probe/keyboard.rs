@@ -1,9 +1,11 @@
 //! Whoever sits at the keyboard: lines that are typed, taken while events are waited for.
 
-use std::io::BufRead;
+use std::io::BufRead as _;
 use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::thread;
 use std::time::Duration;
+
+use super::Input;
 
 /// Between two looks at what was typed.
 pub const LOOK: Duration = Duration::from_millis(50);
@@ -23,7 +25,7 @@ pub enum Typed {
 
 impl Keyboard {
     /// Listens to whoever types.
-    pub fn of(input: impl BufRead + Send + 'static) -> Self {
+    pub fn of(input: Input) -> Self {
         let (typed, lines) = mpsc::channel();
         thread::spawn(move || {
             for line in input.lines().map_while(Result::ok) {

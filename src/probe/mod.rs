@@ -9,6 +9,7 @@ mod http;
 mod keyboard;
 mod mp3;
 mod music;
+pub mod packet;
 mod polling;
 mod radio;
 mod report;
@@ -25,6 +26,8 @@ use anyhow::Result;
 
 pub use report::Report;
 
+use crate::random;
+
 /// Whom to ask, and how patiently.
 #[derive(Debug, Clone)]
 pub struct Target {
@@ -38,20 +41,38 @@ pub struct Target {
     pub patience: Duration,
 }
 
-/// Which service is probed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Listening rooms.
-    Music,
-    /// Watch parties.
-    Watch,
-    /// Signalling.
-    Signal,
-    /// Device rooms.
-    Devices,
-    /// Radio.
-    Radio,
+/// What somebody types, line by line.
+pub type Input = Box<dyn BufRead + Send>;
+
+/// A client of a service.
+pub struct Client {
+    /// What its scenarios are played over, one after the other, if nothing else is asked for.
+    transports: &'static [Transport],
+    scenarios: fn(&Target, &Scenarios, &mut Report<'_>),
+    /// A client for whoever sits at the keyboard: what is typed is sent, and everything that comes is shown. It fails
+    /// when the server cannot be reached, or closes the connection.
+    pub talk: fn(&Target, Input, &mut dyn Write) -> Result<()>,
 }
+
+/// A member of a listening room.
+pub const MUSIC: Client = Client { transports: &SOCKETIO, scenarios: music::play, talk: music::talk };
+
+/// A member of a watch party.
+pub const WATCH: Client = Client { transports: &SOCKETIO, scenarios: watch::play, talk: watch::talk };
+
+/// A user of WebRTC signalling.
+pub const SIGNAL: Client = Client { transports: &SOCKETIO, scenarios: signal::play, talk: signal::talk };
+
+/// A device.
+pub const DEVICES: Client =
+    Client { transports: &[Transport::Websocket], scenarios: devices::play, talk: devices::talk };
+
+/// A listener.
+pub const RADIO: Client =
+    Client { transports: &[Transport::Websocket], scenarios: radio::play, talk: radio::talk };
+
+/// The transports of Socket.IO.
+const SOCKETIO: [Transport; 2] = [Transport::Websocket, Transport::Polling];
 
 /// How Socket.IO reaches the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -75,57 +96,30 @@ pub struct Scenarios {
     pub transport: Transport,
 }
 
-/// Plays every scenario of a service; true if all of them hold.
-pub fn play<W: Write>(kind: Kind, target: &Target, scenarios: &Scenarios, out: W) -> bool {
-    let mut report = Report::new(out);
-    let is_socketio = matches!(kind, Kind::Music | Kind::Watch | Kind::Signal);
-    let transports: &[Transport] = match scenarios.transport {
-        Transport::Both if is_socketio => &[Transport::Websocket, Transport::Polling],
-        Transport::Polling => &[Transport::Polling],
-        Transport::Websocket | Transport::Both => &[Transport::Websocket],
-    };
-    for transport in transports {
-        let scenarios = Scenarios { transport: *transport, ..scenarios.clone() };
-        if transports.len() > 1 {
-            report.say(match transport {
-                Transport::Polling => "over polling:",
-                Transport::Websocket | Transport::Both => "over WebSockets:",
-            });
+impl Client {
+    /// Plays every scenario of the service; true if all of them hold.
+    pub fn play(&self, target: &Target, scenarios: &Scenarios, out: &mut dyn Write) -> bool {
+        let mut report = Report::new(out);
+        let transports = match scenarios.transport {
+            Transport::Both => self.transports,
+            Transport::Polling => &[Transport::Polling],
+            Transport::Websocket => &[Transport::Websocket],
+        };
+        for transport in transports {
+            let scenarios = Scenarios { transport: *transport, ..scenarios.clone() };
+            if transports.len() > 1 {
+                report.say(match transport {
+                    Transport::Polling => "over polling:",
+                    Transport::Websocket | Transport::Both => "over WebSockets:",
+                });
+            }
+            (self.scenarios)(target, &scenarios, &mut report);
         }
-        match kind {
-            Kind::Music => music::play(target, &scenarios, &mut report),
-            Kind::Watch => watch::play(target, &scenarios, &mut report),
-            Kind::Signal => signal::play(target, &scenarios, &mut report),
-            Kind::Devices => devices::play(target, &scenarios, &mut report),
-            Kind::Radio => radio::play(target, &scenarios, &mut report),
-        }
-    }
-    report.conclude()
-}
-
-/// A client for whoever sits at the keyboard; everything that comes is shown.
-///
-/// # Errors
-/// The server cannot be reached, or closes the connection.
-pub fn talk<W: Write>(
-    kind: Kind,
-    target: &Target,
-    input: impl BufRead + Send + 'static,
-    out: W,
-) -> Result<()> {
-    match kind {
-        Kind::Music => music::talk(target, input, out),
-        Kind::Watch => watch::talk(target, input, out),
-        Kind::Signal => signal::talk(target, input, out),
-        Kind::Devices => devices::talk(target, input, out),
-        Kind::Radio => radio::talk(target, input, out),
+        report.conclude()
     }
 }
 
 /// A name that nobody else uses, so that a probe disturbs nobody.
 fn unused(name: &str) -> String {
-    let mut bytes = [0; 4];
-    ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut bytes)
-        .expect("the system has random numbers");
-    format!("{name}-{}", hex::encode(bytes))
+    format!("{name}-{}", hex::encode(random::bytes::<4>()))
 }

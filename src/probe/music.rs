@@ -1,13 +1,13 @@
 //! Listening rooms: a host who steers, guests who follow, and a guest to try it by hand.
 
-use std::io::{BufRead, Write};
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
 use super::socketio::{Client, converse};
-use super::{Report, Scenarios, Target, Transport, unused};
+use super::{Input, Report, Scenarios, Target, Transport, unused};
 
 /// What can be typed.
 const HELP: &str = "create ROOM, join ROOM, play, pause, seek SECONDS, state, leave, quit";
@@ -23,7 +23,7 @@ struct Stage<'a> {
 }
 
 /// Plays every scenario.
-pub fn play<W: Write>(target: &Target, scenarios: &Scenarios, report: &mut Report<W>) {
+pub fn play(target: &Target, scenarios: &Scenarios, report: &mut Report<'_>) {
     let room = if scenarios.room.is_empty() { unused("probe") } else { scenarios.room.clone() };
     let stage = &Stage { target, transport: scenarios.transport, room, n_users: scenarios.users };
     report.check("a room from its first member to its last", |trips| come_and_go(stage, trips));
@@ -36,7 +36,7 @@ pub fn play<W: Write>(target: &Target, scenarios: &Scenarios, report: &mut Repor
 }
 
 /// A guest, or a host, at the keyboard.
-pub fn talk<W: Write>(target: &Target, input: impl BufRead + Send + 'static, out: W) -> Result<()> {
+pub fn talk(target: &Target, input: Input, out: &mut dyn Write) -> Result<()> {
     let mut room = String::new();
     converse(target, HELP, input, out, |line, client| {
         let words: Vec<&str> = line.split_whitespace().collect();

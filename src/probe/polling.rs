@@ -2,15 +2,12 @@
 
 use std::collections::VecDeque;
 
-use anyhow::{Context as _, Result, ensure};
-use serde_json::Value;
+use anyhow::{Context as _, Result, bail, ensure};
 
 use super::Target;
 use super::http::Http;
+use super::packet::{CLOSE, POLLING_PATH, Packet, SEPARATOR};
 use super::wire::Place;
-
-/// Packets of one answer, or of one request, stand between these.
-const SEPARATOR: char = '\u{1e}';
 
 /// A session that polls.
 pub struct Polling {
@@ -25,11 +22,13 @@ impl Polling {
     /// Begins a session; gives what the server says of it.
     pub fn open(target: &Target, place: &Place) -> Result<Self> {
         let (mut waits, sends) = (Http::connect(target, place)?, Http::connect(target, place)?);
-        let path = format!("{}/socket.io/?EIO=4&transport=polling", place.path);
+        let path = format!("{}{POLLING_PATH}", place.path);
         let answer = waits.get(&path)?;
         ensure!(answer.status == 200, "no session: {} {}", answer.status, answer.body);
-        let opened = answer.body.strip_prefix('0').context("no Engine.IO session")?;
-        let opened: Value = serde_json::from_str(opened.split(SEPARATOR).next().unwrap_or_default())?;
+        let Packet::Opened(opened) = Packet::read(answer.body.split(SEPARATOR).next().unwrap_or_default())?
+        else {
+            bail!("no Engine.IO session");
+        };
         let sid = opened["sid"].as_str().context("a session without an id")?;
         let path = format!("{path}&sid={sid}");
         Ok(Self { waits, sends, path, came: VecDeque::new(), is_waiting: false })
@@ -47,7 +46,7 @@ impl Polling {
     pub fn read(&mut self) -> Result<Option<String>> {
         loop {
             if let Some(packet) = self.came.pop_front() {
-                return Ok((packet != "1").then_some(packet));
+                return Ok((packet != CLOSE).then_some(packet));
             }
             if !self.is_waiting {
                 self.waits.ask("GET", &self.path, "", "")?;
@@ -71,6 +70,6 @@ impl Polling {
 impl Drop for Polling {
     fn drop(&mut self) {
         // A session that just stops polling is taken for gone after the ping's time alone; one that ends is over.
-        let _ = self.send("1");
+        let _ = self.send(CLOSE);
     }
 }

@@ -1,6 +1,6 @@
 //! Internet radio: a listener with a clock, who counts frames and looks for titles; any Icecast will do.
 
-use std::io::{BufRead, Read, Write};
+use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -10,7 +10,7 @@ use super::http::Http;
 use super::keyboard::{Keyboard, Typed};
 use super::mp3::Header;
 use super::wire::{Place, Silence, is_silence};
-use super::{Report, Scenarios, Target};
+use super::{Input, Report, Scenarios, Target};
 
 /// How long is listened.
 const LISTENED: Duration = Duration::from_secs(8);
@@ -38,7 +38,7 @@ struct Heard {
 }
 
 /// Plays every scenario.
-pub fn play<W: Write>(target: &Target, scenarios: &Scenarios, report: &mut Report<W>) {
+pub fn play(target: &Target, scenarios: &Scenarios, report: &mut Report<'_>) {
     let route = route_of(&scenarios.room);
     let mut heard = None;
     report.check("the station answers as players expect", |trips| {
@@ -66,7 +66,7 @@ pub fn play<W: Write>(target: &Target, scenarios: &Scenarios, report: &mut Repor
 }
 
 /// Somebody who asks what plays.
-pub fn talk<W: Write>(target: &Target, input: impl BufRead + Send + 'static, mut out: W) -> Result<()> {
+pub fn talk(target: &Target, input: Input, out: &mut dyn Write) -> Result<()> {
     let place = Place::of(&target.url)?;
     Http::connect(target, &place)?;
     let keyboard = Keyboard::of(input);

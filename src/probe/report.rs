@@ -9,15 +9,15 @@ use anyhow::Result;
 const NAME_WIDTH: usize = 52;
 
 /// A run of checks.
-pub struct Report<W> {
-    out: W,
+pub struct Report<'a> {
+    out: &'a mut dyn Write,
     n_failed: usize,
     trips: Vec<Duration>,
 }
 
-impl<W: Write> Report<W> {
+impl<'a> Report<'a> {
     /// Nothing has been checked; lines go to `out`.
-    pub fn new(out: W) -> Self {
+    pub fn new(out: &'a mut dyn Write) -> Self {
         Self { out, n_failed: 0, trips: Vec::new() }
     }
 

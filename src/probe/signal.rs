@@ -1,13 +1,13 @@
 //! WebRTC signalling: two or more users who join, call, leave and are cut off; and a user to try it by hand.
 
-use std::io::{BufRead, Write};
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
 use serde_json::{Value, json};
 
 use super::socketio::{Client, converse};
-use super::{Report, Scenarios, Target, Transport};
+use super::{Input, Report, Scenarios, Target, Transport};
 
 /// The room of the scenarios, if no other is named.
 const ROOM: &str = "test-room";
@@ -23,7 +23,7 @@ struct Stage<'a> {
 }
 
 /// Plays every scenario.
-pub fn play<W: Write>(target: &Target, scenarios: &Scenarios, report: &mut Report<W>) {
+pub fn play(target: &Target, scenarios: &Scenarios, report: &mut Report<'_>) {
     let room = if scenarios.room.is_empty() { ROOM } else { &scenarios.room };
     let stage = &Stage { target, transport: scenarios.transport, room };
     report
@@ -36,7 +36,7 @@ pub fn play<W: Write>(target: &Target, scenarios: &Scenarios, report: &mut Repor
 }
 
 /// A user at the keyboard: `join USER ROOM`, `leave`, `say TEXT`, `quit`; everything that comes is shown.
-pub fn talk<W: Write>(target: &Target, input: impl BufRead + Send + 'static, out: W) -> Result<()> {
+pub fn talk(target: &Target, input: Input, out: &mut dyn Write) -> Result<()> {
     let mut seat: Option<(String, String)> = None;
     converse(target, HELP, input, out, |line, client| {
         match line.split_whitespace().collect::<Vec<_>>()[..] {

@@ -1,7 +1,7 @@
 //! A Socket.IO client of the smallest kind: one namespace, one thread, over a WebSocket or by polling.
 
 use std::collections::VecDeque;
-use std::io::{BufRead, ErrorKind, Write};
+use std::io::{ErrorKind, Write};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
 
 use super::keyboard::{Keyboard, LOOK, Typed};
+use super::packet::{self, Packet};
 use super::polling::Polling;
 use super::wire::{Place, Silence, Stream, is_silence};
-use super::{Target, Transport};
+use super::{Input, Target, Transport};
 
 /// A connected client.
 pub struct Client {
@@ -28,12 +29,6 @@ enum Session {
     Polling(Box<Polling>),
 }
 
-/// A packet of Socket.IO that says something.
-enum Packet {
-    Event(String, Value),
-    Answer(u64, Value),
-}
-
 impl Client {
     /// Connects, as far as the server's leave to send.
     pub fn connect(target: &Target, transport: Transport) -> Result<Self> {
@@ -42,7 +37,7 @@ impl Client {
             Transport::Polling => Session::Polling(Box::new(Polling::open(target, &place)?)),
             Transport::Websocket | Transport::Both => {
                 let stream = Stream::open(target, &place)?;
-                let url = place.websocket("/socket.io/?EIO=4&transport=websocket");
+                let url = place.websocket(packet::WEBSOCKET_PATH);
                 let (socket, _) = tungstenite::client(url, stream)
                     .map_err(|problem| anyhow!("no WebSocket at {}: {problem}", target.url))?;
                 Session::Socket(Box::new(socket))
@@ -57,28 +52,24 @@ impl Client {
             id: String::new(),
         };
         if is_socket {
-            let opened = client.read()?.context("closed at once")?;
-            if !opened.starts_with('0') {
-                bail!("no Engine.IO session: {opened}");
+            match client.read()?.context("closed at once")? {
+                Packet::Opened(_) => {}
+                other => bail!("no Engine.IO session: {other:?}"),
             }
         }
         let auth =
             if target.key.is_empty() { String::new() } else { json!({"token": target.key}).to_string() };
-        client.send(&format!("40{auth}"))?;
-        match client.read()? {
-            Some(joined) if joined.starts_with("40") => {
-                let told: Value = serde_json::from_str(&joined[2..]).unwrap_or_default();
-                told["sid"].as_str().unwrap_or_default().clone_into(&mut client.id);
-                Ok(client)
-            }
-            Some(other) => bail!("the namespace is refused: {other}"),
+        client.send(&packet::connect(&auth))?;
+        match client.read().context("the namespace is refused")? {
+            Some(Packet::Joined(id)) => Ok(Self { id, ..client }),
+            Some(other) => bail!("the namespace is refused: {other:?}"),
             None => bail!("closed before the namespace was joined"),
         }
     }
 
     /// Sends an event.
     pub fn emit(&mut self, event: &str, payload: &Value) -> Result<()> {
-        self.send(&format!("42{}", json!([event, payload])))
+        self.send(&packet::event(event, payload))
     }
 
     /// The next event, which must have that name.
@@ -94,13 +85,13 @@ impl Client {
     pub fn ask(&mut self, event: &str, payload: &Value) -> Result<Value> {
         let id = self.n_asked;
         self.n_asked += 1;
-        self.send(&format!("42{id}{}", json!([event, payload])))?;
+        self.send(&packet::question(id, event, Some(payload)))?;
         loop {
-            match self.packet()? {
+            match self.read()? {
                 Some(Packet::Answer(answered, value)) if answered == id => return Ok(value),
-                Some(Packet::Answer(..)) => {}
                 Some(Packet::Event(name, payload)) => self.waiting.push_back((name, payload)),
-                None => bail!("{event} was asked, the connection was closed"),
+                Some(Packet::Answer(..) | Packet::Opened(_) | Packet::Joined(_)) => {}
+                Some(Packet::Left) | None => bail!("{event} was asked, the connection was closed"),
             }
         }
     }
@@ -124,31 +115,12 @@ impl Client {
             return Ok(Some(event));
         }
         loop {
-            match self.packet()? {
+            match self.read()? {
                 Some(Packet::Event(name, payload)) => return Ok(Some((name, payload))),
-                Some(Packet::Answer(..)) => {}
-                None => return Ok(None),
+                Some(Packet::Answer(..) | Packet::Opened(_) | Packet::Joined(_)) => {}
+                Some(Packet::Left) | None => return Ok(None),
             }
         }
-    }
-
-    fn packet(&mut self) -> Result<Option<Packet>> {
-        let Some(text) = self.read()? else { return Ok(None) };
-        let (is_event, rest) = match text.strip_prefix("42") {
-            Some(rest) => (true, rest),
-            None if text.starts_with("41") => return Ok(None),
-            None => (false, text.strip_prefix("43").with_context(|| format!("no event: {text}"))?),
-        };
-        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let mut parts: Vec<Value> =
-            serde_json::from_str(&rest[digits..]).with_context(|| format!("no event: {rest}"))?;
-        if !is_event {
-            let value = if parts.is_empty() { Value::Null } else { parts.remove(0) };
-            return Ok(Some(Packet::Answer(rest[..digits].parse()?, value)));
-        }
-        let payload = if parts.len() > 1 { parts.remove(1) } else { Value::Null };
-        let name = parts[..].first().and_then(Value::as_str).context("an event without a name")?;
-        Ok(Some(Packet::Event(name.to_owned(), payload)))
     }
 
     /// The next event, if one comes within a moment.
@@ -178,20 +150,21 @@ impl Client {
     }
 
     /// The next packet, pings answered.
-    fn read(&mut self) -> Result<Option<String>> {
+    fn read(&mut self) -> Result<Option<Packet>> {
         let started = Instant::now();
         loop {
             if started.elapsed() > self.patience {
                 return Err(Silence.into());
             }
-            let packet = match &mut self.session {
+            let text = match &mut self.session {
                 Session::Socket(socket) => read_socket(socket)?,
                 Session::Polling(session) => session.read()?,
             };
-            match packet {
-                Some(text) if text == "2" => self.send("3")?,
-                Some(text) if text.is_empty() || text == "6" => {}
-                packet => return Ok(packet),
+            match text.as_deref() {
+                Some(packet::PING) => self.send(packet::PONG)?,
+                Some("" | packet::NOOP) => {}
+                Some(text) => return Ok(Some(Packet::read(text)?)),
+                None => return Ok(None),
             }
         }
     }
@@ -210,11 +183,11 @@ fn read_socket(socket: &mut WebSocket<Stream>) -> Result<Option<String>> {
 }
 
 /// Has somebody type: what is typed becomes events, what comes is shown.
-pub fn converse<W: Write>(
+pub fn converse(
     target: &Target,
     help: &str,
-    input: impl BufRead + Send + 'static,
-    mut out: W,
+    input: Input,
+    out: &mut dyn Write,
     mut typed: impl FnMut(&str, &mut Client) -> Result<Option<&'static str>>,
 ) -> Result<()> {
     let mut client = Client::connect(target, Transport::Websocket)?;

@@ -1,13 +1,13 @@
 //! Watch parties: an owner who shows, members who chat and call, and a member to try it by hand.
 
-use std::io::{BufRead, Write};
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
 use super::socketio::{Client, converse};
-use super::{Report, Scenarios, Target, Transport, unused};
+use super::{Input, Report, Scenarios, Target, Transport, unused};
 
 /// What can be typed.
 const HELP: &str = "create NAME, join ROOM, list, say TEXT, leave, quit";
@@ -27,7 +27,7 @@ struct Party {
 }
 
 /// Plays every scenario.
-pub fn play<W: Write>(target: &Target, scenarios: &Scenarios, report: &mut Report<W>) {
+pub fn play(target: &Target, scenarios: &Scenarios, report: &mut Report<'_>) {
     let name = if scenarios.room.is_empty() { unused("probe") } else { scenarios.room.clone() };
     let stage = &Stage { target, transport: scenarios.transport, name };
     report.check("a wrong key is told and let go", |_| wrong_key(stage));
@@ -41,7 +41,7 @@ pub fn play<W: Write>(target: &Target, scenarios: &Scenarios, report: &mut Repor
 }
 
 /// A member at the keyboard.
-pub fn talk<W: Write>(target: &Target, input: impl BufRead + Send + 'static, out: W) -> Result<()> {
+pub fn talk(target: &Target, input: Input, out: &mut dyn Write) -> Result<()> {
     converse(target, HELP, input, out, |line, client| {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         match (word, rest) {

@@ -9,8 +9,9 @@ use bytes::{Bytes, BytesMut};
 use super::audio::decode::{Decoder, Mp3Decoder};
 use super::audio::frame_reader::FrameReader;
 use super::audio::mp3::{Frame, Header};
+use super::library::charset;
+use super::library::one_line::clean;
 use super::library::track_info::TrackInfo;
-use super::library::{charset, track};
 use super::output::hls::HlsPath;
 use super::sources::http_body::{ChunkDecoder, HttpBody};
 use super::sources::icy::{IcyItem, IcyReader, ResponseHead};
@@ -60,7 +61,7 @@ pub fn mp3(input: &[u8]) {
 pub fn audio(path: &Path) {
     let Ok(info) = TrackInfo::read(path) else { return };
     for text in [&info.title, &info.artist] {
-        assert_eq!(*text, track::clean(text));
+        assert_eq!(*text, clean(text));
     }
     assert!(info.duration_seconds.is_none_or(|seconds| seconds.is_finite() && seconds >= 0.0));
     let decode = || {
@@ -102,7 +103,7 @@ pub fn icy(input: &[u8]) {
     }
     for (_, title) in whole.1 {
         let song = relay::track_of(&title);
-        assert_eq!((track::clean(&song.title), track::clean(&song.artist)), (song.title, song.artist));
+        assert_eq!((clean(&song.title), clean(&song.artist)), (song.title, song.artist));
     }
 }
 
@@ -151,9 +152,9 @@ pub fn charset(input: &[u8]) {
     for text in [charset::decode(bytes, None), charset::decode(bytes, Some(&label))] {
         // A byte becomes at most three bytes of UTF-8.
         assert!(text.len() <= 3 * bytes.len() + 3);
-        let line = track::clean(&text);
+        let line = clean(&text);
         assert!(!line.chars().any(char::is_control));
-        assert_eq!(track::clean(&line), line);
+        assert_eq!(clean(&line), line);
     }
 }
 

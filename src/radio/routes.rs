@@ -26,7 +26,8 @@ use tower::util::MapRequest;
 use super::StreamMode;
 use super::library::track::Track;
 use super::output::hls::{self, HlsPath};
-use super::output::status::StatusDocument;
+use super::output::status;
+use super::output::status_cache::StatusDocument;
 use super::paths::encoded;
 use super::protocol::{NowPlaying, PlayedTrack, station_name};
 use super::sources::live;
@@ -37,7 +38,7 @@ use crate::http::address::client;
 use crate::http::connection::Connection;
 use crate::http::keys::{Denied, KeyedDoor};
 use crate::http::origin::AllowedOrigins;
-use crate::http::{assets, routes};
+use crate::http::{assets, layers, routes};
 
 /// An event describes every station: `event_interval` grows by itself with each further such number of stations.
 const STATIONS_PER_INTERVAL: u32 = 50;
@@ -101,7 +102,7 @@ pub fn router(stations: &Arc<Stations>, metrics: KeyedDoor) -> Router {
         .route("/admin/metadata", get(metadata))
         .with_state(Arc::clone(stations));
     let anyone = AllowedOrigins::new(&["*".to_owned()]);
-    let router = routes::surround(pages, operators, &anyone, metrics, &stations.context);
+    let router = layers::with_common_layers(pages, operators, &anyone, metrics, &stations.context);
     let ready = Router::new().route("/readyz", get(readiness)).with_state(Arc::clone(stations));
     let router = Router::new().fallback_service(router).merge(ready);
     Router::new().fallback_service(MapRequest::new(router, with_normalized_path))
@@ -162,7 +163,7 @@ async fn streams(
     headers: HeaderMap,
 ) -> Response {
     let base = stations.public_url.base_for(connection.peer.ip(), &headers);
-    routes::json_text(stations.status.text(StatusDocument::Streams, &stations, &base))
+    routes::json_text(status::text(StatusDocument::Streams, &stations, &base))
 }
 
 async fn now_playing(State(stations): State<Arc<Stations>>, Query(query): Query<RouteQuery>) -> Response {
@@ -217,7 +218,7 @@ async fn events(
                 update = timeout(KEEP_ALIVE, changes.changed()) => match update {
                     Ok(update) => {
                         update.ok()?;
-                        let text = stations.status.text(StatusDocument::Events, &stations, &base);
+                        let text = status::text(StatusDocument::Events, &stations, &base);
                         sleep(pause).await;
                         text
                     }
@@ -353,7 +354,7 @@ async fn icecast(
     headers: HeaderMap,
 ) -> Response {
     let base = stations.public_url.base_for(connection.peer.ip(), &headers);
-    routes::json_text(stations.status.text(StatusDocument::Icecast, &stations, &base))
+    routes::json_text(status::text(StatusDocument::Icecast, &stations, &base))
 }
 
 /// `/<route>.m3u`, `/<route>.pls`, `/<route>/index.m3u8` and its segments.

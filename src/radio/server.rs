@@ -34,7 +34,7 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
         let io = live::intercept(&intercepted, head, io)?;
         listener::intercept(&intercepted, head, io)
     });
-    socket.guarded_by(interceptor).serve(router, context);
+    socket.intercepted_by(interceptor).serve(router, context);
     Ok(running)
 }
 

@@ -21,7 +21,7 @@ use super::output::segments::Segments;
 use super::sources::SourceItem;
 use super::sources::source_slot::SourceKind;
 use super::station_handle::{Command, HistoryEntry, JoinRequest, OnAir, StationHandle};
-use crate::http::connection::Cut;
+use crate::http::connection::DisconnectReason;
 use crate::runtime::Context;
 use crate::time::Timestamp;
 
@@ -437,7 +437,7 @@ fn send_pending(ring: &mut Ring, listener: &mut Listener, settings: StationSetti
     }
     if ring.is_lost(listener.next) {
         if listener.moved_at.is_some_and(|moved_at| now.since(moved_at) < settings.lag_interval) {
-            connection.cut(Cut::Slow);
+            connection.cut(DisconnectReason::Slow);
             return false;
         }
         debug!(connection = connection.id, "a listener fell behind and is moved to the live edge");

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use parking_lot::Mutex;
-use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tracing::warn;
@@ -20,13 +19,14 @@ use super::library::watcher::{self, WatcherSettings};
 use super::output::hls_listeners::HlsListeners;
 use super::output::listener_limits::{Limits, ListenerLimiter};
 use super::output::segments::Segments;
-use super::output::status::StatusCache;
+use super::output::status_cache::StatusCache;
 use super::public_url::PublicUrl;
 use super::sources::folder_source::{self, Leveling, TrackSettings, TrackSource};
 use super::station::{Station, StationSettings, StationState};
 use super::station_handle::{Command, OnAir, StationHandle};
 use super::{Config, StreamMode, paths};
 use crate::http::keys::KeyedDoor;
+use crate::random;
 use crate::runtime::Context;
 use crate::service::Premises;
 use crate::time::Timestamp;
@@ -282,9 +282,6 @@ fn write_periodically(index: Arc<TrackIndex>, context: &Context) {
     });
 }
 
-/// A random number.
 fn random_seed() -> u64 {
-    let mut bytes = [0; 8];
-    SystemRandom::new().fill(&mut bytes).expect("the system has random numbers");
-    u64::from_ne_bytes(bytes)
+    u64::from_ne_bytes(random::bytes())
 }

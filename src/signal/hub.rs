@@ -2,14 +2,12 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
-use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::names::Id;
-use super::protocol::{ClientEvent, Refusal, Relay, Resume, Seating, ServerEvent};
+use super::protocol::{ClientEvent, Id, Refusal, Relay, Resume, Seating, ServerEvent};
 use super::room::{Holder, Room};
 use super::tokens::RoomTokens;
 use super::turn::{IceServer, IceServers};
@@ -35,7 +33,8 @@ pub struct Hub {
     key: Option<KeyedDoor>,
     tokens: Option<RoomTokens>,
     ice: IceServers,
-    rules: Rules,
+    config: Config,
+    quota: RoomQuota,
     rng: Rng,
 }
 
@@ -48,18 +47,6 @@ pub struct Keys {
     pub turn_secret: Secret,
     /// What lets users into rooms, if tokens are asked for.
     pub tokens: Option<RoomTokens>,
-}
-
-/// What the rules go by.
-struct Rules {
-    duplicate_user: DuplicateUser,
-    legacy_relay: bool,
-    max_rooms: usize,
-    per_address: RoomQuota,
-    max_rooms_per_member: usize,
-    room_capacity: usize,
-    resume_window: Duration,
-    events: Allowance,
 }
 
 /// A connected member.
@@ -92,16 +79,8 @@ impl Hub {
                 turn_secret,
                 ttl: config.turn_ttl,
             },
-            rules: Rules {
-                duplicate_user: config.duplicate_user,
-                legacy_relay: config.legacy_relay,
-                max_rooms: config.max_rooms,
-                per_address: RoomQuota::new(config.max_rooms_per_address, exempt),
-                max_rooms_per_member: config.max_rooms_per_member,
-                room_capacity: config.room_capacity,
-                resume_window: config.resume_window,
-                events: Allowance::new(config.events_per_second, config.event_burst),
-            },
+            config: config.clone(),
+            quota: RoomQuota::new(config.max_rooms_per_address, exempt),
             rng: Rng::new(seed),
         }
     }
@@ -133,7 +112,7 @@ impl Hub {
         };
         let (is_new, made_from) = (!self.rooms.contains(room_id), member.counted);
         let has_enough =
-            !member.rooms.contains(room_id) && member.rooms.len() >= self.rules.max_rooms_per_member;
+            !member.rooms.contains(room_id) && member.rooms.len() >= self.config.max_rooms_per_member;
         if has_enough || (is_new && !self.may_make_room(made_from)) {
             return refuse(from, Refusal::TooManyRooms, name);
         }
@@ -146,11 +125,11 @@ impl Hub {
         let returns = matches!(resume, Some(Resume::Word(known)) if room.is_word_of(user_id, known));
         let mut effects = Effects::none();
         match holder {
-            Holder::Nobody if room.n_users() >= self.rules.room_capacity => {
+            Holder::Nobody if room.n_users() >= self.config.room_capacity => {
                 return refuse(from, Refusal::RoomFull, name);
             }
             Holder::Member(other) if other != from => {
-                if self.rules.duplicate_user == DuplicateUser::Reject {
+                if self.config.duplicate_user == DuplicateUser::Reject {
                     return refuse(from, Refusal::UserIdTaken, name);
                 }
                 effects.append(refuse(other, Refusal::Replaced, None));
@@ -184,8 +163,8 @@ impl Hub {
     }
 
     fn may_make_room(&self, counted: Option<IpAddr>) -> bool {
-        self.rooms.count() < self.rules.max_rooms
-            && self.rules.per_address.allows(counted, self.rooms.values().map(Room::made_from))
+        self.rooms.count() < self.config.max_rooms
+            && self.quota.allows(counted, self.rooms.values().map(Room::made_from))
     }
 
     fn leave_room(&mut self, from: MemberId, asked: &Seating, name: Option<&'static str>) -> Effects {
@@ -194,7 +173,7 @@ impl Hub {
         effects.tell(from, ServerEvent::Leaved { user_id, room_id }.frame(name));
         let Some(room) = self.rooms.get(room_id) else { return effects };
         let holder = room.holder(user_id);
-        if holder == Holder::Member(from) || (self.rules.legacy_relay && holder != Holder::Nobody) {
+        if holder == Holder::Member(from) || (self.config.legacy_relay && holder != Holder::Nobody) {
             effects.append(self.remove(user_id, room_id, from));
         }
         effects
@@ -225,7 +204,7 @@ impl Hub {
         let mut effects = Effects::none();
         let room = self.rooms.get(&relay.room);
         let sender = room.and_then(|room| room.id_of(from));
-        if sender.is_none() && !self.rules.legacy_relay {
+        if sender.is_none() && !self.config.legacy_relay {
             return refuse(from, Refusal::NotInRoom, None);
         }
         let Some(room) = room else { return effects };
@@ -242,7 +221,7 @@ impl Hub {
     /// A connection of a room broke: who asked for it is expected back, the others of it are gone.
     fn cut_off(&mut self, member: MemberId, room_id: &Id, now: Timestamp) -> Effects {
         let mut effects = Effects::none();
-        let until = now + self.rules.resume_window;
+        let until = now + self.config.resume_window;
         let Some(room) = self.rooms.get_mut(room_id) else { return effects };
         let (left, is_expected) = room.cut_off(member, until);
         for user_id in &left {
@@ -261,7 +240,7 @@ impl Hub {
     fn next_word(&mut self, resume: Option<&Resume>) -> Option<String> {
         match resume {
             None | Some(Resume::Wanted(false)) => None,
-            Some(Resume::Wanted(true) | Resume::Word(_)) if self.rules.resume_window.is_zero() => None,
+            Some(Resume::Wanted(true) | Resume::Word(_)) if self.config.resume_window.is_zero() => None,
             Some(Resume::Wanted(true) | Resume::Word(_)) => Some(hex::encode(&self.rng.draw()[..WORD_BYTES])),
         }
     }
@@ -294,7 +273,7 @@ impl switchboard::Hub for Hub {
     }
 
     fn connect(&mut self, member: MemberId, newcomer: Newcomer, _: Timestamp) -> Effects {
-        let counted = self.rules.per_address.counted(newcomer.address);
+        let counted = self.quota.counted(newcomer.address);
         self.members.insert(member, Member { counted, token: newcomer.token, ..Member::default() });
         let mut effects = Effects::none();
         effects.tell(member, ServerEvent::Connected { sid: member }.frame(None));
@@ -302,9 +281,10 @@ impl switchboard::Hub for Hub {
     }
 
     fn handle(&mut self, from: MemberId, event: &str, payload: Option<&RawValue>, now: Timestamp) -> Effects {
+        let allowed = Allowance::new(self.config.events_per_second, self.config.event_burst);
         // To be changed, so that a step that is taken back gives back what it took.
         let Some(member) = self.members.get_mut(&from) else { return Effects::none() };
-        let mut effects = if member.events.take(self.rules.events, now) {
+        let mut effects = if member.events.take(allowed, now) {
             match ClientEvent::read(event, payload) {
                 Ok((ClientEvent::Join(asked), name)) => self.join(from, &asked, name, now),
                 Ok((ClientEvent::Leave(asked), name)) => self.leave_room(from, &asked, name),

@@ -7,9 +7,9 @@
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod hub;
-mod names;
 mod protocol;
 mod room;
+mod routes;
 mod server;
 #[cfg(test)]
 mod tests;

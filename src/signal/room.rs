@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
-use super::names::Id;
+use super::protocol::Id;
 use crate::effect::MemberId;
 use crate::time::Timestamp;
 

@@ -6,10 +6,9 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
 use super::Config;
-use super::names::Id;
-use super::protocol::{Refusal, Seating};
+use super::protocol::{Id, Refusal, Seating};
 use crate::config;
-use crate::http::jwt::{self, Flaw, Key, Token};
+use crate::jwt::{self, Flaw, Key, Token};
 use crate::time::Timestamp;
 
 /// What joins are held against.

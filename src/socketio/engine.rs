@@ -3,8 +3,7 @@
 //! Everything passes here on its way to socketioxide: requests lose their seal and their headers, answers to
 //! handshakes gain the seal, and every session is known by the connection that it runs over.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -16,23 +15,20 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode, Uri};
 use http_body_util::LengthLimitError;
 use ipnet::IpNet;
-use parking_lot::Mutex;
-use socketioxide::service::SocketIoService;
 use socketioxide::socket::Sid;
 use socketioxide::{ParserConfig, SocketIo};
-use tokio::time::timeout;
-use tower::{Service, ServiceExt};
 use tracing::debug;
 
+use super::conversation::Conversation;
 use super::gate::Gate;
 use super::handlers::Operator;
+use super::library::Library;
 use super::seal::Seal;
-use super::session::{Session, Witness};
-use super::speech::Conversation;
+use super::session::{Session, Sessions, Witness};
 use super::{Config, MAX_TOKEN_BYTES, post};
-use crate::http::connection::{Connection, Cut};
+use crate::http::connection::{Connection, DisconnectReason};
 use crate::http::frames::ShortMessages;
-use crate::http::guard::Guarded;
+use crate::http::guarded::Guarded;
 use crate::http::inbound::MessageLimits;
 use crate::http::listener::Listener;
 use crate::http::origin::AllowedOrigins;
@@ -40,7 +36,7 @@ use crate::http::upgrade::Upgrade;
 use crate::http::{address, routes};
 use crate::runtime::Context;
 use crate::switchboard::{Hub, Newcomer, Pings, Switchboard};
-use crate::websocket::{Patience, attend};
+use crate::websocket::{Timeouts, attend};
 
 /// The largest answer to a handshake: an id and four numbers.
 const MAX_HANDSHAKE_BYTES: usize = 4096;
@@ -53,19 +49,14 @@ const UNSUPPORTED: &str = r#"{"code":5,"message":"Unsupported protocol version"}
 
 /// A service's Engine.IO endpoint.
 pub struct Engine {
-    /// The service's name, for metrics.
-    pub service: &'static str,
-    inner: SocketIoService<Router>,
     /// Begins a conversation on a WebSocket that never polled.
     converse: Box<dyn Fn(Guarded, Newcomer) + Send + Sync>,
     seal: Seal,
-    sessions: Mutex<HashMap<Sid, Weak<Session>>>,
+    sessions: Arc<Sessions>,
     origins: AllowedOrigins,
     trusted_proxies: Vec<IpNet>,
     gate: Gate,
     messages: Arc<MessageLimits>,
-    /// A session whose member was let go ends after this time.
-    retirement: Duration,
     context: Context,
 }
 
@@ -97,17 +88,15 @@ pub fn endpoint<H: Hub>(
     // The library answers what asks for another namespace with its name, and keeps the answer.
     let short = ShortMessages { opening: *b"40/", max_bytes: MAX_TOKEN_BYTES };
     let messages = listener.messages(max_bytes, Some(short));
+    let library = Library::new(switchboard.service, &switchboard.context, inner);
     let engine = Arc::new(Engine {
-        service: switchboard.service,
-        inner,
         converse: conversations(switchboard, pings, config.connect_timeout, &messages),
         seal: Seal::new(&config.node),
-        sessions: Mutex::default(),
+        sessions: Arc::new(Sessions::new(library, config.connect_timeout)),
         origins: origins.clone(),
         trusted_proxies: listener.network().trusted_networks(),
         gate: Gate::new(switchboard.service, listener.sessions(), config.max_unjoined_sessions),
         messages,
-        retirement: config.connect_timeout,
         context: switchboard.context.clone(),
     });
     Router::new()
@@ -127,72 +116,28 @@ fn conversations<H: Hub>(
     let context = switchboard.context.clone();
     let limits = switchboard.limits.clone();
     let messages = Arc::clone(messages);
-    let patience = Patience { greeting, pings };
+    let timeouts = Timeouts { greeting, pings };
     Box::new(move |guarded, newcomer| {
-        let speech = Conversation::new(&exchange, newcomer, pings, &limits);
-        context.spawn(attend(guarded, speech, patience, Arc::clone(&messages)));
+        let conversation = Conversation::new(&exchange, newcomer, pings, &limits);
+        context.spawn(attend(guarded, conversation, timeouts, Arc::clone(&messages)));
     })
 }
 
 impl Engine {
-    /// Ends a polling session, as if its client had said goodbye.
-    pub fn close_polling(self: &Arc<Self>, sid: Sid) {
-        let uri = format!("/socket.io/?EIO=4&transport=polling&sid={sid}");
-        let mut goodbye = Request::new(Body::from("1"));
-        *goodbye.method_mut() = Method::POST;
-        *goodbye.uri_mut() = uri.parse().expect("a session id has no reserved characters");
-        goodbye.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain;charset=UTF-8"));
-        let engine = Arc::clone(self);
-        self.context.spawn(async move {
-            engine.pass_on(goodbye).await;
-        });
-    }
-
-    /// Ends a session after a while, unless its client has joined again.
-    pub fn retire(&self, session: Weak<Session>) {
-        let retirement = self.retirement;
-        let context = self.context.clone();
-        self.context.spawn(async move {
-            let is_over = timeout(retirement, context.stopping()).await.is_err();
-            let session = session.upgrade().filter(|session| is_over && session.ear().is_none());
-            if let Some(session) = session {
-                session.cut(Cut::LetGo);
-            }
-        });
-    }
-
-    /// Drops what is known of a session that has ended.
-    pub fn forget(&self, sid: Sid) {
-        self.sessions.lock().remove(&sid);
-    }
-
-    /// The living session of that id.
-    fn session(&self, sid: Sid) -> Option<Arc<Session>> {
-        let session = self.sessions.lock().get(&sid).and_then(Weak::upgrade);
-        session.filter(|session| !session.is_doomed())
-    }
-
-    async fn pass_on(&self, request: Request<Body>) -> Response {
-        match self.inner.clone().oneshot(request).await {
-            Ok(response) => response.map(Body::new),
-        }
-    }
-
     /// A polling handshake: the answer's id goes out sealed.
     async fn greet(self: Arc<Self>, mut request: Request<Body>, session: Arc<Session>) -> Response {
         *request.uri_mut() = unshared(request.uri());
         request.headers_mut().clear();
         request.extensions_mut().clear();
         request.extensions_mut().insert(Arc::clone(&session));
-        let (mut head, body) = self.pass_on(request).await.into_parts();
+        let (mut head, body) = self.sessions.library.answer(request).await.into_parts();
         let Ok(body) = axum::body::to_bytes(body, MAX_HANDSHAKE_BYTES).await else {
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         };
         let Some((id, sid)) = std::str::from_utf8(&body).ok().and_then(id_of_handshake) else {
             return Response::from_parts(head, Body::from(body));
         };
-        session.name(sid);
-        self.sessions.lock().insert(sid, Arc::downgrade(&session));
+        self.sessions.add(sid, &session);
         let sealed = String::from_utf8_lossy(&body).replacen(id, &self.seal.close(id), 1);
         head.headers.insert(CONTENT_LENGTH, HeaderValue::from(sealed.len()));
         Response::from_parts(head, Body::from(sealed))
@@ -205,7 +150,7 @@ impl Engine {
         if request.method() == Method::POST {
             return self.post(request, &session).await;
         }
-        let (head, body) = self.pass_on(request).await.into_parts();
+        let (head, body) = self.sessions.library.answer(request).await.into_parts();
         match axum::body::to_bytes(body, usize::MAX).await {
             Ok(body) => {
                 session.polled(&body);
@@ -223,13 +168,13 @@ impl Engine {
             Ok(payload) => payload,
             Err(error) => {
                 // Without it, what the client posts next would be out of step.
-                session.cut(Cut::Broken);
+                session.cut(DisconnectReason::Broken);
                 let is_too_big = error.into_inner().is::<LengthLimitError>();
                 let status = if is_too_big { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST };
                 return status.into_response();
             }
         };
-        self.pass_on(Request::from_parts(head, Body::from(payload))).await
+        self.sessions.library.answer(Request::from_parts(head, Body::from(payload))).await
     }
 
     /// A WebSocket of a session that polled until now.
@@ -250,11 +195,7 @@ impl Engine {
             connection.expect_messages(messages);
             session.attach(connection.connection());
             connection.attend(Box::new(Witness::new(session)));
-            let mut inner = self.inner.clone();
-            // Boxed, for the library's task holds several places for it.
-            if inner.call((Box::new(connection), handshake)).await.is_err() {
-                debug!("a WebSocket asked for a session that is not there");
-            }
+            self.sessions.library.take_over(connection, handshake).await;
         });
         response
     }
@@ -300,7 +241,7 @@ async fn serve(
     let known = match query.sid {
         None => None,
         Some(sealed) => match engine.seal.open(sealed).and_then(|id| id.parse().ok()) {
-            Some(sid) => match engine.session(sid) {
+            Some(sid) => match engine.sessions.find(sid) {
                 Some(session) => Some((sid, session)),
                 None => return unknown_session(),
             },
@@ -326,7 +267,7 @@ async fn serve(
             } else {
                 match engine.gate.admit(address) {
                     Ok(place) => {
-                        let session = Session::new(newcomer, place, &engine);
+                        let session = Session::new(newcomer, place, &engine.sessions);
                         engine.greet(request, session).await
                     }
                     Err(refusal) => *refusal,

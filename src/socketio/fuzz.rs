@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 
+use super::conversation::{Packet, Unread};
 use super::engine::id_of_handshake;
 use super::meter::{Meter, Passed};
 use super::post::{self, MAX_NAMESPACE_BYTES};
 use super::seal::Seal;
-use super::speech::{Packet, Unread};
 use super::token_of;
 use crate::switchboard::Incoming;
 

@@ -10,13 +10,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use socketioxide::adapter::LocalAdapter;
 use socketioxide::handler::{ConnectHandler, DisconnectHandler, MessageHandler, Value};
-use socketioxide::socket::{DisconnectReason, Socket};
+use socketioxide::socket::{self, Socket};
 
 use super::member::Member;
 use super::session::{Announce, Session};
 use super::{NO_EVENT, token_of};
 use crate::effect::MemberId;
-use crate::http::connection::Cut;
+use crate::http::connection::DisconnectReason;
 use crate::switchboard::{Client, Departure, Exchange, Hub, Incoming, Line, Received};
 
 /// The namespace's handler: opens a line for every member that connects.
@@ -48,7 +48,7 @@ impl<H: Hub> ConnectHandler<LocalAdapter, Marker> for Operator<H> {
     fn call_middleware<'a>(&'a self, socket: Arc<Socket>, auth: &'a Option<Value>) -> Admission<'a> {
         if let (Some(session), Some(id)) = (session_of(&socket), MemberId::new(socket.id.as_str())) {
             if !session.join() {
-                session.cut(Cut::Overloaded);
+                session.cut(DisconnectReason::Overloaded);
                 return Box::pin(async { Ok(()) });
             }
             let mut newcomer = session.newcomer.clone();
@@ -110,14 +110,14 @@ impl<H: Hub> MessageHandler<LocalAdapter, Marker> for Ear<H> {
                     Member { socket, session: Arc::clone(&self.session) }.answer(id);
                 }
             }
-            Received::Overflowed => self.session.cut(Cut::Overloaded),
+            Received::Overflowed => self.session.cut(DisconnectReason::Overloaded),
         }
     }
 }
 
 impl<H: Hub> DisconnectHandler<LocalAdapter, Marker> for Ear<H> {
-    fn call_with_defer(&self, socket: Arc<Socket>, reason: DisconnectReason, defer: fn(Arc<Socket>)) {
-        let has_said_so = matches!(reason, DisconnectReason::ClientNSDisconnect);
+    fn call_with_defer(&self, socket: Arc<Socket>, reason: socket::DisconnectReason, defer: fn(Arc<Socket>)) {
+        let has_said_so = matches!(reason, socket::DisconnectReason::ClientNSDisconnect);
         self.line.hang_up(if has_said_so { Departure::Said } else { Departure::CutOff });
         defer(socket);
     }

@@ -11,7 +11,7 @@ use tracing::error;
 
 use super::session::Session;
 use crate::effect::Close;
-use crate::http::connection::{Connection, Cut};
+use crate::http::connection::{Connection, DisconnectReason};
 use crate::switchboard::{Client, Wire, Written, answer};
 
 /// An event, or an acknowledgement, that says nothing. The library takes a list for the list of arguments, so a
@@ -66,15 +66,15 @@ impl Client for Member {
         match close {
             Close::Done | Close::Violation | Close::TooBig => match Arc::clone(&self.socket).disconnect() {
                 Ok(()) => self.session.retire(),
-                Err(_) => self.cut(Cut::Slow),
+                Err(_) => self.cut(DisconnectReason::Slow),
             },
             // The endpoint closes all its sessions at once, so that their clients come back.
             Close::GoingAway => {}
         }
     }
 
-    fn cut(&self, cut: Cut) {
-        self.session.cut(cut);
+    fn cut(&self, reason: DisconnectReason) {
+        self.session.cut(reason);
     }
 }
 
@@ -92,7 +92,7 @@ impl Member {
         match outcome {
             // Of a closed socket, the departure is on its way.
             Ok(()) | Err(SendError::Socket(SocketError::Closed)) => {}
-            Err(SendError::Socket(SocketError::InternalChannelFull)) => self.cut(Cut::Slow),
+            Err(SendError::Socket(SocketError::InternalChannelFull)) => self.cut(DisconnectReason::Slow),
             Err(SendError::Serialize(problem)) => error!(%problem, "a frame cannot be written"),
         }
     }

@@ -3,17 +3,18 @@
 //! Clients that poll, and those that go over to a WebSocket, are served by socketioxide; a session that begins as
 //! a WebSocket is a conversation of its own.
 
+mod conversation;
 mod engine;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod gate;
 mod handlers;
+mod library;
 mod member;
 mod meter;
 mod post;
 mod seal;
 mod session;
-mod speech;
 
 use std::time::Duration;
 

@@ -4,10 +4,14 @@
 //! a code that only this process can make, and only the pair opens the session.
 
 use ring::hmac;
-use ring::rand::SystemRandom;
+
+use crate::random;
 
 /// Of the code, 128 bits are enough; it goes out in hexadecimal digits.
 const CODE_BYTES: usize = 16;
+
+/// As many as the code has before it is cut.
+const KEY_BYTES: usize = 32;
 
 /// What stands between the id and its code; no id holds it.
 const MARK: char = '.';
@@ -21,8 +25,7 @@ pub struct Seal {
 impl Seal {
     /// A key that nobody knows; sealed ids end with the node's name, if it has one.
     pub fn new(node: &str) -> Self {
-        let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new());
-        Self { key: key.expect("the system has random numbers"), node: node.to_owned() }
+        Self { key: hmac::Key::new(hmac::HMAC_SHA256, &random::bytes::<KEY_BYTES>()), node: node.to_owned() }
     }
 
     /// The id with its code.

@@ -4,18 +4,21 @@
 //! socketioxide's queue. Once it has a WebSocket and everything queued is out, they go straight to the
 //! connection: one system call a frame, no task, and exact knowledge of what waits.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use socketioxide::TransportType;
 use socketioxide::socket::{Sid, Socket};
+use tokio::time::timeout;
 
-use super::engine::Engine;
 use super::gate::Place;
+use super::library::Library;
 use super::meter::{self, Meter, Passed};
-use crate::http::connection::{Connection, Cut};
-use crate::http::guard::Attendant;
+use crate::http::connection::{Connection, DisconnectReason};
+use crate::http::guarded::Attendant;
 use crate::switchboard::{Client, Newcomer, framed_length};
 
 /// Between the packets of one poll.
@@ -30,7 +33,7 @@ pub struct Session {
     pub newcomer: Newcomer,
     place: Place,
     n_joins: AtomicUsize,
-    engine: Weak<Engine>,
+    sessions: Weak<Sessions>,
     /// Known once the handshake is answered.
     sid: OnceLock<Sid>,
     /// The WebSocket, once there is one.
@@ -40,6 +43,35 @@ pub struct Session {
     is_direct: AtomicBool,
     is_doomed: AtomicBool,
     ear: Mutex<Option<Weak<dyn Announce>>>,
+}
+
+/// The polling sessions of a service, by their ids.
+pub struct Sessions {
+    /// What serves them.
+    pub library: Library,
+    known: Mutex<HashMap<Sid, Weak<Session>>>,
+    /// A session whose member was let go ends after this time.
+    retirement: Duration,
+}
+
+impl Sessions {
+    /// There are none yet.
+    pub fn new(library: Library, retirement: Duration) -> Self {
+        Self { library, known: Mutex::default(), retirement }
+    }
+
+    /// A session is known by its id from here on.
+    pub fn add(&self, sid: Sid, session: &Arc<Session>) {
+        // A session has one handshake, so it is named once.
+        let _ = session.sid.set(sid);
+        self.known.lock().insert(sid, Arc::downgrade(session));
+    }
+
+    /// The living session of that id.
+    pub fn find(&self, sid: Sid) -> Option<Arc<Session>> {
+        let session = self.known.lock().get(&sid).and_then(Weak::upgrade);
+        session.filter(|session| !session.is_doomed())
+    }
 }
 
 /// A member's line, which tells the hub of it.
@@ -75,12 +107,12 @@ impl Tally {
 
 impl Session {
     /// A session that has not been named yet.
-    pub fn new(newcomer: Newcomer, place: Place, engine: &Arc<Engine>) -> Arc<Self> {
+    pub fn new(newcomer: Newcomer, place: Place, sessions: &Arc<Sessions>) -> Arc<Self> {
         Arc::new(Self {
             newcomer,
             place,
             n_joins: AtomicUsize::new(0),
-            engine: Arc::downgrade(engine),
+            sessions: Arc::downgrade(sessions),
             sid: OnceLock::new(),
             connection: OnceLock::new(),
             queued: Tally::default(),
@@ -112,12 +144,6 @@ impl Session {
         if let Some(ear) = self.ear() {
             ear.sign_of_life();
         }
-    }
-
-    /// Names a polling session, once its handshake was answered.
-    pub fn name(&self, sid: Sid) {
-        // A session has one handshake, so it is named once.
-        let _ = self.sid.set(sid);
     }
 
     /// The session runs over this WebSocket from here on.
@@ -168,29 +194,36 @@ impl Session {
 
     /// Ends the session some time after its member was let go, unless it has joined again.
     pub fn retire(self: &Arc<Self>) {
-        if let Some(engine) = self.engine.upgrade() {
-            engine.retire(Arc::downgrade(self));
-        }
+        let Some(sessions) = self.sessions.upgrade() else { return };
+        let context = sessions.library.context.clone();
+        let (session, retirement) = (Arc::downgrade(self), sessions.retirement);
+        sessions.library.context.spawn(async move {
+            let is_over = timeout(retirement, context.stopping()).await.is_err();
+            let session = session.upgrade().filter(|session| is_over && session.ear().is_none());
+            if let Some(session) = session {
+                session.cut(DisconnectReason::LetGo);
+            }
+        });
     }
 
     /// Ends the session now, whatever waits for it.
-    pub fn cut(&self, cut: Cut) {
+    pub fn cut(&self, reason: DisconnectReason) {
         if self.is_doomed.swap(true, Ordering::AcqRel) {
             return;
         }
         if let Some(connection) = self.connection.get() {
-            connection.cut(cut);
-        } else if let (Some(engine), Some(sid)) = (self.engine.upgrade(), self.sid.get()) {
-            cut.count(engine.service);
-            engine.close_polling(*sid);
+            connection.cut(reason);
+        } else if let (Some(sessions), Some(sid)) = (self.sessions.upgrade(), self.sid.get()) {
+            reason.count(sessions.library.service);
+            sessions.library.close_polling(*sid);
         }
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if let (Some(engine), Some(sid)) = (self.engine.upgrade(), self.sid.get()) {
-            engine.forget(*sid);
+        if let (Some(sessions), Some(sid)) = (self.sessions.upgrade(), self.sid.get()) {
+            sessions.known.lock().remove(sid);
         }
     }
 }
@@ -224,8 +257,8 @@ impl Attendant for Witness {
 impl Drop for Witness {
     /// Ends a session that polled with the WebSocket it went over to, also when that never got as far.
     fn drop(&mut self) {
-        if let (Some(engine), Some(sid)) = (self.session.engine.upgrade(), self.session.sid.get()) {
-            engine.close_polling(*sid);
+        if let (Some(sessions), Some(sid)) = (self.session.sessions.upgrade(), self.session.sid.get()) {
+            sessions.library.close_polling(*sid);
         }
     }
 }

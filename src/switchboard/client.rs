@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::written::{Wire, Written};
 use crate::effect::Close;
-use crate::http::connection::{Connection, Cut};
+use crate::http::connection::{Connection, DisconnectReason};
 
 /// How often a member is asked whether it is still there, and how long it may take to answer.
 #[derive(Debug, Clone, Copy)]
@@ -42,5 +42,5 @@ pub trait Client: Send + Sync {
     fn close(&self, close: Close);
 
     /// Ends its connection at once, whatever waits for it.
-    fn cut(&self, cut: Cut);
+    fn cut(&self, reason: DisconnectReason);
 }

@@ -11,10 +11,10 @@ use ring::rand::{SecureRandom, SystemRandom};
 use super::client::Client;
 use super::inbox::{Arrival, Commands, Full, Inbox, Questions};
 use super::incoming::Incoming;
-use super::rate::{Allowance, Bucket};
 use super::{Config, Departure, Hub, Newcomer};
 use crate::effect::MemberId;
-use crate::http::connection::Cut;
+use crate::http::connection::DisconnectReason;
+use crate::rate::{Allowance, Bucket};
 use crate::runtime::Clock;
 use crate::time::Timestamp;
 
@@ -133,7 +133,7 @@ impl<H: Hub> Line<H> {
         let now = self.exchange.clock.now();
         for incoming in early {
             if self.pass_on(incoming, now) == Received::Overflowed {
-                overflowing.cut(Cut::Overloaded);
+                overflowing.cut(DisconnectReason::Overloaded);
             }
         }
     }

@@ -20,7 +20,7 @@ use super::write_barrier::Deed;
 use super::written::{self, Wire, Written};
 use super::{Config, Hub};
 use crate::effect::{Close, Delivery, Effect, Effects, Frame, MemberId};
-use crate::http::connection::{Connection, Cut};
+use crate::http::connection::{Connection, DisconnectReason};
 use crate::runtime::Clock;
 
 /// Time for clients to take their leave before they are cut, as a part of the shutdown's grace.
@@ -77,7 +77,7 @@ impl Seat {
         let direct = self.direct();
         let waiting = direct.map_or_else(|| self.client.waiting_bytes(), Connection::queued_bytes);
         if waiting + message.len() > max_queued_bytes {
-            return self.client.cut(Cut::Slow);
+            return self.client.cut(DisconnectReason::Slow);
         }
         match direct {
             Some(connection) => connection.send(message),
@@ -104,7 +104,7 @@ impl Seat {
         let waiting = direct.map_or_else(|| self.client.waiting_bytes(), Connection::queued_bytes);
         // One answer may be as large as it is; asking without reading is what has to end.
         if waiting > max_queued_bytes {
-            return self.client.cut(Cut::Slow);
+            return self.client.cut(DisconnectReason::Slow);
         }
         match direct {
             Some(connection) => connection.send(&written::answer(id, payload)),
@@ -175,7 +175,7 @@ impl Members {
     /// Cuts members off, that they come back and are told everything anew.
     pub fn send_back(&self, members: impl Iterator<Item = MemberId>) {
         for seat in members.filter_map(|member| self.seats.get(&member)) {
-            seat.client.cut(Cut::OutOfStep);
+            seat.client.cut(DisconnectReason::OutOfStep);
         }
     }
 
@@ -255,7 +255,7 @@ impl Members {
         }
         if timeout(patience, join_all(farewells)).await.is_err() {
             for seat in self.seats.values() {
-                seat.client.cut(Cut::Shutdown);
+                seat.client.cut(DisconnectReason::Shutdown);
             }
         }
     }

@@ -17,7 +17,6 @@ mod ledger;
 mod line;
 mod members;
 mod quota;
-mod rate;
 pub mod replication;
 mod rng;
 #[cfg(test)]
@@ -39,6 +38,7 @@ use crate::config::Findings;
 use crate::effect::{Effects, MemberId};
 use crate::time::{Timestamp, WallOffset};
 
+pub use crate::rate::{Allowance, Bucket};
 pub use board::Switchboard;
 pub use chest::{Seed, random_seed};
 pub use client::{Client, Pings};
@@ -48,7 +48,6 @@ pub use incoming::Incoming;
 pub use ledger::{Ledger, Name};
 pub use line::{Exchange, Line, Received, random_name};
 pub use quota::RoomQuota;
-pub use rate::{Allowance, Bucket};
 pub use rng::Rng;
 pub use written::{LENGTH_16, LENGTH_64, Wire, Written, answer, framed_length, goodbye, text_frame};
 

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::http::address::subscriber;
+use crate::http::address::rate_limit_key;
 
 /// How many rooms of one address may exist at a time.
 #[derive(Debug, Clone)]
@@ -22,7 +22,7 @@ impl RoomQuota {
     /// What a room that is made from there is counted under: the address, or the /64 of IPv6; `None` if it is exempt.
     pub fn counted(&self, address: IpAddr) -> Option<IpAddr> {
         let is_exempt = address.is_loopback() || self.exempt.iter().any(|network| network.contains(&address));
-        (!is_exempt).then(|| subscriber(address))
+        (!is_exempt).then(|| rate_limit_key(address))
     }
 
     /// Whether one more room may be made, beside those that were made from the given addresses and still exist.
@@ -44,7 +44,7 @@ mod tests {
         let quota = RoomQuota::new(2, vec!["10.0.0.0/8".parse().unwrap()]);
         let [eve, eve2, bob] =
             ["2001:db8::1", "2001:db8::2", "192.0.2.1"].map(|text| quota.counted(address(text)));
-        assert_eq!(eve, eve2, "an IPv6 subscriber is one");
+        assert_eq!(eve, eve2, "an IPv6 rate_limit_key is one");
         let made = [eve, eve, bob, None];
         assert!(!quota.allows(eve2, made.into_iter()) && quota.allows(bob, made.into_iter()));
         assert!(quota.allows(eve, made[1..].iter().copied()), "a room that is gone does not count");

@@ -2,10 +2,10 @@
 
 use crate::clients::{run_client, run_client_at, run_client_everywhere};
 use crate::harness::balancer::Balancer;
+use crate::harness::deployment::ADMIN_KEY;
 use crate::harness::eventually;
 use crate::harness::process::{Server, roomhub};
 use crate::harness::radio::{make, on_air, station};
-use crate::harness::site::ADMIN_KEY;
 
 #[test]
 fn two_windows_hear_the_same_second_whatever_their_clocks_and_latency() {

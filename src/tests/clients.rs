@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 
+use crate::harness::deployment::everywhere;
 use crate::harness::process::Server;
-use crate::harness::site::everywhere;
 
 /// Runs a client that exits with 0 when all it checks holds.
 pub fn run_client(program: &str, script: &str, server: &Server, more: &[&str]) {
@@ -13,13 +13,15 @@ pub fn run_client(program: &str, script: &str, server: &Server, more: &[&str]) {
 
 /// Runs a client that comes to one server, and to three.
 pub fn run_client_everywhere(program: &str, script: &str, service: &'static str, more: &[&str]) {
-    everywhere(service, &[], |site| run_client_at(program, script, site.address, more, &|| site.log()));
+    everywhere(service, &[], |deployment| {
+        run_client_at(program, script, deployment.address, more, &|| deployment.log());
+    });
 }
 
 /// The same with a client that is many, who come to different servers.
 fn run_crowd_everywhere(program: &str, script: &str, service: &'static str, more: &[&str]) {
-    everywhere(service, &[], |site| {
-        site.spread(|| run_client_at(program, script, site.address, more, &|| site.log()));
+    everywhere(service, &[], |deployment| {
+        deployment.spread(|| run_client_at(program, script, deployment.address, more, &|| deployment.log()));
     });
 }
 

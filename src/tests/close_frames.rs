@@ -5,7 +5,8 @@ use std::net::{SocketAddr, TcpStream};
 
 use tempfile::TempDir;
 
-use crate::harness::frames::{ENDS, PING, TEXT, TEXT_BEGINS, close_code, frame, head, open};
+use crate::harness::client_frames::{ENDS, PING, TEXT, TEXT_BEGINS, frame, head};
+use crate::harness::frames::{close_code, open};
 use crate::harness::process::Server;
 use crate::harness::{http, polling};
 

@@ -3,6 +3,8 @@
 use std::fs;
 use std::net::TcpListener;
 
+use roomhub::settings::Service;
+
 use crate::harness::http;
 use crate::harness::mariadb::MariaDb;
 use crate::harness::process::{Server, roomhub, run};
@@ -241,8 +243,8 @@ fn a_certificate_that_is_missing_is_one_clear_line_and_1() {
 fn all_services_start_together_and_say_where_they_are() {
     let data = tempfile::tempdir().unwrap();
     let mut command = roomhub(&["all", "--host", "127.0.0.1", "--log-format", "json"]);
-    for service in ["MUSIC", "WATCH", "SIGNAL", "DEVICES", "RADIO"] {
-        command.env(format!("ROOMHUB_{service}__PORT"), "0");
+    for service in Service::all() {
+        command.env(format!("ROOMHUB_{}__PORT", service.name().to_uppercase()), "0");
     }
     command.env("ROOMHUB_DEVICES__DATA_DIR", data.path()).env("ROOMHUB_ROOMS__DATA_DIR", data.path());
     let server = Server::spawn(command);
@@ -272,7 +274,8 @@ fn completions_and_help_name_every_command() {
         assert!(told(&output).0.contains("print-config"), "{shell}");
     }
     let (help, _) = told(&run(&["--help"], &[]));
-    for command in ["music", "devices", "all", "check", "completions", "probe"] {
+    let services = Service::all().map(Service::name);
+    for command in [&services[..], &["all", "check", "completions", "probe"]].concat() {
         assert!(help.contains(command), "{command} is not in\n{help}");
     }
     assert_eq!(run(&["musik"], &[]).status.code(), Some(2));

@@ -2,20 +2,20 @@
 
 use serde_json::json;
 
+use crate::harness::deployment::everywhere;
 use crate::harness::process::Server;
-use crate::harness::site::everywhere;
 use crate::harness::{eventually, http, websocket};
 
 const BROWSER: (&str, &str) = ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8");
 
 #[test]
 fn rooms_are_told_in_both_spellings() {
-    everywhere("music", &[], |site| {
-        let mut host = websocket::Client::host(site.address, "AB12");
+    everywhere("music", &[], |deployment| {
+        let mut host = websocket::Client::host(deployment.address, "AB12");
         host.emit("pause", &json!({"room_id": "AB12", "current_time": 31.25}));
         host.expect_silence();
         let is_paused = |room: &http::Response| room.status == 200 && room.json()["isPlaying"] == false;
-        let room = site.told("/room/AB12", &[], is_paused).json();
+        let room = deployment.told("/room/AB12", &[], is_paused).json();
         for (snake, kebab, value) in [
             ("id", "roomId", json!("AB12")),
             ("host_id", "hostId", json!(host.id)),
@@ -33,7 +33,7 @@ fn rooms_are_told_in_both_spellings() {
         );
         assert!(room["createdAt"].as_u64().unwrap() > 1_700_000_000_000);
 
-        let rooms = site.told("/rooms", &[], |rooms| rooms.json()["count"] == 1).json();
+        let rooms = deployment.told("/rooms", &[], |rooms| rooms.json()["count"] == 1).json();
         assert_eq!(rooms["count"], 1);
         assert_eq!(rooms["rooms"][0]["id"], "AB12");
         assert!(rooms["timestamp"].is_string());
@@ -42,9 +42,9 @@ fn rooms_are_told_in_both_spellings() {
 
 #[test]
 fn a_room_that_is_not_there_is_404_in_the_servers_own_words() {
-    everywhere("music", &[], |site| {
+    everywhere("music", &[], |deployment| {
         for path in ["/room/nowhere", "/room/%F0%9F%8E%B5"] {
-            let answer = http::get(site.address, path);
+            let answer = http::get(deployment.address, path);
             assert_eq!((answer.status, answer.json()), (404, json!({"error": "房间不存在"})), "{path}");
         }
     });
@@ -58,9 +58,9 @@ fn a_name_that_load_balancers_refuse_is_a_name_like_any_other() {
 
 #[test]
 fn the_front_door_is_a_status_for_programs_and_a_page_for_browsers() {
-    everywhere("music", &[], |site| {
-        let _host = websocket::Client::host(site.address, "AB12");
-        let status = site.told("/", &[], |status| status.json()["totalUsers"] == 1).json();
+    everywhere("music", &[], |deployment| {
+        let _host = websocket::Client::host(deployment.address, "AB12");
+        let status = deployment.told("/", &[], |status| status.json()["totalUsers"] == 1).json();
         assert_eq!(status["status"], "ok");
         assert_eq!(
             (&status["rooms"], &status["totalRooms"], &status["totalUsers"]),
@@ -71,7 +71,7 @@ fn the_front_door_is_a_status_for_programs_and_a_page_for_browsers() {
         }
         assert!(status["uptime"].is_number());
 
-        let page = http::get_with(site.address, "/?room=AB12", &[BROWSER]);
+        let page = http::get_with(deployment.address, "/?room=AB12", &[BROWSER]);
         assert_eq!(page.status, 200);
         assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
         assert!(page.header("content-security-policy").contains("default-src 'self'"));
@@ -81,7 +81,7 @@ fn the_front_door_is_a_status_for_programs_and_a_page_for_browsers() {
 
 #[test]
 fn assets_are_typed_tagged_and_compressed() {
-    everywhere("music", &[], |site| {
+    everywhere("music", &[], |deployment| {
         for (path, media_type) in [
             ("/assets/js/main.js", "text/javascript; charset=utf-8"),
             ("/assets/style.css", "text/css; charset=utf-8"),
@@ -89,49 +89,50 @@ fn assets_are_typed_tagged_and_compressed() {
             ("/assets/common/base.css", "text/css; charset=utf-8"),
             ("/assets/common/texts/zh.js", "text/javascript; charset=utf-8"),
         ] {
-            let first = http::get(site.address, path);
+            let first = http::get(deployment.address, path);
             assert_eq!((first.status, first.header("content-type")), (200, media_type), "{path}");
             let tag = first.header("etag").to_owned();
-            let again = http::get_with(site.address, path, &[("If-None-Match", &tag)]);
+            let again = http::get_with(deployment.address, path, &[("If-None-Match", &tag)]);
             assert_eq!((again.status, again.body.as_str()), (304, ""), "{path}");
         }
-        let zipped = http::get_with(site.address, "/assets/style.css", &[("Accept-Encoding", "gzip")]);
+        let zipped = http::get_with(deployment.address, "/assets/style.css", &[("Accept-Encoding", "gzip")]);
         assert_eq!(zipped.header("content-encoding"), "gzip");
-        assert_eq!(http::get(site.address, "/assets/nothing.js").status, 404);
-        assert_eq!(http::get(site.address, "/assets/../Cargo.toml").status, 404);
+        assert_eq!(http::get(deployment.address, "/assets/nothing.js").status, 404);
+        assert_eq!(http::get(deployment.address, "/assets/../Cargo.toml").status, 404);
     });
 }
 
 #[test]
 fn the_sample_tune_comes_whole_or_in_parts() {
-    everywhere("music", &[], |site| {
-        let part = http::get_with(site.address, "/assets/sample.wav", &[("Range", "bytes=0-3")]);
+    everywhere("music", &[], |deployment| {
+        let part = http::get_with(deployment.address, "/assets/sample.wav", &[("Range", "bytes=0-3")]);
         assert_eq!((part.status, part.body.as_str()), (206, "RIFF"));
         assert_eq!(part.header("content-type"), "audio/wav");
         assert!(part.header("content-range").starts_with("bytes 0-3/"));
-        let beyond = http::get_with(site.address, "/assets/sample.wav", &[("Range", "bytes=99999999-")]);
+        let beyond =
+            http::get_with(deployment.address, "/assets/sample.wav", &[("Range", "bytes=99999999-")]);
         assert_eq!(beyond.status, 416);
-        assert_eq!(http::get(site.address, "/assets/sample.wav").header("accept-ranges"), "bytes");
+        assert_eq!(http::get(deployment.address, "/assets/sample.wav").header("accept-ranges"), "bytes");
     });
 }
 
 #[test]
 fn probes_answer() {
-    everywhere("music", &[], |site| {
-        assert_eq!(http::get(site.address, "/health").json()["status"], "healthy");
-        assert_eq!(http::get(site.address, "/livez").body, "ok");
-        assert_eq!(http::get(site.address, "/readyz").body, "ready");
+    everywhere("music", &[], |deployment| {
+        assert_eq!(http::get(deployment.address, "/health").json()["status"], "healthy");
+        assert_eq!(http::get(deployment.address, "/livez").body, "ok");
+        assert_eq!(http::get(deployment.address, "/readyz").body, "ready");
     });
 }
 
 #[test]
 fn errors_are_json_and_every_answer_has_its_security_headers() {
-    everywhere("music", &[], |site| {
-        let missing = http::get(site.address, "/no/such/path");
+    everywhere("music", &[], |deployment| {
+        let missing = http::get(deployment.address, "/no/such/path");
         assert_eq!((missing.status, missing.json()), (404, json!({"error": "not found"})));
-        let wrong = http::request(site.address, "DELETE", "/rooms", &[], "");
+        let wrong = http::request(deployment.address, "DELETE", "/rooms", &[], "");
         assert_eq!((wrong.status, wrong.json()), (405, json!({"error": "method not allowed"})));
-        for answer in [missing, wrong, http::get(site.address, "/health")] {
+        for answer in [missing, wrong, http::get(deployment.address, "/health")] {
             assert_eq!(answer.header("x-content-type-options"), "nosniff");
             assert_eq!(answer.header("x-frame-options"), "SAMEORIGIN");
             assert_eq!(answer.header("referrer-policy"), "no-referrer");

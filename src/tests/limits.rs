@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::harness::deployment::everywhere;
 use crate::harness::process::Server;
-use crate::harness::site::everywhere;
 use crate::harness::{PATIENCE, eventually, http, websocket};
 
 /// Starts with these keys over the defaults, given as environment variables.
@@ -47,8 +47,9 @@ fn a_half_sent_body_is_answered_in_time() {
 
 #[test]
 fn a_websocket_that_never_joins_is_closed_in_time() {
-    everywhere("music", &[("ROOMHUB_SOCKETIO__CONNECT_TIMEOUT", "300ms")], |site| {
-        let mut socket = websocket::open(site.address, "/socket.io/?EIO=4&transport=websocket", &[]).unwrap();
+    everywhere("music", &[("ROOMHUB_SOCKETIO__CONNECT_TIMEOUT", "300ms")], |deployment| {
+        let mut socket =
+            websocket::open(deployment.address, "/socket.io/?EIO=4&transport=websocket", &[]).unwrap();
         assert!(socket.read().unwrap().to_text().unwrap().starts_with('0'));
         assert!(closed_after(socket.get_mut()) < PATIENCE / 2);
     });
@@ -57,10 +58,10 @@ fn a_websocket_that_never_joins_is_closed_in_time() {
 #[test]
 fn a_member_that_answers_no_ping_is_gone() {
     let pings = [("ROOMHUB_MUSIC__PING_INTERVAL", "200ms"), ("ROOMHUB_MUSIC__PING_TIMEOUT", "300ms")];
-    everywhere("music", &pings, |site| {
-        let member = websocket::Client::host(site.address, "AB12");
+    everywhere("music", &pings, |deployment| {
+        let member = websocket::Client::host(deployment.address, "AB12");
         eventually("the end of the room", || {
-            (http::get(site.address, "/room/AB12").status == 404).then_some(())
+            (http::get(deployment.address, "/room/AB12").status == 404).then_some(())
         });
         drop(member);
     });
@@ -81,15 +82,15 @@ fn one_connection_too_many_is_told_so() {
 #[test]
 fn events_over_the_rate_are_dropped_and_counted_and_still_acknowledged() {
     let rate = [("ROOMHUB_MEMBERS__EVENTS_PER_SECOND", "1"), ("ROOMHUB_MEMBERS__EVENT_BURST", "5")];
-    everywhere("music", &rate, |site| {
-        let mut member = websocket::Client::connect(site.address);
+    everywhere("music", &rate, |deployment| {
+        let mut member = websocket::Client::connect(deployment.address);
         for _ in 0..5 {
             member.emit("time_ping", &json!({}));
             member.expect("time_pong");
         }
         assert_eq!(member.ask("create_room", Some(&json!({"room_id": "AB12"}))), "[]");
-        assert_eq!(http::get(site.address, "/room/AB12").status, 404);
-        let dropped = site.metric(r#"roomhub_events_dropped_total{service="music",reason="too_fast"}"#);
+        assert_eq!(http::get(deployment.address, "/room/AB12").status, 404);
+        let dropped = deployment.metric(r#"roomhub_events_dropped_total{service="music",reason="too_fast"}"#);
         assert_eq!(dropped, 1.0);
     });
 }

@@ -8,9 +8,9 @@ use std::thread;
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
 
+use crate::harness::deployment::everywhere;
 use crate::harness::process::{Server, roomhub, run};
 use crate::harness::radio::{on_air, station};
-use crate::harness::site::everywhere;
 use crate::tls::certify;
 
 /// The scenarios of signalling over a WebSocket.
@@ -165,9 +165,9 @@ fn servers_of_rooms_that_are_well_pass_every_check_on_both_transports() {
         let key = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(key.path(), if service == "watch" { "open sesame" } else { "" }).unwrap();
         let key = ["--users", "4", "--auth-key-file", key.path().to_str().unwrap()];
-        everywhere(service, &[], |site| {
-            site.spread(|| {
-                let (code, told) = probe_at(&format!("http://{}", site.address), service, &key);
+        everywhere(service, &[], |deployment| {
+            deployment.spread(|| {
+                let (code, told) = probe_at(&format!("http://{}", deployment.address), service, &key);
                 assert_eq!((code, outcome(&told)), (0, (n_checks, Vec::new())), "{service}:\n{told}");
                 assert!(!told.contains("sesame"), "{told}");
             });

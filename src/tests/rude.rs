@@ -6,7 +6,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::harness::site::{Site, everywhere};
+use crate::harness::deployment::{Deployment, everywhere};
 use crate::harness::{eventually, websocket};
 
 const PACKETS: usize = 10_000;
@@ -186,7 +186,7 @@ fn mouth(mut client: websocket::Client) -> Mouth {
 }
 
 /// Sends all of them, from clients that come and go; the memory must be back after that.
-fn be_rude(site: &Site, packets: &impl Strategy<Value = Message>, connect: impl Fn() -> Mouth) {
+fn be_rude(deployment: &Deployment, packets: &impl Strategy<Value = Message>, connect: impl Fn() -> Mouth) {
     let mut runner =
         TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &SEED));
     let mut rude = connect();
@@ -197,66 +197,69 @@ fn be_rude(site: &Site, packets: &impl Strategy<Value = Message>, connect: impl 
             rude = connect();
         }
         if sent == PACKETS / 4 {
-            settled = site.rss_kib();
+            settled = deployment.rss_kib();
         }
     }
     drop(rude);
-    assert_eq!(site.metric("roomhub_panics_total"), 0.0);
-    let grown = site.rss_kib().saturating_sub(settled);
+    assert_eq!(deployment.metric("roomhub_panics_total"), 0.0);
+    let grown = deployment.rss_kib().saturating_sub(settled);
     assert!(grown < 32 * 1024, "{grown} KiB more than after the first quarter");
 }
 
 #[test]
 fn after_ten_thousand_rude_packets_a_room_still_works_and_the_memory_is_back() {
-    everywhere("music", &[], |site| {
-        let mut host = websocket::Client::host(site.address, "good");
-        let mut guest = websocket::Client::guest(site.address, "good");
+    everywhere("music", &[], |deployment| {
+        let mut host = websocket::Client::host(deployment.address, "good");
+        let mut guest = websocket::Client::guest(deployment.address, "good");
         host.expect("room_users");
-        be_rude(site, &packet(&MUSIC), || mouth(websocket::Client::connect_silently(site.address)));
+        be_rude(deployment, &packet(&MUSIC), || {
+            mouth(websocket::Client::connect_silently(deployment.address))
+        });
         host.emit("seek", &json!({"room_id": "good", "current_time": 12.5}));
         assert_eq!(guest.expect("seek"), json!({"current_time": 12.5}));
         host.expect_silence();
         eventually("only good members", || {
-            (site.metric(r#"roomhub_members{service="music"}"#) == 2.0).then_some(())
+            (deployment.metric(r#"roomhub_members{service="music"}"#) == 2.0).then_some(())
         });
-        site.told("/rooms", &[], |rooms| rooms.json()["rooms"][0]["id"] == "good");
+        deployment.told("/rooms", &[], |rooms| rooms.json()["rooms"][0]["id"] == "good");
     });
 }
 
 #[test]
 fn after_ten_thousand_rude_packets_a_watch_party_goes_on() {
-    everywhere("watch", &[], |site| {
-        let connect = || websocket::Client::connect_by(site.address, "", &[], r#"{"token":"open sesame"}"#);
+    everywhere("watch", &[], |deployment| {
+        let connect =
+            || websocket::Client::connect_by(deployment.address, "", &[], r#"{"token":"open sesame"}"#);
         let mut owner = connect();
         let given = json!({"name": "Films", "isPublic": true, "userName": "Ann"});
         let made: Value = serde_json::from_str(&owner.ask("room:create", Some(&given))).unwrap();
         let mut guest = connect();
         guest.ask("room:join", Some(&json!({"roomId": made[0]["room"]["id"], "userName": "Bob"})));
         owner.expect("room:member-joined");
-        be_rude(site, &packet(&WATCH), || mouth(connect()));
+        be_rude(deployment, &packet(&WATCH), || mouth(connect()));
         guest.emit("play:seek", &json!(12.5));
         assert_eq!(owner.expect("play:seek"), 12.5);
         eventually("only good members", || {
-            (site.metric(r#"roomhub_members{service="watch"}"#) == 2.0).then_some(())
+            (deployment.metric(r#"roomhub_members{service="watch"}"#) == 2.0).then_some(())
         });
     });
 }
 
 #[test]
 fn after_ten_thousand_rude_packets_signalling_goes_on() {
-    everywhere("signal", &[], |site| {
-        let connect = || websocket::Client::connect_silently(site.address);
+    everywhere("signal", &[], |deployment| {
+        let connect = || websocket::Client::connect_silently(deployment.address);
         let mut ann = connect();
         ann.expect("connected");
         ann.emit("join", &json!({"userId": "ann", "roomId": "good"}));
         ann.expect("joined");
-        be_rude(site, &packet(&SIGNAL), || mouth(connect()));
-        be_rude(site, &frame(&SIGNAL), || {
-            let mut socket = websocket::open(site.address, "/ws", &[]).unwrap();
+        be_rude(deployment, &packet(&SIGNAL), || mouth(connect()));
+        be_rude(deployment, &frame(&SIGNAL), || {
+            let mut socket = websocket::open(deployment.address, "/ws", &[]).unwrap();
             Box::new(move |message| socket.send(message).is_ok())
         });
         eventually("only good members", || {
-            (site.metric(r#"roomhub_members{service="signal"}"#) == 1.0).then_some(())
+            (deployment.metric(r#"roomhub_members{service="signal"}"#) == 1.0).then_some(())
         });
         let mut bob = connect();
         bob.expect("connected");

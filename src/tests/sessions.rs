@@ -2,28 +2,28 @@
 
 use serde_json::json;
 
-use crate::harness::site::{Site, everywhere};
+use crate::harness::deployment::{Deployment, everywhere};
 use crate::harness::{eventually, http, polling, websocket};
 
 /// Digits of the code that seals a session's id.
 const CODE_DIGITS: usize = 32;
 
-fn post(site: &Site, session: &str, payload: &str) -> http::Response {
+fn post(deployment: &Deployment, session: &str, payload: &str) -> http::Response {
     let path = format!("/socket.io/?EIO=4&transport=polling&sid={session}");
-    http::request(site.address, "POST", &path, &[("Content-Type", "text/plain")], payload)
+    http::request(deployment.address, "POST", &path, &[("Content-Type", "text/plain")], payload)
 }
 
 #[test]
 fn a_post_forged_with_a_polling_members_public_id_is_refused() {
-    everywhere("music", &[], |site| {
-        let mut victim = polling::Client::connect(site.address);
+    everywhere("music", &[], |deployment| {
+        let mut victim = polling::Client::connect(deployment.address);
         victim.emit("create_room", &json!({"room_id": "AB12", "track": {}}));
         victim.expect("room_created");
-        let told = site.told("/room/AB12", &[], |room| room.status == 200);
+        let told = deployment.told("/room/AB12", &[], |room| room.status == 200);
         let public = told.json()["host_id"].as_str().unwrap().to_owned();
         assert_eq!(public, victim.id);
 
-        let stranger = polling::Client::connect(site.address);
+        let stranger = polling::Client::connect(deployment.address);
         let (_, code_of_stranger) = stranger.session.split_once('.').unwrap();
         // What leads a load balancer to the victim's server.
         let home = victim.session.get(victim.id.len() + 1 + CODE_DIGITS..).unwrap();
@@ -36,15 +36,16 @@ fn a_post_forged_with_a_polling_members_public_id_is_refused() {
         ];
         for forged in &forgeries {
             for payload in [r#"42["leave_room",{"room_id":"AB12"}]"#, "1", "41"] {
-                assert_eq!(post(site, forged, payload).status, 400, "{forged}");
+                assert_eq!(post(deployment, forged, payload).status, 400, "{forged}");
             }
-            let poll = http::get(site.address, &format!("/socket.io/?EIO=4&transport=polling&sid={forged}"));
+            let poll =
+                http::get(deployment.address, &format!("/socket.io/?EIO=4&transport=polling&sid={forged}"));
             assert_eq!(poll.status, 400, "{forged}");
             let path = format!("/socket.io/?EIO=4&transport=websocket&sid={forged}");
-            assert!(websocket::open(site.address, &path, &[]).is_err(), "{forged}");
+            assert!(websocket::open(deployment.address, &path, &[]).is_err(), "{forged}");
         }
         // The victim's room still stands.
-        site.told("/room/AB12", &[], |room| room.status == 200);
+        deployment.told("/room/AB12", &[], |room| room.status == 200);
         victim.emit("time_ping", &json!({"clientTime": 1}));
         victim.expect("room_users");
         victim.expect("time_pong");
@@ -53,25 +54,25 @@ fn a_post_forged_with_a_polling_members_public_id_is_refused() {
 
 #[test]
 fn a_websocket_session_takes_no_posts() {
-    everywhere("music", &[], |site| {
-        let mut victim = websocket::Client::host(site.address, "AB12");
-        assert_eq!(post(site, &victim.id, "1").status, 400);
-        assert_eq!(post(site, &victim.id, r#"42["leave_room",{"room_id":"AB12"}]"#).status, 400);
+    everywhere("music", &[], |deployment| {
+        let mut victim = websocket::Client::host(deployment.address, "AB12");
+        assert_eq!(post(deployment, &victim.id, "1").status, 400);
+        assert_eq!(post(deployment, &victim.id, r#"42["leave_room",{"room_id":"AB12"}]"#).status, 400);
         victim.expect_silence();
     });
 }
 
 #[test]
 fn a_polling_session_goes_over_to_websocket_and_loses_nothing() {
-    everywhere("music", &[], |site| {
-        let mut host = websocket::Client::host(site.address, "AB12");
-        let mut guest = polling::Client::connect(site.address);
+    everywhere("music", &[], |deployment| {
+        let mut host = websocket::Client::host(deployment.address, "AB12");
+        let mut guest = polling::Client::connect(deployment.address);
         guest.emit("join_room", &json!({"room_id": "AB12"}));
         guest.expect("room_joined");
         host.expect("room_users");
 
         let path = format!("/socket.io/?EIO=4&transport=websocket&sid={}", guest.session);
-        let mut socket = websocket::open(site.address, &path, &[]).unwrap();
+        let mut socket = websocket::open(deployment.address, &path, &[]).unwrap();
         for n in 0..100 {
             host.emit("seek", &json!({"room_id": "AB12", "current_time": n}));
         }
@@ -96,16 +97,16 @@ fn a_polling_session_goes_over_to_websocket_and_loses_nothing() {
 
 #[test]
 fn an_upgrade_that_breaks_off_ends_the_session() {
-    everywhere("music", &[], |site| {
-        let mut client = polling::Client::connect(site.address);
+    everywhere("music", &[], |deployment| {
+        let mut client = polling::Client::connect(deployment.address);
         client.emit("create_room", &json!({"room_id": "AB12"}));
         client.expect("room_created");
         let path = format!("/socket.io/?EIO=4&transport=websocket&sid={}", client.session);
-        let mut socket = websocket::open(site.address, &path, &[]).unwrap();
+        let mut socket = websocket::open(deployment.address, &path, &[]).unwrap();
         socket.send("nonsense".into()).unwrap();
         drop(socket);
         eventually("the end of the session", || {
-            (http::get(site.address, "/room/AB12").status == 404).then_some(())
+            (http::get(deployment.address, "/room/AB12").status == 404).then_some(())
         });
         assert_eq!(client.poll().status, 400);
     });
@@ -113,21 +114,21 @@ fn an_upgrade_that_breaks_off_ends_the_session() {
 
 #[test]
 fn a_polling_client_that_says_goodbye_leaves_its_room() {
-    everywhere("music", &[], |site| {
-        let mut client = polling::Client::connect(site.address);
+    everywhere("music", &[], |deployment| {
+        let mut client = polling::Client::connect(deployment.address);
         client.emit("create_room", &json!({"room_id": "AB12"}));
         client.expect("room_created");
         assert_eq!(client.post("1").status, 200);
         eventually("the end of the room", || {
-            (http::get(site.address, "/room/AB12").status == 404).then_some(())
+            (http::get(deployment.address, "/room/AB12").status == 404).then_some(())
         });
     });
 }
 
 #[test]
 fn a_client_that_speaks_at_once_is_heard_and_answered() {
-    everywhere("music", &[], |site| {
-        let address = site.address;
+    everywhere("music", &[], |deployment| {
+        let address = deployment.address;
         let crowd: Vec<_> = (0..8)
             .map(|n| {
                 std::thread::spawn(move || {

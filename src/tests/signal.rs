@@ -9,8 +9,8 @@ use ring::hmac;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{Message, WebSocket};
 
+use crate::harness::deployment::everywhere;
 use crate::harness::process::Server;
-use crate::harness::site::everywhere;
 use crate::harness::websocket::{self, Client};
 use crate::harness::{eventually, http};
 
@@ -35,13 +35,13 @@ fn heard(socket: &mut WebSocket<TcpStream>) -> Value {
 
 #[test]
 fn socketio_and_plain_websockets_meet_in_one_room() {
-    everywhere("signal", &[], |site| {
-        let mut ann = Client::connect_silently(site.address);
+    everywhere("signal", &[], |deployment| {
+        let mut ann = Client::connect_silently(deployment.address);
         assert_eq!(ann.expect("connected")["sid"], ann.id.as_str());
         ann.emit("join", &json!({"userId": "ann", "roomId": "r"}));
         assert_eq!(ann.expect("joined")["users"], json!(["ann"]));
 
-        let mut bob = plain(site.address);
+        let mut bob = plain(deployment.address);
         say(&mut bob, &json!({"type": "join", "userId": 2, "roomId": "r"}));
         assert_eq!(heard(&mut bob)["users"], json!(["ann", 2]));
         assert_eq!(ann.expect("user-joined")["userId"], 2);
@@ -66,12 +66,12 @@ fn socketio_and_plain_websockets_meet_in_one_room() {
 
 #[test]
 fn nobody_speaks_as_the_server_on_either_wire() {
-    everywhere("signal", &[], |site| {
-        let mut ann = Client::connect_silently(site.address);
+    everywhere("signal", &[], |deployment| {
+        let mut ann = Client::connect_silently(deployment.address);
         ann.expect("connected");
         ann.emit("join", &json!({"userId": "ann", "roomId": "r"}));
         ann.expect("joined");
-        let mut bob = plain(site.address);
+        let mut bob = plain(deployment.address);
         say(&mut bob, &json!({"type": "join", "userId": "bob", "roomId": "r"}));
         heard(&mut bob);
         ann.expect("user-joined");
@@ -98,31 +98,31 @@ fn nobody_speaks_as_the_server_on_either_wire() {
 
 #[test]
 fn the_key_is_asked_for_on_every_way_in() {
-    everywhere("signal", &[("ROOMHUB_SIGNAL__AUTH_KEY", "key")], |site| {
-        let mut stranger = Client::connect_silently(site.address);
+    everywhere("signal", &[("ROOMHUB_SIGNAL__AUTH_KEY", "key")], |deployment| {
+        let mut stranger = Client::connect_silently(deployment.address);
         assert_eq!(stranger.expect("error")["code"], "unauthorized");
         assert_eq!(stranger.read_text().as_deref(), Some("41"));
-        let mut stranger = websocket::open(site.address, "/ws", &[]).unwrap();
+        let mut stranger = websocket::open(deployment.address, "/ws", &[]).unwrap();
         assert_eq!(heard(&mut stranger)["code"], "unauthorized");
         let Message::Close(Some(close)) = stranger.read().unwrap() else { panic!("it is let go") };
         assert_eq!(u16::from(close.code), 1008);
-        let mut friend = websocket::open(site.address, "/ws?auth=key", &[]).unwrap();
+        let mut friend = websocket::open(deployment.address, "/ws?auth=key", &[]).unwrap();
         assert_eq!(heard(&mut friend)["type"], "connected");
-        assert_eq!(http::get(site.address, "/ice?userId=ann").status, 401);
-        assert_eq!(http::get(site.address, "/ice?userId=ann&auth=key").status, 200);
+        assert_eq!(http::get(deployment.address, "/ice?userId=ann").status, 401);
+        assert_eq!(http::get(deployment.address, "/ice?userId=ann&auth=key").status, 200);
     });
 }
 
 #[test]
 fn credentials_come_by_http_too_and_are_not_kept() {
     let turn = [("ROOMHUB_SIGNAL__TURN_URLS", "turn:localhost"), ("ROOMHUB_SIGNAL__TURN_SECRET", "north")];
-    everywhere("signal", &turn, |site| {
-        let answer = http::get(site.address, "/ice?userId=ann");
+    everywhere("signal", &turn, |deployment| {
+        let answer = http::get(deployment.address, "/ice?userId=ann");
         assert_eq!(answer.header("cache-control"), "no-store");
         let told = answer.json();
         assert!(told["iceServers"][0]["username"].as_str().unwrap().ends_with(":ann"));
         assert!(!answer.body.contains("north"));
-        assert_eq!(http::get(site.address, "/ice").status, 400);
+        assert_eq!(http::get(deployment.address, "/ice").status, 400);
     });
 }
 
@@ -139,9 +139,9 @@ fn rooms_may_ask_for_tokens_on_both_wires() {
     let secret = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(secret.path(), "north\n").unwrap();
     let file = secret.path().to_str().unwrap();
-    everywhere("signal", &[("ROOMHUB_SIGNAL__TOKEN_SECRET_FILE", file)], |site| {
+    everywhere("signal", &[("ROOMHUB_SIGNAL__TOKEN_SECRET_FILE", file)], |deployment| {
         let forever = 4_000_000_000_u64;
-        let mut ann = Client::connect_silently(site.address);
+        let mut ann = Client::connect_silently(deployment.address);
         ann.expect("connected");
         ann.emit("join", &json!({"userId": "ann", "roomId": "r"}));
         assert_eq!(ann.expect("error")["code"], "token_required");
@@ -153,13 +153,13 @@ fn rooms_may_ask_for_tokens_on_both_wires() {
         assert_eq!(ann.expect("joined")["users"], json!(["ann"]));
         // A plain WebSocket brings it with the handshake.
         let path = format!("/ws?auth={}", token(&json!({"room": "r", "user": "bob", "exp": forever})));
-        let mut bob = websocket::open(site.address, &path, &[]).unwrap();
+        let mut bob = websocket::open(deployment.address, &path, &[]).unwrap();
         assert_eq!(heard(&mut bob)["type"], "connected");
         say(&mut bob, &json!({"type": "join", "userId": "eve", "roomId": "r"}));
         assert_eq!(heard(&mut bob)["code"], "invalid_token");
         say(&mut bob, &json!({"type": "join", "userId": "bob", "roomId": "r"}));
         assert_eq!(heard(&mut bob)["users"], json!(["ann", "bob"]));
-        assert!(!site.log().contains(&own), "a token is a secret");
+        assert!(!deployment.log().contains(&own), "a token is a secret");
     });
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::harness::deployment::{Deployment, everywhere};
 use crate::harness::process::Server;
-use crate::harness::site::{Site, everywhere};
 use crate::harness::{eventually, http, polling, websocket};
 
 /// Short windows, so that the tests are.
@@ -33,12 +33,12 @@ fn track() -> Value {
 }
 
 /// How many members the room has, as far as whoever is asked has heard.
-fn n_members(site: &Site) -> u64 {
-    http::get(site.address, "/room/AB12").json()["user_count"].as_u64().unwrap_or(0)
+fn n_members(deployment: &Deployment) -> u64 {
+    http::get(deployment.address, "/room/AB12").json()["user_count"].as_u64().unwrap_or(0)
 }
 
-fn await_members(site: &Site, n: u64) {
-    eventually("so many members in the room", || (n_members(site) == n).then_some(()));
+fn await_members(deployment: &Deployment, n: u64) {
+    eventually("so many members in the room", || (n_members(deployment) == n).then_some(()));
 }
 
 /// Floods a room until `done`; the host and one good guest keep up all the while.
@@ -60,29 +60,30 @@ fn flood(
 
 #[test]
 fn a_reader_that_never_reads_is_cut_and_the_memory_is_back() {
-    everywhere("music", &[SHORT[0], NO_PINGS], |site| {
-        let mut host = websocket::Client::host(site.address, "AB12");
-        let mut guest = websocket::Client::guest(site.address, "AB12");
-        let before = site.rss_kib();
-        let sleepers: Vec<_> = (0..20).map(|_| websocket::Client::sleeper(site.address, "AB12")).collect();
+    everywhere("music", &[SHORT[0], NO_PINGS], |deployment| {
+        let mut host = websocket::Client::host(deployment.address, "AB12");
+        let mut guest = websocket::Client::guest(deployment.address, "AB12");
+        let before = deployment.rss_kib();
+        let sleepers: Vec<_> =
+            (0..20).map(|_| websocket::Client::sleeper(deployment.address, "AB12")).collect();
         let cut = || {
-            site.metric(r#"roomhub_connections_killed_total{service="music",reason="slow"}"#)
-                + site.metric(r#"roomhub_connections_killed_total{service="music",reason="stalled"}"#)
+            deployment.metric(r#"roomhub_connections_killed_total{service="music",reason="slow"}"#)
+                + deployment.metric(r#"roomhub_connections_killed_total{service="music",reason="stalled"}"#)
         };
         let sent = flood(&mut host, &mut guest, || cut() >= sleepers.len() as f64);
         assert!(sent > 0);
-        await_members(site, 2);
-        let grown = site.rss_kib().saturating_sub(before);
+        await_members(deployment, 2);
+        let grown = deployment.rss_kib().saturating_sub(before);
         assert!(grown < 64 * 1024, "{grown} KiB more than before");
     });
 }
 
 #[test]
 fn a_reader_that_drips_is_cut_too() {
-    everywhere("music", &SHORT, |site| {
-        let mut host = websocket::Client::host(site.address, "AB12");
-        let mut guest = websocket::Client::guest(site.address, "AB12");
-        let dripping = websocket::Client::sleeper(site.address, "AB12");
+    everywhere("music", &SHORT, |deployment| {
+        let mut host = websocket::Client::host(deployment.address, "AB12");
+        let mut guest = websocket::Client::guest(deployment.address, "AB12");
+        let dripping = websocket::Client::sleeper(deployment.address, "AB12");
         let mut stream = dripping.stream().try_clone().unwrap();
         let is_over = Arc::new(AtomicBool::new(false));
         let over = Arc::clone(&is_over);
@@ -92,8 +93,8 @@ fn a_reader_that_drips_is_cut_too() {
                 thread::park_timeout(Duration::from_millis(50));
             }
         });
-        await_members(site, 3);
-        assert!(flood(&mut host, &mut guest, || n_members(site) == 2) > 0);
+        await_members(deployment, 3);
+        assert!(flood(&mut host, &mut guest, || n_members(deployment) == 2) > 0);
         is_over.store(true, Ordering::Relaxed);
         drip.join().unwrap();
     });
@@ -123,30 +124,31 @@ fn a_blocked_connection_with_little_to_tell_is_cut_by_the_stall_limit() {
 
 #[test]
 fn a_polling_member_that_never_polls_is_ended_and_must_come_anew() {
-    everywhere("music", &SHORT, |site| {
-        let mut host = websocket::Client::host(site.address, "AB12");
-        let mut guest = websocket::Client::guest(site.address, "AB12");
-        let mut sleeper = polling::Client::connect(site.address);
+    everywhere("music", &SHORT, |deployment| {
+        let mut host = websocket::Client::host(deployment.address, "AB12");
+        let mut guest = websocket::Client::guest(deployment.address, "AB12");
+        let mut sleeper = polling::Client::connect(deployment.address);
         sleeper.emit("join_room", &json!({"room_id": "AB12"}));
         sleeper.expect("room_joined");
-        await_members(site, 3);
-        assert!(flood(&mut host, &mut guest, || n_members(site) == 2) > 0);
+        await_members(deployment, 3);
+        assert!(flood(&mut host, &mut guest, || n_members(deployment) == 2) > 0);
         assert_eq!(sleeper.poll().status, 400);
     });
 }
 
 #[test]
 fn a_member_that_leaves_in_the_middle_of_a_flood_disturbs_nobody() {
-    everywhere("music", &SHORT, |site| {
-        let mut host = websocket::Client::host(site.address, "AB12");
-        let mut guest = websocket::Client::guest(site.address, "AB12");
-        let mut visitors: Vec<_> = (0..50).map(|_| websocket::Client::guest(site.address, "AB12")).collect();
+    everywhere("music", &SHORT, |deployment| {
+        let mut host = websocket::Client::host(deployment.address, "AB12");
+        let mut guest = websocket::Client::guest(deployment.address, "AB12");
+        let mut visitors: Vec<_> =
+            (0..50).map(|_| websocket::Client::guest(deployment.address, "AB12")).collect();
         let mut rounds = 0;
         flood(&mut host, &mut guest, || {
             visitors.pop();
             rounds += 1;
             rounds > 60
         });
-        await_members(site, 2);
+        await_members(deployment, 2);
     });
 }

@@ -7,7 +7,8 @@ use std::time::Instant;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::harness::frames::{GOES_ON, PING, TEXT, TEXT_BEGINS, close_code, frame, head, open};
+use crate::harness::client_frames::{GOES_ON, PING, TEXT, TEXT_BEGINS, frame, head};
+use crate::harness::frames::{close_code, open};
 use crate::harness::process::Server;
 use crate::harness::{PATIENCE, eventually, http, polling, websocket};
 

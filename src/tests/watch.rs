@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
+use crate::harness::deployment::{ADMIN_BEARER, Deployment, everywhere};
 use crate::harness::process::run;
-use crate::harness::site::{ADMIN_BEARER, Site, everywhere};
 use crate::harness::websocket::Client;
 use crate::harness::{eventually, http};
 
@@ -15,8 +15,8 @@ const AUTH: &str = r#"{"token":"open sesame"}"#;
 /// The key as people paste it.
 const KEY_AS_FOUND: (&str, &str) = ("AUTH_KEY", " \"open sesame\" ");
 
-fn member(site: &Site) -> Client {
-    Client::connect_by(site.address, "", &[], AUTH)
+fn member(deployment: &Deployment) -> Client {
+    Client::connect_by(deployment.address, "", &[], AUTH)
 }
 
 /// Asks for something and gives the one argument of the answer.
@@ -46,26 +46,28 @@ fn without_a_key_it_does_not_start_and_says_what_to_do() {
 
 #[test]
 fn a_wrong_key_is_told_first_and_let_go_then() {
-    everywhere("watch", &[KEY_AS_FOUND], |site| {
+    everywhere("watch", &[KEY_AS_FOUND], |deployment| {
         for auth in ["", r#"{"token":"sesame"}"#, r#"{"token":""}"#, r#"{"token":7}"#, "[]"] {
-            let mut client = Client::connect_by(site.address, "", &[], auth);
+            let mut client = Client::connect_by(deployment.address, "", &[], auth);
             assert_eq!(client.read_text().as_deref(), Some(r#"42["error","Unauthorized"]"#), "{auth}");
             assert_eq!(client.read_text().as_deref(), Some("41"), "{auth}");
             assert_eq!(client.read_text(), None, "{auth}");
         }
-        eventually("nobody", || (site.metric(r#"roomhub_members{service="watch"}"#) == 0.0).then_some(()));
-        assert!(!site.log().contains("sesame"), "keys are never logged");
+        eventually("nobody", || {
+            (deployment.metric(r#"roomhub_members{service="watch"}"#) == 0.0).then_some(())
+        });
+        assert!(!deployment.log().contains("sesame"), "keys are never logged");
     });
 }
 
 #[test]
 fn the_key_may_come_in_three_ways() {
-    everywhere("watch", &[KEY_AS_FOUND], |site| {
+    everywhere("watch", &[KEY_AS_FOUND], |deployment| {
         let bearer = format!("Bearer {KEY}");
         let mut clients = [
-            member(site),
-            Client::connect_by(site.address, "", &[("authorization", &bearer)], ""),
-            Client::connect_by(site.address, "&auth=open%20sesame", &[], ""),
+            member(deployment),
+            Client::connect_by(deployment.address, "", &[("authorization", &bearer)], ""),
+            Client::connect_by(deployment.address, "&auth=open%20sesame", &[], ""),
         ];
         for client in &mut clients {
             client.emit("heartbeat", &json!({}));
@@ -76,8 +78,8 @@ fn the_key_may_come_in_three_ways() {
 
 #[test]
 fn http_answers_as_the_original_does() {
-    everywhere("watch", &[KEY_AS_FOUND], |site| {
-        let front = http::get(site.address, "/");
+    everywhere("watch", &[KEY_AS_FOUND], |deployment| {
+        let front = http::get(deployment.address, "/");
         let told = front.json();
         assert_eq!(told["name"], "Watch Room Server");
         assert_eq!(told["endpoints"]["stats"], "/stats (requires auth)");
@@ -97,16 +99,16 @@ fn http_answers_as_the_original_does() {
         }
         assert!(!front.header("content-security-policy").is_empty());
         assert!(!front.header("strict-transport-security").is_empty());
-        assert_eq!(http::get(site.address, "/health").json()["status"], "ok");
+        assert_eq!(http::get(deployment.address, "/health").json()["status"], "ok");
 
-        let mut owner = member(site);
+        let mut owner = member(deployment);
         let given = json!({"name": "Films", "password": "pw", "isPublic": false, "userName": "Ann"});
         let made = ask(&mut owner, "room:create", &given);
-        let refused = http::get(site.address, "/stats");
+        let refused = http::get(deployment.address, "/stats");
         assert_eq!((refused.status, refused.json()), (401, json!({"error": "Unauthorized"})));
         let bearer = format!("Bearer {KEY}");
         let is_there = |stats: &http::Response| stats.json()["totalMembers"] == 1;
-        let stats = site.told("/stats", &[("authorization", &bearer)], is_there);
+        let stats = deployment.told("/stats", &[("authorization", &bearer)], is_there);
         let told = stats.json();
         assert_eq!((&told["totalRooms"], &told["totalMembers"]), (&json!(1), &json!(1)));
         assert_eq!(told["rooms"][0]["id"], made["room"]["id"]);
@@ -125,21 +127,21 @@ fn an_owner_that_only_answers_pings_is_heard() {
         ("ROOMHUB_WATCH__STATE_SILENCE", "7s"),
         ("ROOMHUB_WATCH__SWEEP_INTERVAL", "100ms"),
     ];
-    everywhere("watch", &often, |site| {
-        let mut owner = member(site);
+    everywhere("watch", &often, |deployment| {
+        let mut owner = member(deployment);
         create(&mut owner, "Hidden");
-        let made_at = heard_at(site);
+        let made_at = heard_at(deployment);
         eventually("a sign of life", || {
             owner.answer_ping();
-            (heard_at(site) > made_at).then_some(())
+            (heard_at(deployment) > made_at).then_some(())
         });
     });
 }
 
 /// When the owner of the only room was last heard.
-fn heard_at(site: &Site) -> u64 {
+fn heard_at(deployment: &Deployment) -> u64 {
     eventually("the room", || {
-        let overview = admin(site, "GET", "overview", &Value::Null).json();
+        let overview = admin(deployment, "GET", "overview", &Value::Null).json();
         overview["rooms"][0]["lastOwnerHeartbeat"].as_u64()
     })
 }
@@ -150,14 +152,14 @@ fn voices_never_hold_up_a_control_and_the_oldest_are_dropped() {
         ("ROOMHUB_MEMBERS__MAX_FLEETING_BYTES", "400000"),
         ("ROOMHUB_WATCH__VOICE_BURST_BYTES", "400000000"),
     ];
-    everywhere("watch", &limits, |site| {
-        let mut owner = member(site);
+    everywhere("watch", &limits, |deployment| {
+        let mut owner = member(deployment);
         let room = create(&mut owner, "Talk");
-        let mut sleeper = member(site);
+        let mut sleeper = member(deployment);
         join(&mut sleeper, &room, "Bob");
         assert_eq!(owner.expect("room:member-joined")["name"], "Bob");
 
-        let dropped = || site.metric(r#"roomhub_fleeting_dropped_total{service="watch"}"#);
+        let dropped = || deployment.metric(r#"roomhub_fleeting_dropped_total{service="watch"}"#);
         let mut n_chunks = 0;
         while dropped() < 20.0 {
             for _ in 0..10 {
@@ -197,8 +199,8 @@ fn voices_never_hold_up_a_control_and_the_oldest_are_dropped() {
 }
 
 /// Calls the admin API with the key.
-fn admin(site: &Site, method: &str, path: &str, body: &Value) -> http::Response {
-    admin_at(site.address, method, path, body)
+fn admin(deployment: &Deployment, method: &str, path: &str, body: &Value) -> http::Response {
+    admin_at(deployment.address, method, path, body)
 }
 
 fn admin_at(address: SocketAddr, method: &str, path: &str, body: &Value) -> http::Response {
@@ -211,17 +213,17 @@ fn admin_at(address: SocketAddr, method: &str, path: &str, body: &Value) -> http
 fn operators_see_everything_and_act_on_it() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("events.jsonl");
-    everywhere("watch", &[("ROOMHUB_WATCH__EVENT_LOG", log.to_str().unwrap())], |site| {
-        let mut owner = member(site);
+    everywhere("watch", &[("ROOMHUB_WATCH__EVENT_LOG", log.to_str().unwrap())], |deployment| {
+        let mut owner = member(deployment);
         let room = create(&mut owner, "Films");
-        let mut guest = member(site);
+        let mut guest = member(deployment);
         join(&mut guest, &room, "Bob");
         owner.expect("room:member-joined");
         guest.emit("chat:message", &json!({"content": "a secret word", "type": "text"}));
         owner.expect("chat:message");
 
         let on_every_server = |is_so: &dyn Fn(&Value) -> bool| {
-            for server in site.servers() {
+            for server in deployment.servers() {
                 eventually("what has happened", || {
                     let told = admin_at(server.address, "GET", "overview", &Value::Null).json();
                     is_so(&told).then_some(())
@@ -233,7 +235,7 @@ fn operators_see_everything_and_act_on_it() {
                 && overview["connected"] == 2
                 && overview["rooms"][0]["memberCount"] == 2
         });
-        for server in site.servers() {
+        for server in deployment.servers() {
             let overview = admin_at(server.address, "GET", "overview", &Value::Null).json();
             assert_eq!(overview["rooms"][0]["id"], room.as_str());
             assert_eq!(overview["rooms"][0]["members"][1]["name"], "Bob");
@@ -241,33 +243,39 @@ fn operators_see_everything_and_act_on_it() {
         }
 
         let banner = format!("rooms/{room}/banner");
-        assert_eq!(admin(site, "POST", &banner, &json!({"message": "Tea at five"})).status, 204);
+        assert_eq!(admin(deployment, "POST", &banner, &json!({"message": "Tea at five"})).status, 204);
         assert_eq!(owner.expect("room:banner")["message"], "Tea at five");
-        assert_eq!(admin(site, "POST", &banner, &json!({"message": ""})).status, 400);
-        assert_eq!(admin(site, "POST", &banner, &json!([])).status, 400);
-        assert_eq!(admin(site, "POST", "rooms/NOROOM/close", &Value::Null).status, 404);
-        assert_eq!(admin(site, "POST", "members/nobody/kick", &Value::Null).status, 404);
+        assert_eq!(admin(deployment, "POST", &banner, &json!({"message": ""})).status, 400);
+        assert_eq!(admin(deployment, "POST", &banner, &json!([])).status, 400);
+        assert_eq!(admin(deployment, "POST", "rooms/NOROOM/close", &Value::Null).status, 404);
+        assert_eq!(admin(deployment, "POST", "members/nobody/kick", &Value::Null).status, 404);
 
         let kicked = guest.id.clone();
-        assert_eq!(admin(site, "POST", &format!("members/{kicked}/kick"), &Value::Null).status, 204);
+        assert_eq!(admin(deployment, "POST", &format!("members/{kicked}/kick"), &Value::Null).status, 204);
         assert_eq!(owner.expect("room:member-left"), kicked.as_str());
         while guest.hear().is_some() {}
 
-        assert_eq!(admin(site, "POST", &format!("rooms/{room}/close"), &Value::Null).status, 204);
+        assert_eq!(admin(deployment, "POST", &format!("rooms/{room}/close"), &Value::Null).status, 204);
         assert_eq!(owner.expect("room:deleted")["reason"], "closed_by_admin");
 
         let ban = json!({"address": "127.0.0.1", "seconds": 60});
-        assert_eq!(admin(site, "POST", "bans", &ban).status, 204);
-        assert_eq!(admin(site, "POST", "bans", &json!({"address": "nowhere", "seconds": 60})).status, 400);
-        assert_eq!(admin(site, "POST", "bans", &json!({"address": "10.0.0.1", "seconds": 0})).status, 400);
+        assert_eq!(admin(deployment, "POST", "bans", &ban).status, 204);
+        assert_eq!(
+            admin(deployment, "POST", "bans", &json!({"address": "nowhere", "seconds": 60})).status,
+            400
+        );
+        assert_eq!(
+            admin(deployment, "POST", "bans", &json!({"address": "10.0.0.1", "seconds": 0})).status,
+            400
+        );
         while owner.hear().is_some() {}
         on_every_server(&|overview| overview["bans"][0]["address"] == "127.0.0.1");
-        let mut stranger = member(site);
+        let mut stranger = member(deployment);
         assert_eq!(stranger.expect("error"), "Banned");
-        assert_eq!(admin(site, "DELETE", "bans/127.0.0.1", &Value::Null).status, 204);
-        assert_eq!(admin(site, "DELETE", "bans/127.0.0.1", &Value::Null).status, 404);
+        assert_eq!(admin(deployment, "DELETE", "bans/127.0.0.1", &Value::Null).status, 204);
+        assert_eq!(admin(deployment, "DELETE", "bans/127.0.0.1", &Value::Null).status, 404);
         on_every_server(&|overview| overview["bans"] == json!([]));
-        create(&mut member(site), "Again");
+        create(&mut member(deployment), "Again");
 
         let lines = eventually("the last line of the event log", || {
             let text = std::fs::read_to_string(&log).unwrap();
@@ -287,22 +295,23 @@ fn operators_see_everything_and_act_on_it() {
 
 #[test]
 fn the_admin_api_is_described_and_wants_the_key() {
-    everywhere("watch", &[KEY_AS_FOUND], |site| {
-        let described = http::get(site.address, "/admin/openapi.json").json();
+    everywhere("watch", &[KEY_AS_FOUND], |deployment| {
+        let described = http::get(deployment.address, "/admin/openapi.json").json();
         let mut n_operations = 0;
         for (path, operations) in described["paths"].as_object().unwrap() {
             for method in operations.as_object().unwrap().keys() {
                 let path = path.replace("{id}", "ABCDEF").replace("{address}", "10.0.0.1");
                 let of_members = format!("Bearer {KEY}");
                 for headers in [&[][..], &[("authorization", of_members.as_str())]] {
-                    let refused = http::request(site.address, &method.to_uppercase(), &path, headers, "");
+                    let refused =
+                        http::request(deployment.address, &method.to_uppercase(), &path, headers, "");
                     assert_eq!(refused.status, 401, "{method} {path}");
                 }
                 n_operations += 1;
             }
         }
         assert_eq!(n_operations, 6);
-        let page = http::get(site.address, "/admin/");
+        let page = http::get(deployment.address, "/admin/");
         assert_eq!(page.status, 200);
         assert!(page.header("content-security-policy").contains("script-src 'self'"));
     });

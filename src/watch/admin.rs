@@ -14,9 +14,9 @@ use http::{HeaderMap, StatusCode};
 use rust_embed::Embed;
 use serde::Deserialize;
 
+use super::command::{Command, Outcome};
 use super::hub::Hub;
-use super::names::RoomId;
-use super::orders::{Command, Outcome};
+use super::protocol::RoomId;
 use crate::effect::MemberId;
 use crate::http::operators::{OperatorsDoor, admit};
 use crate::http::{assets, routes};

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use crate::http::address::subscriber;
+use crate::http::address::rate_limit_key;
 use crate::switchboard::Ledger;
 use crate::time::{Timestamp, WallOffset};
 
@@ -32,14 +32,14 @@ impl Bans {
     /// Bans an address, and the others of its subscriber.
     pub fn add(&mut self, facts: &mut Facts, address: IpAddr, until: Timestamp, now: Timestamp) {
         self.look(facts, now);
-        self.0.insert(subscriber(address), until);
+        self.0.insert(rate_limit_key(address), until);
         self.tell(facts);
     }
 
     /// Lets an address in again; false if it was not banned.
     pub fn lift(&mut self, facts: &mut Facts, address: IpAddr) -> bool {
         self.learn(facts);
-        let was_banned = self.0.remove(&subscriber(address)).is_some();
+        let was_banned = self.0.remove(&rate_limit_key(address)).is_some();
         if was_banned {
             self.tell(facts);
         }
@@ -48,7 +48,7 @@ impl Bans {
 
     /// Whether an address is banned.
     pub fn holds(&self, address: IpAddr, now: Timestamp) -> bool {
-        self.0.get(&subscriber(address)).is_some_and(|until| *until > now)
+        self.0.get(&rate_limit_key(address)).is_some_and(|until| *until > now)
     }
 
     /// Takes over what other nodes tell, and drops bans that have ended.

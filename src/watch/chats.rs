@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::told::ChatMessage;
+use super::protocol::ChatMessage;
 
 /// Messages that are kept.
 const MAX_KEPT: usize = 100;

@@ -1,8 +1,8 @@
 //! The rules, for fuzzing.
 
 use super::Config;
-use super::chance::Chance;
 use super::hub::Hub;
+use super::rng::Rng;
 use crate::http::Config as Network;
 use crate::http::keys::{KeyedDoor, WrongKeys};
 use crate::secret::Secret;
@@ -13,5 +13,5 @@ use crate::time::Timestamp;
 pub fn hub(now: Timestamp) -> impl crate::switchboard::Hub {
     const SEED: Seed = [7; 32];
     let key = KeyedDoor::new("watch.auth_key", Secret::new("key"), &WrongKeys::new(&Network::default()));
-    Hub::new(&Config::default(), key, &SEED, Chance::new(&SEED), Vec::new(), now)
+    Hub::new(&Config::default(), key, &SEED, Rng::new(&SEED), Vec::new(), now)
 }

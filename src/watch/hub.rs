@@ -9,18 +9,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Config;
+use super::audit::{AuditEntry, AuditEvent};
 use super::bans::Bans;
-use super::chance::Chance;
+use super::command::{Command, Outcome};
 use super::counts::{Count, Counts};
 use super::history::History;
-use super::names::RoomId;
-use super::notes::{Happening, Note};
-use super::orders::{Command, Outcome};
 use super::passwords::{self, Passwords, TryLimit};
-use super::protocol::{ClientEvent, Refusal, Unread};
+use super::protocol::{ClientEvent, Refusal, RoomId, ServerEvent, Unread, refuse};
+use super::rng::Rng;
 use super::room::{Fate, Room, Seat};
-use super::rules::Rules;
-use super::told::{ServerEvent, refuse};
 use crate::effect::{Close, Effects, MemberId};
 use crate::http::keys::KeyedDoor;
 use crate::switchboard::{self, Bucket, Census, Departure, Ledger, Newcomer, RoomQuota, Seed};
@@ -38,9 +35,9 @@ pub struct Hub {
     /// By which times are told; rules go by the time that never jumps.
     pub(super) wall: WallOffset,
     key: KeyedDoor,
-    pub(super) rules: Rules,
+    pub(super) config: Config,
     pub(super) quota: RoomQuota,
-    pub(super) chance: Chance,
+    pub(super) rng: Rng,
     pub(super) passwords: Passwords,
     /// Bytes of voices in each room lately, on this node.
     pub(super) voices: HashMap<RoomId, Bucket>,
@@ -61,13 +58,13 @@ pub struct Member {
 }
 
 impl Hub {
-    /// No rooms yet; passwords are kept under `seed`, all that is random comes from `chance`, and from the networks
+    /// No rooms yet; passwords are kept under `seed`, all that is random comes from `rng`, and from the networks
     /// of `exempt`, any number of rooms may be made.
     pub fn new(
         config: &Config,
         key: KeyedDoor,
         seed: &Seed,
-        chance: Chance,
+        rng: Rng,
         exempt: Vec<IpNet>,
         now: Timestamp,
     ) -> Self {
@@ -81,9 +78,9 @@ impl Hub {
             counts: Counts::default(),
             wall: WallOffset::default(),
             key,
-            rules: Rules::new(config),
+            config: config.clone(),
             quota: RoomQuota::new(config.max_rooms_per_address, exempt),
-            chance,
+            rng,
             passwords: Passwords::new(seed, limit),
             voices: HashMap::new(),
             list: Mutex::default(),
@@ -129,14 +126,14 @@ impl Hub {
     ) -> Effects {
         self.give_up_seat(member);
         let Some(room) = self.rooms.get(&id) else { return Effects::none() };
-        let happening = match departure {
-            Departure::Said => Happening::Left,
-            Departure::CutOff | Departure::Lost => Happening::CutOff,
+        let event = match departure {
+            Departure::Said => AuditEvent::Left,
+            Departure::CutOff | Departure::Lost => AuditEvent::CutOff,
         };
         let mut effects = Effects::none();
-        effects.note(&Note::new(self.wall.wall(now), happening, room, member));
+        effects.note(&AuditEntry::new(self.wall.wall(now), event, room, member));
         let Some(room) = self.rooms.get_mut(&id) else { return effects };
-        let (told, fate) = room.leave(member, departure, self.rules.owner_leave, now);
+        let (told, fate) = room.leave(member, departure, self.config.owner_leave, now);
         effects.append(told);
         self.decide(&mut effects, id, fate, now);
         effects
@@ -148,7 +145,7 @@ impl Hub {
             return;
         }
         let Some(room) = self.rooms.remove(&id) else { return };
-        effects.note(&Note::new(self.wall.wall(now), Happening::RoomDeleted, &room, room.owner()));
+        effects.note(&AuditEntry::new(self.wall.wall(now), AuditEvent::RoomDeleted, &room, room.owner()));
         for member in room.members() {
             self.give_up_seat(member);
         }
@@ -163,7 +160,7 @@ impl Hub {
 
     pub(super) fn free_id(&mut self) -> RoomId {
         loop {
-            let id = self.chance.room_id();
+            let id = self.rng.room_id();
             if self.rooms.get(&id).is_none() {
                 return id;
             }
@@ -215,7 +212,7 @@ impl switchboard::Hub for Hub {
         self.heard(from, now);
         self.counts.add(Count::Events);
         let mut effects = match ClientEvent::read(event, payload) {
-            Ok(event) => self.obey(from, event, now),
+            Ok(event) => self.dispatch(from, event, now),
             Err(Unread::Malformed(Some(refusal))) => refuse(refusal),
             Err(Unread::Malformed(None) | Unread::Unknown) => Effects::none(),
         };
@@ -250,7 +247,7 @@ impl switchboard::Hub for Hub {
         if now < self.sweep_at {
             return Effects::none();
         }
-        self.sweep_at = now + self.rules.sweep_interval;
+        self.sweep_at = now + self.config.sweep_interval;
         self.tick(now)
     }
 
@@ -260,7 +257,7 @@ impl switchboard::Hub for Hub {
         self.history.look(self.rooms.count(), self.n_members(), self.counts.totals(), now);
         self.bans.look(&self.facts, now);
         let mut effects = self.let_go_of_banned(now);
-        let patience = self.rules.patience;
+        let patience = self.config.patience();
         let due = self.rooms.values().filter(|room| room.overdue(patience, now).is_some());
         let mut due: Vec<RoomId> = due.map(Room::id).collect();
         due.sort();
@@ -288,7 +285,7 @@ impl switchboard::Hub for Hub {
     }
 
     fn seed(&mut self, now: Timestamp, offset: u64) {
-        self.chance.begin(now, offset);
+        self.rng.begin(now, offset);
     }
 
     /// Whoever asks for rooms, chats or a sign of life.

@@ -5,31 +5,34 @@
 //! room again. `GET /stats` counts, with the key.
 
 mod admin;
+mod admin_actions;
+mod audit;
 mod bans;
-mod chance;
 mod chats;
+mod command;
 mod counts;
 mod event_log;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+mod handlers;
 mod history;
 mod hub;
+mod key;
 mod listing;
-mod names;
-mod notes;
 mod on_screen;
-mod orders;
+mod overview;
 mod passwords;
 mod presses;
 mod protocol;
-mod requests;
+mod rng;
 mod room;
+mod routes;
 mod rules;
 mod server;
 mod sharing;
+mod steering;
 #[cfg(test)]
 mod tests;
-mod told;
 
 use std::time::Duration;
 

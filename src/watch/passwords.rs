@@ -10,8 +10,8 @@ use std::time::Duration;
 use ring::hmac;
 use serde::{Deserialize, Serialize};
 
-use super::names::RoomId;
-use crate::http::address::subscriber;
+use super::protocol::RoomId;
+use crate::http::address::rate_limit_key;
 use crate::switchboard::{Ledger, Seed};
 use crate::time::Timestamp;
 
@@ -77,7 +77,7 @@ impl Passwords {
         guess: &str,
         now: Timestamp,
     ) -> bool {
-        let fact = format!("{WRONG}{}/{}", guesser.room, subscriber(guesser.address));
+        let fact = format!("{WRONG}{}/{}", guesser.room, rate_limit_key(guesser.address));
         let wrong = facts.get(&fact).and_then(|text| self.read(text, now));
         let tries = wrong.as_ref().map_or(0, |wrong| wrong.tries);
         if tries >= self.limit.tries {

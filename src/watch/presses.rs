@@ -7,10 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::on_screen::OnScreen;
-use super::room::Room;
-use super::told::ServerEvent;
-use crate::effect::{Effects, MemberId};
+use crate::effect::MemberId;
 use crate::time::Timestamp;
 
 /// The last press of each kind: a seek and a pause are in nobody's way, whichever comes first.
@@ -30,7 +27,7 @@ struct Press<T> {
 
 /// Whether a press may have crossed another's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Crossing {
+pub enum Crossing {
     /// No other member pressed otherwise just before.
     None,
     /// One did.
@@ -39,12 +36,12 @@ enum Crossing {
 
 impl Presses {
     /// Somebody lets the video play, or halts it.
-    fn toggle(&mut self, by: MemberId, is_playing: bool, window: Duration, now: Timestamp) -> Crossing {
+    pub fn toggle(&mut self, by: MemberId, is_playing: bool, window: Duration, now: Timestamp) -> Crossing {
         press(&mut self.toggle, Press { by, at: now, to: is_playing }, window)
     }
 
     /// Somebody moves the video.
-    fn seek(&mut self, by: MemberId, position: f64, window: Duration, now: Timestamp) -> Crossing {
+    pub fn seek(&mut self, by: MemberId, position: f64, window: Duration, now: Timestamp) -> Crossing {
         press(&mut self.seek, Press { by, at: now, to: position }, window)
     }
 }
@@ -55,46 +52,4 @@ fn press<T: PartialEq>(last: &mut Option<Press<T>>, press: Press<T>, window: Dur
     let crossing = if last.as_ref().is_some_and(crosses) { Crossing::Possible } else { Crossing::None };
     *last = Some(press);
     crossing
-}
-
-impl Room {
-    /// Moves the video; `position` is in seconds.
-    pub fn seek(&mut self, from: MemberId, position: f64, window: Duration, now: Timestamp) -> Effects {
-        if let OnScreen::Video(video) = &mut self.on_screen {
-            video.seek(position, now);
-        }
-        let crossing = self.presses.seek(from, position, window, now);
-        self.tell_pressed(from, crossing, &ServerEvent::Seek(position))
-    }
-
-    /// Lets the video go on.
-    pub fn resume(&mut self, from: MemberId, window: Duration, now: Timestamp) -> Effects {
-        self.toggle(from, true, window, now)
-    }
-
-    /// Halts the video.
-    pub fn pause(&mut self, from: MemberId, window: Duration, now: Timestamp) -> Effects {
-        self.toggle(from, false, window, now)
-    }
-
-    fn toggle(&mut self, from: MemberId, is_playing: bool, window: Duration, now: Timestamp) -> Effects {
-        if let OnScreen::Video(video) = &mut self.on_screen {
-            video.set_playing(is_playing, now);
-        }
-        let crossing = self.presses.toggle(from, is_playing, window, now);
-        let event = if is_playing { ServerEvent::Resume } else { ServerEvent::Pause };
-        self.tell_pressed(from, crossing, &event)
-    }
-
-    /// Tells the others what a member pressed, and itself if another's press may have come between.
-    fn tell_pressed(&self, from: MemberId, crossing: Crossing, event: &ServerEvent<'_>) -> Effects {
-        match crossing {
-            Crossing::None => self.tell_others(from, event),
-            Crossing::Possible => {
-                let mut effects = Effects::none();
-                effects.tell_all(self.members(), event.frame());
-                effects
-            }
-        }
-    }
 }

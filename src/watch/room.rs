@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::chats::Chats;
-use super::names::{OwnerToken, RoomId, RoomType};
 use super::on_screen::{OnScreen, Video};
 use super::passwords::Code;
 use super::presses::Presses;
-use super::protocol::Show;
+use super::protocol::{
+    ChatMessage, HIDDEN, MemberView, OwnerToken, RoomId, RoomType, RoomView, ServerEvent, Show,
+};
 use super::rules::{OwnerLeave, Patience};
-use super::told::{ChatMessage, HIDDEN, MemberView, RoomView, ServerEvent};
 use crate::effect::{Effects, MemberId};
 use crate::switchboard::Departure;
 use crate::time::{Timestamp, WallOffset};

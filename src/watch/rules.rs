@@ -1,4 +1,4 @@
-//! What the rules of the watch rooms go by: limits, times, and who may do what.
+//! What the rules of the watch rooms go by: who may do what, how long rooms wait, how much members may say.
 
 use std::time::Duration;
 
@@ -40,70 +40,24 @@ pub struct Patience {
     pub lost: Duration,
 }
 
-/// What the rules go by.
-pub struct Rules {
-    /// Who steers.
-    pub control: Control,
-    /// What an owner that leaves leaves behind.
-    pub owner_leave: OwnerLeave,
-    /// How long presses may be under way, and cross others.
-    pub crossing_window: Duration,
+impl Config {
     /// How long rooms wait.
-    pub patience: Patience,
-    /// How often they are looked at.
-    pub sweep_interval: Duration,
-    /// Rooms at a time.
-    pub max_rooms: usize,
-    /// Members of one room.
-    pub max_members_per_room: usize,
-    /// Characters of a room's name.
-    pub max_name_chars: usize,
-    /// Characters of its description.
-    pub max_description_chars: usize,
-    /// Characters of its password.
-    pub max_password_chars: usize,
-    /// Characters of a member's name.
-    pub max_user_name_chars: usize,
-    /// Characters of a chat message.
-    pub max_chat_chars: usize,
-    /// Bytes of what is on the screen.
-    pub max_state_bytes: usize,
-    /// Bytes of the list of rooms.
-    pub max_list_bytes: usize,
-    /// Bytes of the chat that a room keeps.
-    pub max_chat_history_bytes: usize,
-    /// Chat messages of one member.
-    pub chats: Allowance,
-    /// Bytes of voices in one room.
-    pub voices: Allowance,
-}
-
-impl Rules {
-    /// As they are configured.
-    pub fn new(config: &Config) -> Self {
-        Self {
-            control: config.control,
-            owner_leave: config.owner_leave,
-            crossing_window: config.crossing_window,
-            patience: Patience {
-                state: config.state_silence,
-                owner: config.owner_silence,
-                empty: config.empty_grace,
-                lost: config.room_comeback,
-            },
-            sweep_interval: config.sweep_interval,
-            max_rooms: config.max_rooms,
-            max_members_per_room: config.max_members_per_room,
-            max_name_chars: config.max_name_chars,
-            max_description_chars: config.max_description_chars,
-            max_password_chars: config.max_password_chars,
-            max_user_name_chars: config.max_user_name_chars,
-            max_chat_chars: config.max_chat_chars,
-            max_state_bytes: config.max_state_bytes,
-            max_list_bytes: config.max_list_bytes,
-            max_chat_history_bytes: config.max_chat_history_bytes,
-            chats: Allowance::new(config.chats_per_second, config.chat_burst),
-            voices: Allowance::new(config.voice_bytes_per_second, config.voice_burst_bytes),
+    pub(super) fn patience(&self) -> Patience {
+        Patience {
+            state: self.state_silence,
+            owner: self.owner_silence,
+            empty: self.empty_grace,
+            lost: self.room_comeback,
         }
+    }
+
+    /// Chat messages of one member.
+    pub(super) fn chats(&self) -> Allowance {
+        Allowance::new(self.chats_per_second, self.chat_burst)
+    }
+
+    /// Bytes of voices in one room.
+    pub(super) fn voices(&self) -> Allowance {
+        Allowance::new(self.voice_bytes_per_second, self.voice_burst_bytes)
     }
 }

@@ -3,9 +3,8 @@
 use serde_json::value::RawValue;
 
 use super::on_screen::OnScreen;
-use super::protocol::Signal;
+use super::protocol::{ServerEvent, Signal};
 use super::room::Room;
-use super::told::ServerEvent;
 use crate::effect::{Effects, MemberId};
 
 impl Room {

@@ -19,9 +19,9 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::effect::Close;
-use crate::http::connection::{Connection, Cut};
+use crate::http::connection::{Connection, DisconnectReason};
 use crate::http::frames::{Violation, close_frame};
-use crate::http::guard::Guarded;
+use crate::http::guarded::Guarded;
 use crate::http::inbound::MessageLimits;
 use crate::switchboard::{Client, Pings, Wire, Written, answer, goodbye};
 
@@ -32,7 +32,7 @@ const READ_BUFFER_BYTES: usize = 256;
 const LINGER: Duration = Duration::from_secs(2);
 
 /// What is spoken on a WebSocket, above its messages.
-pub trait Speech: Send {
+pub trait Protocol: Send {
     /// In which form the client is told of events.
     const WIRE: Wire;
 
@@ -40,23 +40,23 @@ pub trait Speech: Send {
     const PING: &'static [u8];
 
     /// The client is here; from now on it can be sent to.
-    fn begin(&mut self, caller: &Arc<Caller>) -> Stage;
+    fn on_open(&mut self, peer: &Arc<WebSocketPeer>) -> SessionState;
 
     /// A message came in.
-    fn hear(&mut self, message: Bytes, caller: &Arc<Caller>) -> Stage;
+    fn on_message(&mut self, message: Bytes, peer: &Arc<WebSocketPeer>) -> SessionState;
 
     /// A binary message came in; unless the protocol tells them apart, that is a message like any.
-    fn hear_binary(&mut self, message: Bytes, caller: &Arc<Caller>) -> Stage {
-        self.hear(message, caller)
+    fn on_binary_message(&mut self, message: Bytes, peer: &Arc<WebSocketPeer>) -> SessionState {
+        self.on_message(message, peer)
     }
 
     /// The client is gone.
-    fn end(&mut self);
+    fn on_close(&mut self);
 }
 
 /// How far a conversation has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
+pub enum SessionState {
     /// The client has yet to say that it wants to join.
     Greeting,
     /// It is a member.
@@ -67,7 +67,7 @@ pub enum Stage {
 
 /// How long a client may take.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct Timeouts {
     /// To join.
     pub greeting: Duration,
     /// To answer, later on.
@@ -75,7 +75,7 @@ pub struct Patience {
 }
 
 /// A client on a WebSocket, as the switchboard reaches it.
-pub struct Caller {
+pub struct WebSocketPeer {
     /// Where whole frames are sent to.
     pub connection: Arc<Connection>,
     wire: Wire,
@@ -83,7 +83,7 @@ pub struct Caller {
     let_go: Notify,
 }
 
-impl Client for Caller {
+impl Client for WebSocketPeer {
     fn wire(&self) -> Wire {
         self.wire
     }
@@ -112,17 +112,22 @@ impl Client for Caller {
         self.let_go.notify_one();
     }
 
-    fn cut(&self, cut: Cut) {
-        match cut {
+    fn cut(&self, reason: DisconnectReason) {
+        match reason {
             // It is told, as far as it still listens, in place of all that waits for it.
-            Cut::Slow => {
+            DisconnectReason::Slow => {
                 if self.connection.abandon(&close_frame(Close::Violation.code())) {
-                    cut.count(self.connection.service);
+                    reason.count(self.connection.service);
                     self.let_go.notify_one();
                 }
             }
-            Cut::Stalled | Cut::Overloaded | Cut::OutOfStep | Cut::Broken | Cut::LetGo | Cut::Shutdown => {
-                self.connection.cut(cut);
+            DisconnectReason::Stalled
+            | DisconnectReason::Overloaded
+            | DisconnectReason::OutOfStep
+            | DisconnectReason::Broken
+            | DisconnectReason::LetGo
+            | DisconnectReason::Shutdown => {
+                self.connection.cut(reason);
             }
         }
     }
@@ -137,24 +142,24 @@ enum End {
 }
 
 /// Runs a client's connection to its end.
-pub async fn attend<S: Speech>(
+pub async fn attend<S: Protocol>(
     mut guarded: Guarded,
-    mut speech: S,
-    patience: Patience,
+    mut protocol: S,
+    timeouts: Timeouts,
     messages: Arc<MessageLimits>,
 ) {
     let max_bytes = messages.max_bytes;
     guarded.expect_messages(messages);
     let connection = Arc::clone(guarded.connection());
-    let caller = Arc::new(Caller { connection, wire: S::WIRE, let_go: Notify::new() });
+    let peer = Arc::new(WebSocketPeer { connection, wire: S::WIRE, let_go: Notify::new() });
     let mut config = WebSocketConfig::default();
     config.read_buffer_size = READ_BUFFER_BYTES;
     config.write_buffer_size = 0;
     config.max_message_size = Some(max_bytes);
     config.max_frame_size = Some(max_bytes);
     let mut socket = WebSocketStream::from_raw_socket(guarded, Role::Server, Some(config)).await;
-    let end = converse(&mut socket, &mut speech, &caller, patience).await;
-    speech.end();
+    let end = converse(&mut socket, &mut protocol, &peer, timeouts).await;
+    protocol.on_close();
     if let End::LetGo = end {
         // Closing while something is unread would take the last words back.
         let mut rest = socket.into_inner();
@@ -163,43 +168,43 @@ pub async fn attend<S: Speech>(
     }
 }
 
-async fn converse<S: Speech>(
+async fn converse<S: Protocol>(
     socket: &mut WebSocketStream<Guarded>,
-    speech: &mut S,
-    caller: &Arc<Caller>,
-    patience: Patience,
+    protocol: &mut S,
+    peer: &Arc<WebSocketPeer>,
+    timeouts: Timeouts,
 ) -> End {
-    let Patience { greeting, pings } = patience;
-    let mut stage = speech.begin(caller);
-    let mut timer = pin!(sleep(if stage == Stage::Greeting { greeting } else { pings.interval }));
+    let Timeouts { greeting, pings } = timeouts;
+    let mut state = protocol.on_open(peer);
+    let mut timer = pin!(sleep(if state == SessionState::Greeting { greeting } else { pings.interval }));
     let mut is_asked = false;
     loop {
         tokio::select! {
             biased;
-            () = caller.let_go.notified() => return End::LetGo,
+            () = peer.let_go.notified() => return End::LetGo,
             message = socket.next() => {
                 let heard = match message {
-                    Some(Ok(Message::Text(text))) => speech.hear(Bytes::from(text), caller),
-                    Some(Ok(Message::Binary(bytes))) => speech.hear_binary(bytes, caller),
+                    Some(Ok(Message::Text(text))) => protocol.on_message(Bytes::from(text), peer),
+                    Some(Ok(Message::Binary(bytes))) => protocol.on_binary_message(bytes, peer),
                     // The library answers pings and goodbyes.
-                    Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_))) => stage,
-                    Some(Err(error)) => return refuse(&error, caller),
+                    Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_))) => state,
+                    Some(Err(error)) => return refuse(&error, peer),
                     None => return End::Gone,
                 };
-                if heard == Stage::Over {
+                if heard == SessionState::Over {
                     return End::LetGo;
                 }
-                if is_asked || heard != stage {
+                if is_asked || heard != state {
                     timer.as_mut().reset(Instant::now() + pings.interval);
                     is_asked = false;
                 }
-                stage = heard;
+                state = heard;
             }
             () = &mut timer => {
-                if is_asked || stage == Stage::Greeting {
+                if is_asked || state == SessionState::Greeting {
                     return End::Gone;
                 }
-                caller.connection.send(&Bytes::from_static(S::PING));
+                peer.connection.send(&Bytes::from_static(S::PING));
                 timer.as_mut().reset(Instant::now() + pings.timeout);
                 is_asked = true;
             }
@@ -208,13 +213,13 @@ async fn converse<S: Speech>(
 }
 
 /// Tells a client what it did wrong, as far as that shows only in whole messages: heads are judged on the way here.
-fn refuse(error: &Error, caller: &Caller) -> End {
+fn refuse(error: &Error, peer: &WebSocketPeer) -> End {
     let violation = match error {
         Error::Utf8(_) => Violation::NotText,
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => return End::Gone,
         Error::Protocol(_) => Violation::Malformed,
         _ => return End::Gone,
     };
-    caller.connection.finish(&close_frame(violation.close_code()));
+    peer.connection.finish(&close_frame(violation.close_code()));
     End::LetGo
 }

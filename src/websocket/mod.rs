@@ -3,5 +3,5 @@
 mod connection;
 mod plain;
 
-pub use connection::{Caller, Patience, Speech, Stage, attend};
-pub use plain::Door;
+pub use connection::{Protocol, SessionState, Timeouts, WebSocketPeer, attend};
+pub use plain::PlainEndpoint;

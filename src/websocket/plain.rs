@@ -9,8 +9,8 @@ use http::StatusCode;
 use ipnet::IpNet;
 use tracing::debug;
 
-use super::connection::{Caller, Patience, Speech, Stage, attend};
-use crate::http::connection::{Connection, Cut};
+use super::connection::{Protocol, SessionState, Timeouts, WebSocketPeer, attend};
+use crate::http::connection::{Connection, DisconnectReason};
 use crate::http::inbound::MessageLimits;
 use crate::http::listener::Listener;
 use crate::http::origin::AllowedOrigins;
@@ -23,7 +23,7 @@ use crate::switchboard::{
 };
 
 /// Where plain WebSockets come in.
-pub struct Door<H: Hub> {
+pub struct PlainEndpoint<H: Hub> {
     exchange: Arc<Exchange<H>>,
     pings: Pings,
     messages: Arc<MessageLimits>,
@@ -32,8 +32,8 @@ pub struct Door<H: Hub> {
     context: Context,
 }
 
-impl<H: Hub> Door<H> {
-    /// A door whose members sit at `switchboard`.
+impl<H: Hub> PlainEndpoint<H> {
+    /// An endpoint whose members sit at `switchboard`.
     pub fn new(
         switchboard: &Switchboard<H>,
         pings: Pings,
@@ -65,14 +65,14 @@ impl<H: Hub> Door<H> {
             Err(refusal) => return *refusal,
         };
         let (response, connection) = upgrade.into_parts();
-        let door = Arc::clone(self);
+        let endpoint = Arc::clone(self);
         self.context.spawn(async move {
             match connection.await {
                 Ok(guarded) => {
-                    let line = Line::open(&door.exchange, random_name(), newcomer);
+                    let line = Line::open(&endpoint.exchange, random_name(), newcomer);
                     // A plain WebSocket joins by being there.
-                    let patience = Patience { greeting: door.pings.interval, pings: door.pings };
-                    attend(guarded, Plain(line), patience, Arc::clone(&door.messages)).await;
+                    let timeouts = Timeouts { greeting: endpoint.pings.interval, pings: endpoint.pings };
+                    attend(guarded, Plain(line), timeouts, Arc::clone(&endpoint.messages)).await;
                 }
                 Err(error) => debug!(%error, "a WebSocket was agreed on and never came"),
             }
@@ -84,24 +84,24 @@ impl<H: Hub> Door<H> {
 /// Every message is an event.
 struct Plain<H: Hub>(Arc<Line<H>>);
 
-impl<H: Hub> Speech for Plain<H> {
+impl<H: Hub> Protocol for Plain<H> {
     const WIRE: Wire = Wire::Plain;
     const PING: &'static [u8] = &[0x89, 0];
 
-    fn begin(&mut self, caller: &Arc<Caller>) -> Stage {
-        let client: Arc<dyn Client> = Arc::clone(caller) as _;
+    fn on_open(&mut self, peer: &Arc<WebSocketPeer>) -> SessionState {
+        let client: Arc<dyn Client> = Arc::clone(peer) as _;
         self.0.announce(client);
-        Stage::Joined
+        SessionState::Joined
     }
 
-    fn hear(&mut self, message: Bytes, caller: &Arc<Caller>) -> Stage {
+    fn on_message(&mut self, message: Bytes, peer: &Arc<WebSocketPeer>) -> SessionState {
         if self.0.receive(Incoming::frame(message)) == Received::Overflowed {
-            caller.cut(Cut::Overloaded);
+            peer.cut(DisconnectReason::Overloaded);
         }
-        Stage::Joined
+        SessionState::Joined
     }
 
-    fn end(&mut self) {
+    fn on_close(&mut self) {
         self.0.hang_up(Departure::CutOff);
     }
 }

@@ -5,17 +5,14 @@ use std::ops::Range;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use serde_json::{Value, json};
+use roomhub::probe::packet;
+use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::websocket::WebSocket;
 
 /// The longest that an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// The packets by which Engine.IO sees who is still there.
-const PING: &[u8] = b"2";
-const PONG: &str = "3";
 
 /// A connection.
 pub struct Member {
@@ -40,11 +37,11 @@ impl Member {
 
     /// Connects over Socket.IO with a key, and is admitted.
     pub async fn connect_with(address: SocketAddr, auth: &str) -> Result<Self> {
-        let socket = WebSocket::connect(address, "/socket.io/?EIO=4&transport=websocket").await?;
+        let socket = WebSocket::connect(address, packet::WEBSOCKET_PATH).await?;
         let mut member = Self { socket, dialect: Dialect::SocketIo, last: 0..0 };
-        member.await_packet("0").await?;
-        member.socket.send(&format!("40{auth}")).await?;
-        member.await_packet("40").await?;
+        member.await_packet(packet::OPEN).await?;
+        member.socket.send(&packet::connect(auth)).await?;
+        member.await_packet(packet::CONNECT).await?;
         Ok(member)
     }
 
@@ -56,7 +53,7 @@ impl Member {
 
     /// Sends an event of Socket.IO.
     pub async fn emit(&mut self, event: &str, payload: &Value) -> Result<()> {
-        self.socket.send(&format!("42{}", json!([event, payload]))).await
+        self.socket.send(&packet::event(event, payload)).await
     }
 
     /// Sends an object on a plain WebSocket.
@@ -66,7 +63,7 @@ impl Member {
 
     /// Waits for an event of Socket.IO, past all others.
     pub async fn await_event(&mut self, event: &str) -> Result<()> {
-        self.await_packet(&format!("42[\"{event}\"")).await
+        self.await_packet(&format!("{}[\"{event}\"", packet::EVENT)).await
     }
 
     /// Waits for an object of that type on a plain WebSocket, past all others.
@@ -77,14 +74,14 @@ impl Member {
 
     /// Asks for something and waits for the answer, past all events.
     pub async fn ask(&mut self, event: &str, payload: &Value) -> Result<Value> {
-        self.socket.send(&format!("421{}", json!([event, payload]))).await?;
+        self.socket.send(&packet::question(1, event, Some(payload))).await?;
         let mut arguments: Vec<Value> = serde_json::from_slice(self.answer(event).await?)?;
         Ok(arguments.pop().unwrap_or_default())
     }
 
     /// Asks for something large, and only weighs it.
     pub async fn ask_for_bytes(&mut self, event: &str) -> Result<usize> {
-        self.socket.send(&format!("421{}", json!([event]))).await?;
+        self.socket.send(&packet::question(1, event, None)).await?;
         Ok(self.answer(event).await?.len())
     }
 
@@ -105,11 +102,12 @@ impl Member {
     pub async fn hear(&mut self) -> Result<&[u8]> {
         loop {
             self.last = self.socket.receive().await?;
-            let is_ping = self.dialect == Dialect::SocketIo && self.socket.text(self.last.clone()) == PING;
+            let is_ping = self.dialect == Dialect::SocketIo
+                && self.socket.text(self.last.clone()) == packet::PING.as_bytes();
             if !is_ping {
                 return Ok(self.socket.text(self.last.clone()));
             }
-            self.socket.send(PONG).await?;
+            self.socket.send(packet::PONG).await?;
         }
     }
 }

@@ -9,17 +9,14 @@ use anyhow::{Context as _, Result, bail, ensure};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::client_frames::{PING, TEXT, frame, upgrade_request};
+
 /// Room to read into, at least: a few frames.
 const SPARE_BYTES: usize = 4096;
 
-/// Final frames, by their kinds.
-const TEXT: u8 = 0x81;
-const PING: u8 = 0x89;
-const PONG: u8 = 0x8A;
-/// Set in the length of every frame that a client sends.
-const MASKED: u8 = 0x80;
-/// The masking key; zeros are a key like any other, and leave the text as it is.
-const MASK: [u8; 4] = [0; 4];
+/// The answer to a ping.
+const PONG: u8 = 0x8a;
+
 /// In place of a length: the length is in the next two bytes.
 const LENGTH_FOLLOWS: u8 = 126;
 /// In place of a length: the length is in the next eight bytes.
@@ -44,11 +41,7 @@ impl WebSocket {
     }
 
     async fn upgrade(&mut self, address: SocketAddr, path: &str) -> Result<()> {
-        let request = format!(
-            "GET {path} HTTP/1.1\r\nHost: {address}\r\n\
-             Upgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: cm9vbWh1YiB1bmRlciBsb2FkIQ==\r\n\r\n"
-        );
+        let request = upgrade_request(&address.to_string(), path);
         self.stream.write_all(request.as_bytes()).await?;
         loop {
             self.read().await?;
@@ -67,19 +60,7 @@ impl WebSocket {
     }
 
     async fn send_frame(&mut self, kind: u8, payload: &[u8]) -> Result<()> {
-        let length = u16::try_from(payload.len()).context("a frame below 64 KiB")?;
-        let mut frame = Vec::with_capacity(8 + payload.len());
-        frame.push(kind);
-        match u8::try_from(length) {
-            Ok(short) if short < LENGTH_FOLLOWS => frame.push(MASKED | short),
-            _ => {
-                frame.push(MASKED | LENGTH_FOLLOWS);
-                frame.extend(length.to_be_bytes());
-            }
-        }
-        frame.extend(MASK);
-        frame.extend(payload);
-        self.stream.write_all(&frame).await.context("the server hung up")
+        self.stream.write_all(&frame(kind, payload)).await.context("the server hung up")
     }
 
     /// Waits for the next text, and tells where it is; pings are answered in passing.

@@ -10,8 +10,8 @@ use http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
 
 use super::head::{self, Head};
-use super::jwt::{self, Flaw, Key};
 use super::{address, routes};
+use crate::jwt::{self, Flaw, Key};
 use crate::secret::Secret;
 use crate::time::Timestamp;
 
@@ -37,7 +37,7 @@ pub fn request(input: &[u8]) {
     let proxy = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let trusted: Vec<_> = address::network("127.0.0.0/8").into_iter().collect();
     let client = head.client(proxy, &trusted);
-    assert_eq!(address::subscriber(address::subscriber(client)), address::subscriber(client));
+    assert_eq!(address::rate_limit_key(address::rate_limit_key(client)), address::rate_limit_key(client));
     assert_eq!(head.client(proxy, &[]), proxy);
     let mut headers = HeaderMap::new();
     if let Some(Ok(value)) = head.header("authorization").map(HeaderValue::from_str) {

@@ -5,7 +5,7 @@ use expect_test::expect;
 use super::check;
 use crate::music::Config;
 use crate::music::hub::Hub;
-use crate::music::names::RoomId;
+use crate::music::protocol::RoomId;
 use crate::switchboard::stage::{START, Stage};
 
 #[test]

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 
+use super::block::Block;
 use super::format::Format;
 use super::frame_reader::FrameReader;
 use super::mp3::Frame;
@@ -17,17 +18,6 @@ use super::wav::WavDecoder;
 
 /// The range of valid sample rates; others come from broken headers.
 const RATES: std::ops::RangeInclusive<u32> = 1_000..=768_000;
-
-/// A block of interleaved samples.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Block {
-    /// The sample rate.
-    pub rate: u32,
-    /// One or two channels.
-    pub channels: usize,
-    /// The samples, from -1 to 1.
-    pub samples: Vec<f32>,
-}
 
 /// An open file that contains audio.
 pub struct Decoder {

@@ -2,7 +2,7 @@
 
 use std::f32::consts::FRAC_1_SQRT_2;
 
-use super::decode::Block;
+use super::block::Block;
 
 /// Loudspeakers by their bits in WAV's channel mask, which also define the order of the channels.
 const LEFT: u32 = 1;

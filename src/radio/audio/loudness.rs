@@ -6,7 +6,9 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use ebur128::{Channel, EbuR128, Mode};
 
-use super::decode::{Block, Decoder};
+use super::block::Block;
+
+use super::decode::Decoder;
 use super::true_peak::TruePeak;
 
 /// What every track is brought to, in LUFS.

@@ -1,6 +1,7 @@
 //! Audio files and MP3 frames: what a file contains, decoding, resampling, loudness and encoding. No network, no
 //! stations.
 
+pub mod block;
 pub mod decode;
 pub mod downmix;
 pub mod encode;

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Fft, FixedSync, Resampler};
 
-use super::decode::Block;
+use super::block::Block;
 use super::format::Format;
 
 /// Samples of one channel that are converted at a time.

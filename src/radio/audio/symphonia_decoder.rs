@@ -13,7 +13,7 @@ use symphonia::core::formats::{FormatOptions, FormatReader, Track};
 use symphonia::core::io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions, ReadOnlySource};
 use symphonia::core::meta::MetadataOptions;
 
-use super::decode::Block;
+use super::block::Block;
 use super::downmix::Downmix;
 use super::mp4;
 use super::riff::Chunks;

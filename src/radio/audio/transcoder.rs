@@ -5,7 +5,7 @@
 
 use anyhow::{Result, ensure};
 
-use super::decode::Block;
+use super::block::Block;
 use super::encode::Encoder;
 use super::format::Format;
 use super::loudness;

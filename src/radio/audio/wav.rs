@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::decode::Block;
+use super::block::Block;
 use super::downmix::Downmix;
 use super::riff::Chunks;
 

@@ -3,11 +3,22 @@
 use encoding_rs::{UTF_16BE, UTF_16LE};
 
 use super::charset;
-use super::tags::Tags;
+
+/// A text of a tag.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Field {
+    /// A title.
+    Title(String),
+    /// Artists, joined by commas.
+    Artist(String),
+}
 
 /// Reads an `ID3v2` tag, which may be truncated.
-pub fn read_v2(tag: &[u8], tags: &mut Tags) {
-    let &[b'I', b'D', b'3', major @ 2..=4, _, flags, _, _, _, _, ref body @ ..] = tag else { return };
+pub fn read_v2(tag: &[u8]) -> Vec<Field> {
+    let &[b'I', b'D', b'3', major @ 2..=4, _, flags, _, _, _, _, ref body @ ..] = tag else {
+        return Vec::new();
+    };
+    let mut fields = Vec::new();
     let is_unsynchronised = flags & 0x80 != 0;
     let whole = if is_unsynchronised && major < 4 { synchronised(body) } else { body.to_vec() };
     let mut rest = &whole[..];
@@ -24,21 +35,22 @@ pub fn read_v2(tag: &[u8], tags: &mut Tags) {
         let Some(content) = unpacked(content, flags, major, is_unsynchronised) else { continue };
         let values = values(&content);
         if is_title {
-            tags.offer_title(values.first().map_or("", String::as_str));
+            fields.extend(values.into_iter().next().map(Field::Title));
         } else {
-            tags.offer_artist(&values.join(", "));
+            fields.push(Field::Artist(values.join(", ")));
         }
     }
+    fields
 }
 
 /// Reads an `ID3v1` tag.
-pub fn read_v1(tag: &[u8], tags: &mut Tags) {
-    if tag.len() == 128 && tag.starts_with(b"TAG") {
-        let field =
-            |bytes: &[u8]| charset::decode(bytes.split(|byte| *byte == 0).next().unwrap_or_default(), None);
-        tags.offer_title(&field(&tag[3..33]));
-        tags.offer_artist(&field(&tag[33..63]));
+pub fn read_v1(tag: &[u8]) -> Vec<Field> {
+    if tag.len() != 128 || !tag.starts_with(b"TAG") {
+        return Vec::new();
     }
+    let text =
+        |bytes: &[u8]| charset::decode(bytes.split(|byte| *byte == 0).next().unwrap_or_default(), None);
+    vec![Field::Title(text(&tag[3..33])), Field::Artist(text(&tag[33..63]))]
 }
 
 /// A frame's id, its format flags, its content, and the bytes after it.
@@ -157,9 +169,14 @@ mod tests {
     }
 
     fn read(tag: &[u8]) -> (String, String) {
-        let mut tags = Tags::default();
-        read_v2(tag, &mut tags);
-        (tags.title, tags.artist)
+        let (mut title, mut artist) = (String::new(), String::new());
+        for field in read_v2(tag) {
+            match field {
+                Field::Title(text) => title = text.trim().to_owned(),
+                Field::Artist(text) => artist = text,
+            }
+        }
+        (title, artist)
     }
 
     #[test]

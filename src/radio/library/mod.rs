@@ -4,6 +4,7 @@ pub mod charset;
 pub mod file_stamp;
 mod id3;
 mod index_database;
+pub mod one_line;
 mod playback_failures;
 pub mod playlist;
 pub mod rescan_limiter;

@@ -8,8 +8,8 @@ use symphonia::core::formats::{FormatReader, TrackType};
 use symphonia::core::meta::{MetadataRevision, StandardTag};
 
 use super::charset;
-use super::id3::{read_v1, read_v2};
-use super::track::clean;
+use super::id3::{Field, read_v1, read_v2};
+use super::one_line::clean;
 use crate::radio::audio::sniff::{Content, read};
 use crate::radio::audio::symphonia_decoder::probe;
 use crate::radio::audio::tag_sizes::{APE_HEAD_BYTES, ID3V1_BYTES, id3v2_bytes};
@@ -38,7 +38,7 @@ impl Tags {
         let mut at = 0;
         for _ in 0..MAX_TAGS {
             let Some(n_bytes) = id3v2_bytes(&read(file, at, 10)?) else { break };
-            read_v2(&read(file, at, MAX_TAG_BYTES.min(n_bytes as u64))?, &mut tags);
+            tags.offer_all(read_v2(&read(file, at, MAX_TAG_BYTES.min(n_bytes as u64))?));
             at += n_bytes as u64;
         }
         let n_bytes = file.metadata()?.len();
@@ -50,7 +50,7 @@ impl Tags {
             Content::Wav(chunks) => {
                 tags.read_info(&chunks.info);
                 if let Some(at) = chunks.id3 {
-                    read_v2(&read(file, at, MAX_TAG_BYTES)?, &mut tags);
+                    tags.offer_all(read_v2(&read(file, at, MAX_TAG_BYTES)?));
                 }
             }
             Content::Other(start, extension) => {
@@ -61,18 +61,27 @@ impl Tags {
             }
             Content::Mp3(_) | Content::Unknown => {}
         }
-        read_v1(&last, &mut tags);
+        tags.offer_all(read_v1(&last));
         Ok(tags)
     }
 
     /// Sets the title, if there is none yet.
-    pub fn offer_title(&mut self, text: &str) {
+    fn offer_title(&mut self, text: &str) {
         offer(&mut self.title, text);
     }
 
     /// Sets the artist, if there is none yet.
-    pub fn offer_artist(&mut self, text: &str) {
+    fn offer_artist(&mut self, text: &str) {
         offer(&mut self.artist, text);
+    }
+
+    fn offer_all(&mut self, fields: Vec<Field>) {
+        for field in fields {
+            match field {
+                Field::Title(title) => self.offer_title(&title),
+                Field::Artist(artist) => self.offer_artist(&artist),
+            }
+        }
     }
 
     /// Sets what is missing from the file name: `Artist - Title`, with or without a track number before it.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::http::address::subscriber;
+use crate::http::address::rate_limit_key;
 use crate::time::Timestamp;
 
 /// Who has fetched a station's playlist, and when.
@@ -28,7 +28,7 @@ impl HlsListeners {
 
     /// Records a fetch of the playlist. A listener is an address and a user agent; new ones beyond `max` are ignored.
     pub fn record(&self, address: IpAddr, agent: &[u8], max: usize, now: Timestamp) {
-        let listener = self.hasher.hash_one((subscriber(address), agent));
+        let listener = self.hasher.hash_one((rate_limit_key(address), agent));
         let mut last_fetches = self.last_fetches.lock();
         if last_fetches.len() >= max {
             last_fetches.retain(|_, at| now.since(*at) < self.timeout);

@@ -12,9 +12,9 @@ use tokio::time::{Duration, timeout};
 
 use super::listener_limits::ListenerPermit;
 use super::ring::IcyMode;
-use crate::http::address::subscriber;
+use crate::http::address::rate_limit_key;
 use crate::http::assets;
-use crate::http::guard::{Guarded, StallLimit};
+use crate::http::guarded::{Guarded, StallLimit};
 use crate::http::head::Head;
 use crate::radio::audio::format::Format;
 use crate::radio::paths::decoded;
@@ -69,7 +69,7 @@ pub fn intercept(stations: &Arc<Stations>, head: &Head, io: Guarded) -> Option<G
 fn limited_address(head: &Head, io: &Guarded, trusted: &[IpNet]) -> Option<IpAddr> {
     let address = head.client(io.connection().peer.ip(), trusted);
     let is_exempt = address.is_loopback() || trusted.iter().any(|network| network.contains(&address));
-    (!is_exempt).then(|| subscriber(address))
+    (!is_exempt).then(|| rate_limit_key(address))
 }
 
 /// Serves a listener until it disconnects, is disconnected, or the process stops.

@@ -8,3 +8,4 @@ pub mod pace;
 pub mod ring;
 pub mod segments;
 pub mod status;
+pub mod status_cache;

@@ -1,75 +1,24 @@
 //! Status documents of all stations: in JSON, as events, and in the format of Icecast.
-//!
-//! Anyone may request them at any rate, so each document is cached and written at intervals.
 
 use bytes::Bytes;
-use parking_lot::Mutex;
 use serde_json::json;
 
+use super::status_cache::{BASE, StatusDocument};
 use crate::radio::paths::encoded;
 use crate::radio::protocol::{StreamReport, station_name};
 use crate::radio::station_handle::StationHandle;
 use crate::radio::stations::Stations;
 use crate::time::Timestamp;
 
-/// The placeholder for the client's base URL in a cached document. Titles contain no control characters.
-const BASE: &str = "\u{7f}base\u{7f}";
-
-/// A status document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StatusDocument {
-    /// `GET /streams`
-    Streams,
-    /// An event of `GET /events`.
-    Events,
-    /// `GET /status-json.xsl`
-    Icecast,
-}
-
-/// The latest version of each document.
-#[derive(Debug, Default)]
-pub struct StatusCache {
-    streams: Mutex<Option<CachedDocument>>,
-    events: Mutex<Option<CachedDocument>>,
-    icecast: Mutex<Option<CachedDocument>>,
-}
-
-#[derive(Debug)]
-struct CachedDocument {
-    written_at: Timestamp,
-    text: String,
-    /// The text for the latest base URL.
-    rendered: Option<(String, Bytes)>,
-}
-
-impl StatusCache {
-    /// A document with URLs below `base`.
-    pub fn text(&self, document: StatusDocument, stations: &Stations, base: &str) -> Bytes {
-        let now = stations.context.clock.now();
-        let mut cached = match document {
-            StatusDocument::Streams => self.streams.lock(),
-            StatusDocument::Events => self.events.lock(),
-            StatusDocument::Icecast => self.icecast.lock(),
-        };
-        if cached.as_ref().is_none_or(|cached| now.since(cached.written_at) >= stations.config.status_max_age)
-        {
-            let text = match document {
-                StatusDocument::Streams => streams(stations, now),
-                StatusDocument::Events => event(stations, now),
-                StatusDocument::Icecast => icecast(stations),
-            };
-            *cached = Some(CachedDocument { written_at: now, text, rendered: None });
-        }
-        let Some(cached) = cached.as_mut() else { return Bytes::new() };
-        match &cached.rendered {
-            Some((known, bytes)) if known == base => bytes.clone(),
-            _ => {
-                let bytes = Bytes::from(cached.text.replace(BASE, base));
-                cached.rendered = Some((base.to_owned(), bytes.clone()));
-                bytes
-            }
-        }
-    }
+/// A document with URLs below `base`.
+pub fn text(document: StatusDocument, stations: &Stations, base: &str) -> Bytes {
+    let now = stations.context.clock.now();
+    let write = || match document {
+        StatusDocument::Streams => streams(stations, now),
+        StatusDocument::Events => event(stations, now),
+        StatusDocument::Icecast => icecast(stations),
+    };
+    stations.status.text(document, base, stations.config.status_max_age, now, write)
 }
 
 fn streams(stations: &Stations, now: Timestamp) -> String {

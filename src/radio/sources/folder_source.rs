@@ -16,7 +16,8 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tracing::{info, warn};
 
 use super::SourceItem;
-use crate::radio::audio::decode::{Block, Decoder, Mp3Decoder, counted_seconds};
+use crate::radio::audio::block::Block;
+use crate::radio::audio::decode::{Decoder, Mp3Decoder, counted_seconds};
 use crate::radio::audio::format::Format;
 use crate::radio::audio::loudness::{self, Loudness};
 use crate::radio::audio::mp3::Frame;

@@ -5,11 +5,10 @@ use std::time::Duration;
 use expect_test::expect;
 
 use super::{check_with, stage};
-use crate::http::jwt;
+use crate::jwt;
 use crate::secret::Secret;
 use crate::signal::Config;
-use crate::signal::names::Id;
-use crate::signal::protocol::Refusal;
+use crate::signal::protocol::{Id, Refusal};
 use crate::switchboard::Hub as _;
 
 #[test]

@@ -7,8 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::harness::cable::Cable;
 use crate::harness::cluster::Cluster;
+use crate::harness::faulty_proxy::FaultyProxy;
 use crate::harness::redis::Redis;
 use crate::harness::websocket::Client;
 use crate::harness::{eventually, free_port, http};
@@ -156,8 +156,8 @@ fn while_redis_is_away_rooms_go_on_node_by_node_and_come_together_again() {
 #[test]
 fn a_node_that_is_cut_off_goes_on_alone_and_the_others_without_it() {
     let redis = Redis::start();
-    let cable = Cable::to(redis.port);
-    let urls = [format!("redis://127.0.0.1:{}", cable.port), redis.url(), redis.url()];
+    let proxy = FaultyProxy::to(redis.port);
+    let urls = [format!("redis://127.0.0.1:{}", proxy.port), redis.url(), redis.url()];
     let cluster = Cluster::at("music", redis, &urls, &[]);
     let mut ann = Client::host(cluster.nodes[0].address, "AB12");
     let mut eve = Client::guest(cluster.nodes[0].address, "AB12");
@@ -166,7 +166,7 @@ fn a_node_that_is_cut_off_goes_on_alone_and_the_others_without_it() {
         assert_eq!(ann.expect("room_users")["count"], count);
     }
     eve.expect("room_users");
-    cable.cut();
+    proxy.cut();
     ann.emit("seek", &json!({"room_id": "AB12", "current_time": 42.5}));
     assert_eq!(eve.expect("seek")["current_time"], 42.5, "on this side the host is the host");
     assert_eq!(bob.expect("room_users")["count"], 2);
@@ -175,7 +175,7 @@ fn a_node_that_is_cut_off_goes_on_alone_and_the_others_without_it() {
     bob.expect("room_users");
     bob.emit("seek", &json!({"room_id": "AB12", "current_time": 7}));
     assert_eq!(cyd.expect("seek")["current_time"], 7, "and on that side its heir");
-    cable.mend();
+    proxy.mend();
     for member in [&mut ann, &mut eve] {
         assert!(member.hear().is_none(), "theirs holds: ours come back");
     }
@@ -190,14 +190,14 @@ fn a_node_that_is_cut_off_goes_on_alone_and_the_others_without_it() {
 #[test]
 fn who_left_and_who_came_while_a_node_was_cut_off_is_put_right_afterwards() {
     let redis = Redis::start();
-    let cable = Cable::to(redis.port);
-    let urls = [redis.url(), format!("redis://127.0.0.1:{}", cable.port), redis.url()];
+    let proxy = FaultyProxy::to(redis.port);
+    let urls = [redis.url(), format!("redis://127.0.0.1:{}", proxy.port), redis.url()];
     // Nobody takes it for dead meanwhile.
     let cluster = Cluster::at("music", redis, &urls, &[("ROOMHUB_CLUSTER__LEASE", "60s")]);
     let mut ann = Client::host(cluster.nodes[0].address, "AB12");
     let mut dan = Client::guest(cluster.nodes[1].address, "AB12");
     assert_eq!(ann.expect("room_users")["count"], 2);
-    cable.cut();
+    proxy.cut();
     cluster.await_readiness(1, "redis is away");
     let mut eve = Client::guest(cluster.nodes[1].address, "AB12");
     dan.expect("room_users");
@@ -207,7 +207,7 @@ fn who_left_and_who_came_while_a_node_was_cut_off_is_put_right_afterwards() {
     ann.emit("seek", &json!({"room_id": "AB12", "current_time": 42.5}));
     ann.emit("get_room_state", &json!({"room_id": "AB12"}));
     ann.expect("room_state");
-    cable.mend();
+    proxy.mend();
     assert_eq!(ann.expect("room_users")["count"], 1, "who left is gone");
     while eve.hear().is_some() {}
     let _eve = Client::guest(cluster.nodes[1].address, "AB12");

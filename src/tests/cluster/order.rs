@@ -10,8 +10,8 @@ use std::thread;
 use serde_json::{Value, json};
 
 use crate::harness::cluster::Cluster;
+use crate::harness::deployment::ADMIN_BEARER;
 use crate::harness::process::Server;
-use crate::harness::site::ADMIN_BEARER;
 use crate::harness::websocket::Client;
 use crate::harness::{eventually, http};
 

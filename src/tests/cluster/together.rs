@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::harness::cluster::Cluster;
+use crate::harness::deployment::ADMIN_BEARER;
 use crate::harness::redis::{Redis, redis_cluster};
-use crate::harness::site::ADMIN_BEARER;
 use crate::harness::websocket::Client;
 use crate::harness::{eventually, http, polling};
 

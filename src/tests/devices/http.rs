@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::client::Device;
 use super::start;
 use crate::clients::{run_client, run_client_everywhere};
+use crate::harness::deployment::{Deployment, everywhere};
 use crate::harness::process::Server;
-use crate::harness::site::{Site, everywhere};
 use crate::harness::{eventually, http};
 
 /// Whoever has it may ask from anywhere, also through a load balancer.
@@ -17,21 +17,21 @@ const KEY: (&str, &str) = ("ROOMHUB_DEVICES__CONSOLE_KEY", "sesame");
 /// How it is brought.
 const BEARER: (&str, &str) = ("authorization", "Bearer sesame");
 
-fn get(site: &Site, path: &str) -> Value {
-    let answer = http::get_with(site.address, path, &[BEARER]);
+fn get(deployment: &Deployment, path: &str) -> Value {
+    let answer = http::get_with(deployment.address, path, &[BEARER]);
     assert_eq!(answer.status, 200, "{path}: {answer:?}");
     answer.json()
 }
 
-fn status_of(site: &Site, path: &str) -> u16 {
-    http::get_with(site.address, path, &[BEARER]).status
+fn status_of(deployment: &Deployment, path: &str) -> u16 {
+    http::get_with(deployment.address, path, &[BEARER]).status
 }
 
 #[test]
 fn rooms_devices_and_messages_are_told() {
-    everywhere("devices", &[KEY], |site| {
-        let (mut ann, _) = Device::join(site.address, "d1", None);
-        let (bob, _) = Device::join(site.address, "d/2", Some(&ann.room));
+    everywhere("devices", &[KEY], |deployment| {
+        let (mut ann, _) = Device::join(deployment.address, "d1", None);
+        let (bob, _) = Device::join(deployment.address, "d/2", Some(&ann.room));
         for number in 0..7 {
             ann.say_for_sure(&format!("message {number}"));
         }
@@ -41,16 +41,16 @@ fn rooms_devices_and_messages_are_told() {
         ann.hear();
 
         let is_full = |rooms: &http::Response| rooms.json()["rooms"][0]["total_clients"] == 2;
-        assert_eq!(site.told("/rooms", &[BEARER], is_full).json()["count"], 1);
+        assert_eq!(deployment.told("/rooms", &[BEARER], is_full).json()["count"], 1);
         let path = format!("/rooms/{}", ann.room.to_lowercase());
-        let room = site.told(&path, &[BEARER], |room| room.json()["total_clients"] == 2).json();
+        let room = deployment.told(&path, &[BEARER], |room| room.json()["total_clients"] == 2).json();
         assert_eq!(room["clients"][1]["device_id"], "d/2");
         assert_eq!(room["clients"][1]["client_ip"], "127.0.0.1");
-        assert_eq!(status_of(site, "/rooms/AAAAAAAA"), 404);
-        assert_eq!(status_of(site, "/devices/nobody"), 404);
+        assert_eq!(status_of(deployment, "/rooms/AAAAAAAA"), 404);
+        assert_eq!(status_of(deployment, "/devices/nobody"), 404);
         drop(bob);
         let history = eventually("the connection's end", || {
-            let device = get(site, "/devices/d%2F2");
+            let device = get(deployment, "/devices/d%2F2");
             let ended =
                 device["connections"][0]["disconnected_at"].is_string() && device["connected"] == json!([]);
             ended.then_some(device)
@@ -58,14 +58,14 @@ fn rooms_devices_and_messages_are_told() {
         assert_eq!(history["last_room_id"], json!(ann.room));
 
         let all = eventually("every message", || {
-            let page = get(site, &format!("/messages?room={}", ann.room));
+            let page = get(deployment, &format!("/messages?room={}", ann.room));
             (page["messages"].as_array().unwrap().len() == 8).then_some(page)
         });
         assert_eq!(all["next"], Value::Null);
         assert_eq!(all["messages"][0]["to_device_id"], "d/2");
         let (mut before, mut found) = (String::new(), Vec::new());
         loop {
-            let page = get(site, &format!("/messages?limit=3{before}"));
+            let page = get(deployment, &format!("/messages?limit=3{before}"));
             found.extend(
                 page["messages"].as_array().unwrap().iter().map(|message| message["id"].as_i64().unwrap()),
             );
@@ -74,13 +74,13 @@ fn rooms_devices_and_messages_are_told() {
             write!(before, "&before={next}").unwrap();
         }
         assert_eq!(found, (1..=8).rev().collect::<Vec<_>>());
-        let direct = get(site, "/messages?type=direct&device=d%2F2&since=2020-01-01T00:00:00Z");
+        let direct = get(deployment, "/messages?type=direct&device=d%2F2&since=2020-01-01T00:00:00Z");
         assert_eq!(direct["messages"].as_array().unwrap().len(), 1);
-        assert_eq!(get(site, "/messages?until=2020-01-01T00:00:00Z")["messages"], json!([]));
+        assert_eq!(get(deployment, "/messages?until=2020-01-01T00:00:00Z")["messages"], json!([]));
         for bad in ["since=yesterday", "room=x", "type=loud", "limit=many"] {
-            assert_eq!(status_of(site, &format!("/messages?{bad}")), 400, "{bad}");
+            assert_eq!(status_of(deployment, &format!("/messages?{bad}")), 400, "{bad}");
         }
-        let minutes = get(site, "/messages/per-minute");
+        let minutes = get(deployment, "/messages/per-minute");
         let total: u64 = minutes["minutes"]
             .as_array()
             .unwrap()
@@ -88,7 +88,7 @@ fn rooms_devices_and_messages_are_told() {
             .map(|minute| minute["messages"].as_u64().unwrap())
             .sum();
         assert_eq!(total, 8);
-        let status = site.told("/status", &[BEARER], |status| status.json()["clients"] == 1).json();
+        let status = deployment.told("/status", &[BEARER], |status| status.json()["clients"] == 1).json();
         assert_eq!((&status["clients"], &status["database"]["is_up"]), (&json!(1), &json!(true)));
     });
 }
@@ -169,11 +169,11 @@ fn lists_are_told_in_pages() {
 
 #[test]
 fn a_message_is_sent_and_a_device_is_let_go_from_outside() {
-    everywhere("devices", &[KEY], |site| {
-        let (mut ann, _) = Device::join(site.address, "d1", None);
+    everywhere("devices", &[KEY], |deployment| {
+        let (mut ann, _) = Device::join(deployment.address, "d1", None);
         let path = format!("/rooms/{}/messages", ann.room);
         let post = |path: &str, kind: &str, body: &str| {
-            http::request(site.address, "POST", path, &[("content-type", kind), BEARER], body).status
+            http::request(deployment.address, "POST", path, &[("content-type", kind), BEARER], body).status
         };
         assert_eq!(post(&path, "application/json", r#"{"content":"hello"}"#), 202);
         let told = ann.hear();
@@ -193,10 +193,17 @@ fn a_message_is_sent_and_a_device_is_let_go_from_outside() {
         }
         assert_eq!(post("/rooms/AAAAAAAA/messages", "application/json", r#"{"content":"x"}"#), 404);
         assert_eq!(post(&path, "application/json", r#"{"content":"x","target_device_id":"nobody"}"#), 404);
-        site.told("/messages", &[BEARER], |told| told.json()["messages"].as_array().unwrap().len() == 2);
+        deployment
+            .told("/messages", &[BEARER], |told| told.json()["messages"].as_array().unwrap().len() == 2);
 
         let kick = |device: &str| {
-            http::request(site.address, "DELETE", &format!("/devices/{device}/connections"), &[BEARER], "")
+            http::request(
+                deployment.address,
+                "DELETE",
+                &format!("/devices/{device}/connections"),
+                &[BEARER],
+                "",
+            )
         };
         assert_eq!(kick("d1").json()["disconnected"], 1);
         ann.expect_close(1008);

@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::client::Device;
 use super::start;
 use super::traffic::Traffic;
-use crate::harness::cable::Cable;
 use crate::harness::eventually;
 use crate::harness::faulty_disk::FaultyDisk;
+use crate::harness::faulty_proxy::FaultyProxy;
 use crate::harness::mariadb::MariaDb;
 use crate::harness::process::run;
 
@@ -174,19 +174,19 @@ fn a_room_that_was_given_before_the_database_could_be_asked_takes_no_other_ones_
 #[test]
 fn messages_flow_while_the_network_swallows_what_is_said_to_the_database() {
     let database = MariaDb::start();
-    let cable = Cable::to(database.port);
+    let proxy = FaultyProxy::to(database.port);
     let data = tempfile::tempdir().unwrap();
     let environment =
-        [("DATABASE_URL", MariaDb::url_at(cable.port)), ("ROOMHUB_DEVICES__DATABASE_TIMEOUT", "1s".into())];
+        [("DATABASE_URL", MariaDb::url_at(proxy.port)), ("ROOMHUB_DEVICES__DATABASE_TIMEOUT", "1s".into())];
     let environment: Vec<(&str, &str)> =
         environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let server = start(data.path(), &[], &environment);
     let traffic = Traffic::start(server.address);
     traffic.flow(100);
-    cable.cut();
+    proxy.cut();
     traffic.flow_for(Duration::from_secs(4));
     check_promptness(&traffic, "swallowed");
-    cable.mend();
+    proxy.mend();
     traffic.flow(100);
     traffic.settle(|| contents(&database));
 }

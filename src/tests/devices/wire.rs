@@ -5,15 +5,15 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::client::Device;
 use super::start;
+use crate::harness::deployment::everywhere;
 use crate::harness::eventually;
-use crate::harness::site::everywhere;
 
 #[test]
 fn devices_meet_in_a_room_and_talk() {
-    everywhere("devices", &[], |site| {
-        let (mut ann, status) = Device::join(site.address, "d1", None);
+    everywhere("devices", &[], |deployment| {
+        let (mut ann, status) = Device::join(deployment.address, "d1", None);
         assert_eq!(status, "created_new");
-        let (mut bob, status) = Device::join(site.address, "d2", Some(&ann.room.to_lowercase()));
+        let (mut bob, status) = Device::join(deployment.address, "d2", Some(&ann.room.to_lowercase()));
         assert_eq!((status.as_str(), &bob.room), ("joined_existing", &ann.room));
 
         ann.say(&json!({"type": "message", "content": "hi", "timestamp": 12.5}));
@@ -26,14 +26,14 @@ fn devices_meet_in_a_room_and_talk() {
         ann.expect(&json!({"type": "room_info", "room_id": ann.room, "total_clients": 2,
         "clients": [{"device_id": "d2", "identity": "test"}]}));
         drop(bob);
-        let (back, status) = Device::join(site.address, "d2", None);
+        let (back, status) = Device::join(deployment.address, "d2", None);
         assert_eq!((status.as_str(), &back.room), ("reconnected", &ann.room));
     });
 }
 
 #[test]
 fn a_bad_first_frame_is_told_and_closed() {
-    everywhere("devices", &[], |site| {
+    everywhere("devices", &[], |deployment| {
         let long = "x".repeat(256);
         for (frame, message) in [
             ("nonsense".to_owned(), "Invalid JSON format for identity"),
@@ -44,25 +44,25 @@ fn a_bad_first_frame_is_told_and_closed() {
             (json!({"identity": "x"}).to_string(), "Missing device_id field"),
             (json!({"identity": "x", "device_id": long}).to_string(), "Missing device_id field"),
         ] {
-            let mut device = Device::connect(site.address);
+            let mut device = Device::connect(deployment.address);
             device.send(Message::text(frame));
             device.expect(&json!({"type": "error", "message": message}));
             device.expect_close(1000);
         }
-        let mut device = Device::connect(site.address);
+        let mut device = Device::connect(deployment.address);
         device.say(&json!({"device_id": "d1", "identity": "x", "room_id": "nowhere1"}));
         device.expect(
             &json!({"type": "error", "message": "Room nowhere1 does not exist", "status": "room_not_found"}),
         );
         device.expect_close(1000);
-        eventually("the warning", || site.log().contains("Room nowhere1 does not exist").then_some(()));
+        eventually("the warning", || deployment.log().contains("Room nowhere1 does not exist").then_some(()));
     });
 }
 
 #[test]
 fn a_bad_later_frame_is_told_and_the_connection_stays() {
-    everywhere("devices", &[], |site| {
-        let (mut ann, _) = Device::join(site.address, "d1", None);
+    everywhere("devices", &[], |deployment| {
+        let (mut ann, _) = Device::join(deployment.address, "d1", None);
         for (frame, message) in [
             ("nonsense", "Invalid JSON format"),
             (r#"{"type":"message","content":NaN}"#, "Invalid JSON format"),
@@ -85,10 +85,10 @@ fn a_bad_later_frame_is_told_and_the_connection_stays() {
 
 #[test]
 fn a_device_may_be_there_twice() {
-    everywhere("devices", &[], |site| {
-        let (mut ann, _) = Device::join(site.address, "d1", None);
-        let (mut left, _) = Device::join(site.address, "d2", Some(&ann.room));
-        let (mut right, _) = Device::join(site.address, "d2", Some(&ann.room));
+    everywhere("devices", &[], |deployment| {
+        let (mut ann, _) = Device::join(deployment.address, "d1", None);
+        let (mut left, _) = Device::join(deployment.address, "d2", Some(&ann.room));
+        let (mut right, _) = Device::join(deployment.address, "d2", Some(&ann.room));
         ann.say(&json!({"type": "message", "content": "both", "target_device_id": "d2"}));
         assert_eq!((&left.hear()["content"], &right.hear()["content"]), (&json!("both"), &json!("both")));
         left.say(&json!({"type": "message", "content": "others"}));
@@ -148,11 +148,11 @@ fn what_is_acked_under_an_id_that_was_used_before_is_in_the_database() {
 
 #[test]
 fn ids_may_be_numbers_and_binary_frames_may_begin_with_a_byte_order_mark() {
-    everywhere("devices", &[], |site| {
-        let mut ann = Device::connect(site.address);
+    everywhere("devices", &[], |deployment| {
+        let mut ann = Device::connect(deployment.address);
         ann.send(Message::binary("\u{feff}{\"device_id\":7,\"identity\":1.5}\n"));
         let told = ann.hear();
-        let (mut bob, _) = Device::join(site.address, "8", told["room_id"].as_str());
+        let (mut bob, _) = Device::join(deployment.address, "8", told["room_id"].as_str());
         ann.send(Message::text(
             r#"{"type":"message","content":{"n":1e400,"t":"\ud83d"},"target_device_id":8,"message_id":42}"#,
         ));
@@ -162,7 +162,7 @@ fn ids_may_be_numbers_and_binary_frames_may_begin_with_a_byte_order_mark() {
         assert!(heard.contains(r#""content":{"n":1e400,"t":"\ufffd"},"from_device_id":7,"#), "{heard}");
         bob.say(&json!({"type": "query_room"}));
         assert_eq!(bob.hear()["clients"], json!([{"device_id": 7, "identity": 1.5}]));
-        let (_, status) = Device::join(site.address, "7", None);
+        let (_, status) = Device::join(deployment.address, "7", None);
         assert_eq!(status, "reconnected");
     });
 }
@@ -189,8 +189,8 @@ fn a_flood_is_refused_and_not_stored() {
 
 #[test]
 fn who_does_not_say_who_it_is_is_let_go_in_time() {
-    everywhere("devices", &[("ROOMHUB_DEVICES__IDENTIFICATION_TIMEOUT", "200ms")], |site| {
-        let mut silent = Device::connect(site.address);
+    everywhere("devices", &[("ROOMHUB_DEVICES__IDENTIFICATION_TIMEOUT", "200ms")], |deployment| {
+        let mut silent = Device::connect(deployment.address);
         silent.expect(&json!({"type": "error", "message": "Identification timeout"}));
         silent.expect_close(1008);
     });
@@ -198,9 +198,9 @@ fn who_does_not_say_who_it_is_is_let_go_in_time() {
 
 #[test]
 fn a_frame_beyond_the_limit_closes_and_one_within_passes() {
-    everywhere("devices", &[], |site| {
-        let (mut ann, _) = Device::join(site.address, "d1", None);
-        let (mut bob, _) = Device::join(site.address, "d2", Some(&ann.room));
+    everywhere("devices", &[], |deployment| {
+        let (mut ann, _) = Device::join(deployment.address, "d1", None);
+        let (mut bob, _) = Device::join(deployment.address, "d2", Some(&ann.room));
         let content = "ü".repeat(500_000);
         ann.say(&json!({"type": "message", "content": content}));
         assert_eq!(bob.hear()["content"], content);
@@ -289,26 +289,26 @@ fn a_token_is_good_for_its_own_device_alone() {
 
 #[test]
 fn a_reader_that_never_reads_is_let_go_and_disturbs_nobody() {
-    everywhere("devices", &[], |site| {
-        let (mut ann, _) = Device::join(site.address, "d1", None);
-        let (mut sleeper, _) = Device::join(site.address, "sleeper", Some(&ann.room));
-        let (mut bob, _) = Device::join(site.address, "d2", Some(&ann.room));
+    everywhere("devices", &[], |deployment| {
+        let (mut ann, _) = Device::join(deployment.address, "d1", None);
+        let (mut sleeper, _) = Device::join(deployment.address, "sleeper", Some(&ann.room));
+        let (mut bob, _) = Device::join(deployment.address, "d2", Some(&ann.room));
         let content = "x".repeat(500_000);
         let cut = r#"roomhub_connections_killed_total{service="devices",reason="slow"}"#;
         let send = |ann: &mut Device, bob: &mut Device| {
             ann.say(&json!({"type": "message", "content": content}));
             assert_eq!(bob.hear()["content"], content);
         };
-        let before = site.rss_kib();
+        let before = deployment.rss_kib();
         for n in 0.. {
             // Several times what the kernel may hold on the way.
             assert!(n < 400, "it is never cut");
             send(&mut ann, &mut bob);
-            if site.metric(cut) == 1.0 {
+            if deployment.metric(cut) == 1.0 {
                 break;
             }
         }
-        let grown = site.rss_kib().saturating_sub(before);
+        let grown = deployment.rss_kib().saturating_sub(before);
         assert!(grown < 64 * 1024, "{grown} KiB more than before");
         // It has two seconds to hear why.
         let code = std::iter::from_fn(|| Some(sleeper.try_hear())).find_map(Result::err);
@@ -320,10 +320,10 @@ fn a_reader_that_never_reads_is_let_go_and_disturbs_nobody() {
 #[test]
 fn a_device_that_answers_no_ping_is_let_go_and_one_that_does_stays() {
     let pings = [("ROOMHUB_DEVICES__PING_INTERVAL", "1s"), ("ROOMHUB_DEVICES__PING_TIMEOUT", "3s")];
-    everywhere("devices", &pings, |site| {
-        let (mut ann, _) = Device::join(site.address, "d1", None);
+    everywhere("devices", &pings, |deployment| {
+        let (mut ann, _) = Device::join(deployment.address, "d1", None);
         // Pings are answered by reading.
-        let (_dead, _) = Device::join(site.address, "dead", Some(&ann.room));
+        let (_dead, _) = Device::join(deployment.address, "dead", Some(&ann.room));
         eventually("the dead one's end", || {
             ann.say(&json!({"type": "query_room"}));
             (ann.hear()["total_clients"] == 1).then_some(())

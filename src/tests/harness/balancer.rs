@@ -3,14 +3,19 @@
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 
+use roomhub::settings::Service;
+
 use super::cluster::{Cluster, NAMES};
 use super::{eventually, free_port, http};
 
-/// The services and their ports.
-const PORTS: [(&str, u16); 4] = [("music", 3000), ("watch", 3001), ("signal", 5000), ("devices", 8765)];
-
 /// What the kernel holds for a balancer and a client that does not read; left alone it is megabytes.
 const BUFFER_BYTES: usize = 64 * 1024;
+
+/// The services that are balanced, and their ports.
+fn ports() -> impl Iterator<Item = (&'static str, u16)> {
+    let balanced = Service::all().into_iter().filter(|service| *service != Service::Radio);
+    balanced.map(|service| (service.name(), service.default_port()))
+}
 
 /// A load balancer.
 pub struct Balancer {
@@ -25,7 +30,7 @@ impl Balancer {
     pub fn nginx(cluster: &Cluster) -> Self {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let mut site = at_nodes(include_str!("../../../assets/deploy/nginx.conf"), cluster);
-        for (service, port) in PORTS {
+        for (service, port) in ports() {
             let listen = format!("    listen {port};\n");
             let (listens, named) = if service == cluster.service {
                 (
@@ -94,7 +99,7 @@ impl Balancer {
     pub fn haproxy(cluster: &Cluster) -> Self {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let mut whole = at_nodes(include_str!("../../../assets/deploy/haproxy.cfg"), cluster);
-        for (service, port) in PORTS {
+        for (service, port) in ports() {
             let own = if service == cluster.service { address.port() } else { free_port() };
             whole = replaced(&whole, &format!("bind :{port}\n"), &format!("bind 127.0.0.1:{own}\n"));
         }
@@ -133,7 +138,7 @@ impl Drop for Balancer {
 fn at_nodes(configuration: &str, cluster: &Cluster) -> String {
     let mut text = configuration.to_owned();
     for (name, node) in NAMES.iter().zip(&cluster.nodes) {
-        for (service, port) in PORTS {
+        for (service, port) in ports() {
             let address =
                 if service == cluster.service { node.address.to_string() } else { "127.0.0.1:1".to_owned() };
             text = replaced(&text, &format!("node-{name}:{port}"), &address);

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
+use super::deployment::ADMIN_KEY;
 use super::process::{Server, roomhub};
 use super::redis::Redis;
-use super::site::ADMIN_KEY;
 use super::{eventually, free_port, http};
 
 /// A node that has not shown for this long is dead, in these tests: long enough for one that a busy machine lets wait.

@@ -1,51 +1,15 @@
-//! Frames of a WebSocket client as bytes, for what no library would send.
+//! A WebSocket as bytes, for what no library would send.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
+use super::client_frames::{frame, upgrade_request};
 use super::http;
-
-/// The first byte of a whole text, and of one that goes on.
-pub const TEXT: u8 = 0x81;
-pub const TEXT_BEGINS: u8 = 0x01;
-
-/// The first byte of a frame in the middle of a message, of one that ends it, and of a ping.
-pub const GOES_ON: u8 = 0x00;
-pub const ENDS: u8 = 0x80;
-pub const PING: u8 = 0x89;
-
-/// A frame whose mask is zero, so that its payload shows.
-pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    [head(first, payload.len()), payload.to_vec()].concat()
-}
-
-/// The head of a frame.
-pub fn head(first: u8, length: usize) -> Vec<u8> {
-    let mut head = vec![first];
-    match length {
-        0..=125 => head.push(0x80 | length as u8),
-        126..=0xffff => {
-            head.push(0xfe);
-            head.extend((length as u16).to_be_bytes());
-        }
-        _ => {
-            head.push(0xff);
-            head.extend((length as u64).to_be_bytes());
-        }
-    }
-    head.extend([0; 4]);
-    head
-}
 
 /// Opens a WebSocket, and gives what it runs over.
 pub fn open(address: SocketAddr, path: &str) -> TcpStream {
     let mut stream = http::connect(address);
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    )
-    .unwrap();
+    stream.write_all(upgrade_request("test", path).as_bytes()).unwrap();
     let mut answer = Vec::new();
     while !answer.ends_with(b"\r\n\r\n") {
         let mut byte = [0];

@@ -1,9 +1,11 @@
 //! What the tests share: a server process, and small clients that do just what they are told.
 
 pub mod balancer;
-pub mod cable;
+pub mod client_frames;
 pub mod cluster;
+pub mod deployment;
 pub mod faulty_disk;
+pub mod faulty_proxy;
 pub mod frames;
 pub mod http;
 pub mod mariadb;
@@ -11,7 +13,6 @@ pub mod polling;
 pub mod process;
 pub mod radio;
 pub mod redis;
-pub mod site;
 pub mod websocket;
 
 use std::net::TcpListener;

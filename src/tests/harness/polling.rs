@@ -4,12 +4,10 @@ use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
+use roomhub::probe::packet::{self, POLLING_PATH, Packet, SEPARATOR};
 use serde_json::Value;
 
 use super::http::{self, Response};
-
-/// Between the packets of one payload.
-const SEPARATOR: char = '\u{1e}';
 
 /// One connected member.
 pub struct Client {
@@ -26,21 +24,22 @@ pub struct Client {
 impl Client {
     /// Connects, and has been greeted.
     pub fn connect(address: SocketAddr) -> Self {
-        let opened = http::get(address, "/socket.io/?EIO=4&transport=polling");
-        let open: Value = serde_json::from_str(opened.body.strip_prefix('0').unwrap()).unwrap();
+        let opened = http::get(address, POLLING_PATH);
+        let Packet::Opened(open) = Packet::read(&opened.body).unwrap() else { panic!("{opened:?}") };
         let session = open["sid"].as_str().unwrap().to_owned();
         let mut client =
             Self { address, session, id: String::new(), packets: VecDeque::new(), is_pinged: false };
-        assert_eq!(client.post("40").status, 200);
-        let joined = client.packet();
-        let answer: Value = serde_json::from_str(joined.strip_prefix("40").unwrap()).unwrap();
-        answer["sid"].as_str().unwrap().clone_into(&mut client.id);
+        assert_eq!(client.post(&packet::connect("")).status, 200);
+        match Packet::read(&client.packet()).unwrap() {
+            Packet::Joined(id) if !id.is_empty() => client.id = id,
+            other => panic!("{other:?}"),
+        }
         client.expect("connected");
         client
     }
 
     pub fn path(&self) -> String {
-        format!("/socket.io/?EIO=4&transport=polling&sid={}", self.session)
+        format!("{POLLING_PATH}&sid={}", self.session)
     }
 
     pub fn post(&self, payload: &str) -> Response {
@@ -68,7 +67,7 @@ impl Client {
     }
 
     pub fn emit(&self, event: &str, payload: &Value) {
-        let answer = self.post(&format!("42{}", serde_json::json!([event, payload])));
+        let answer = self.post(&packet::event(event, payload));
         assert_eq!((answer.status, answer.body.as_str()), (200, "ok"));
     }
 
@@ -92,19 +91,21 @@ impl Client {
 
     /// The next event, which must be that one.
     pub fn expect(&mut self, event: &str) -> Value {
-        let packet = self.packet();
-        let (heard, payload): (String, Value) =
-            serde_json::from_str(packet.strip_prefix("42").unwrap()).unwrap();
-        assert_eq!(heard, event, "{payload}");
-        payload
+        match Packet::read(&self.packet()).unwrap() {
+            Packet::Event(heard, payload) => {
+                assert_eq!(heard, event, "{payload}");
+                payload
+            }
+            other => panic!("{other:?}"),
+        }
     }
 
     /// The next packet that is no ping.
     pub fn packet(&mut self) -> String {
         loop {
             if let Some(packet) = self.packets.pop_front() {
-                if packet == "2" {
-                    self.post("3");
+                if packet == packet::PING {
+                    self.post(packet::PONG);
                     continue;
                 }
                 return packet;
@@ -116,7 +117,7 @@ impl Client {
     fn fetch(&mut self) {
         let answer = self.poll();
         assert_eq!(answer.status, 200, "{answer:?}");
-        self.is_pinged |= answer.body.split(SEPARATOR).any(|packet| packet == "2");
+        self.is_pinged |= answer.body.split(SEPARATOR).any(|packet| packet == packet::PING);
         self.packets.extend(answer.body.split(SEPARATOR).map(str::to_owned));
     }
 }

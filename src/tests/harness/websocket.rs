@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};
 
+use roomhub::probe::packet::{self, Packet};
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::{self, Error, Message, WebSocket, client::IntoClientRequest};
 
@@ -60,16 +61,16 @@ impl Client {
     }
 
     fn connect_on(stream: TcpStream, query: &str, headers: &[(&str, &str)], auth: &str) -> Self {
-        let path = format!("/socket.io/?EIO=4&transport=websocket{query}");
+        let path = format!("{}{query}", packet::WEBSOCKET_PATH);
         let socket = open_on(stream, &path, headers).unwrap();
         let mut client = Self { socket, heard: VecDeque::new(), id: String::new() };
         let opened = client.read_text().unwrap();
-        assert!(opened.starts_with('0'), "{opened}");
-        client.send_raw(&format!("40{auth}"));
-        let joined = client.read_text().unwrap();
-        let answer: Value = serde_json::from_str(joined.strip_prefix("40").unwrap()).unwrap();
-        answer["sid"].as_str().unwrap().clone_into(&mut client.id);
-        client
+        assert!(opened.starts_with(packet::OPEN), "{opened}");
+        client.send_raw(&packet::connect(auth));
+        match Packet::read(&client.read_text().unwrap()).unwrap() {
+            Packet::Joined(id) if !id.is_empty() => Self { id, ..client },
+            other => panic!("{other:?}"),
+        }
     }
 
     /// Opens a room as its host.
@@ -112,7 +113,7 @@ impl Client {
     }
 
     pub fn emit(&mut self, event: &str, payload: &Value) {
-        self.send_raw(&format!("42{}", serde_json::json!([event, payload])));
+        self.send_raw(&packet::event(event, payload));
     }
 
     /// Sends an Engine.IO packet as it is.
@@ -139,10 +140,10 @@ impl Client {
         }
         loop {
             let text = self.read_text()?;
-            if let Some(event) = text.strip_prefix("42") {
-                let mut parts: Vec<Value> = serde_json::from_str(event).unwrap();
-                let payload = if parts.len() > 1 { parts.remove(1) } else { Value::Null };
-                return Some((parts[0].as_str().unwrap().to_owned(), payload));
+            if text.starts_with(packet::EVENT)
+                && let Packet::Event(name, payload) = Packet::read(&text).unwrap()
+            {
+                return Some((name, payload));
             }
         }
     }
@@ -155,18 +156,16 @@ impl Client {
 
     /// Emits with an acknowledgement, and gives what it holds; events that come before it are kept.
     pub fn ask(&mut self, event: &str, payload: Option<&Value>) -> String {
-        let text = payload.map_or_else(
-            || format!("[{event:?}]"),
-            |payload| serde_json::json!([event, payload]).to_string(),
-        );
-        self.send_raw(&format!("421{text}"));
+        self.send_raw(&packet::question(1, event, payload));
         loop {
             let text = self.read_text().expect("an acknowledgement before the end");
-            if let Some(answer) = text.strip_prefix("431") {
+            if let Some(answer) = text.strip_prefix(packet::ANSWER).and_then(|rest| rest.strip_prefix('1')) {
                 return answer.to_owned();
             }
-            let parts: (String, Value) = serde_json::from_str(text.strip_prefix("42").unwrap()).unwrap();
-            self.heard.push_back(parts);
+            match Packet::read(&text).unwrap() {
+                Packet::Event(name, payload) => self.heard.push_back((name, payload)),
+                other => panic!("{other:?}"),
+            }
         }
     }
 
@@ -174,7 +173,7 @@ impl Client {
     pub fn answer_ping(&mut self) {
         loop {
             match self.socket.read().unwrap() {
-                Message::Text(text) if text.as_str() == "2" => return self.send_raw("3"),
+                Message::Text(text) if text.as_str() == packet::PING => return self.send_raw(packet::PONG),
                 _ => {}
             }
         }
@@ -184,8 +183,8 @@ impl Client {
     pub fn read_text(&mut self) -> Option<String> {
         loop {
             match self.socket.read() {
-                Ok(Message::Text(text)) if text.as_str() == "2" => {
-                    self.try_send("3".into());
+                Ok(Message::Text(text)) if text.as_str() == packet::PING => {
+                    self.try_send(packet::PONG.into());
                 }
                 Ok(Message::Text(text)) => return Some(text.to_string()),
                 Ok(Message::Close(_)) => return None,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{ROOM, check, stage};
 use crate::watch::Config;
-use crate::watch::orders::Outcome;
+use crate::watch::command::Outcome;
 
 /// Two days after the start of every script, in milliseconds since the epoch.
 const CORRECTED: u64 = 1_700_172_800_000;

@@ -17,13 +17,13 @@ use crate::secret::Secret;
 use crate::switchboard::Seed;
 use crate::switchboard::stage::{START, Stage};
 use crate::watch::Config;
-use crate::watch::chance::Chance;
 use crate::watch::hub::Hub;
+use crate::watch::rng::Rng;
 
-/// Where all chance comes from.
+/// Where all that is random comes from.
 const SEED: Seed = [7; 32];
 
-/// What chance gives the first two rooms of every script.
+/// What it gives the first two rooms of every script.
 const ROOM: &str = "Z4F6JG";
 const TOKEN: &str = "b74d323021c36bb6e1eaac2e439f1934";
 
@@ -44,5 +44,5 @@ pub(super) fn stage(config: &Config) -> Stage<Hub> {
 
 fn hub(config: &Config) -> Hub {
     let key = KeyedDoor::new("watch.auth_key", Secret::new("key"), &WrongKeys::new(&Network::default()));
-    Hub::new(config, key, &SEED, Chance::new(&SEED), Vec::new(), START)
+    Hub::new(config, key, &SEED, Rng::new(&SEED), Vec::new(), START)
 }

@@ -1,7 +1,7 @@
 //! What the rules of watch rooms draw at random: ids, tokens, and what makes a chat message unique.
 
-use super::names::{OwnerToken, RoomId};
-use crate::switchboard::{Rng, Seed};
+use super::protocol::{OwnerToken, RoomId};
+use crate::switchboard::{self, Seed};
 use crate::time::Timestamp;
 
 /// Characters at the end of a chat message's id.
@@ -11,12 +11,12 @@ const CHAT_SUFFIX_CHARS: usize = 7;
 const TOKEN_BYTES: usize = 16;
 
 /// What the rules draw from it.
-pub struct Chance(Rng);
+pub struct Rng(switchboard::Rng);
 
-impl Chance {
+impl Rng {
     /// From the stream of a seed.
     pub fn new(seed: &Seed) -> Self {
-        Self(Rng::new(seed))
+        Self(switchboard::Rng::new(seed))
     }
 
     /// Draws for an input from here on, the same on every node.

@@ -1,4 +1,4 @@
-//! How fast a member may send: a leaky bucket in eight bytes, for there is one for every connection.
+//! How fast somebody may send or connect: a leaky bucket in eight bytes, for there is one for every connection.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

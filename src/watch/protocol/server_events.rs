@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::client_events::{ChatKind, Show, Signal};
 use super::names::{RoomId, RoomType};
-use super::protocol::{ChatKind, Refusal, Show, Signal};
+use super::refusals::Refusal;
 use crate::effect::{Effects, Frame, MemberId};
 
 /// What everybody but the owner reads in a password's place: the client only tests that there is one.

@@ -18,7 +18,7 @@ pub const ADMIN_KEY: &str = "a key of operators";
 pub const ADMIN_BEARER: &str = "Bearer a key of operators";
 
 /// One address with a service behind it.
-pub struct Site {
+pub struct Deployment {
     pub address: SocketAddr,
     service: &'static str,
     servers: Servers,
@@ -32,16 +32,16 @@ enum Servers {
 }
 
 /// Plays on one server, and on three behind each of the load balancers.
-pub fn everywhere(service: &'static str, environment: &[(&str, &str)], play: impl Fn(&Site)) {
+pub fn everywhere(service: &'static str, environment: &[(&str, &str)], play: impl Fn(&Deployment)) {
     println!("on one server");
-    play(&Site::alone(service, environment));
+    play(&Deployment::alone(service, environment));
     println!("on three nodes behind nginx");
-    play(&Site::behind(Balancer::nginx, service, environment));
+    play(&Deployment::behind(Balancer::nginx, service, environment));
     println!("on three nodes behind HAProxy");
-    play(&Site::behind(Balancer::haproxy, service, environment));
+    play(&Deployment::behind(Balancer::haproxy, service, environment));
 }
 
-impl Site {
+impl Deployment {
     fn alone(service: &'static str, environment: &[(&str, &str)]) -> Self {
         let data = TempDir::new().unwrap();
         let mut command = roomhub(&[service, "--host", "127.0.0.1", "--port", "0", "--log-format", "json"]);

@@ -1,10 +1,12 @@
-//! What the listening rooms speak of: rooms, tracks, and the two dialects.
+//! What the listening rooms speak of: rooms, tracks, what plays, and the two dialects.
 
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+
+use crate::time::Seconds;
 
 /// The longest room id, in characters.
 const MAX_ROOM_ID_CHARS: usize = 64;
@@ -61,4 +63,15 @@ impl PartialEq for Track {
     fn eq(&self, other: &Self) -> bool {
         self.0.get() == other.0.get()
     }
+}
+
+/// What plays, as of one moment.
+#[derive(Debug, Clone)]
+pub struct Playback {
+    /// The track, if one is set.
+    pub track: Option<Track>,
+    /// Whether it plays.
+    pub is_playing: bool,
+    /// Where it is.
+    pub position: Seconds,
 }

@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 /// A way to a port on this machine.
-pub struct Cable {
+pub struct FaultyProxy {
     /// Where it begins.
     pub port: u16,
     is_cut: Arc<AtomicBool>,
 }
 
-impl Cable {
+impl FaultyProxy {
     /// A way that is whole.
     pub fn to(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use super::names::RoomId;
+use super::protocol::RoomId;
 use super::room::Room;
 use crate::effect::MemberId;
 use crate::time::Timestamp;
@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Happening {
+pub enum AuditEvent {
     RoomCreated,
     RoomDeleted,
     Joined,
@@ -28,9 +28,9 @@ pub enum Happening {
 /// A line.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Note<'a> {
+pub struct AuditEntry<'a> {
     time: String,
-    event: Happening,
+    event: AuditEvent,
     room_id: RoomId,
     room: &'a str,
     member_id: MemberId,
@@ -40,9 +40,9 @@ pub struct Note<'a> {
     address: Option<IpAddr>,
 }
 
-impl<'a> Note<'a> {
+impl<'a> AuditEntry<'a> {
     /// What a member did, or had done to it, when the wall clock said `at`.
-    pub fn new(at: Timestamp, event: Happening, room: &'a Room, member: MemberId) -> Self {
+    pub fn new(at: Timestamp, event: AuditEvent, room: &'a Room, member: MemberId) -> Self {
         Self {
             time: at.to_string(),
             event,

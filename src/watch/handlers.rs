@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 
+use super::audit::{AuditEntry, AuditEvent};
 use super::counts::Count;
 use super::hub::Hub;
 use super::listing;
-use super::names::{RoomId, RoomType};
-use super::notes::{Happening, Note};
 use super::passwords::Guesser;
-use super::protocol::{Chat, ClientEvent, CreateRoom, JoinRoom, Refusal, Show};
+use super::protocol::{
+    Chat, ChatMessage, ClientEvent, CreateRoom, JoinRoom, Refusal, RoomId, RoomType, RoomView, ServerEvent,
+    Show, Success, refuse,
+};
 use super::room::{Founding, Room};
 use super::rules::Control;
-use super::told::{ChatMessage, RoomView, ServerEvent, Success, refuse};
 use crate::effect::{Effects, MemberId};
 use crate::switchboard::Departure;
 use crate::time::Timestamp;
@@ -23,7 +24,7 @@ const LIST_AGE: Duration = Duration::from_secs(1);
 
 impl Hub {
     /// Does what a member says, if it may.
-    pub(super) fn obey(&mut self, from: MemberId, event: ClientEvent, now: Timestamp) -> Effects {
+    pub(super) fn dispatch(&mut self, from: MemberId, event: ClientEvent, now: Timestamp) -> Effects {
         match event {
             ClientEvent::Create(given) => self.create(from, given, now),
             ClientEvent::Join(given) => self.join(from, given, now),
@@ -37,7 +38,7 @@ impl Hub {
             ClientEvent::Pause => self.steer(from, |room, window| room.pause(from, window, now)),
             ClientEvent::RegisterHelper { room, token } => self.register_helper(from, room, &token),
             ClientEvent::StartSharing(state) => {
-                if state.get().len() > self.rules.max_state_bytes {
+                if state.get().len() > self.config.max_state_bytes {
                     return Effects::none();
                 }
                 self.in_shared_room(from, |room| room.start_sharing(from, state))
@@ -57,12 +58,12 @@ impl Hub {
     }
 
     fn create(&mut self, from: MemberId, given: CreateRoom, now: Timestamp) -> Effects {
-        let rules = &self.rules;
+        let config = &self.config;
         let password = given.password.filter(|password| !password.is_empty());
-        let fits = is_short(&given.name, rules.max_name_chars)
-            && is_short(&given.description, rules.max_description_chars)
-            && is_short(password.as_deref().unwrap_or_default(), rules.max_password_chars)
-            && is_short(&given.user_name, rules.max_user_name_chars);
+        let fits = is_short(&given.name, config.max_name_chars)
+            && is_short(&given.description, config.max_description_chars)
+            && is_short(password.as_deref().unwrap_or_default(), config.max_password_chars)
+            && is_short(&given.user_name, config.max_user_name_chars);
         if !fits {
             return refuse(Refusal::CreateFailed);
         }
@@ -70,7 +71,7 @@ impl Hub {
             return Effects::none();
         };
         let made_from = self.quota.counted(address);
-        if self.rooms.count() >= rules.max_rooms
+        if self.rooms.count() >= config.max_rooms
             || !self.quota.allows(made_from, self.rooms.values().map(Room::made_from))
         {
             return refuse(Refusal::TooManyRooms);
@@ -85,13 +86,13 @@ impl Hub {
             code: password.as_deref().map(|password| self.passwords.encode(id, password)),
             is_public: given.is_public,
             room_type: given.room_type,
-            token: self.chance.owner_token(),
+            token: self.rng.owner_token(),
             made_from,
         };
         let room = Room::open(founding, seat, now);
         let view = RoomView { password: password.as_deref(), ..room.owners_view(self.wall) };
         effects.answer(&Success::created(view));
-        effects.note(&Note::new(self.wall.wall(now), Happening::RoomCreated, &room, from));
+        effects.note(&AuditEntry::new(self.wall.wall(now), AuditEvent::RoomCreated, &room, from));
         self.rooms.insert(id, room);
         self.take_seat(from, id);
         self.counts.add(Count::RoomsCreated);
@@ -99,7 +100,7 @@ impl Hub {
     }
 
     fn join(&mut self, from: MemberId, given: JoinRoom, now: Timestamp) -> Effects {
-        if !is_short(&given.user_name, self.rules.max_user_name_chars) {
+        if !is_short(&given.user_name, self.config.max_user_name_chars) {
             return refuse(Refusal::JoinFailed);
         }
         let Some(address) = self.members.get(&from).map(|member| member.address) else {
@@ -109,7 +110,7 @@ impl Hub {
         let Some((id, room)) = id.and_then(|id| Some((id, self.rooms.get(&id)?))) else {
             return refuse(Refusal::NoSuchRoom);
         };
-        if room.is_abandoned(self.rules.patience, now) {
+        if room.is_abandoned(self.config.patience(), now) {
             return refuse(Refusal::NoSuchRoom);
         }
         let is_owner = given.owner_token.is_some_and(|token| room.is_token(&token));
@@ -122,7 +123,7 @@ impl Hub {
             {
                 return refuse(Refusal::WrongPassword);
             }
-            if !room.has(from) && room.n_members() >= self.rules.max_members_per_room {
+            if !room.has(from) && room.n_members() >= self.config.max_members_per_room {
                 return refuse(Refusal::RoomFull);
             }
         }
@@ -145,8 +146,8 @@ impl Hub {
         self.take_seat(from, id);
         self.counts.add(Count::Joins);
         if let Some(room) = self.rooms.get(&id) {
-            let happening = if is_owner { Happening::OwnerReturned } else { Happening::Joined };
-            effects.note(&Note::new(self.wall.wall(now), happening, room, from));
+            let event = if is_owner { AuditEvent::OwnerReturned } else { AuditEvent::Joined };
+            effects.note(&AuditEntry::new(self.wall.wall(now), event, room, from));
         }
         effects
     }
@@ -161,7 +162,7 @@ impl Hub {
     pub(super) fn list(&self, now: Timestamp) -> Effects {
         let mut list = self.list.lock();
         let fresh = list.take().filter(|(at, _)| now.since(*at) < LIST_AGE);
-        let write = || listing::write(self.rooms.values(), self.wall, self.rules.max_list_bytes);
+        let write = || listing::write(self.rooms.values(), self.wall, self.config.max_list_bytes);
         let (at, text) = fresh.unwrap_or_else(|| (now, write()));
         let mut effects = Effects::none();
         effects.answer(&text);
@@ -170,7 +171,7 @@ impl Hub {
     }
 
     fn show(&mut self, from: MemberId, show: Show, state: &RawValue, now: Timestamp) -> Effects {
-        if state.get().len() > self.rules.max_state_bytes {
+        if state.get().len() > self.config.max_state_bytes {
             return Effects::none();
         }
         let is_music = !matches!(show, Show::PlayUpdate | Show::PlayChange | Show::LiveChange);
@@ -184,7 +185,7 @@ impl Hub {
 
     /// Does what any member may, unless the owner alone has the controls.
     fn steer(&mut self, from: MemberId, act: impl FnOnce(&mut Room, Duration) -> Effects) -> Effects {
-        let (control, window) = (self.rules.control, self.rules.crossing_window);
+        let (control, window) = (self.config.control, self.config.crossing_window);
         self.in_own_room(from, |room| match control {
             Control::Owner if !room.is_owner(from) => Effects::none(),
             Control::Owner | Control::Any => act(room, window),
@@ -211,7 +212,7 @@ impl Hub {
             return Effects::none();
         };
         let spoken = self.voices.entry(room.id()).or_default();
-        if !spoken.take_many(audio.get().len() as u64, self.rules.voices, now) {
+        if !spoken.take_many(audio.get().len() as u64, self.config.voices(), now) {
             let mut effects = Effects::none();
             effects.refused("too_many_voices");
             return effects;
@@ -223,10 +224,10 @@ impl Hub {
         // To be changed, so that a step that is taken back gives back what it took.
         let Some(member) = self.members.get_mut(&from) else { return Effects::none() };
         let Some(room) = member.room.and_then(|id| self.rooms.get_mut(&id)) else { return Effects::none() };
-        if chat.content.is_empty() || !is_short(&chat.content, self.rules.max_chat_chars) {
+        if chat.content.is_empty() || !is_short(&chat.content, self.config.max_chat_chars) {
             return Effects::none();
         }
-        if !member.chats.take(self.rules.chats, now) {
+        if !member.chats.take(self.config.chats(), now) {
             let mut effects = Effects::none();
             effects.refused("too_many_chats");
             return effects;
@@ -234,7 +235,7 @@ impl Hub {
         let Some(name) = room.name_of(from) else { return Effects::none() };
         let timestamp = self.wall.wall(now).as_millis();
         let message = ChatMessage {
-            id: format!("{timestamp}-{}", self.chance.chat_suffix()),
+            id: format!("{timestamp}-{}", self.rng.chat_suffix()),
             user_id: from,
             user_name: name.to_owned(),
             content: chat.content,
@@ -242,7 +243,7 @@ impl Hub {
             timestamp,
         };
         self.counts.add(Count::Chats);
-        room.chat(message, self.rules.max_chat_history_bytes)
+        room.chat(message, self.config.max_chat_history_bytes)
     }
 
     pub(super) fn tell_chats(&self, from: MemberId) -> Effects {
@@ -274,10 +275,10 @@ impl Hub {
         if !room.has(to) {
             return refuse(Refusal::NoSuchMember);
         }
-        let mut effects = room.transfer(to, self.chance.owner_token(), now);
+        let mut effects = room.transfer(to, self.rng.owner_token(), now);
         effects.answer(&Success::plain());
         if let Some(room) = self.rooms.get(&id) {
-            effects.note(&Note::new(self.wall.wall(now), Happening::HandedOver, room, to));
+            effects.note(&AuditEntry::new(self.wall.wall(now), AuditEvent::HandedOver, room, to));
         }
         effects
     }

@@ -11,12 +11,12 @@ use serde_json::json;
 use super::post::MAX_NAMESPACE_BYTES;
 use super::{NO_EVENT, token_of};
 use crate::effect::MemberId;
-use crate::http::connection::Cut;
+use crate::http::connection::DisconnectReason;
 use crate::switchboard::{
     Client, Config as Limits, Departure, Exchange, Hub, Incoming, Line, Newcomer, Pings, Received, Wire,
     answer, random_name, text_frame,
 };
-use crate::websocket::{Caller, Speech, Stage};
+use crate::websocket::{Protocol, SessionState, WebSocketPeer};
 
 /// What is said of a namespace other than `/`.
 const NO_SUCH_NAMESPACE: &str = r#",{"message":"Invalid namespace"}"#;
@@ -69,43 +69,43 @@ impl<H: Hub> Conversation<H> {
         }
     }
 
-    fn connect(&mut self, auth: &str, caller: &Arc<Caller>) -> Stage {
+    fn connect(&mut self, auth: &str, peer: &Arc<WebSocketPeer>) -> SessionState {
         // Somebody who is in already is in.
-        let Some(mut newcomer) = self.newcomer.take() else { return Stage::Joined };
+        let Some(mut newcomer) = self.newcomer.take() else { return SessionState::Joined };
         newcomer.token = token_of(auth).or(newcomer.token);
         let line = Line::open(&self.exchange, self.member, newcomer);
         let confirmed = json!({ "sid": self.member }).to_string();
-        caller.connection.send(&text_frame(&["40", &confirmed]));
-        let client: Arc<dyn Client> = Arc::clone(caller) as _;
+        peer.connection.send(&text_frame(&["40", &confirmed]));
+        let client: Arc<dyn Client> = Arc::clone(peer) as _;
         line.announce(client);
         self.line = Some(line);
-        Stage::Joined
+        SessionState::Joined
     }
 
     /// Answers what goes no further; a client that only asks, and does not read, is cut.
-    fn reply(&self, frame: &Bytes, caller: &Caller) {
-        if caller.connection.queued_bytes() + frame.len() > self.max_queued_bytes {
-            return caller.cut(Cut::Slow);
+    fn reply(&self, frame: &Bytes, peer: &WebSocketPeer) {
+        if peer.connection.queued_bytes() + frame.len() > self.max_queued_bytes {
+            return peer.cut(DisconnectReason::Slow);
         }
-        caller.connection.send(frame);
+        peer.connection.send(frame);
     }
 
-    fn event(&self, text: Bytes, ack: Option<i64>, caller: &Caller) -> Stage {
-        let Some(line) = &self.line else { return Stage::Over };
+    fn event(&self, text: Bytes, ack: Option<i64>, peer: &WebSocketPeer) -> SessionState {
+        let Some(line) = &self.line else { return SessionState::Over };
         match (line.receive(Incoming::packet(text, ack)), ack) {
-            (Received::Overflowed, _) => caller.cut(Cut::Overloaded),
-            (Received::TooFast, Some(id)) => self.reply(&answer(id, None), caller),
+            (Received::Overflowed, _) => peer.cut(DisconnectReason::Overloaded),
+            (Received::TooFast, Some(id)) => self.reply(&answer(id, None), peer),
             (Received::TooFast, None) | (Received::PassedOn, _) => {}
         }
-        Stage::Joined
+        SessionState::Joined
     }
 }
 
-impl<H: Hub> Speech for Conversation<H> {
+impl<H: Hub> Protocol for Conversation<H> {
     const WIRE: Wire = Wire::SocketIo;
     const PING: &'static [u8] = b"\x81\x012";
 
-    fn begin(&mut self, caller: &Arc<Caller>) -> Stage {
+    fn on_open(&mut self, peer: &Arc<WebSocketPeer>) -> SessionState {
         let handshake = json!({
             "sid": self.member,
             "upgrades": [],
@@ -113,51 +113,51 @@ impl<H: Hub> Speech for Conversation<H> {
             "pingTimeout": self.pings.timeout.as_millis() as u64,
             "maxPayload": self.max_payload_bytes,
         });
-        caller.connection.send(&text_frame(&["0", &handshake.to_string()]));
-        Stage::Greeting
+        peer.connection.send(&text_frame(&["0", &handshake.to_string()]));
+        SessionState::Greeting
     }
 
-    fn hear(&mut self, message: Bytes, caller: &Arc<Caller>) -> Stage {
-        let stage = if self.line.is_some() { Stage::Joined } else { Stage::Greeting };
-        let Ok(text) = std::str::from_utf8(&message) else { return stage };
-        let Some((kind, packet)) = text.split_at_checked(1) else { return Stage::Over };
+    fn on_message(&mut self, message: Bytes, peer: &Arc<WebSocketPeer>) -> SessionState {
+        let state = if self.line.is_some() { SessionState::Joined } else { SessionState::Greeting };
+        let Ok(text) = std::str::from_utf8(&message) else { return state };
+        let Some((kind, packet)) = text.split_at_checked(1) else { return SessionState::Over };
         match kind {
             "4" => match Packet::read(packet) {
-                Ok(Packet::Connect { auth }) => self.connect(auth, caller),
-                Ok(Packet::Event { ack, begins }) => self.event(message.slice(1 + begins..), ack, caller),
-                Ok(Packet::BinaryEvent { ack }) => self.event(Bytes::from_static(NO_EVENT), ack, caller),
-                Ok(Packet::Other) => stage,
+                Ok(Packet::Connect { auth }) => self.connect(auth, peer),
+                Ok(Packet::Event { ack, begins }) => self.event(message.slice(1 + begins..), ack, peer),
+                Ok(Packet::BinaryEvent { ack }) => self.event(Bytes::from_static(NO_EVENT), ack, peer),
+                Ok(Packet::Other) => state,
                 Ok(Packet::Disconnect) => {
                     self.departure = Departure::Said;
-                    Stage::Over
+                    SessionState::Over
                 }
-                Err(Unread::Malformed) => Stage::Over,
+                Err(Unread::Malformed) => SessionState::Over,
                 Err(Unread::Elsewhere(namespace)) => {
                     if namespace.len() > MAX_NAMESPACE_BYTES {
-                        return Stage::Over;
+                        return SessionState::Over;
                     }
-                    self.reply(&text_frame(&["44", namespace, NO_SUCH_NAMESPACE]), caller);
-                    stage
+                    self.reply(&text_frame(&["44", namespace, NO_SUCH_NAMESPACE]), peer);
+                    state
                 }
             },
             "3" => {
                 if let Some(line) = &self.line {
                     line.sign_of_life();
                 }
-                stage
+                state
             }
             // A client that asks itself, or wants an upgrade, need not be answered.
-            "2" | "5" | "6" => stage,
-            _ => Stage::Over,
+            "2" | "5" | "6" => state,
+            _ => SessionState::Over,
         }
     }
 
     /// It belongs to a binary event.
-    fn hear_binary(&mut self, _: Bytes, _: &Arc<Caller>) -> Stage {
-        if self.line.is_some() { Stage::Joined } else { Stage::Greeting }
+    fn on_binary_message(&mut self, _: Bytes, _: &Arc<WebSocketPeer>) -> SessionState {
+        if self.line.is_some() { SessionState::Joined } else { SessionState::Greeting }
     }
 
-    fn end(&mut self) {
+    fn on_close(&mut self) {
         if let Some(line) = &self.line {
             line.hang_up(self.departure);
         }

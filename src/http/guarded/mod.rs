@@ -1,0 +1,92 @@
+//! What stands around every connection: it can be cut from elsewhere, sent to from elsewhere, and it fails a
+//! reader that stalls.
+
+mod read;
+mod stall;
+mod write;
+
+use std::net::Shutdown;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use socket2::SockRef;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+pub use stall::StallLimit;
+use stall::StallWatch;
+
+use super::connection::Connection;
+use super::inbound::Inbound;
+use super::limits::Permit;
+use super::transport::Transport;
+
+/// Somebody who attends a connection: sees what its owner has written and that it reads, and is dropped when it ends.
+pub trait Attendant: Send {
+    /// The other end has said something.
+    fn read(&mut self);
+
+    /// The owner's next bytes are out.
+    fn wrote(&mut self, bytes: &[u8]);
+}
+
+/// A connection under guard.
+pub struct Guarded {
+    transport: Transport,
+    connection: Arc<Connection>,
+    stall: StallWatch,
+    unread: Bytes,
+    /// TLS may hold back the end of what was sent.
+    needs_flush: bool,
+    attendant: Option<Box<dyn Attendant>>,
+    /// Judges what comes in, once the connection is a WebSocket.
+    inbound: Option<Inbound>,
+    _permit: Permit,
+    _token: TaskTrackerToken,
+}
+
+impl Guarded {
+    /// Puts a connection under guard; the permit and the token are held as long as it lives.
+    pub fn new(
+        transport: Transport,
+        connection: Arc<Connection>,
+        limit: StallLimit,
+        permit: Permit,
+        token: TaskTrackerToken,
+    ) -> Self {
+        Self {
+            transport,
+            connection,
+            stall: StallWatch::new(limit),
+            unread: Bytes::new(),
+            needs_flush: false,
+            attendant: None,
+            inbound: None,
+            _permit: permit,
+            _token: token,
+        }
+    }
+
+    /// The handle on this connection.
+    pub fn connection(&self) -> &Arc<Connection> {
+        &self.connection
+    }
+
+    /// Judges blocked writes by another limit from here on.
+    pub fn limit_stalls(&mut self, limit: StallLimit) {
+        self.stall.limit = limit;
+    }
+
+    /// Lets somebody attend the connection until it ends, whoever owns it by then.
+    pub fn attend(&mut self, attendant: Box<dyn Attendant>) {
+        self.attendant = Some(attendant);
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        // Handles may keep the socket; the other end is told all the same.
+        if let Some(socket) = &self.connection.way_out.plain {
+            let _ = SockRef::from(socket).shutdown(Shutdown::Both);
+        }
+    }
+}

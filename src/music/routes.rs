@@ -1,0 +1,122 @@
+//! The HTTP routes of the listening rooms: the page, a status, and what plays.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use axum::routing::get;
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use rust_embed::Embed;
+use serde_json::json;
+use tokio::sync::Mutex;
+
+use super::hub::Hub;
+use super::listing;
+use super::protocol::{Refusal, RoomId};
+use crate::http::{assets, routes};
+use crate::runtime::Clock;
+use crate::sample;
+use crate::switchboard::Questions;
+use crate::time::Timestamp;
+
+/// `/rooms` is written anew at most this often, however many ask.
+const REPORT_AGE: Duration = Duration::from_secs(1);
+
+/// The page and everything that it loads.
+#[derive(Embed)]
+#[folder = "assets/music/"]
+struct Assets;
+
+/// What the routes share.
+struct Site {
+    questions: Questions<Hub>,
+    clock: Clock,
+    /// The answer to `GET /rooms` and when it was written: whoever finds it too old writes it anew, and the others wait.
+    rooms: Mutex<Option<(Timestamp, Bytes)>>,
+    max_list_bytes: usize,
+}
+
+/// The routes, which ask the hub; `/rooms` answers with up to `max_list_bytes`.
+pub fn router(questions: Questions<Hub>, clock: Clock, max_list_bytes: usize) -> Router {
+    let site = Site { questions, clock, rooms: Mutex::default(), max_list_bytes };
+    Router::new()
+        .route("/", get(front))
+        .route("/health", get(health))
+        .route("/rooms", get(rooms))
+        .route("/room/{id}", get(room))
+        .route("/assets/sample.wav", get(tune))
+        .route("/assets/{*path}", get(asset))
+        .with_state(Arc::new(site))
+}
+
+async fn front(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
+    if assets::prefers_html(&headers)
+        && let Some(page) = assets::page::<Assets>("index.html", &headers)
+    {
+        return page;
+    }
+    let Some((n_rooms, n_seated)) = site.questions.ask(|hub, _| (hub.n_rooms(), hub.n_seated())).await else {
+        return stopping();
+    };
+    routes::json(&json!({
+        "status": "ok",
+        "message": "roomhub music",
+        "version": env!("CARGO_PKG_VERSION"),
+        "rooms": n_rooms,
+        "totalRooms": n_rooms,
+        "totalUsers": n_seated,
+        "uptime": site.clock.uptime().as_secs_f64(),
+        "timestamp": site.clock.wall().to_string(),
+    }))
+}
+
+async fn health(State(site): State<Arc<Site>>) -> Response {
+    routes::json(&json!({ "status": "healthy", "timestamp": site.clock.wall().to_string() }))
+}
+
+async fn room(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response {
+    let Some(id) = RoomId::new(&id) else { return no_such_room() };
+    match site.questions.ask(move |hub, now| hub.report(&id, now)).await {
+        Some(Some(report)) => routes::json(&report),
+        Some(None) => no_such_room(),
+        None => stopping(),
+    }
+}
+
+async fn rooms(State(site): State<Arc<Site>>) -> Response {
+    let mut written = site.rooms.lock().await;
+    let now = site.clock.now();
+    if let Some((at, text)) = &*written
+        && now.since(*at) < REPORT_AGE
+    {
+        return routes::json_text(text.clone());
+    }
+    let Some(rooms) = site.questions.ask(Hub::reports).await else { return stopping() };
+    let text = Bytes::from(listing::write(rooms, site.max_list_bytes, site.clock.wall()));
+    *written = Some((now, text.clone()));
+    routes::json_text(text)
+}
+
+async fn tune(headers: HeaderMap) -> Response {
+    // It is made for the first who asks, which takes a moment of a core.
+    match tokio::task::spawn_blocking(sample::wav).await {
+        Ok(tune) => assets::media(&tune, "audio/wav", &headers),
+        Err(_) => routes::error(StatusCode::INTERNAL_SERVER_ERROR, "internal error"),
+    }
+}
+
+async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
+    assets::file::<Assets>(&path, &headers)
+        .unwrap_or_else(|| routes::error(StatusCode::NOT_FOUND, "not found"))
+}
+
+fn no_such_room() -> Response {
+    routes::error(StatusCode::NOT_FOUND, Refusal::RoomNotFound.message())
+}
+
+fn stopping() -> Response {
+    routes::error(StatusCode::SERVICE_UNAVAILABLE, "stopping")
+}

@@ -1,0 +1,89 @@
+//! The process: what each command does, and the exit code that says how it went.
+
+mod announce;
+mod environment;
+mod health;
+mod outcome;
+mod serve;
+
+use std::io::{self, BufReader};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+
+pub use health::health;
+pub use serve::serve;
+
+use crate::cli::{self, ProbeService, Request, SpoolTask};
+use crate::probe::{Scenarios, Target};
+use crate::settings::{self, Service};
+use crate::{check, devices};
+use environment::{load, variables};
+use outcome::{complain, fail, print};
+
+/// Says what services would do with a configuration on this machine, and everything that is wrong.
+pub fn check(command: &cli::Check) -> ExitCode {
+    let all = Service::all();
+    let services = if command.services.is_empty() { &all[..] } else { &command.services };
+    let loaded = match settings::load(services, command.config.as_deref(), variables(), Vec::new()) {
+        Ok(loaded) => loaded,
+        Err(mistakes) => return complain(&mistakes),
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&anyhow::Error::new(error).context("the async runtime")),
+    };
+    let report = runtime.block_on(check::run(services, &loaded));
+    print(&report.to_string());
+    if report.is_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Tries a server: by the scenarios of its service, or with whoever sits at the keyboard.
+pub fn probe(service: Service, command: &ProbeService) -> ExitCode {
+    let key = match &command.auth_key_file {
+        #[allow(clippy::disallowed_methods, reason = "a probe has no configuration: its key comes from here")]
+        None => Ok(std::env::var("AUTH_KEY").unwrap_or_default()),
+        Some(file) => {
+            std::fs::read_to_string(file).with_context(|| format!("--auth-key-file {}", file.display()))
+        }
+    };
+    let key = match key {
+        Ok(key) => key.trim().to_owned(),
+        Err(failure) => return fail(&failure),
+    };
+    let target = Target {
+        url: command.url.clone().unwrap_or_else(|| format!("http://localhost:{}", service.default_port())),
+        key,
+        ca_file: command.ca_file.clone(),
+        patience: command.timeout,
+    };
+    let client = &service.entry().probe;
+    if !command.auto {
+        return match (client.talk)(&target, Box::new(BufReader::new(io::stdin())), &mut io::stdout()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => fail(&failure),
+        };
+    }
+    let scenarios = Scenarios {
+        users: command.users.into(),
+        room: command.room.clone().unwrap_or_default(),
+        transport: command.transport,
+    };
+    if client.play(&target, &scenarios, &mut io::stdout()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Looks into the spool of the device rooms, or puts back what the database refused.
+pub fn spool(request: &Request, task: SpoolTask) -> ExitCode {
+    let settings = match load(request) {
+        Ok(loaded) => loaded.values,
+        Err(mistakes) => return complain(&mistakes),
+    };
+    let told = match task {
+        SpoolTask::Inspect => devices::spool_command::inspect(&settings.devices),
+        SpoolTask::Retry => devices::spool_command::retry(&settings.devices),
+    };
+    match told {
+        Ok(text) => print(&text),
+        Err(failure) => fail(&failure),
+    }
+}

@@ -1,0 +1,106 @@
+//! The HTTP routes of signalling: the page, `/ice`, and where plain WebSockets come in.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, Request, State};
+use axum::response::Response;
+use axum::routing::get;
+use axum::{Extension, Router};
+use http::{HeaderMap, StatusCode};
+use rust_embed::Embed;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::hub::Hub;
+use super::protocol::{Id, Refusal};
+use crate::http::connection::Connection;
+use crate::http::keys::KeyedDoor;
+use crate::http::{assets, routes};
+use crate::runtime::Clock;
+use crate::switchboard::Questions;
+use crate::websocket::PlainEndpoint;
+
+/// The page and everything that it loads.
+#[derive(Embed)]
+#[folder = "assets/signal/"]
+struct Assets;
+
+/// What the routes share.
+pub struct Site {
+    /// Asks the hub.
+    pub questions: Questions<Hub>,
+    /// Where plain WebSockets come in.
+    pub plain: Arc<PlainEndpoint<Hub>>,
+    /// The process's clock.
+    pub clock: Clock,
+    /// What `/ice` asks for.
+    pub key: Option<KeyedDoor>,
+}
+
+/// The routes.
+pub fn router(site: Site) -> Router {
+    Router::new()
+        .route("/", get(front))
+        .route("/health", get(health))
+        .route("/ice", get(ice))
+        .route("/ws", get(websocket))
+        .route("/assets/{*path}", get(asset))
+        .with_state(Arc::new(site))
+}
+
+async fn front(headers: HeaderMap) -> Response {
+    assets::page::<Assets>("index.html", &headers).unwrap_or_else(not_found)
+}
+
+async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
+    assets::file::<Assets>(&path, &headers).unwrap_or_else(not_found)
+}
+
+async fn health(State(site): State<Arc<Site>>) -> Response {
+    let health = json!({ "status": "ok", "timestamp": site.clock.wall().to_string() });
+    routes::json(&health)
+}
+
+/// Whom credentials are for, and the token that says so if the key is brought in its place.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct IceQuery {
+    user_id: Option<String>,
+    token: Option<String>,
+}
+
+async fn ice(
+    State(site): State<Arc<Site>>,
+    Extension(connection): Extension<Arc<Connection>>,
+    Query(query): Query<IceQuery>,
+    request: Request,
+) -> Response {
+    let word = routes::token(&request);
+    let (peer, now) = (connection.peer.ip(), site.clock.now());
+    if let Some(key) = &site.key
+        && let Err(denied) = key.open_by(peer, request.headers(), word.as_deref(), now)
+    {
+        return denied.answer(Refusal::Unauthorized.message());
+    }
+    let Some(user) = query.user_id.as_deref().and_then(Id::new) else {
+        return routes::error(StatusCode::BAD_REQUEST, "userId is required");
+    };
+    let token = query.token.or_else(|| word.map(String::from));
+    match site.questions.ask(move |hub, now| hub.ice(&user, token.as_deref(), now)).await {
+        Some(Ok(servers)) => routes::json(&json!({ "iceServers": servers })),
+        Some(Err(refusal)) => routes::error(StatusCode::UNAUTHORIZED, refusal.message()),
+        None => routes::error(StatusCode::SERVICE_UNAVAILABLE, "stopping"),
+    }
+}
+
+async fn websocket(
+    State(site): State<Arc<Site>>,
+    Extension(connection): Extension<Arc<Connection>>,
+    request: Request,
+) -> Response {
+    site.plain.open(&connection, request)
+}
+
+fn not_found() -> Response {
+    routes::error(StatusCode::NOT_FOUND, "not found")
+}

@@ -1,0 +1,33 @@
+//! What operators may have done, and whether it was.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::protocol::RoomId;
+use crate::effect::MemberId;
+
+/// What operators may have done.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Command {
+    /// Disbands a room.
+    CloseRoom(RoomId),
+    /// Shows everybody in a room a message.
+    ShowBanner(RoomId, String),
+    /// Disconnects a member.
+    Kick(MemberId),
+    /// Keeps an address out for a time.
+    Ban(IpAddr, Duration),
+    /// Lets an address in again.
+    LiftBan(IpAddr),
+}
+
+/// Whether there was something to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is done.
+    Done,
+    /// Nobody, or nothing, has that name.
+    NotFound,
+}

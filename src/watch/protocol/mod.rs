@@ -1,0 +1,13 @@
+//! The wire of the watch parties: each name, text and code once.
+
+mod client_events;
+mod names;
+mod refusals;
+mod server_events;
+
+#[cfg(test)]
+pub use client_events::ChatKind;
+pub use client_events::{Chat, ClientEvent, CreateRoom, JoinRoom, Show, Signal, Unread};
+pub use names::{OwnerToken, RoomId, RoomType};
+pub use refusals::Refusal;
+pub use server_events::{ChatMessage, HIDDEN, MemberView, RoomView, ServerEvent, Success, refuse};
