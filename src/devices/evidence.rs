@@ -13,6 +13,7 @@ use crate::effect::MemberId;
 use crate::time::Timestamp;
 
 /// What a node knows of what an input names.
+#[allow(clippy::struct_excessive_bools, reason = "each is an answer to a question of its own")]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Evidence {

@@ -238,7 +238,7 @@ impl WriteBarrier {
             return;
         }
         // The journal has ended without the write: what waits for it must never be done.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

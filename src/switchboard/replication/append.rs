@@ -14,7 +14,7 @@ impl<H: Hub> Node<H> {
         while self.is_together() && self.in_flight.is_none() && !self.queue.is_empty() {
             if matches!(self.queue[0].what, What::Query(_)) {
                 if let Some(pending) = self.queue.pop_front() {
-                    self.conclude(pending, Effects::none());
+                    self.conclude(&pending, Effects::none());
                 }
                 continue;
             }

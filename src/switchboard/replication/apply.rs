@@ -105,14 +105,14 @@ impl<H: Hub> Node<H> {
                 What::Input(Input::Adopt(adoption)) => {
                     let adopted = self.machine.adopt(adoption, &self.name);
                     self.members.send_back(adopted.unseated.iter().copied());
-                    self.conclude(pending, adopted.effects);
+                    self.conclude(&pending, adopted.effects);
                 }
                 What::Input(input) => {
                     after.extend(self.note(input, offset, Origin::Here));
                     let effects = self.run(input, pending.command.take());
-                    self.conclude(pending, effects);
+                    self.conclude(&pending, effects);
                 }
-                What::Query(_) => self.conclude(pending, Effects::none()),
+                What::Query(_) => self.conclude(&pending, Effects::none()),
             }
         }
         if let Some(write) = self.last_write.take() {
@@ -269,7 +269,7 @@ impl<H: Hub> Node<H> {
     }
 
     /// Tells whoever is concerned what came of an input.
-    pub(super) fn conclude(&mut self, pending: Pending<H>, effects: Effects) {
+    pub(super) fn conclude(&mut self, pending: &Pending<H>, effects: Effects) {
         if let Some(member) = pending.member
             && let Some(n) = self.busy.get_mut(&member)
         {
@@ -311,7 +311,7 @@ impl<H: Hub> Node<H> {
             }
             What::Query(_) => Effects::none(),
         };
-        self.conclude(pending, effects);
+        self.conclude(&pending, effects);
         // No other node waits for it.
         self.last_write = None;
     }

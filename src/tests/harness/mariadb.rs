@@ -55,8 +55,23 @@ impl MariaDb {
 
     /// The same with more options.
     pub fn come_up_with(&mut self, options: &[&str]) {
+        self.child = Some(self.spawn(options));
+        let deadline = Instant::now() + PATIENCE;
+        while self.try_run("SELECT 1").is_err() {
+            let log = || std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+            assert!(Instant::now() < deadline, "MariaDB does not come up: {}", log());
+            // Some client's connection may have its port for a moment.
+            let has_ended = self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_some());
+            if has_ended {
+                self.child = Some(self.spawn(options));
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    fn spawn(&self, options: &[&str]) -> Child {
         let log = std::fs::File::create(self.folder.path().join("log")).unwrap();
-        let child = Command::new("mariadbd")
+        Command::new("mariadbd")
             .args(["--no-defaults", "--user=root", "--bind-address=127.0.0.1", "--skip-log-bin"])
             .args([
                 "--innodb-log-file-size=16M",
@@ -73,14 +88,7 @@ impl MariaDb {
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
-            .unwrap_or_else(|error| panic!("mariadbd: {error}; src/tests/all.sh installs it"));
-        self.child = Some(child);
-        let deadline = Instant::now() + PATIENCE;
-        while self.try_run("SELECT 1").is_err() {
-            let log = || std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
-            assert!(Instant::now() < deadline, "MariaDB does not come up: {}", log());
-            std::thread::yield_now();
-        }
+            .unwrap_or_else(|error| panic!("mariadbd: {error}; src/tests/all.sh installs it"))
     }
 
     /// The URL for the program.
