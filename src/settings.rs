@@ -131,6 +131,12 @@ const COMMON_ALIASES: [Alias; 3] = [
     Alias { variable: "RELEASE", key: "sentry.release", unit: "" },
 ];
 
+/// Keys of earlier versions, and what they are called now.
+const RENAMED: [(&str, &str); 2] = [
+    ("cluster.max_letters", "cluster.max_log_entries"),
+    ("members.max_fleeting_bytes", "members.max_lossy_bytes"),
+];
+
 /// The whole configuration.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -217,6 +223,7 @@ pub fn load(
         file,
         environment: environment.collect(),
         aliases: aliases.chain(&COMMON_ALIASES).copied().collect(),
+        renamed: &RENAMED,
         flags,
         ignored_sections,
     })

@@ -51,7 +51,7 @@ impl Layers {
             if leaf(schema, &entry.key).is_some_and(|like| !is_section(like)) {
                 entries.push(entry);
             } else {
-                let problem = unknown(&entry.key, schema);
+                let problem = unknown(&entry.key, schema, self.renamed);
                 mistakes.push(entry.unknown(problem));
             }
         }
@@ -88,7 +88,7 @@ impl Layers {
                 None => {
                     let key = name[PREFIX.len()..].to_lowercase().replace("__", ".");
                     if !self.is_ignored(&key) {
-                        let problem = unknown(&key, schema);
+                        let problem = unknown(&key, schema, self.renamed);
                         mistakes.push(Entry { key, value, source }.unknown(problem));
                     }
                 }
@@ -200,8 +200,11 @@ fn is_section(value: &Value) -> bool {
     matches!(value, Value::Table(inner) if !inner.is_empty())
 }
 
-/// What to say of a key that does not exist: the nearest ones that do.
-fn unknown(key: &str, schema: &Table) -> String {
+/// What to say of a key that does not exist: what it is called now, or the nearest one that does.
+fn unknown(key: &str, schema: &Table, renamed: &[(&str, &str)]) -> String {
+    if let Some((_, now)) = renamed.iter().find(|(before, _)| *before == key) {
+        return format!("this key is called {now} now");
+    }
     let known: Vec<String> = leaves(schema, schema).into_iter().map(|(key, _)| key).collect();
     let nearest = known
         .iter()

@@ -93,6 +93,8 @@ pub struct Layers {
     pub environment: Vec<(String, String)>,
     /// Other names for variables, weaker than this program's own.
     pub aliases: Vec<Alias>,
+    /// Keys of earlier versions, and what they are called now.
+    pub renamed: &'static [(&'static str, &'static str)],
     /// Key, value, and the flag's name.
     pub flags: Vec<(&'static str, String, &'static str)>,
     /// Sections that are not this command's business: their keys are neither read nor checked.

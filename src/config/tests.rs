@@ -58,6 +58,7 @@ fn layers(file: &str, environment: &[(&str, &str)], flags: &[(&'static str, &str
             Alias { variable: "PORT", key: "room.port", unit: "" },
             Alias { variable: "SWEEP", key: "room.sweep", unit: "ms" },
         ],
+        renamed: &[("room.gate", "room.port")],
         flags: flags.iter().map(|(key, value, flag)| (*key, (*value).into(), *flag)).collect(),
         ignored_sections: BTreeSet::new(),
     }
@@ -96,12 +97,13 @@ fn text_from_variables_is_read_as_what_the_key_holds() {
 
 #[test]
 fn all_mistakes_are_told_at_once_each_with_its_place_and_what_is_allowed() {
-    let file = "[room]\nport = 70000\nprot = 1\nsweep = 5\norigins = 1\n[nothing]\nx = 1";
+    let file = "[room]\nport = 70000\nprot = 1\ngate = 1\nsweep = 5\norigins = 1\n[nothing]\nx = 1";
     let environment =
         [("ROOMHUB_ROOM__TOLERANCE", "-1"), ("ROOMHUB_OTHER__LOUD", "maybe"), ("ROOMHUB_ROM__PORT", "1")];
     let told = mistakes(&layers(file, &environment, &[("room.port", "abc", "--port")]));
     expect_test::expect![[r#"
         test.toml: room.prot: unknown key; did you mean room.port?
+        test.toml: room.gate: this key is called room.port now
         test.toml: nothing: unknown key; config.example.toml lists them all
         environment ROOMHUB_ROM__PORT: rom.port: unknown key; did you mean room.port?
         test.toml: room.port = 70000: a whole number from 0 to 65535 is expected

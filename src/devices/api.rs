@@ -52,7 +52,6 @@ const CONSOLE: &str = "console";
 /// The page and everything that it loads, and the description of the interface.
 #[derive(Embed)]
 #[folder = "assets/devices/"]
-#[exclude = "migrations/*"]
 struct Assets;
 
 /// What the routes share.

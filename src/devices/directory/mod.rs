@@ -33,7 +33,7 @@ const BUSY: Duration = Duration::from_secs(5);
 /// The version of the tables, in `user_version`; 0 is what came before versions, with the tables of 1.
 const VERSION: u32 = 1;
 
-const TABLES: &str = include_str!("../../../assets/devices/migrations/directory.sql");
+const TABLES: &str = include_str!("../../../assets/migrations/directory.sql");
 
 /// A handle on the directory.
 pub struct Directory {

@@ -17,8 +17,8 @@ use crate::time::Timestamp;
 
 /// Versions in order; `user_version` counts those that were done.
 const MIGRATIONS: [&str; 2] = [
-    include_str!("../../../assets/devices/migrations/sqlite/0001_five_tables.sql"),
-    include_str!("../../../assets/devices/migrations/sqlite/0002_no_foreign_keys.sql"),
+    include_str!("../../../assets/migrations/sqlite/0001_five_tables.sql"),
+    include_str!("../../../assets/migrations/sqlite/0002_no_foreign_keys.sql"),
 ];
 
 /// The log of changes is cut to this again once it has been taken over.

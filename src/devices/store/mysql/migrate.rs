@@ -11,13 +11,13 @@ use super::script::{Collation, parse};
 use crate::devices::store::Failure;
 
 /// The tables as they are to be, and what brings earlier ones there.
-const TABLES: &str = include_str!("../../../../assets/devices/migrations/mysql/0002_five_tables.sql");
+const TABLES: &str = include_str!("../../../../assets/migrations/mysql/0002_five_tables.sql");
 
 /// The version that has these tables; 1 had others.
 const TABLES_VERSION: usize = 2;
 
 /// Brings the rows of earlier versions on.
-const ROWS: &str = include_str!("../../../../assets/devices/migrations/mysql/0003_utc.sql");
+const ROWS: &str = include_str!("../../../../assets/migrations/mysql/0003_utc.sql");
 
 /// The version that has such rows, and the newest one.
 const ROWS_VERSION: usize = 3;
