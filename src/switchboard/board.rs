@@ -60,7 +60,7 @@ impl<H: Hub> Switchboard<H> {
             farewells: Vec::new(),
             writes: None,
             keeper: None,
-            members: Members::new(service, config, context.clock),
+            members: Members::new(service, config, context),
         }
     }
 
