@@ -56,6 +56,14 @@ struct Pending {
     n_idle: usize,
 }
 
+/// What is sent to members, before it is cut into pieces.
+struct Sending<'a> {
+    outgoing: &'a Outgoing,
+    receipt: Option<&'a Arc<Receipt>>,
+    /// Members of one piece.
+    n_per_piece: usize,
+}
+
 /// Something for a few members of a stream. Whoever is gone by then is told nothing, and kept by nothing.
 struct Piece {
     to: Vec<Weak<Seat>>,
@@ -105,21 +113,20 @@ impl Senders {
 
     /// Sends to members, in place or in their turns, after all that they were sent before.
     pub fn send(&self, mut to: Vec<&Arc<Seat>>, outgoing: &Outgoing, receipt: Option<&Arc<Receipt>>) {
-        let piece = (PIECE_BYTES / outgoing.n_bytes().max(1)).clamp(1, PIECE);
+        let sending = Sending {
+            outgoing,
+            receipt,
+            n_per_piece: (PIECE_BYTES / outgoing.n_bytes().max(1)).clamp(1, PIECE),
+        };
         let mut pending = self.shared.pending.lock();
         if !pending.turns.is_empty() {
-            let followers: Vec<_> = to.extract_if(.., |seat| pending.turns.is_open(seat.stream())).collect();
-            pending.add_to_streams(followers, piece, outgoing, receipt);
+            let followers = to.extract_if(.., |seat| pending.turns.is_open(seat.stream())).collect();
+            pending.add_to_streams(followers, &sending);
         }
-        let in_place = if self.n_senders > 1 { IN_PLACE } else { piece };
-        if to.len() > in_place {
-            let n_parts = to.len().div_ceil(piece).min(self.n_senders);
-            for part in to.chunks(to.len().div_ceil(n_parts)) {
-                let stream = pending.turns.open();
-                part.iter().for_each(|seat| seat.follow(stream));
-                pending.add(stream, part, piece, outgoing, receipt);
-            }
-            self.shared.wake(&mut pending, n_parts);
+        let n_in_place = if self.n_senders > 1 { IN_PLACE } else { sending.n_per_piece };
+        if to.len() > n_in_place {
+            let n_streams = pending.open_streams(&to, self.n_senders, &sending);
+            self.shared.wake(&mut pending, n_streams);
             to.clear();
         }
         let is_over = pending.weight > MAX_PENDING;
@@ -154,30 +161,33 @@ impl Pending {
     }
 
     /// Adds what is sent to members whose streams are open.
-    fn add_to_streams(
-        &mut self,
-        mut to: Vec<&Arc<Seat>>,
-        piece: usize,
-        outgoing: &Outgoing,
-        receipt: Option<&Arc<Receipt>>,
-    ) {
+    fn add_to_streams(&mut self, mut to: Vec<&Arc<Seat>>, sending: &Sending<'_>) {
         to.sort_by_key(|seat| seat.stream());
         for of_a_stream in to.chunk_by(|one, other| one.stream() == other.stream()) {
-            self.add(of_a_stream[0].stream(), of_a_stream, piece, outgoing, receipt);
+            self.add(of_a_stream[0].stream(), of_a_stream, sending);
         }
     }
 
-    fn add(
-        &mut self,
-        stream: StreamId,
-        to: &[&Arc<Seat>],
-        piece: usize,
-        outgoing: &Outgoing,
-        receipt: Option<&Arc<Receipt>>,
-    ) {
-        for some in to.chunks(piece) {
-            let to = some.iter().map(|seat| Arc::downgrade(seat)).collect();
-            let piece = Piece { to, outgoing: outgoing.clone(), _receipt: receipt.map(Arc::clone) };
+    /// Opens streams for members that have none, one for each sender if the pieces are as many; says how many.
+    fn open_streams(&mut self, to: &[&Arc<Seat>], n_senders: usize, sending: &Sending<'_>) -> usize {
+        let n_streams = to.len().div_ceil(sending.n_per_piece).min(n_senders);
+        for part in to.chunks(to.len().div_ceil(n_streams)) {
+            let stream = self.turns.open();
+            for seat in part {
+                seat.follow(stream);
+            }
+            self.add(stream, part, sending);
+        }
+        n_streams
+    }
+
+    fn add(&mut self, stream: StreamId, to: &[&Arc<Seat>], sending: &Sending<'_>) {
+        for some in to.chunks(sending.n_per_piece) {
+            let piece = Piece {
+                to: some.iter().map(|seat| Arc::downgrade(seat)).collect(),
+                outgoing: sending.outgoing.clone(),
+                _receipt: sending.receipt.map(Arc::clone),
+            };
             self.weight += piece.weight();
             self.turns.push(stream, piece);
         }

@@ -91,7 +91,9 @@ mod tests {
 
     fn open(turns: &mut Turns<&'static str>, pieces: &[&'static str]) -> StreamId {
         let stream = turns.open();
-        pieces.iter().for_each(|piece| turns.push(stream, piece));
+        for piece in pieces {
+            turns.push(stream, piece);
+        }
         stream
     }
 

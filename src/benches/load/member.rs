@@ -13,6 +13,9 @@ use crate::websocket::WebSocket;
 /// The longest that an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Where WebSockets of Socket.IO come in.
+const SOCKETIO: &str = "/socket.io/?EIO=4&transport=websocket";
+
 /// The packets by which Engine.IO sees who is still there.
 const PING: &[u8] = b"2";
 const PONG: &str = "3";
@@ -40,7 +43,10 @@ impl Member {
 
     /// Connects over Socket.IO with a key, and is admitted.
     pub async fn connect_with(address: SocketAddr, auth: &str) -> Result<Self> {
-        let socket = WebSocket::connect(address, "/socket.io/?EIO=4&transport=websocket").await?;
+        Self::admit(WebSocket::connect(address, SOCKETIO).await?, auth).await
+    }
+
+    async fn admit(socket: WebSocket, auth: &str) -> Result<Self> {
         let mut member = Self { socket, dialect: Dialect::SocketIo, last: 0..0 };
         member.await_packet("0").await?;
         member.socket.send(&format!("40{auth}")).await?;
@@ -48,10 +54,21 @@ impl Member {
         Ok(member)
     }
 
+    /// Connects over Socket.IO and TLS, and is admitted.
+    pub async fn connect_over_tls(address: SocketAddr) -> Result<Self> {
+        let socket = WebSocket::connect_over_tls(address, SOCKETIO).await?;
+        Self::admit(socket, "").await
+    }
+
     /// Connects over a plain WebSocket, on which each frame is an object.
     pub async fn connect_plain(address: SocketAddr) -> Result<Self> {
         let socket = WebSocket::connect(address, "/").await?;
         Ok(Self { socket, dialect: Dialect::Plain, last: 0..0 })
+    }
+
+    /// The socket, which blocks nobody, and what was read from it and not heard.
+    pub fn into_socket(self) -> Result<(std::net::TcpStream, Vec<u8>)> {
+        self.socket.into_socket()
     }
 
     /// Sends an event of Socket.IO.

@@ -136,7 +136,7 @@ fn rooms_take_turns_piece_by_piece() {
     let house = House::quiet(1, 3 * PIECE + 2 * PIECE + PIECE + 1);
     house.tell(0..3 * PIECE, "a");
     house.tell(3 * PIECE..5 * PIECE, "b");
-    house.tell(5 * PIECE..6 * PIECE + 1, "c");
+    house.tell(5 * PIECE..=6 * PIECE, "c");
     house.senders.flush();
     assert_eq!(house.turns(), ["a", "b", "c", "a", "b", "c", "a"]);
 }
