@@ -105,7 +105,7 @@ fn describe() {
     describe_histogram!(
         "roomhub_emit_latency_seconds",
         Unit::Seconds,
-        "From an event's arrival to its effects being queued for every recipient, by service"
+        "From an event's arrival to its last frame being sent or queued, by service"
     );
     describe_gauge!("roomhub_devices_spool_records", "Records of devices that are not in the database yet");
     describe_gauge!("roomhub_devices_spool_bytes", Unit::Bytes, "What the spool of devices takes on disk");

@@ -1,5 +1,5 @@
-//! What services cost under load on this machine: `cargo bench --bench load -- music`, `watch`, `signal` or
-//! `cluster`.
+//! What services cost under load on this machine: `cargo bench --bench load -- music`, `watch`, `signal`,
+//! `devices`, `cluster` or `cores`.
 //!
 //! Each step starts a server of its own, which has CPU 0; the listeners all live in this process, on CPU 1. What
 //! a delivery costs the server is held against the *floor*: a bare `write` of a frame, measured in the same
@@ -20,6 +20,10 @@ mod backlog;
 mod client_frames;
 #[path = "load/cores.rs"]
 mod cores;
+#[path = "load/crowd.rs"]
+mod crowd;
+#[path = "load/fan_out.rs"]
+mod fan_out;
 #[path = "load/floor.rs"]
 mod floor;
 #[path = "load/member.rs"]
@@ -36,6 +40,8 @@ mod rooms;
 mod server;
 #[path = "load/tally.rs"]
 mod tally;
+#[path = "load/tls.rs"]
+mod tls;
 #[path = "load/usage.rs"]
 mod usage;
 #[path = "load/websocket.rs"]
@@ -54,21 +60,27 @@ use report::{Capacity, Report, Row};
 use rooms::{Load, Pace, Room, Talk};
 use server::Server;
 
-const USAGE: &str = "usage: cargo bench --bench load -- music [--quick] | watch | signal | devices | cluster
+const USAGE: &str = "usage: cargo bench --bench load -- music [--quick] | watch | signal | devices | cluster | cores
   music     measure the listening rooms: about two minutes; whatever else runs meanwhile shows
   watch     measure the watch parties: how late their controls are, half a minute
   signal    measure calls of two: half a minute
   devices   measure device rooms, and how fast a backlog drains: a minute
   cluster   measure listening rooms on one to three nodes with a Redis, five minutes
+  cores     measure fan-out on one CPU and on two, and small rooms beside a large one: two minutes; with the path of
+            another build, the small rooms of that one too
   --quick   a rougher picture in half a minute";
 
 const EXIT_USAGE: u8 = 2;
 
-/// What rooms do in production, at its three corners: one huge room, as fast as it goes, many small rooms.
-const LOADS: [Load; 3] = [
+/// The second half of `cores`, hidden from the usage, for which the load has a CPU of its own.
+const SMALL_ROOMS: &str = "small-rooms";
+
+/// What rooms do in production, at its three corners: one huge room, as fast as it goes, many small rooms; and TLS.
+const LOADS: [Load; 4] = [
     Load { talk: Talk::Tracks, n_rooms: 1, n_listeners: 1000, pace: Pace::PerSecond(10) },
     Load { talk: Talk::Tracks, n_rooms: 20, n_listeners: 50, pace: Pace::ClosedLoop },
     Load { talk: Talk::Tracks, n_rooms: 100, n_listeners: 9, pace: Pace::PerSecond(10) },
+    Load { talk: Talk::SealedTracks, n_rooms: 20, n_listeners: 50, pace: Pace::ClosedLoop },
 ];
 
 /// Calls of two, as fast as they go and as they are made: what one says, one hears.
@@ -125,6 +137,12 @@ fn main() -> ExitCode {
         ["devices", cores::PARTED] => devices(Cores::Apart),
         ["watch"] => watch(Cores::part(&args)),
         ["watch", cores::PARTED] => watch(Cores::Apart),
+        ["cores", ..] => fan_out().and_then(|()| {
+            let args = [&[SMALL_ROOMS], &args[1..]].concat();
+            let cores = Cores::part(&args);
+            small_rooms(&args, cores)
+        }),
+        [SMALL_ROOMS, ..] => small_rooms(&args, Cores::Apart),
         ["cluster"] => cluster(Cores::part(&args)),
         ["cluster", cores::PARTED] => cluster(Cores::Apart),
         [floor::WRITER, reader] => floor::write(reader),
@@ -168,6 +186,19 @@ fn watch(cores: Cores) -> Result<()> {
     Ok(())
 }
 
+fn fan_out() -> Result<()> {
+    let report = on_this_thread(fan_out::measure())?;
+    print!("{report}");
+    Ok(())
+}
+
+fn small_rooms(args: &[&str], cores: Cores) -> Result<()> {
+    let other = args[1..].iter().find(|arg| **arg != cores::PARTED).copied();
+    let report = on_this_thread(fan_out::measure_small_rooms(other, cores))?;
+    print!("{report}");
+    Ok(())
+}
+
 fn cluster(cores: Cores) -> Result<()> {
     for table in on_this_thread(nodes::measure(Plan::FULL.span, CLUSTER_RUNS, cores))? {
         println!("{table}");
@@ -191,7 +222,7 @@ async fn measure(loads: &'static [Load], plan: &Plan, cores: Cores) -> Result<Re
         let mut runs = Vec::new();
         for run in 1..=plan.n_runs {
             eprintln!("{load}: run {run} of {}", plan.n_runs);
-            let nodes = Nodes::alone(load.talk.service(), cores)?;
+            let nodes = Nodes::alone(load.talk, cores)?;
             startups.extend(nodes.servers.iter().map(|server| server.startup));
             let (figures, _) = load.run(nodes, plan.span).await.with_context(|| load.to_string())?;
             runs.push(figures);
@@ -200,6 +231,8 @@ async fn measure(loads: &'static [Load], plan: &Plan, cores: Cores) -> Result<Re
     }
     eprintln!("the floor again");
     let floor = (floor_before + floor::measure(cores).await?) / 2;
+    let is_sealed = loads.iter().any(|load| load.talk == Talk::SealedTracks);
+    let tls_floor = is_sealed.then(tls::floor).transpose()?;
     let mut capacity = None;
     if plan.n_counted_rooms > 0 {
         eprintln!("connections");
@@ -207,7 +240,7 @@ async fn measure(loads: &'static [Load], plan: &Plan, cores: Cores) -> Result<Re
         startups.push(server.startup);
         capacity = Some(connect(server, plan.n_counted_rooms).await.context("connections")?);
     }
-    Ok(Report { cores, span: plan.span, floor, rows, capacity, backlog: None, startups })
+    Ok(Report { cores, span: plan.span, floor, tls_floor, rows, capacity, backlog: None, startups })
 }
 
 /// Fills rooms of ten, one member after another.

@@ -39,7 +39,7 @@ impl Client for Member {
         self.session.waiting_bytes()
     }
 
-    fn queue(&self, written: &Written<'_>) {
+    fn queue(&self, written: &Written) {
         if self.session.is_doomed() {
             return;
         }

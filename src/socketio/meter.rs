@@ -95,7 +95,7 @@ mod tests {
             let mut expected = Passed::default();
             for size in sizes {
                 let frame = Frame::new("x", &"y".repeat(size));
-                let written = Written::new(&frame);
+                let written = Written::new(frame);
                 let message = written.bytes(Wire::SocketIo);
                 prop_assert_eq!(message.len(), framed_length(size + 10));
                 expected.messages += 1;

@@ -56,7 +56,7 @@ impl<H: Hub> Switchboard<H> {
             farewells: Vec::new(),
             writes: None,
             chest: None,
-            members: Members::new(service, config, context.clock),
+            members: Members::new(service, config, context),
         }
     }
 

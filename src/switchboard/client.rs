@@ -33,7 +33,7 @@ pub trait Client: Send + Sync {
     fn waiting_bytes(&self) -> usize;
 
     /// Sends an event to a client that is not reached directly.
-    fn queue(&self, written: &Written<'_>);
+    fn queue(&self, written: &Written);
 
     /// Answers an event of a client that is not reached directly.
     fn queue_answer(&self, id: i64, payload: Option<&RawValue>);

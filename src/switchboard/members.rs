@@ -1,9 +1,9 @@
 //! The members that are connected here: who they are, and how each of them is reached.
 
-use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
@@ -13,15 +13,16 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::debug;
 
-use super::client::Client;
 use super::inbox::Arrival;
+use super::seat::{Outgoing, Outlet, Seat};
+use super::senders::{Receipt, Senders};
 use super::task::Task;
 use super::write_barrier::Deed;
-use super::written::{self, Wire, Written};
+use super::written::Written;
 use super::{Config, Hub};
-use crate::effect::{Close, Delivery, Effect, Effects, Frame, MemberId};
-use crate::http::connection::{Connection, DisconnectReason};
-use crate::runtime::Clock;
+use crate::effect::{Close, Effect, Effects, MemberId};
+use crate::http::connection::DisconnectReason;
+use crate::runtime::{Clock, Context};
 
 /// Time for clients to take their leave before they are cut, as a part of the shutdown's grace.
 pub const FAREWELL: u32 = 2;
@@ -29,102 +30,39 @@ pub const FAREWELL: u32 = 2;
 /// A wire's own way to tell all its clients that the server stops.
 pub type Farewell = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Members looked at before the first of them is sent to.
-const LOOKAHEAD: usize = 32;
-
 /// The members of a service that are connected to this process, as they are reached.
 pub struct Members {
     service: &'static str,
     clock: Clock,
-    max_queued_bytes: usize,
-    max_fleeting_bytes: usize,
     /// Where lines of the event log go.
     pub notes: Option<mpsc::Sender<Box<RawValue>>>,
-    seats: HashMap<MemberId, Seat, RandomState>,
-    events_out: metrics::Counter,
-    too_late: metrics::Counter,
+    seats: HashMap<MemberId, Arc<Seat>, RandomState>,
+    senders: Senders,
     emit_latency: metrics::Histogram,
     n_connected: metrics::Gauge,
     n_rooms: metrics::Gauge,
     n_seated: metrics::Gauge,
 }
 
-/// How one member is reached.
-struct Seat {
-    line: u64,
-    wire: Wire,
-    /// Its connection, once it is reached directly, which is for good.
-    direct: OnceCell<Arc<Connection>>,
-    client: Arc<dyn Client>,
-}
-
-impl Seat {
-    fn new(line: u64, client: Arc<dyn Client>) -> Self {
-        Self { line, wire: client.wire(), direct: OnceCell::new(), client }
-    }
-
-    fn direct(&self) -> Option<&Connection> {
-        if self.direct.get().is_none()
-            && let Some(connection) = self.client.direct()
-        {
-            return Some(self.direct.get_or_init(|| connection));
-        }
-        self.direct.get().map(Arc::as_ref)
-    }
-
-    fn send(&self, written: &Written<'_>, max_queued_bytes: usize) {
-        let message = written.bytes(self.wire);
-        let direct = self.direct();
-        let waiting = direct.map_or_else(|| self.client.waiting_bytes(), Connection::queued_bytes);
-        if waiting + message.len() > max_queued_bytes {
-            return self.client.cut(DisconnectReason::Slow);
-        }
-        match direct {
-            Some(connection) => connection.send(message),
-            None => self.client.queue(written),
-        }
-    }
-
-    /// Sends a frame that may be dropped; says how many were.
-    fn send_fleeting(&self, written: &Written<'_>, max_fleeting_bytes: usize) -> usize {
-        let message = written.bytes(self.wire);
-        match self.direct() {
-            Some(connection) => connection.send_fleeting(message, max_fleeting_bytes),
-            // A queue that was handed over cannot be thinned out.
-            None if self.client.waiting_bytes() + message.len() > max_fleeting_bytes => 1,
-            None => {
-                self.client.queue(written);
-                0
-            }
-        }
-    }
-
-    fn answer(&self, id: i64, payload: Option<&RawValue>, max_queued_bytes: usize) {
-        let direct = self.direct();
-        let waiting = direct.map_or_else(|| self.client.waiting_bytes(), Connection::queued_bytes);
-        // One answer may be as large as it is; asking without reading is what has to end.
-        if waiting > max_queued_bytes {
-            return self.client.cut(DisconnectReason::Slow);
-        }
-        match direct {
-            Some(connection) => connection.send(&written::answer(id, payload)),
-            None => self.client.queue_answer(id, payload),
-        }
-    }
-}
-
 impl Members {
     /// Nobody yet.
-    pub fn new(service: &'static str, config: &Config, clock: Clock) -> Self {
-        Self {
-            service,
-            clock,
+    pub fn new(service: &'static str, config: &Config, context: &Context) -> Self {
+        let outlet = Outlet {
             max_queued_bytes: config.max_queued_bytes,
             max_fleeting_bytes: config.max_fleeting_bytes,
-            notes: None,
-            seats: HashMap::default(),
             events_out: metrics::counter!("roomhub_events_out_total", "service" => service),
             too_late: metrics::counter!("roomhub_fleeting_dropped_total", "service" => service),
+        };
+        let n_senders = match config.senders {
+            0 => thread::available_parallelism().map_or(1, usize::from),
+            n => n,
+        };
+        Self {
+            service,
+            clock: context.clock,
+            notes: None,
+            seats: HashMap::default(),
+            senders: Senders::start(n_senders, outlet, context),
             emit_latency: metrics::histogram!("roomhub_emit_latency_seconds", "service" => service),
             n_connected: metrics::gauge!("roomhub_members", "service" => service),
             n_rooms: metrics::gauge!("roomhub_rooms", "service" => service),
@@ -137,7 +75,7 @@ impl Members {
         match arrival {
             Arrival::Connected { member, line, client, newcomer } => {
                 debug!(service = self.service, %member, address = %newcomer.address, "member connected");
-                let is_new = self.seats.insert(member, Seat::new(line, client)).is_none();
+                let is_new = self.seats.insert(member, Arc::new(Seat::new(line, client))).is_none();
                 Some(Task::Connect { member, newcomer, is_new })
             }
             Arrival::Event { member, line, incoming, at } => {
@@ -164,19 +102,18 @@ impl Members {
         self.seats.contains_key(&member)
     }
 
-    /// Does what a rule asks for, and says how long that took since its event came.
+    /// Does what a rule asks for, and notes how long that took since its event came.
     pub fn perform_deed(&self, deed: Deed) {
-        self.perform(deed.effects, deed.asker);
-        if let Some(at) = deed.arrived_at {
-            self.emit_latency.record(self.clock.now().since(at).as_secs_f64());
-        }
+        let receipt = deed.arrived_at.map(|arrived_at| {
+            Arc::new(Receipt { arrived_at, clock: self.clock, latency: self.emit_latency.clone() })
+        });
+        self.perform_with(deed.effects, deed.asker, receipt.as_ref());
     }
 
-    /// Cuts members off, that they come back and are told everything anew.
+    /// Cuts members off, after what they were sent, that they come back and are told everything anew.
     pub fn send_back(&self, members: impl Iterator<Item = MemberId>) {
-        for seat in members.filter_map(|member| self.seats.get(&member)) {
-            seat.client.cut(DisconnectReason::OutOfStep);
-        }
+        let members: Vec<MemberId> = members.collect();
+        self.send(&members, &Outgoing::Cut(DisconnectReason::OutOfStep), None);
     }
 
     /// Whether the line is the member's present one: the end of an earlier one is no departure.
@@ -185,22 +122,27 @@ impl Members {
     }
 
     /// Does what rules ask for; who asked something gets the first answer among it.
-    pub fn perform(&self, effects: Effects, mut asker: Option<(MemberId, i64)>) {
+    pub fn perform(&self, effects: Effects, asker: Option<(MemberId, i64)>) {
+        self.perform_with(effects, asker, None);
+    }
+
+    fn perform_with(
+        &self,
+        effects: Effects,
+        mut asker: Option<(MemberId, i64)>,
+        receipt: Option<&Arc<Receipt>>,
+    ) {
         for effect in effects {
             match effect {
-                Effect::Emit { to, frame, delivery } => self.emit(&to, &frame, delivery),
+                Effect::Emit { to, frame, delivery } => {
+                    self.send(&to, &Outgoing::Frame(Arc::new(Written::new(frame)), delivery), receipt);
+                }
                 Effect::Ack(payload) => {
-                    if let Some((member, id)) = asker.take()
-                        && let Some(seat) = self.seats.get(&member)
-                    {
-                        seat.answer(id, payload.as_deref(), self.max_queued_bytes);
+                    if let Some((member, id)) = asker.take() {
+                        self.send(&[member], &Outgoing::Answer(id, payload), receipt);
                     }
                 }
-                Effect::Disconnect(member, close) => {
-                    if let Some(seat) = self.seats.get(&member) {
-                        seat.client.close(close);
-                    }
-                }
+                Effect::Disconnect(member, close) => self.send(&[member], &Outgoing::Close(close), receipt),
                 Effect::Keep(_) | Effect::Log(_) | Effect::Kept(_) | Effect::AwaitWrite(_) => {}
                 Effect::Note(line) => {
                     if self.notes.as_ref().is_some_and(|notes| notes.try_send(line).is_err()) {
@@ -216,27 +158,9 @@ impl Members {
         }
     }
 
-    /// Sends a frame to the members, and cuts those that are too far behind to be told.
-    ///
-    /// What is known of members lies scattered in memory: looking at several before sending to the first lets the
-    /// processor fetch it all at once, where a system call in between would make it wait for each.
-    fn emit(&self, to: &[MemberId], frame: &Frame, delivery: Delivery) {
-        let written = Written::new(frame);
-        let mut ready = Vec::with_capacity(to.len().min(LOOKAHEAD));
-        for some in to.chunks(LOOKAHEAD) {
-            let seats = some.iter().filter_map(|member| self.seats.get(member));
-            ready.extend(seats.filter(|seat| seat.direct().is_none_or(Connection::is_open)));
-            self.events_out.increment(ready.len() as u64);
-            for seat in ready.drain(..) {
-                match delivery {
-                    Delivery::Sure => seat.send(&written, self.max_queued_bytes),
-                    Delivery::Fleeting => {
-                        let n_dropped = seat.send_fleeting(&written, self.max_fleeting_bytes);
-                        self.too_late.increment(n_dropped as u64);
-                    }
-                }
-            }
-        }
+    fn send(&self, to: &[MemberId], outgoing: &Outgoing, receipt: Option<&Arc<Receipt>>) {
+        let seats = to.iter().filter_map(|member| self.seats.get(member)).collect();
+        self.senders.send(seats, outgoing, receipt);
     }
 
     /// Sets the gauges.
@@ -250,6 +174,7 @@ impl Members {
     /// Tells everybody to come back elsewhere, and cuts those that do not listen; the process waits for both.
     pub async fn dismiss(self, farewells: Vec<Farewell>, patience: Duration) {
         debug!(service = self.service, members = self.seats.len(), "closing connections");
+        self.senders.flush();
         for seat in self.seats.values() {
             seat.client.close(Close::GoingAway);
         }

@@ -19,9 +19,12 @@ mod members;
 mod quota;
 pub mod replication;
 mod rng;
+mod seat;
+mod senders;
 #[cfg(test)]
 pub mod stage;
 mod task;
+mod turns;
 mod write_barrier;
 mod written;
 
@@ -239,6 +242,9 @@ impl Census {
     }
 }
 
+/// More senders than any machine has CPUs for one service.
+const MAX_SENDERS: usize = 1024;
+
 /// `[members]`: limits of every member of every service, whatever its wire.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -257,6 +263,8 @@ pub struct Config {
     pub events_per_second: u32,
     /// Events that one member may send at once.
     pub event_burst: u32,
+    /// Tasks of each service that send what the rules have decided; 0 stands for one for each CPU.
+    pub senders: usize,
 }
 
 impl Default for Config {
@@ -269,6 +277,7 @@ impl Default for Config {
             max_inbox_bytes: 64 * 1024 * 1024,
             events_per_second: 1_000,
             event_burst: 2_000,
+            senders: 0,
         }
     }
 }
@@ -280,6 +289,9 @@ impl Config {
         findings.at_least_one("members.max_inbox_events", self.max_inbox_events);
         findings.at_least_one("members.events_per_second", self.events_per_second as usize);
         findings.at_least_one("members.event_burst", self.event_burst as usize);
+        if self.senders > MAX_SENDERS {
+            findings.add("members.senders", format!("at most {MAX_SENDERS} are expected"));
+        }
         for (key, bytes) in
             [("max_queued_bytes", self.max_queued_bytes), ("max_inbox_bytes", self.max_inbox_bytes)]
         {

@@ -1,6 +1,6 @@
 //! Frames as bytes: written once for all members of a wire, as the WebSocket frames that go out.
 
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
@@ -32,17 +32,17 @@ pub enum Wire {
 }
 
 /// A frame, and its bytes on each wire that needed them so far.
-pub struct Written<'a> {
+pub struct Written {
     /// What it says.
-    pub frame: &'a Frame,
-    socketio: OnceCell<Bytes>,
-    plain: OnceCell<Bytes>,
+    pub frame: Frame,
+    socketio: OnceLock<Bytes>,
+    plain: OnceLock<Bytes>,
 }
 
-impl<'a> Written<'a> {
+impl Written {
     /// A frame that has not been written yet.
-    pub fn new(frame: &'a Frame) -> Self {
-        Self { frame, socketio: OnceCell::new(), plain: OnceCell::new() }
+    pub fn new(frame: Frame) -> Self {
+        Self { frame, socketio: OnceLock::new(), plain: OnceLock::new() }
     }
 
     /// The WebSocket frame: `42["event",payload]`, or the payload alone.
@@ -112,10 +112,10 @@ mod tests {
     #[test]
     fn an_event_is_text_in_a_frame_of_either_wire() {
         let frame = Frame::new("play", &json!({"currentTime": 1.5}));
-        let written = Written::new(&frame);
+        let written = Written::new(frame);
         assert_eq!(&written.bytes(Wire::SocketIo)[..], b"\x81\x1e42[\"play\",{\"currentTime\":1.5}]");
         assert_eq!(&written.bytes(Wire::Plain)[..], b"\x81\x13{\"currentTime\":1.5}");
-        assert_eq!(&Written::new(&Frame::bare("play")).bytes(Wire::SocketIo)[..], b"\x81\x0a42[\"play\"]");
+        assert_eq!(&Written::new(Frame::bare("play")).bytes(Wire::SocketIo)[..], b"\x81\x0a42[\"play\"]");
         assert_eq!(&answer(17, None)[..], b"\x81\x0643\x31\x37[]");
     }
 

@@ -96,7 +96,7 @@ impl Client for WebSocketPeer {
         self.connection.queued_bytes()
     }
 
-    fn queue(&self, written: &Written<'_>) {
+    fn queue(&self, written: &Written) {
         self.connection.send(written.bytes(self.wire));
     }
 

@@ -26,7 +26,7 @@ const N_SOCKETS: u32 = 1000;
 const N_ROUNDS: u32 = 300;
 
 /// A track change with its track, as it is relayed to one listener.
-const FRAME: [u8; 220] = [7; 220];
+pub const FRAME: [u8; 220] = [7; 220];
 
 /// Between two rounds, so that the reader has taken the last one.
 const PAUSE: Duration = Duration::from_millis(30);

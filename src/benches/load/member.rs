@@ -37,7 +37,10 @@ impl Member {
 
     /// Connects over Socket.IO with a key, and is admitted.
     pub async fn connect_with(address: SocketAddr, auth: &str) -> Result<Self> {
-        let socket = WebSocket::connect(address, packet::WEBSOCKET_PATH).await?;
+        Self::admit(WebSocket::connect(address, packet::WEBSOCKET_PATH).await?, auth).await
+    }
+
+    async fn admit(socket: WebSocket, auth: &str) -> Result<Self> {
         let mut member = Self { socket, dialect: Dialect::SocketIo, last: 0..0 };
         member.await_packet(packet::OPEN).await?;
         member.socket.send(&packet::connect(auth)).await?;
@@ -45,10 +48,21 @@ impl Member {
         Ok(member)
     }
 
+    /// Connects over Socket.IO and TLS, and is admitted.
+    pub async fn connect_over_tls(address: SocketAddr) -> Result<Self> {
+        let socket = WebSocket::connect_over_tls(address, SOCKETIO).await?;
+        Self::admit(socket, "").await
+    }
+
     /// Connects over a plain WebSocket, on which each frame is an object.
     pub async fn connect_plain(address: SocketAddr) -> Result<Self> {
         let socket = WebSocket::connect(address, "/").await?;
         Ok(Self { socket, dialect: Dialect::Plain, last: 0..0 })
+    }
+
+    /// The socket, which blocks nobody, and what was read from it and not heard.
+    pub fn into_socket(self) -> Result<(std::net::TcpStream, Vec<u8>)> {
+        self.socket.into_socket()
     }
 
     /// Sends an event of Socket.IO.

@@ -2,6 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Stdio};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -10,7 +11,7 @@ use crate::cores::Cores;
 use crate::report::{ClusterRow, ClusterTable};
 use crate::rooms::{Load, Pace, Talk};
 use crate::server::Server;
-use crate::usage;
+use crate::{tls, usage};
 
 /// The longest that Redis may take to listen.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -42,8 +43,13 @@ pub struct Nodes {
 
 impl Nodes {
     /// One node, without Redis.
-    pub fn alone(service: &str, cores: Cores) -> Result<Self> {
-        Ok(Self::of(Server::start(service, cores, &[])?))
+    pub fn alone(talk: Talk, cores: Cores) -> Result<Self> {
+        let folder = Rc::new(tempfile::tempdir()?);
+        let environment = match talk {
+            Talk::SealedTracks => &tls::certify(folder.path())?[..],
+            Talk::Tracks | Talk::Calls | Talk::Messages => &[],
+        };
+        Ok(Self::of(Server::start_in(folder, talk.service(), cores, &[], environment)?))
     }
 
     /// That one, without Redis.
@@ -135,7 +141,7 @@ pub async fn measure(span: Duration, n_runs: usize, cores: Cores) -> Result<Vec<
             for run in 1..=n_runs {
                 eprintln!("{name}, {nodes_name}, run {run} of {n_runs}");
                 let nodes =
-                    n_nodes.map_or_else(|| Nodes::alone("music", cores), |n| Nodes::sharing(n, cores))?;
+                    n_nodes.map_or_else(|| Nodes::alone(load.talk, cores), |n| Nodes::sharing(n, cores))?;
                 runs.push(load.run(nodes, span).await?);
             }
             runs.sort_by_key(|(figures, _)| figures.cpu);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::backlog::Backlog;
 use crate::cores::Cores;
-use crate::rooms::{Load, Pace};
+use crate::rooms::{Load, Pace, Talk};
 use crate::server;
 use crate::tally::Figures;
 
@@ -17,6 +17,8 @@ pub struct Report {
     pub span: Duration,
     /// CPU time of a bare `write`.
     pub floor: Duration,
+    /// CPU time of rustls alone for a frame, where something is measured over TLS.
+    pub tls_floor: Option<Duration>,
     pub rows: Vec<Row>,
     /// What connections cost, if that was measured.
     pub capacity: Option<Capacity>,
@@ -55,6 +57,16 @@ impl fmt::Display for Report {
         writeln!(f, "| | deliveries/s | us CPU a delivery | x floor | p50 ms | p99 ms |")?;
         writeln!(f, "|---|---:|---:|---:|---:|---:|")?;
         writeln!(f, "| floor: a bare `write` | | {:.2} | 1.00 | | |", microseconds(self.floor))?;
+        if let Some(tls) = self.tls_floor {
+            let floor = self.floor + tls;
+            writeln!(
+                f,
+                "| floor over TLS: rustls alone ({:.2}), and a `write` | | {:.2} | {:.2} | | |",
+                microseconds(tls),
+                microseconds(floor),
+                floor.div_duration_f64(self.floor),
+            )?;
+        }
         for row in &self.rows {
             row.write(f, self.floor)?;
         }
@@ -99,6 +111,10 @@ impl fmt::Display for Load {
         match self.pace {
             Pace::PerSecond(rate) => write!(f, "{rate}/s"),
             Pace::ClosedLoop => f.write_str("closed loop"),
+        }?;
+        match self.talk {
+            Talk::SealedTracks => f.write_str(", over TLS"),
+            Talk::Tracks | Talk::Calls | Talk::Messages => Ok(()),
         }
     }
 }
@@ -118,23 +134,25 @@ impl fmt::Display for Capacity {
 }
 
 /// The middle one.
-fn median<T: Ord>(values: impl Iterator<Item = T>) -> T {
+pub fn median<T: Ord>(values: impl Iterator<Item = T>) -> T {
     let mut sorted: Vec<T> = values.collect();
     sorted.sort_unstable();
     let middle = sorted.len() / 2;
     sorted.into_iter().nth(middle).expect("every load has a run")
 }
 
-fn microseconds(duration: Duration) -> f64 {
+/// As a number.
+pub fn microseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e6
 }
 
-fn milliseconds(duration: Duration) -> f64 {
+/// As a number.
+pub fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
 
 /// Writes 9000 as 9,000.
-fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut written = String::new();
     for (place, digit) in digits.chars().enumerate() {

@@ -20,6 +20,8 @@ use crate::tally::{Figures, Heard, Tally};
 pub enum Talk {
     /// Listening rooms: hosts change the track.
     Tracks,
+    /// The same over TLS.
+    SealedTracks,
     /// Signalling: users send each other a kilobyte.
     Calls,
     /// Device rooms: a message with an id, which is on disk before it is delivered.
@@ -62,17 +64,11 @@ impl Load {
         let mut listeners = JoinSet::new();
         let mut desks = Vec::new();
         for room in rooms {
-            let turn = Rc::new(Turn::new(self.n_listeners));
-            for listener in room.listeners {
-                listeners.spawn_local(listen(listener, Rc::clone(&turn), Rc::clone(&tally)));
+            let (desk, listening) = room.into_parts(self.talk, &tally);
+            for listener in listening {
+                listeners.spawn_local(listen(listener, Rc::clone(&desk.turn), Rc::clone(&tally)));
             }
-            desks.push(Desk {
-                talk: self.talk,
-                room: room.id,
-                host: room.host,
-                turn,
-                tally: Rc::clone(&tally),
-            });
+            desks.push(desk);
         }
         nodes.rest().await?;
 
@@ -96,12 +92,12 @@ impl Load {
         let starts_at = Instant::now();
         let ends_at = starts_at + span;
         let mut hosts = JoinSet::new();
-        for (place, desk) in desks.into_iter().enumerate() {
+        for (place, mut desk) in desks.into_iter().enumerate() {
             match self.pace {
                 Pace::PerSecond(rate) => {
                     let gap = Duration::from_secs(1) / rate;
                     let first_at = starts_at + gap.mul_f64(place as f64 / self.n_rooms as f64);
-                    hosts.spawn_local(desk.talk_every(gap, first_at, ends_at))
+                    hosts.spawn_local(async move { desk.talk_every(gap, first_at, ends_at).await })
                 }
                 Pace::ClosedLoop => hosts.spawn_local(desk.talk_in_turn(ends_at)),
             };
@@ -114,27 +110,29 @@ impl Talk {
     /// The service whose rooms these are.
     pub fn service(self) -> &'static str {
         match self {
-            Self::Tracks => "music",
+            Self::Tracks | Self::SealedTracks => "music",
             Self::Calls => "signal",
             Self::Messages => "devices",
         }
     }
 
-    async fn connect(self, address: SocketAddr) -> Result<Member> {
+    /// Connects a member.
+    pub async fn connect(self, address: SocketAddr) -> Result<Member> {
         match self {
             Self::Tracks | Self::Calls => Member::connect(address).await,
+            Self::SealedTracks => Member::connect_over_tls(address).await,
             Self::Messages => Member::connect_plain(address).await,
         }
     }
 
     /// Takes a member in as the room's `n`th; the first makes it. Gives the room's id.
-    async fn seat(self, member: &mut Member, room: &str, n: usize) -> Result<String> {
+    pub async fn seat(self, member: &mut Member, room: &str, n: usize) -> Result<String> {
         match (self, n) {
-            (Self::Tracks, 0) => {
+            (Self::Tracks | Self::SealedTracks, 0) => {
                 member.emit("create_room", &json!({"room_id": room, "track": {"name": "Prelude"}})).await?;
                 member.await_event("room_created").await?;
             }
-            (Self::Tracks, _) => {
+            (Self::Tracks | Self::SealedTracks, _) => {
                 member.emit("join_room", &json!({"room_id": room})).await?;
                 member.await_event("room_joined").await?;
             }
@@ -158,7 +156,7 @@ impl Talk {
     /// Says something that tells when it was said.
     async fn say(self, member: &mut Member, room: &str, tally: &Tally) -> Result<()> {
         match self {
-            Self::Tracks => {
+            Self::Tracks | Self::SealedTracks => {
                 let track = tally.stamped_track();
                 member.emit("track_change", &json!({"room_id": room, "track": track})).await
             }
@@ -200,7 +198,8 @@ impl Room {
         Ok(rooms)
     }
 
-    async fn open(nodes: &[SocketAddr], talk: Talk, name: &str, n_listeners: usize) -> Result<Self> {
+    /// Opens a room and fills it.
+    pub async fn open(nodes: &[SocketAddr], talk: Talk, name: &str, n_listeners: usize) -> Result<Self> {
         let mut turns = nodes.iter().cycle();
         let mut next = || *turns.next().expect("there is a node");
         let mut host = talk.connect(next()).await?;
@@ -214,6 +213,12 @@ impl Room {
         Ok(Self { id, host, listeners })
     }
 
+    /// The host, ready to talk, and the listeners.
+    pub fn into_parts(self, talk: Talk, tally: &Rc<Tally>) -> (Desk, Vec<Member>) {
+        let turn = Rc::new(Turn::new(self.listeners.len()));
+        (Desk { talk, room: self.id, host: self.host, turn, tally: Rc::clone(tally) }, self.listeners)
+    }
+
     /// Host and listeners.
     pub fn n_members(&self) -> usize {
         1 + self.listeners.len()
@@ -221,17 +226,18 @@ impl Room {
 }
 
 /// A host at work.
-struct Desk {
+pub struct Desk {
     talk: Talk,
     room: String,
     host: Member,
-    turn: Rc<Turn>,
+    /// How far its listeners are.
+    pub turn: Rc<Turn>,
     tally: Rc<Tally>,
 }
 
 impl Desk {
     /// Talks at fixed moments, late or not, and returns how often.
-    async fn talk_every(mut self, gap: Duration, first_at: Instant, ends_at: Instant) -> Result<usize> {
+    pub async fn talk_every(&mut self, gap: Duration, first_at: Instant, ends_at: Instant) -> Result<usize> {
         let mut n_sent = 0;
         let mut due_at = first_at;
         while due_at < ends_at {
@@ -255,7 +261,8 @@ impl Desk {
         Ok(n_sent)
     }
 
-    async fn talk(&mut self) -> Result<()> {
+    /// Talks once.
+    pub async fn talk(&mut self) -> Result<()> {
         self.talk.say(&mut self.host, &self.room, &self.tally).await
     }
 
@@ -273,7 +280,7 @@ impl Desk {
 }
 
 /// How far a room's message has come.
-struct Turn {
+pub struct Turn {
     n_listeners: usize,
     n_heard: Cell<usize>,
     all_have_heard: Notify,
@@ -294,7 +301,7 @@ impl Turn {
 }
 
 /// Hears everything, for as long as the connection holds.
-async fn listen(mut listener: Member, turn: Rc<Turn>, tally: Rc<Tally>) -> Result<Infallible> {
+pub async fn listen(mut listener: Member, turn: Rc<Turn>, tally: Rc<Tally>) -> Result<Infallible> {
     loop {
         if tally.note(listener.hear().await?) == Heard::Track {
             turn.heard();

@@ -69,7 +69,19 @@ impl Server {
         more: &[&str],
         environment: &[(&str, &str)],
     ) -> Result<Self> {
-        let mut command = cores.server_side(PROGRAM);
+        Self::start_program(PROGRAM, folder, service, cores, more, environment)
+    }
+
+    /// Starts that build of the program.
+    pub fn start_program(
+        program: &str,
+        folder: Rc<TempDir>,
+        service: &str,
+        cores: Cores,
+        more: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Result<Self> {
+        let mut command = cores.server_side(program);
         command
             .arg(service)
             .args(ARGS)
@@ -80,7 +92,7 @@ impl Server {
             .envs(env::var_os("PATH").map(|path| ("PATH", path)));
         command.current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let started_at = Instant::now();
-        let mut child = command.spawn().context(PROGRAM)?;
+        let mut child = command.spawn().with_context(|| program.to_owned())?;
         let mut log = BufReader::new(child.stderr.take().expect("the log is piped"));
         let found = address_in(&mut log);
         let startup = started_at.elapsed();

@@ -100,6 +100,11 @@ impl Tally {
         })
     }
 
+    /// Forgets all deliveries so far.
+    pub fn clear(&self) {
+        self.latencies_us.borrow_mut().clear();
+    }
+
     fn n_deliveries(&self) -> usize {
         self.latencies_us.borrow().len()
     }
@@ -108,6 +113,11 @@ impl Tally {
     fn now_us(&self) -> u32 {
         self.started_at.elapsed().as_micros() as u32
     }
+}
+
+/// Whether there is a track with a send time in a packet.
+pub fn is_stamped(packet: &[u8]) -> bool {
+    packet.contains(&(STAMP as u8))
 }
 
 /// When the track in a packet was sent; other packets carry none.

@@ -8,6 +8,9 @@ use std::ops::Range;
 use anyhow::{Context as _, Result, bail, ensure};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+use crate::tls;
 
 use crate::client_frames::{PING, TEXT, frame, upgrade_request};
 
@@ -24,10 +27,16 @@ const LONG_LENGTH_FOLLOWS: u8 = 127;
 
 /// A connection.
 pub struct WebSocket {
-    stream: TcpStream,
+    stream: Stream,
     /// What has been read; before `start` also received.
     buffer: Vec<u8>,
     start: usize,
+}
+
+/// What it runs over.
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl WebSocket {
@@ -35,6 +44,23 @@ impl WebSocket {
     pub async fn connect(address: SocketAddr, path: &str) -> Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
+        Self::over(Stream::Plain(stream), address, path).await
+    }
+
+    /// Connects to a path over TLS.
+    pub async fn connect_over_tls(address: SocketAddr, path: &str) -> Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Self::over(Stream::Tls(Box::new(tls::connect(stream).await?)), address, path).await
+    }
+
+    /// The socket, which blocks nobody, and what was read from it and not received.
+    pub fn into_socket(self) -> Result<(std::net::TcpStream, Vec<u8>)> {
+        let Stream::Plain(stream) = self.stream else { bail!("a socket without TLS is expected") };
+        Ok((stream.into_std()?, self.buffer[self.start..].to_vec()))
+    }
+
+    async fn over(stream: Stream, address: SocketAddr, path: &str) -> Result<Self> {
         let mut socket = Self { stream, buffer: Vec::new(), start: 0 };
         socket.upgrade(address, path).await?;
         Ok(socket)
@@ -107,8 +133,24 @@ impl WebSocket {
         self.buffer.drain(..self.start);
         self.start = 0;
         self.buffer.reserve(SPARE_BYTES);
-        let n_bytes = self.stream.read_buf(&mut self.buffer).await.context("the server hung up")?;
+        let read = match &mut self.stream {
+            Stream::Plain(stream) => stream.read_buf(&mut self.buffer).await,
+            Stream::Tls(stream) => stream.read_buf(&mut self.buffer).await,
+        };
+        let n_bytes = read.context("the server hung up")?;
         ensure!(n_bytes > 0, "the server hung up");
         Ok(())
+    }
+}
+
+impl Stream {
+    async fn write_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.write_all(bytes).await,
+            Self::Tls(stream) => {
+                stream.write_all(bytes).await?;
+                stream.flush().await
+            }
+        }
     }
 }

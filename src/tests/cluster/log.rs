@@ -14,13 +14,16 @@ use crate::harness::websocket::Client;
 /// What the host does.
 const SEEKS: u64 = 300;
 
+/// A Redis of a busy machine is slow, not away: members would be sent back to join anew.
+const PATIENT: [(&str, &str); 1] = [("ROOMHUB_CLUSTER__RESPONSE_TIMEOUT", "30s")];
+
 /// The connections on which nodes read the log end this often.
 const SEEKS_PER_CUT: u64 = 60;
 
 fn cluster_on(kind: Kind, lines: &[&str], user: &str) -> Cluster {
     let redis = Redis::of(kind, tempfile::tempdir().unwrap(), lines);
     let urls = [(); 3].map(|()| format!("redis://{user}127.0.0.1:{}", redis.port));
-    Cluster::at("music", redis, &urls, &[])
+    Cluster::at("music", redis, &urls, &PATIENT)
 }
 
 /// How often Redis has been asked for something.
@@ -88,9 +91,8 @@ fn a_redis_whose_user_has_no_channels_is_asked_for_entries() {
     assert!(calls(&cluster.redis, "xread") > SEEKS);
 }
 
-/// Three nodes that take a Redis of a busy machine for slow, not for away: whoever is sent back has missed something.
 fn patient() -> Cluster {
-    Cluster::with("music", &[("ROOMHUB_CLUSTER__RESPONSE_TIMEOUT", "30s")])
+    Cluster::with("music", &PATIENT)
 }
 
 /// A host that seeks without end.
