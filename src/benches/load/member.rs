@@ -50,7 +50,7 @@ impl Member {
 
     /// Connects over Socket.IO and TLS, and is admitted.
     pub async fn connect_over_tls(address: SocketAddr) -> Result<Self> {
-        let socket = WebSocket::connect_over_tls(address, SOCKETIO).await?;
+        let socket = WebSocket::connect_over_tls(address, packet::WEBSOCKET_PATH).await?;
         Self::admit(socket, "").await
     }
 
