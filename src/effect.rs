@@ -102,10 +102,10 @@ impl Frame {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivery {
     /// It reaches every member that stays connected.
-    Sure,
+    Reliable,
     /// It is worth something at once or not at all, like a piece of a voice: behind everything else, and dropped
     /// once too much waits.
-    Fleeting,
+    Lossy,
 }
 
 /// One thing to be done.
@@ -129,14 +129,14 @@ pub enum Effect {
     /// Write a line in the service's event log, if it keeps one.
     Note(Box<RawValue>),
     /// Write something down; the hub that asked for it does so itself.
-    Keep(Draft),
+    Append(Draft),
     /// Say something in the program's log, on the node that the input came to; the hub that asked for it does so itself.
     Log(Draft),
     /// It has been written down, under that number.
-    Kept(u64),
+    Appended(u64),
     /// Do nothing of what follows, nor of anything later, before the write of that number is on disk. Writes count from
     /// 1: with 0, what follows waits for nothing, not even for what came earlier.
-    AwaitWrite(u64),
+    AwaitSync(u64),
 }
 
 /// What a hub wants to write down; what it is concerns nobody else.
@@ -199,14 +199,14 @@ impl Effects {
     /// Sends `frame` to all of `to`; to nobody, it is no effect.
     pub fn tell_all(&mut self, to: Vec<MemberId>, frame: Frame) {
         if !to.is_empty() {
-            self.0.push(Effect::Emit { to, frame, delivery: Delivery::Sure });
+            self.0.push(Effect::Emit { to, frame, delivery: Delivery::Reliable });
         }
     }
 
     /// Sends `frame` to those of `to` who can take it at once, or very soon.
-    pub fn tell_fleeting(&mut self, to: Vec<MemberId>, frame: Frame) {
+    pub fn tell_lossy(&mut self, to: Vec<MemberId>, frame: Frame) {
         if !to.is_empty() {
-            self.0.push(Effect::Emit { to, frame, delivery: Delivery::Fleeting });
+            self.0.push(Effect::Emit { to, frame, delivery: Delivery::Lossy });
         }
     }
 
@@ -243,8 +243,8 @@ impl Effects {
     }
 
     /// Has the hub write something down.
-    pub fn keep(&mut self, draft: impl Any + Send + Sync) {
-        self.0.push(Effect::Keep(Draft(Arc::new(draft))));
+    pub fn append_record(&mut self, draft: impl Any + Send + Sync) {
+        self.0.push(Effect::Append(Draft(Arc::new(draft))));
     }
 
     /// Has the hub say something in the program's log.
@@ -253,8 +253,8 @@ impl Effects {
     }
 
     /// Notes that something has been written down under that number.
-    pub fn kept(&mut self, number: u64) {
-        self.0.push(Effect::Kept(number));
+    pub fn appended(&mut self, number: u64) {
+        self.0.push(Effect::Appended(number));
     }
 
     /// Does one more thing.
@@ -263,13 +263,13 @@ impl Effects {
     }
 
     /// Does all that follows once the write of that number is on disk.
-    pub fn await_write(&mut self, number: u64) {
-        self.0.push(Effect::AwaitWrite(number));
+    pub fn await_sync(&mut self, number: u64) {
+        self.0.push(Effect::AwaitSync(number));
     }
 
     /// Does all that follows at once, before whatever waits for a write.
     pub fn await_nothing(&mut self) {
-        self.0.push(Effect::AwaitWrite(0));
+        self.0.push(Effect::AwaitSync(0));
     }
 
     /// Counts a refusal under its code.

@@ -78,7 +78,10 @@ pub fn render() -> String {
 fn describe() {
     metrics_process::Collector::new("roomhub_").describe();
     describe_gauge!("roomhub_connections", "Open connections, by service");
-    describe_counter!("roomhub_fleeting_dropped_total", "Pieces of voices that waited too long for a member");
+    describe_counter!(
+        "roomhub_lossy_frames_dropped_total",
+        "Pieces of voices that waited too long for a member"
+    );
     describe_counter!("roomhub_log_lines_left_out_total", "Log lines that were counted instead of written");
     describe_counter!("roomhub_notes_dropped_total", "Lines that the event log could not take in time");
     describe_counter!("roomhub_connections_refused_total", "Connections refused, by service and reason");

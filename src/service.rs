@@ -9,22 +9,22 @@ use anyhow::Result;
 use crate::cluster::Cluster;
 use crate::http::keys::{KeyedDoor, WrongKeys};
 use crate::http::listener::{Listener, Opening};
+use crate::rooms::{Storage, random_seed};
 use crate::runtime::Context;
-use crate::switchboard::{Home, random_seed};
-use crate::{socketio, switchboard};
+use crate::{rooms, socketio};
 
 /// What every service is started with, beside its own section.
-pub struct Premises<'a> {
+pub struct ServiceContext<'a> {
     /// The process.
     pub context: &'a Context,
     /// How ports are opened.
     pub opening: Opening<'a>,
     /// Limits of members.
-    pub members: &'a switchboard::Config,
+    pub members: &'a rooms::Config,
     /// The other nodes, if there are any.
     pub cluster: Option<&'a Cluster>,
     /// Whether rooms survive a restart.
-    pub rooms: &'a switchboard::chest::Config,
+    pub rooms: &'a rooms::snapshot_store::Config,
     /// What Socket.IO limits besides.
     pub socketio: &'a socketio::Config,
     /// Who else may read the metrics.
@@ -35,16 +35,16 @@ pub struct Premises<'a> {
     pub keys: Keys,
 }
 
-impl Premises<'_> {
+impl ServiceContext<'_> {
     /// Where rooms live that survive a restart.
-    pub fn lasting_home(&self, service: &'static str) -> Home {
-        Home::open(service, self.cluster, self.rooms, self.context)
+    pub fn persistent_storage(&self, service: &'static str) -> Storage {
+        Storage::open(service, self.cluster, self.rooms, self.context)
     }
 
     /// Where rooms live that end with their last connection.
-    pub fn passing_home(&self, service: &'static str) -> Home {
-        let alone = || Home::Memory(random_seed());
-        self.cluster.map_or_else(alone, |cluster| Home::Log(Box::new(cluster.log(service))))
+    pub fn ephemeral_storage(&self, service: &'static str) -> Storage {
+        let alone = || Storage::Memory(random_seed());
+        self.cluster.map_or_else(alone, |cluster| Storage::Log(Box::new(cluster.log(service))))
     }
 }
 

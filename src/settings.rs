@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{self, Alias, Findings, Layers, Loaded, Mistake, Validate};
 use crate::http::tls;
-use crate::service::{Premises, Running};
+use crate::service::{Running, ServiceContext};
 use crate::{
-    cluster, devices, error_reports, http, logging, metrics, music, probe, radio, runtime, signal, socketio,
-    switchboard, watch,
+    cluster, devices, error_reports, http, logging, metrics, music, probe, radio, rooms, runtime, signal,
+    socketio, watch,
 };
 
 /// The services, each with its section of the same name. What is known of each stands in [`SERVICES`].
@@ -43,7 +43,7 @@ pub struct Entry {
     aliases: &'static [Alias],
     address: fn(&Settings) -> (&str, u16),
     /// Opens its port and serves.
-    pub start: fn(&Settings, &Premises<'_>) -> Result<Running>,
+    pub start: fn(&Settings, &ServiceContext<'_>) -> Result<Running>,
     /// A client of it.
     pub probe: probe::Client,
 }
@@ -57,7 +57,7 @@ pub static SERVICES: [Entry; 5] = [
         port_key: "music.port",
         aliases: &music::ALIASES,
         address: |settings| (&settings.music.host, settings.music.port),
-        start: |settings, premises| music::start(&settings.music, premises),
+        start: |settings, service_context| music::start(&settings.music, service_context),
         probe: probe::MUSIC,
     },
     Entry {
@@ -67,7 +67,7 @@ pub static SERVICES: [Entry; 5] = [
         port_key: "watch.port",
         aliases: &watch::ALIASES,
         address: |settings| (&settings.watch.host, settings.watch.port),
-        start: |settings, premises| watch::start(&settings.watch, premises),
+        start: |settings, service_context| watch::start(&settings.watch, service_context),
         probe: probe::WATCH,
     },
     Entry {
@@ -77,7 +77,7 @@ pub static SERVICES: [Entry; 5] = [
         port_key: "signal.port",
         aliases: &signal::ALIASES,
         address: |settings| (&settings.signal.host, settings.signal.port),
-        start: |settings, premises| signal::start(&settings.signal, premises),
+        start: |settings, service_context| signal::start(&settings.signal, service_context),
         probe: probe::SIGNAL,
     },
     Entry {
@@ -87,7 +87,7 @@ pub static SERVICES: [Entry; 5] = [
         port_key: "devices.port",
         aliases: &devices::ALIASES,
         address: |settings| (&settings.devices.host, settings.devices.port),
-        start: |settings, premises| devices::start(&settings.devices, premises),
+        start: |settings, service_context| devices::start(&settings.devices, service_context),
         probe: probe::DEVICES,
     },
     Entry {
@@ -97,7 +97,7 @@ pub static SERVICES: [Entry; 5] = [
         port_key: "radio.port",
         aliases: &radio::ALIASES,
         address: |settings| (&settings.radio.host, settings.radio.port),
-        start: |settings, premises| radio::start(&settings.radio, premises),
+        start: |settings, service_context| radio::start(&settings.radio, service_context),
         probe: probe::RADIO,
     },
 ];
@@ -154,11 +154,11 @@ pub struct Settings {
     /// Who may read the figures.
     pub metrics: metrics::Config,
     /// Limits of every member.
-    pub members: switchboard::Config,
+    pub members: rooms::Config,
     /// Whether rooms are shared with other nodes.
     pub cluster: cluster::Config,
     /// Whether rooms survive a restart.
-    pub rooms: switchboard::chest::Config,
+    pub rooms: rooms::snapshot_store::Config,
     /// What Socket.IO services limit besides.
     pub socketio: socketio::Config,
     /// Listening rooms.

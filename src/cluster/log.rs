@@ -12,9 +12,9 @@ use redis::{ErrorKind, FromRedisValue, Pipeline, RedisError, Script, Value};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
-use super::mail::Mail;
-use super::reach::Reach;
-use super::{Away, Config, SECRET_BYTES};
+use super::log_reader::LogReader;
+use super::redis_connector::RedisConnector;
+use super::{Config, SECRET_BYTES, Unavailable};
 use crate::time::Timestamp;
 
 /// From one attempt to reach a Redis that is away to the next.
@@ -127,7 +127,7 @@ pub struct Log {
     pub patience: Duration,
     /// The name of what Redis remembers, as far as this node knows.
     pub epoch: String,
-    reach: Reach,
+    connector: RedisConnector,
     connection: Option<MultiplexedConnection>,
     /// The connection that is being made.
     coming: Option<oneshot::Receiver<MultiplexedConnection>>,
@@ -147,7 +147,7 @@ struct Scripts {
 impl Log {
     pub(super) fn new(
         service: &str,
-        reach: &Reach,
+        connector: &RedisConnector,
         config: &Config,
         node: String,
         seed: [u8; SECRET_BYTES],
@@ -160,7 +160,7 @@ impl Log {
             lease: config.lease,
             patience: config.response_timeout,
             epoch: String::new(),
-            reach: reach.of(&format!("{tag}:nodes")),
+            connector: connector.of(&format!("{tag}:nodes")),
             connection: None,
             coming: None,
             connected_at: None,
@@ -170,18 +170,18 @@ impl Log {
                 store: Script::new(include_str!("store.lua")),
             }),
             tag,
-            max_entries: config.max_letters,
+            max_entries: config.max_log_entries,
         }
     }
 
     /// Connects, however long it takes; whoever stops waiting and comes again waits for the same attempt.
     pub async fn connect(&mut self) {
         if self.connection.is_none() {
-            let reach = &self.reach;
+            let connector = &self.connector;
             // One that was of no use is not followed by another at once: Redis may be there and take nothing.
             let was_brief = self.connected_at.is_some_and(|at| at.elapsed() < RETRY);
             let pause = if was_brief { RETRY } else { Duration::ZERO };
-            let coming = self.coming.get_or_insert_with(|| connect(reach.clone(), pause));
+            let coming = self.coming.get_or_insert_with(|| connect(connector.clone(), pause));
             self.connection = coming.await.ok();
             self.connected_at = Some(Instant::now());
             self.coming = None;
@@ -194,8 +194,8 @@ impl Log {
     }
 
     /// Entries after an offset, as they come.
-    pub fn reader(&self, after: u64) -> Mail {
-        Mail::after(after, self.key("log"), self.reach.clone())
+    pub fn reader(&self, after: u64) -> LogReader {
+        LogReader::after(after, self.key("log"), self.connector.clone())
     }
 
     /// Appends a batch; gives its offset and time, or `None` if Redis has forgotten entries that were applied here.
@@ -206,7 +206,7 @@ impl Log {
         sequence: u64,
         applied: u64,
         inputs: String,
-    ) -> impl Future<Output = Result<Option<(u64, Timestamp)>, Away>> + Send + use<> {
+    ) -> impl Future<Output = Result<Option<(u64, Timestamp)>, Unavailable>> + Send + use<> {
         let keys = ["log", "head", "epoch", "appended"].map(|name| self.key(name));
         let (node, epoch, max_entries) = (self.node.clone(), self.epoch.clone(), self.max_entries);
         let (scripts, connection) = (Arc::clone(&self.scripts), self.connection.clone());
@@ -220,7 +220,7 @@ impl Log {
     }
 
     /// Shows that this node is alive.
-    pub async fn beat(&mut self) -> Result<HeartbeatReply, Away> {
+    pub async fn beat(&mut self) -> Result<HeartbeatReply, Unavailable> {
         let keys = ["nodes", "epoch", "head", "checkpointer"].map(|name| self.key(name));
         let outcome = match &mut self.connection {
             Some(connection) => {
@@ -238,7 +238,7 @@ impl Log {
     }
 
     /// The last snapshot; an empty one if there is none.
-    pub async fn snapshot(&mut self) -> Result<Snapshot, Away> {
+    pub async fn snapshot(&mut self) -> Result<Snapshot, Unavailable> {
         let mut pipeline = redis::pipe();
         pipeline.atomic();
         pipeline.hgetall(self.key("state"));
@@ -252,7 +252,7 @@ impl Log {
     }
 
     /// Rooms as an earlier version has left them in Redis, by name; they stay a week longer.
-    pub async fn earlier_rooms(&mut self) -> Result<HashMap<String, String>, Away> {
+    pub async fn earlier_rooms(&mut self) -> Result<HashMap<String, String>, Unavailable> {
         let mut pipeline = redis::pipe();
         pipeline.hgetall(self.key("rooms"));
         for name in ["rooms", "versions", "counts", "figures"] {
@@ -264,7 +264,7 @@ impl Log {
 
     /// Facts as an earlier version has left them in Redis, by name, but for those that end by themselves; they stay a week
     /// longer.
-    pub async fn earlier_facts(&mut self) -> Result<Vec<(String, String)>, Away> {
+    pub async fn earlier_facts(&mut self) -> Result<Vec<(String, String)>, Unavailable> {
         let beginning = self.key("fact:");
         let (mut facts, mut cursor) = (Vec::new(), 0_u64);
         loop {
@@ -299,7 +299,7 @@ impl Log {
     }
 
     /// Adds what has changed to the snapshot; false if Redis has forgotten what this node knows.
-    pub fn store(&self, changes: Changes) -> impl Future<Output = Result<bool, Away>> + Send + use<> {
+    pub fn store(&self, changes: Changes) -> impl Future<Output = Result<bool, Unavailable>> + Send + use<> {
         self.write(changes, None)
     }
 
@@ -310,7 +310,7 @@ impl Log {
         changes: Changes,
         epoch: &str,
         head: u64,
-    ) -> Result<Option<String>, Away> {
+    ) -> Result<Option<String>, Unavailable> {
         epoch.clone_into(&mut self.epoch);
         let next = hex::encode(super::random::<EPOCH_BYTES>());
         let outcome = self.write(changes, Some((head, next.clone()))).await;
@@ -324,7 +324,7 @@ impl Log {
         &self,
         changes: Changes,
         whole: Option<(u64, String)>,
-    ) -> impl Future<Output = Result<bool, Away>> + Send + use<> {
+    ) -> impl Future<Output = Result<bool, Unavailable>> + Send + use<> {
         let names =
             ["state", "state:rooms", "state:members", "state:facts", "log", "epoch", "head", "appended"];
         let keys = names.map(|name| self.key(name));
@@ -347,7 +347,7 @@ impl Log {
     }
 
     /// Has nodes looked for, as if they had shown at that moment: those that are there will, the others are lost.
-    pub async fn expect(&mut self, nodes: &[String], at: Timestamp) -> Result<(), Away> {
+    pub async fn expect(&mut self, nodes: &[String], at: Timestamp) -> Result<(), Unavailable> {
         let mut pipeline = redis::pipe();
         for node in nodes {
             pipeline.cmd("ZADD").arg(self.key("nodes")).arg("NX").arg(at.as_millis()).arg(node).ignore();
@@ -357,7 +357,7 @@ impl Log {
     }
 
     /// Forgets a node.
-    pub async fn remove_node(&mut self, node: &str) -> Result<(), Away> {
+    pub async fn remove_node(&mut self, node: &str) -> Result<(), Unavailable> {
         let mut pipeline = redis::pipe();
         pipeline.zrem(self.key("nodes"), node).ignore();
         pipeline.hdel(self.key("appended"), node).ignore();
@@ -373,7 +373,7 @@ impl Log {
     }
 
     /// After a failure nobody knows what was done: the connection is of no use any more.
-    fn judged<T>(&mut self, outcome: Result<T, RedisError>) -> Result<T, Away> {
+    fn judged<T>(&mut self, outcome: Result<T, RedisError>) -> Result<T, Unavailable> {
         if outcome.is_err() {
             self.connection = None;
         }
@@ -385,13 +385,13 @@ impl Log {
     }
 }
 
-fn connect(reach: Reach, pause: Duration) -> oneshot::Receiver<MultiplexedConnection> {
+fn connect(connector: RedisConnector, pause: Duration) -> oneshot::Receiver<MultiplexedConnection> {
     let (sender, coming) = oneshot::channel();
     #[allow(clippy::disallowed_methods, reason = "no task of the process: it ends when nobody waits for it")]
     tokio::spawn(async move {
         sleep(pause).await;
         while !sender.is_closed() {
-            match reach.connect().await {
+            match connector.connect().await {
                 Ok(connection) => {
                     // Whoever has waited may have gone away.
                     let _ = sender.send(connection);

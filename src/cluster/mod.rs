@@ -18,8 +18,8 @@
 //! Cluster they are on one of its nodes, which is found by asking any (`reach`).
 
 mod log;
-mod mail;
-mod reach;
+mod log_reader;
+mod redis_connector;
 
 use std::time::Duration;
 
@@ -35,8 +35,8 @@ use crate::secret::Secret;
 use crate::time::{Timestamp, human};
 
 pub use log::{Changes, Entry, HeartbeatReply, Log, Snapshot};
-pub use mail::{Letter, Mail};
-use reach::Reach;
+pub use log_reader::{LogReader, RawEntry};
+use redis_connector::RedisConnector;
 
 /// Time for the first connection: without it a node does not start.
 const START_TIMEOUT: Duration = Duration::from_secs(5);
@@ -69,9 +69,9 @@ pub struct Config {
     /// A Redis that takes longer to answer is taken for away: rooms go on alone.
     #[serde(with = "human")]
     pub response_timeout: Duration,
-    /// Entries that a log may hold, and letters that may wait for one node; one that falls further behind has its members
+    /// Entries that a log may hold, and entries that may wait for one node; one that falls further behind has its members
     /// come back anew.
-    pub max_letters: usize,
+    pub max_log_entries: usize,
 }
 
 impl Default for Config {
@@ -84,7 +84,7 @@ impl Default for Config {
             lease: Duration::from_secs(10),
             heartbeat: Duration::from_secs(2),
             response_timeout: Duration::from_millis(500),
-            max_letters: 65_536,
+            max_log_entries: 65_536,
         }
     }
 }
@@ -95,7 +95,7 @@ impl Config {
         if self.url.is_set() && !self.url_file.is_empty() {
             findings.add("cluster.url_file", "either url or url_file is expected");
         }
-        if self.url.is_set() && !reach::is_url(&self.url) {
+        if self.url.is_set() && !redis_connector::is_url(&self.url) {
             findings.add("cluster.url", "a URL like redis://host:6379 or rediss://host:6379 is expected");
         }
         if self.prefix.is_empty() || self.prefix.contains(['{', '}']) {
@@ -103,7 +103,7 @@ impl Config {
         }
         findings.not_zero("cluster.heartbeat", self.heartbeat);
         findings.not_zero("cluster.response_timeout", self.response_timeout);
-        findings.at_least_one("cluster.max_letters", self.max_letters);
+        findings.at_least_one("cluster.max_log_entries", self.max_log_entries);
         if self.lease < self.heartbeat * 3 {
             findings.add("cluster.lease", "at least three heartbeats are expected, so that one may be late");
         }
@@ -112,7 +112,7 @@ impl Config {
 
 /// This node's way to the others.
 pub struct Cluster {
-    reach: Reach,
+    connector: RedisConnector,
     config: Config,
     node: String,
     secret: [u8; SECRET_BYTES],
@@ -121,9 +121,9 @@ pub struct Cluster {
 /// Redis did not answer, or not as it should; what was asked of it may have been done.
 #[derive(Debug, thiserror::Error)]
 #[error("redis is away: {0}")]
-pub struct Away(#[from] RedisError);
+pub struct Unavailable(#[from] RedisError);
 
-impl Away {
+impl Unavailable {
     /// What was waited for has not come.
     pub fn silent() -> Self {
         Self(RedisError::from((redis::ErrorKind::Io, "the log does not go on")))
@@ -141,13 +141,13 @@ impl Cluster {
             return Ok(None);
         }
         let key = format!("{{{}}}:secret", config.prefix);
-        let reach = Reach::new(&url, config)?.of(&key);
-        let connect = tokio::time::timeout(START_TIMEOUT, reach.connect());
+        let connector = RedisConnector::new(&url, config)?.of(&key);
+        let connect = tokio::time::timeout(START_TIMEOUT, connector.connect());
         let mut connection =
             connect.await.context("redis does not answer")?.context("redis cannot be reached: [cluster]")?;
         let node = hex::encode(random::<NODE_BYTES>());
         let secret = shared_secret(&mut connection, &key).await.context("redis")?;
-        Ok(Some(Self { reach, config: config.clone(), node, secret }))
+        Ok(Some(Self { connector, config: config.clone(), node, secret }))
     }
 
     /// The version and the time of the Redis that the configuration names; `None` if it names none.
@@ -159,8 +159,8 @@ impl Cluster {
         if !url.is_set() {
             return Ok(None);
         }
-        let reach = Reach::new(&url, config)?.of(&format!("{{{}}}:secret", config.prefix));
-        let connect = tokio::time::timeout(START_TIMEOUT, reach.connect());
+        let connector = RedisConnector::new(&url, config)?.of(&format!("{{{}}}:secret", config.prefix));
+        let connect = tokio::time::timeout(START_TIMEOUT, connector.connect());
         let mut connection = connect.await.context("does not answer")?.context("cannot be reached")?;
         let (seconds, micros): (u64, u64) = redis::cmd("TIME").query_async(&mut connection).await?;
         let info: String = redis::cmd("INFO").arg("server").query_async(&mut connection).await?;
@@ -172,7 +172,7 @@ impl Cluster {
     pub fn log(&self, service: &'static str) -> Log {
         let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &self.secret), service.as_bytes());
         let seed = tag.as_ref().try_into().expect("SHA-256 has 32 bytes");
-        Log::new(service, &self.reach, &self.config, self.node.clone(), seed)
+        Log::new(service, &self.connector, &self.config, self.node.clone(), seed)
     }
 }
 

@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::desk::{Command, Desk, Done};
 use super::drain::DatabaseStatus;
+use super::durable_hub::{Command, Done, DurableHub};
 use super::names::{DeviceId, GivenId, RoomId, Spelling};
 use super::protocol::{MessageType, Refusal};
 use super::spool::Spool;
@@ -27,8 +27,8 @@ use super::store::{Failure, MessageQuery, Store, StoredMessage};
 use crate::http::operators::{OperatorsDoor, admit};
 use crate::http::{assets, routes};
 use crate::json;
+use crate::rooms::{Commands, Queries};
 use crate::runtime::Clock;
-use crate::switchboard::{Commands, Questions};
 
 /// Rows of one page, unless fewer are asked for.
 const MAX_PAGE: usize = 500;
@@ -57,9 +57,9 @@ struct Assets;
 /// What the routes share.
 pub struct Site {
     /// Asks the rooms.
-    pub questions: Questions<Desk>,
+    pub queries: Queries<DurableHub>,
     /// Has the rooms do something.
-    pub commands: Commands<Desk>,
+    pub commands: Commands<DurableHub>,
     /// The database.
     pub store: Arc<Store>,
     /// The spool.
@@ -123,8 +123,10 @@ async fn rooms(State(site): State<Arc<Site>>, Query(page): Query<RoomPage>) -> R
     let after = page.after.filter(|name| !name.is_empty()).map(|name| RoomId::new(&name).ok_or(()));
     let Ok(after) = after.transpose() else { return bad("after: eight of A-Z and 0-9 are expected") };
     let limit = page.limit.unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
-    let asked = move |desk: &Desk, _| (desk.hub().n_rooms(), desk.hub().reports(after, limit, MAX_CLIENTS));
-    match site.questions.ask(asked).await {
+    let asked = move |durable_hub: &DurableHub, _| {
+        (durable_hub.hub().n_rooms(), durable_hub.hub().reports(after, limit, MAX_CLIENTS))
+    };
+    match site.queries.ask(asked).await {
         Some((count, (rooms, next))) => {
             routes::json(&json!({ "count": count, "rooms": rooms, "next": next }))
         }
@@ -134,8 +136,9 @@ async fn rooms(State(site): State<Arc<Site>>, Query(page): Query<RoomPage>) -> R
 
 async fn room(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response {
     let Some(id) = RoomId::new(&id) else { return no_such_room(&id) };
-    let found = move |desk: &Desk, _| desk.has_room(id).then(|| desk.hub().report(id));
-    match site.questions.ask(found).await {
+    let found =
+        move |durable_hub: &DurableHub, _| durable_hub.has_room(id).then(|| durable_hub.hub().report(id));
+    match site.queries.ask(found).await {
         Some(Some(report)) => routes::json(&report),
         Some(None) => no_such_room(id.as_str()),
         None => stopping(),
@@ -152,8 +155,10 @@ struct Page {
 async fn device(State(site): State<Arc<Site>>, Path(id): Path<String>, Query(page): Query<Page>) -> Response {
     let Some(id) = DeviceId::new(&id) else { return no_such_device() };
     let asked = id.clone();
-    let live = move |desk: &Desk, _| (desk.last_room(&asked), desk.hub().connections(&asked, MAX_PAGE));
-    let Some((last_room, connected)) = site.questions.ask(live).await else { return stopping() };
+    let live = move |durable_hub: &DurableHub, _| {
+        (durable_hub.last_room(&asked), durable_hub.hub().connections(&asked, MAX_PAGE))
+    };
+    let Some((last_room, connected)) = site.queries.ask(live).await else { return stopping() };
     if last_room.is_none() {
         return no_such_device();
     }
@@ -277,8 +282,9 @@ async fn per_minute(State(site): State<Arc<Site>>, Query(chart): Query<Chart>) -
 }
 
 async fn status(State(site): State<Arc<Site>>) -> Response {
-    let live =
-        site.questions.ask(|desk, _| (desk.hub().n_members(), desk.hub().n_seated(), desk.hub().n_rooms()));
+    let live = site.queries.ask(|durable_hub, _| {
+        (durable_hub.hub().n_members(), durable_hub.hub().n_seated(), durable_hub.hub().n_rooms())
+    });
     let Some((connections, clients, rooms)) = live.await else { return stopping() };
     let database = site.status.lock().clone();
     routes::json(&json!({
@@ -398,7 +404,7 @@ fn no_such_device() -> Response {
 }
 
 fn away(failure: &Failure) -> Response {
-    tracing::debug!(%failure, "the database did not answer a question");
+    tracing::debug!(%failure, "the database did not answer a query");
     routes::error(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer; messages still flow")
 }
 

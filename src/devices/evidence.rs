@@ -4,16 +4,16 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::commons::Commons;
-use super::facts::{Facts, Storage};
+use super::facts::{Capacity, Facts};
 use super::fields::{ClientFrame, Identification, Said};
 use super::hub::Hub;
 use super::names::{DeviceId, RoomId};
+use super::shared_index::SharedIndex;
 use crate::effect::MemberId;
 use crate::time::Timestamp;
 
 /// What a node knows of what an input names.
-#[allow(clippy::struct_excessive_bools, reason = "each is an answer to a question of its own")]
+#[allow(clippy::struct_excessive_bools, reason = "each is an answer to a query of its own")]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Evidence {
@@ -47,7 +47,7 @@ pub struct Witness<'a, F> {
     /// The rooms, as all nodes have them.
     pub hub: &'a Hub,
     /// What all nodes know.
-    pub commons: &'a Commons,
+    pub shared_index: &'a SharedIndex,
     /// What this one does.
     pub local: &'a F,
     /// How the clock stands that limits go by.
@@ -87,17 +87,19 @@ impl<F: Facts> Witness<'_, F> {
     fn of_any(&self, bytes: usize) -> Evidence {
         Evidence {
             is_incomplete: !self.local.are_complete(),
-            is_full: self.local.storage(bytes) == Storage::Full,
+            is_full: self.local.capacity(bytes) == Capacity::Full,
             ..Evidence::default()
         }
     }
 
     fn add_room(&self, evidence: &mut Evidence, room: Option<RoomId>) {
-        evidence.room = room.filter(|room| !self.commons.has_room(*room) && self.local.has_room(*room));
+        evidence.room = room.filter(|room| !self.shared_index.has_room(*room) && self.local.has_room(*room));
     }
 
     fn add_device(&self, evidence: &mut Evidence, device: Option<DeviceId>) {
-        let Some(device) = device.filter(|device| self.commons.last_room(device).is_none()) else { return };
+        let Some(device) = device.filter(|device| self.shared_index.last_room(device).is_none()) else {
+            return;
+        };
         if let Some(room) = self.local.last_room(&device) {
             evidence.last_rooms.push((device, room));
         }
@@ -110,7 +112,7 @@ impl<F: Facts> Witness<'_, F> {
         if let Some(from) = from
             && let Some(identity) = said.identity(from)
         {
-            evidence.was_said = !self.commons.was_said(identity) && self.local.was_said(from, identity);
+            evidence.was_said = !self.shared_index.was_said(identity) && self.local.was_said(from, identity);
         }
     }
 }

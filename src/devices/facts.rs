@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 
 /// Whether a message can be kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Storage {
+pub enum Capacity {
     /// There is room for it.
     Available,
     /// The spool holds all it may, or its disk is full.
@@ -28,7 +28,7 @@ pub trait Facts {
     /// The frames that wait for a device that was away.
     fn waiting(&self, device: &DeviceId, room: RoomId) -> Vec<Box<str>>;
     /// Whether so many bytes can be kept.
-    fn storage(&self, bytes: usize) -> Storage;
+    fn capacity(&self, bytes: usize) -> Capacity;
     /// Whether a device may send so many bytes more.
     fn are_within_limits(&self, device: &DeviceId, address: IpAddr, bytes: usize, now: Timestamp) -> bool;
     /// A name that no room has.

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::Config;
 use super::api;
 use super::directory::Directory;
-use super::facts::{Facts, Storage};
+use super::facts::{Capacity, Facts};
 use super::hub::{Grant, Hub, Limits, Member};
 use super::names::{DeviceId, RoomId};
 use super::outcome::Outcome;
@@ -17,7 +17,7 @@ use super::record::{Record, RecordId};
 use super::room::Room;
 use super::spool::{dead, load_cursor, recovery, segment};
 use crate::effect::{Effects, MemberId};
-use crate::switchboard::{self, Census, Ledger, Newcomer};
+use crate::rooms::{self, Census, Handshake, TrackedMap};
 use crate::time::{Timestamp, WallOffset};
 
 /// Facts of a machine on which there is every room, and nothing was said yet.
@@ -39,8 +39,8 @@ impl Facts for EveryRoom {
     fn waiting(&self, _: &DeviceId, _: RoomId) -> Vec<Box<str>> {
         Vec::new()
     }
-    fn storage(&self, _: usize) -> Storage {
-        Storage::Available
+    fn capacity(&self, _: usize) -> Capacity {
+        Capacity::Available
     }
     fn are_within_limits(&self, _: &DeviceId, _: IpAddr, _: usize, _: Timestamp) -> bool {
         true
@@ -73,7 +73,7 @@ impl Rules {
     }
 }
 
-impl switchboard::Hub for Rules {
+impl rooms::Hub for Rules {
     type RoomId = RoomId;
     type Room = Room;
     type Member = Member;
@@ -83,8 +83,8 @@ impl switchboard::Hub for Rules {
     fn set_wall(&mut self, wall: WallOffset) {
         self.0.set_wall(wall);
     }
-    fn connect(&mut self, member: MemberId, newcomer: Newcomer, now: Timestamp) -> Effects {
-        Self::settle(self.0.connect(member, newcomer.address, Grant::AnyDevice, now))
+    fn connect(&mut self, member: MemberId, handshake: Handshake, now: Timestamp) -> Effects {
+        Self::settle(self.0.connect(member, handshake.address, Grant::AnyDevice, now))
     }
     fn handle(&mut self, from: MemberId, event: &str, payload: Option<&RawValue>, now: Timestamp) -> Effects {
         Self::settle(self.0.handle(from, event, payload, &EveryRoom, now))
@@ -110,19 +110,19 @@ impl switchboard::Hub for Rules {
     fn room_id(text: &str) -> Option<RoomId> {
         RoomId::new(text)
     }
-    fn rooms(&mut self) -> &mut Ledger<RoomId, Room> {
+    fn rooms(&mut self) -> &mut TrackedMap<RoomId, Room> {
         self.0.rooms()
     }
-    fn members(&mut self) -> &mut Ledger<MemberId, Member> {
+    fn members(&mut self) -> &mut TrackedMap<MemberId, Member> {
         self.0.members()
     }
     fn occupants(room: &Room) -> Vec<MemberId> {
         room.others(None)
     }
-    fn lose(&mut self, member: MemberId, _: &RoomId, now: Timestamp) -> Effects {
+    fn on_member_lost(&mut self, member: MemberId, _: &RoomId, now: Timestamp) -> Effects {
         self.leave(member, now)
     }
-    fn unseat(&mut self, member: MemberId, _: &RoomId) {
+    fn evict(&mut self, member: MemberId, _: &RoomId) {
         self.0.silence(member);
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::facts::{Facts, Storage};
+use super::facts::{Capacity, Facts};
 use super::fields::{self, ClientFrame, Identification, Said};
 use super::names::{DeviceId, RoomId, Spelled, Spelling};
 use super::outcome::{Outcome, refuse};
@@ -17,7 +17,7 @@ use super::protocol::{Delivery, MessageType, Refusal, RoomStatus, ServerEvent};
 use super::record::{Message, Record, RecordId};
 use super::room::{Room, Seat};
 use crate::effect::{Close, Frame, MemberId};
-use crate::switchboard::Ledger;
+use crate::rooms::TrackedMap;
 use crate::time::{Timestamp, WallOffset};
 
 /// Who may be who.
@@ -49,8 +49,8 @@ impl Grant {
 
 /// Every room with somebody in it, and every connection.
 pub struct Hub {
-    rooms: Ledger<RoomId, Room>,
-    members: Ledger<MemberId, Member>,
+    rooms: TrackedMap<RoomId, Room>,
+    members: TrackedMap<MemberId, Member>,
     /// Connections that have not said who they are, in the order of their deadlines.
     nameless: BTreeSet<(Timestamp, MemberId)>,
     /// Connections whose tokens end, and when by the wall clock.
@@ -99,8 +99,8 @@ impl Hub {
     /// No rooms, nobody connected.
     pub fn new(limits: Limits) -> Self {
         Self {
-            rooms: Ledger::default(),
-            members: Ledger::default(),
+            rooms: TrackedMap::default(),
+            members: TrackedMap::default(),
             nameless: BTreeSet::new(),
             ending: BTreeSet::new(),
             wall: WallOffset::default(),
@@ -124,7 +124,7 @@ impl Hub {
         outcome
     }
 
-    /// Takes a frame, at a time of the wall clock, which is that of all records: the first says who it is, later ones are messages and questions.
+    /// Takes a frame, at a time of the wall clock, which is that of all records: the first says who it is, later ones are messages and queries.
     pub fn handle(
         &mut self,
         from: MemberId,
@@ -289,12 +289,12 @@ impl Hub {
     }
 
     /// Rooms with somebody in them.
-    pub fn rooms(&mut self) -> &mut Ledger<RoomId, Room> {
+    pub fn rooms(&mut self) -> &mut TrackedMap<RoomId, Room> {
         &mut self.rooms
     }
 
     /// Connections.
-    pub fn members(&mut self) -> &mut Ledger<MemberId, Member> {
+    pub fn members(&mut self) -> &mut TrackedMap<MemberId, Member> {
         &mut self.members
     }
 
@@ -333,7 +333,7 @@ impl Hub {
             },
         };
         // Asked last: of facts that cannot be looked up it says that they are none.
-        if facts.storage(0) == Storage::Full {
+        if facts.capacity(0) == Capacity::Full {
             return Err(Refusal::StorageUnavailable);
         }
         let mut outcome = Outcome::default();
@@ -410,7 +410,7 @@ impl Hub {
         let mut outcome = Outcome::default();
         let Some(room) = self.rooms.get(&id) else { return Ok(outcome) };
         let Some(seat) = room.seat(from) else { return Ok(outcome) };
-        if facts.storage(0) == Storage::Full {
+        if facts.capacity(0) == Capacity::Full {
             return Err(Refusal::StorageUnavailable);
         }
         let steady = self.wall.steady(now);
@@ -488,7 +488,7 @@ impl Hub {
             }
             waiting = Some(frame);
         }
-        if facts.storage(said.whole.get().len()) == Storage::Full {
+        if facts.capacity(said.whole.get().len()) == Capacity::Full {
             return Err(Refusal::StorageUnavailable);
         }
         if waiting.is_none() {
@@ -525,7 +525,7 @@ fn repeat(
     facts: &impl Facts,
     now: Timestamp,
 ) -> Result<Outcome, Refusal> {
-    if facts.storage(said.whole.get().len()) == Storage::Full {
+    if facts.capacity(said.whole.get().len()) == Capacity::Full {
         return Err(Refusal::StorageUnavailable);
     }
     let mut outcome = Outcome::default();

@@ -7,10 +7,9 @@
 
 mod api;
 mod auth;
-mod commons;
-mod desk;
 mod directory;
 mod drain;
+mod durable_hub;
 mod evidence;
 mod facts;
 mod fields;
@@ -24,6 +23,7 @@ mod rates;
 mod record;
 mod room;
 mod server;
+mod shared_index;
 pub mod spool;
 pub mod spool_command;
 mod store;

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use super::names::DeviceId;
 use crate::http::address::rate_limit_key;
-use crate::switchboard::{Allowance, Bucket};
+use crate::rooms::{Allowance, Bucket};
 use crate::time::Timestamp;
 
 /// Senders that are remembered before those are looked for that need not be.

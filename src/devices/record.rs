@@ -9,7 +9,7 @@ use super::names::{DeviceId, RoomId};
 use crate::time::Timestamp;
 
 /// The number of a record in this run of the program; 0 is none.
-pub type Ticket = u64;
+pub type SequenceNumber = u64;
 
 /// The name of a record, or of a connection: 128 bits that no other has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]

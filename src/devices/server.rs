@@ -23,9 +23,9 @@ use tracing::{error, info, warn};
 
 use super::api::{self, Site};
 use super::auth::{Auth, Demand};
-use super::desk::Desk;
 use super::directory::{Directory, LocalFacts};
 use super::drain::{DatabaseStatus, Drain};
+use super::durable_hub::DurableHub;
 use super::record::Record;
 use super::spool::{Limits, Recovered, Spool};
 use super::store::{Failure, Store};
@@ -38,9 +38,9 @@ use crate::http::operators::OperatorsDoor;
 use crate::http::origin::AllowedOrigins;
 use crate::http::{layers, routes};
 use crate::private;
+use crate::rooms::{self, Pings, Runner};
 use crate::runtime::Context;
-use crate::service::{Premises, Running};
-use crate::switchboard::{self, Pings, Switchboard};
+use crate::service::{Running, ServiceContext};
 use crate::time::Timestamp;
 use crate::websocket::PlainEndpoint;
 
@@ -62,7 +62,7 @@ const EVENTS_PER_SECOND: u32 = 1_000_000;
 /// What stands before the routes.
 #[derive(Clone)]
 struct Gate {
-    door: Arc<PlainEndpoint<Desk>>,
+    door: Arc<PlainEndpoint<DurableHub>>,
     auth: Arc<ArcSwap<Auth>>,
     wrong_keys: Arc<WrongKeys>,
     spool: Spool,
@@ -87,9 +87,9 @@ impl Gate {
 }
 
 /// Opens the spool and the port and serves until the process stops.
-pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
-    let context = premises.context;
-    let listener = Listener::open(SERVICE, &config.host, config.port, &premises.opening, context)?;
+pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Running> {
+    let context = service_context.context;
+    let listener = Listener::open(SERVICE, &config.host, config.port, &service_context.opening, context)?;
     let mut running = Running::new(SERVICE, &listener)?;
     if config.auth == Demand::None {
         running.open_without = Some("[devices] auth = \"key\" or \"tokens\"");
@@ -103,9 +103,9 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
             "devices.console_key is devices.auth_key: all devices may read every message, send and disconnect"
         );
     }
-    let console_key = KeyedDoor::new("devices.console_key", console_key, &premises.wrong_keys);
+    let console_key = KeyedDoor::new("devices.console_key", console_key, &service_context.wrong_keys);
     let place = config.place()?;
-    if premises.cluster.is_some() && !place.url.is_set() {
+    if service_context.cluster.is_some() && !place.url.is_set() {
         warn!("each node keeps its own messages: set [devices] database_url, one database for all of them");
     }
     let store = Store::new(&place).map_err(anyhow::Error::msg).context("[devices] database_url")?;
@@ -129,7 +129,7 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     let drain = Drain {
         spool: spool.clone(),
         store: Arc::clone(&store),
-        has_company: premises.cluster.is_some(),
+        has_company: service_context.cluster.is_some(),
         directory: Mutex::new(directory()?),
         name,
         learned: tell_learned,
@@ -139,30 +139,36 @@ pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
     context.spawn(drain.run());
     context.spawn(beat(config.data_dir.clone(), context.clone()));
 
-    let members = switchboard::Config {
+    let members = rooms::Config {
         max_payload_bytes: config.max_frame_bytes,
         events_per_second: EVENTS_PER_SECOND,
         event_burst: EVENTS_PER_SECOND,
-        ..premises.members.clone()
+        ..service_context.members.clone()
     };
     let pings = Pings { interval: config.ping_interval, timeout: config.ping_timeout };
-    let mut switchboard = Switchboard::new(SERVICE, &members, context);
-    switchboard.follow(spool.written());
+    let mut runner = Runner::new(SERVICE, &members, context);
+    runner.follow(spool.written());
     let origins = AllowedOrigins::new(&config.cors_origin);
-    let door = PlainEndpoint::new(&switchboard, pings, &origins, &listener);
-    let commands = switchboard.exchange().commands();
+    let door = PlainEndpoint::new(&runner, pings, &origins, &listener);
+    let commands = runner.ingress().commands();
     let facts = LocalFacts::new(directory()?, spool.clone(), learned.clone(), &config.rates());
-    let home = premises.passing_home(SERVICE);
-    let shared = premises.cluster.map(|_| home.seed());
-    let desk = Desk::new(config, facts, shared, spool.clone(), Arc::clone(&auth), context.clock.now());
-    let questions = switchboard.run(home, desk);
+    let storage = service_context.ephemeral_storage(SERVICE);
+    let shared = service_context.cluster.map(|_| storage.seed());
+    let durable_hub =
+        DurableHub::new(config, facts, shared, spool.clone(), Arc::clone(&auth), context.clock.now());
+    let queries = runner.run(storage, durable_hub);
 
-    let site = Site { questions, commands, store, spool: spool.clone(), status, clock: context.clock };
+    let site = Site { queries, commands, store, spool: spool.clone(), status, clock: context.clock };
     let pages = api::routes(site, OperatorsDoor::new(console_key, context.clock));
     let none_foreign = AllowedOrigins::new(&[]);
-    let pages =
-        layers::with_common_layers(Router::new(), pages, &none_foreign, premises.metrics.clone(), context);
-    let wrong_keys = Arc::clone(&premises.wrong_keys);
+    let pages = layers::with_common_layers(
+        Router::new(),
+        pages,
+        &none_foreign,
+        service_context.metrics.clone(),
+        context,
+    );
+    let wrong_keys = Arc::clone(&service_context.wrong_keys);
     let opens_at = Instant::now() + config.first_start_wait;
     let gate = Gate { door, auth, wrong_keys, spool, learned, opens_at, context: context.clone() };
     listener.serve(pages.layer(middleware::from_fn_with_state(gate, pass)), context);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::effect::MemberId;
-use crate::switchboard::{Hub, Incoming, Newcomer};
+use crate::rooms::{Handshake, Hub, Incoming};
 use crate::time::Timestamp;
 use crate::{devices, music, signal, watch};
 
@@ -70,8 +70,8 @@ fn converse<H: Hub>(mut hub: H, input: &[u8], incoming: fn(Bytes) -> Incoming, c
 
 fn connect(hub: &mut impl Hub, name: &str, now: Timestamp) -> MemberId {
     let member = MemberId::new(name).expect("a short name is a member's");
-    let newcomer = Newcomer { address: IpAddr::V4(Ipv4Addr::LOCALHOST), token: None };
-    let _ = hub.connect(member, newcomer, now);
+    let handshake = Handshake { address: IpAddr::V4(Ipv4Addr::LOCALHOST), token: None };
+    let _ = hub.connect(member, handshake, now);
     member
 }
 

@@ -86,8 +86,8 @@ pub(super) struct Outbox {
     /// Whole messages, but for the part of the first that is out already.
     pub(super) messages: VecDeque<Bytes>,
     /// Whole messages that go out when no others wait, and are dropped when too many do.
-    fleeting: VecDeque<Bytes>,
-    fleeting_bytes: usize,
+    lossy: VecDeque<Bytes>,
+    lossy_bytes: usize,
     /// Whether the first may be out in part.
     pub(super) first_is_under_way: bool,
     /// Whether the last of all messages has been sent.
@@ -99,8 +99,8 @@ pub(super) struct Outbox {
 impl Outbox {
     /// Makes the oldest message that might have been dropped the next to go out.
     pub(super) fn promote(&mut self) {
-        if let Some(message) = self.fleeting.pop_front() {
-            self.fleeting_bytes -= message.len();
+        if let Some(message) = self.lossy.pop_front() {
+            self.lossy_bytes -= message.len();
             self.messages.push_back(message);
         }
     }
@@ -164,12 +164,12 @@ impl Connection {
     /// wait, the oldest go.
     ///
     /// Returns how many were dropped.
-    pub fn send_fleeting(&self, message: &Bytes, max_bytes: usize) -> usize {
+    pub fn send_lossy(&self, message: &Bytes, max_bytes: usize) -> usize {
         let mut outbox = self.way_out.outbox.lock();
         if outbox.is_finished {
             return 0;
         }
-        let n_out = if outbox.fleeting.is_empty() { self.try_send(&outbox, message) } else { 0 };
+        let n_out = if outbox.lossy.is_empty() { self.try_send(&outbox, message) } else { 0 };
         if n_out == message.len() {
             return 0;
         }
@@ -178,12 +178,12 @@ impl Connection {
             self.keep_rest(&mut outbox, message, n_out);
         } else {
             self.way_out.queued_bytes.fetch_add(message.len(), Ordering::Relaxed);
-            outbox.fleeting_bytes += message.len();
-            outbox.fleeting.push_back(message.clone());
-            while outbox.fleeting_bytes > max_bytes
-                && let Some(oldest) = outbox.fleeting.pop_front()
+            outbox.lossy_bytes += message.len();
+            outbox.lossy.push_back(message.clone());
+            while outbox.lossy_bytes > max_bytes
+                && let Some(oldest) = outbox.lossy.pop_front()
             {
-                outbox.fleeting_bytes -= oldest.len();
+                outbox.lossy_bytes -= oldest.len();
                 self.way_out.queued_bytes.fetch_sub(oldest.len(), Ordering::Relaxed);
                 n_dropped += 1;
             }
@@ -224,9 +224,9 @@ impl Connection {
             return false;
         }
         let n_kept = usize::from(outbox.first_is_under_way);
-        let Outbox { messages, fleeting, .. } = &mut *outbox;
-        let dropped = messages.drain(n_kept..).chain(fleeting.drain(..)).map(|message| message.len()).sum();
-        outbox.fleeting_bytes = 0;
+        let Outbox { messages, lossy, .. } = &mut *outbox;
+        let dropped = messages.drain(n_kept..).chain(lossy.drain(..)).map(|message| message.len()).sum();
+        outbox.lossy_bytes = 0;
         self.way_out.queued_bytes.fetch_sub(dropped, Ordering::Relaxed);
         drop(outbox);
         self.finish(message);

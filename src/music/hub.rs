@@ -11,13 +11,13 @@ use super::comeback::Patience;
 use super::protocol::{ClientEvent, Dialect, GivenRoom, Refusal, RoomId, RoomReport, ServerEvent, Track};
 use super::room::{DriftLimit, Fate, Room, Seat};
 use crate::effect::{Effects, MemberId};
-use crate::switchboard::{self, Census, Departure, Ledger, Newcomer, RoomQuota};
+use crate::rooms::{self, Census, Departure, Handshake, RoomQuota, TrackedMap};
 use crate::time::{Seconds, Timestamp, WallOffset};
 
 /// Every room and every connected member.
 pub struct Hub {
-    rooms: Ledger<RoomId, Room>,
-    members: Ledger<MemberId, Member>,
+    rooms: TrackedMap<RoomId, Room>,
+    members: TrackedMap<MemberId, Member>,
     config: Config,
     quota: RoomQuota,
     sweep_at: Timestamp,
@@ -47,8 +47,8 @@ impl Hub {
     /// No rooms yet; from the networks of `exempt`, any number of them may be made.
     pub fn new(config: &Config, exempt: Vec<IpNet>, now: Timestamp) -> Self {
         Self {
-            rooms: Ledger::default(),
-            members: Ledger::default(),
+            rooms: TrackedMap::default(),
+            members: TrackedMap::default(),
             config: config.clone(),
             quota: RoomQuota::new(config.max_rooms_per_address, exempt),
             sweep_at: now + config.room_cleanup_interval,
@@ -316,7 +316,7 @@ impl Hub {
     }
 }
 
-impl switchboard::Hub for Hub {
+impl rooms::Hub for Hub {
     type RoomId = RoomId;
     type Room = Room;
     type Member = Member;
@@ -327,8 +327,8 @@ impl switchboard::Hub for Hub {
         self.wall = wall;
     }
 
-    fn connect(&mut self, member: MemberId, newcomer: Newcomer, _: Timestamp) -> Effects {
-        let address = newcomer.address;
+    fn connect(&mut self, member: MemberId, handshake: Handshake, _: Timestamp) -> Effects {
+        let address = handshake.address;
         let occupant = Member { address, dialect: None, is_page: false, name: None, room: None };
         self.members.insert(member, occupant);
         let mut effects = Effects::none();
@@ -417,11 +417,11 @@ impl switchboard::Hub for Hub {
         RoomId::new(text)
     }
 
-    fn rooms(&mut self) -> &mut Ledger<RoomId, Room> {
+    fn rooms(&mut self) -> &mut TrackedMap<RoomId, Room> {
         &mut self.rooms
     }
 
-    fn members(&mut self) -> &mut Ledger<MemberId, Member> {
+    fn members(&mut self) -> &mut TrackedMap<MemberId, Member> {
         &mut self.members
     }
 
@@ -431,14 +431,14 @@ impl switchboard::Hub for Hub {
         std::iter::once(room.host()).filter(|_| room.n_members() > 0).chain(others).collect()
     }
 
-    fn lose(&mut self, member: MemberId, room: &RoomId, now: Timestamp) -> Effects {
-        self.unseat(member, room);
+    fn on_member_lost(&mut self, member: MemberId, room: &RoomId, now: Timestamp) -> Effects {
+        self.evict(member, room);
         let patience = self.patience();
         let room = self.rooms.get_mut(room);
         room.map_or_else(Effects::none, |room| room.leave(member, Departure::Lost, patience, now).0)
     }
 
-    fn unseat(&mut self, member: MemberId, room: &RoomId) {
+    fn evict(&mut self, member: MemberId, room: &RoomId) {
         if self.room_of(member) == Some(room)
             && let Some(member) = self.members.get_mut(&member)
         {

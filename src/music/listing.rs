@@ -38,7 +38,7 @@ mod tests {
     use super::*;
     use crate::music::Config;
     use crate::music::hub::Hub;
-    use crate::switchboard::stage::{START, Stage};
+    use crate::rooms::test_stage::{START, Stage};
 
     /// Lists rooms, each made by a member of its own, with a track of that size.
     fn list(n_rooms: usize, track_bytes: usize, max_bytes: usize) -> (usize, Value) {

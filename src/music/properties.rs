@@ -9,8 +9,8 @@ use super::hub::Hub;
 use super::protocol::RoomId;
 use super::room::Room;
 use crate::effect::MemberId;
-use crate::switchboard::Hub as _;
-use crate::switchboard::stage::{START, Stage, member};
+use crate::rooms::Hub as _;
+use crate::rooms::test_stage::{START, Stage, member};
 
 const MEMBERS: [&str; 5] = ["ann", "bob", "cyd", "dan", "eve"];
 const ROOMS: [&str; 3] = ["one", "two", "three"];
@@ -55,7 +55,7 @@ proptest! {
         let mut stage = Stage::new(Hub::new(&config, Vec::new(), START));
         let mut connected: Vec<&str> = Vec::new();
         for line in &script {
-            // The switchboard lets a member's old line go before a new one comes.
+            // The runner lets a member's old line go before a new one comes.
             let who = MEMBERS.into_iter().find(|who| line.starts_with(who)).unwrap_or("nobody");
             let is_connected = connected.contains(&who);
             if line.contains(" connects") {

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::comeback::{FormerHosts, Patience};
 use super::protocol::{Dialect, Playback, PublicMember, RoomId, RoomReport, ServerEvent, Track};
 use crate::effect::{Effects, MemberId};
-use crate::switchboard::Departure;
+use crate::rooms::Departure;
 use crate::time::{Seconds, Timestamp, WallOffset};
 
 /// Members that a page is told by name; the count tells of all.
@@ -161,10 +161,10 @@ impl Room {
     }
 
     /// Takes a member in, or greets one anew that is in already.
-    pub fn join(&mut self, newcomer: Seat, now: Timestamp) -> Effects {
+    pub fn join(&mut self, handshake: Seat, now: Timestamp) -> Effects {
         let mut effects = Effects::none();
-        let (id, dialect) = (newcomer.id, newcomer.dialect);
-        self.seat(newcomer);
+        let (id, dialect) = (handshake.id, handshake.dialect);
+        self.seat(handshake);
         let inherits = self.vacant_since.take().is_some();
         if inherits {
             self.host = id;
@@ -418,10 +418,10 @@ impl Room {
     }
 
     /// Gives somebody a seat, or the seat that it has a new occupant.
-    fn seat(&mut self, newcomer: Seat) {
-        match self.seats.iter_mut().find(|seat| seat.id == newcomer.id) {
-            Some(seat) => *seat = Seat { joined_at: seat.joined_at, ..newcomer },
-            None => self.seats.push(newcomer),
+    fn seat(&mut self, handshake: Seat) {
+        match self.seats.iter_mut().find(|seat| seat.id == handshake.id) {
+            Some(seat) => *seat = Seat { joined_at: seat.joined_at, ..handshake },
+            None => self.seats.push(handshake),
         }
     }
 

@@ -17,9 +17,9 @@ use super::hub::Hub;
 use super::listing;
 use super::protocol::{Refusal, RoomId};
 use crate::http::{assets, routes};
+use crate::rooms::Queries;
 use crate::runtime::Clock;
 use crate::sample;
-use crate::switchboard::Questions;
 use crate::time::Timestamp;
 
 /// `/rooms` is written anew at most this often, however many ask.
@@ -32,7 +32,7 @@ struct Assets;
 
 /// What the routes share.
 struct Site {
-    questions: Questions<Hub>,
+    queries: Queries<Hub>,
     clock: Clock,
     /// The answer to `GET /rooms` and when it was written: whoever finds it too old writes it anew, and the others wait.
     rooms: Mutex<Option<(Timestamp, Bytes)>>,
@@ -40,8 +40,8 @@ struct Site {
 }
 
 /// The routes, which ask the hub; `/rooms` answers with up to `max_list_bytes`.
-pub fn router(questions: Questions<Hub>, clock: Clock, max_list_bytes: usize) -> Router {
-    let site = Site { questions, clock, rooms: Mutex::default(), max_list_bytes };
+pub fn router(queries: Queries<Hub>, clock: Clock, max_list_bytes: usize) -> Router {
+    let site = Site { queries, clock, rooms: Mutex::default(), max_list_bytes };
     Router::new()
         .route("/", get(front))
         .route("/health", get(health))
@@ -58,7 +58,7 @@ async fn front(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
     {
         return page;
     }
-    let Some((n_rooms, n_seated)) = site.questions.ask(|hub, _| (hub.n_rooms(), hub.n_seated())).await else {
+    let Some((n_rooms, n_seated)) = site.queries.ask(|hub, _| (hub.n_rooms(), hub.n_seated())).await else {
         return stopping();
     };
     routes::json(&json!({
@@ -79,7 +79,7 @@ async fn health(State(site): State<Arc<Site>>) -> Response {
 
 async fn room(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response {
     let Some(id) = RoomId::new(&id) else { return no_such_room() };
-    match site.questions.ask(move |hub, now| hub.report(&id, now)).await {
+    match site.queries.ask(move |hub, now| hub.report(&id, now)).await {
         Some(Some(report)) => routes::json(&report),
         Some(None) => no_such_room(),
         None => stopping(),
@@ -94,7 +94,7 @@ async fn rooms(State(site): State<Arc<Site>>) -> Response {
     {
         return routes::json_text(text.clone());
     }
-    let Some(rooms) = site.questions.ask(Hub::reports).await else { return stopping() };
+    let Some(rooms) = site.queries.ask(Hub::reports).await else { return stopping() };
     let text = Bytes::from(listing::write(rooms, site.max_list_bytes, site.clock.wall()));
     *written = Some((now, text.clone()));
     routes::json_text(text)

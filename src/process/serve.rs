@@ -19,7 +19,7 @@ use crate::runtime::limits::{self, Allotment};
 use crate::runtime::signals::{self, Signals};
 use crate::runtime::systemd::{self, ActivatedSockets};
 use crate::runtime::{self, Clock, Context, memory};
-use crate::service::{Keys, Premises, Running};
+use crate::service::{Keys, Running, ServiceContext};
 use crate::settings::{self, Service, Settings};
 use crate::{error_reports, http, metrics};
 
@@ -83,7 +83,7 @@ async fn run(
     let cluster = Cluster::join(&settings.cluster).await?;
     let wrong_keys = WrongKeys::new(&settings.network);
     let unfinished = Budget::new(network.max_unfinished_bytes);
-    let premises = Premises {
+    let service_context = ServiceContext {
         context: &context,
         cluster: cluster.as_ref(),
         opening: Opening { network, tls: &settings.tls, activated: &activated, unfinished: &unfinished },
@@ -94,7 +94,7 @@ async fn run(
         wrong_keys,
         keys: if request.services.len() > 1 { Keys::MakeUp } else { Keys::Require },
     };
-    let start = |service: &Service| (service.entry().start)(settings, &premises);
+    let start = |service: &Service| (service.entry().start)(settings, &service_context);
     let running: Vec<Running> = request.services.iter().map(start).collect::<Result<_>>()?;
     announce(&running, clock);
     systemd::ready(&summary(&running));

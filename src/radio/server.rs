@@ -11,24 +11,24 @@ use super::stations::Stations;
 use super::{Config, routes};
 use crate::http::head::Head;
 use crate::http::listener::Listener;
-use crate::service::{Premises, Running};
+use crate::service::{Running, ServiceContext};
 
 /// The service's name in logs and metrics.
 const SERVICE: &str = "radio";
 
 /// Opens the port and serves until the process stops.
-pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
-    let context = premises.context;
-    let socket = Listener::open(SERVICE, &config.host, config.port, &premises.opening, context)?;
+pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Running> {
+    let context = service_context.context;
+    let socket = Listener::open(SERVICE, &config.host, config.port, &service_context.opening, context)?;
     let running = Running::new(SERVICE, &socket)?;
     let public_url = PublicUrl {
-        trusted: premises.opening.network.trusted_networks(),
+        trusted: service_context.opening.network.trusted_networks(),
         scheme: if socket.is_tls() { "https" } else { "http" },
         port: socket.address()?.port(),
     };
-    let stations = Arc::new(Stations::open(config, premises, public_url)?);
+    let stations = Arc::new(Stations::open(config, service_context, public_url)?);
     start_relays(&stations)?;
-    let router = routes::router(&stations, premises.metrics.clone());
+    let router = routes::router(&stations, service_context.metrics.clone());
     let intercepted = Arc::clone(&stations);
     let interceptor = Arc::new(move |head: &Head, io| {
         let io = live::intercept(&intercepted, head, io)?;

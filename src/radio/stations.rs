@@ -28,7 +28,7 @@ use super::{Config, StreamMode, paths};
 use crate::http::keys::KeyedDoor;
 use crate::random;
 use crate::runtime::Context;
-use crate::service::Premises;
+use crate::service::ServiceContext;
 use crate::time::Timestamp;
 
 /// Where the container image expects the audio.
@@ -111,8 +111,12 @@ fn route_sources(config: &Config) -> Vec<(String, RouteSource)> {
 
 impl Stations {
     /// Starts every configured station.
-    pub fn open(config: &Config, premises: &Premises<'_>, public_url: PublicUrl) -> Result<Self> {
-        let context = premises.context;
+    pub fn open(
+        config: &Config,
+        service_context: &ServiceContext<'_>,
+        public_url: PublicUrl,
+    ) -> Result<Self> {
+        let context = service_context.context;
         let sources = route_sources(config);
         let folders = sources.iter().filter_map(|(_, source)| source.folder().cloned()).collect();
         let index = TrackIndex::new(&config.data_dir, folders, config.max_tracks);
@@ -132,8 +136,12 @@ impl Stations {
                 per_station: config.max_listeners_per_station,
                 per_address: config.max_listeners_per_address,
             },
-            admin: KeyedDoor::new("radio.admin_key", config.key()?, &premises.wrong_keys),
-            source: KeyedDoor::new("radio.source_password", config.source_password()?, &premises.wrong_keys),
+            admin: KeyedDoor::new("radio.admin_key", config.key()?, &service_context.wrong_keys),
+            source: KeyedDoor::new(
+                "radio.source_password",
+                config.source_password()?,
+                &service_context.wrong_keys,
+            ),
             changes: Arc::new(watch::channel(0).0),
             rescan_limiters: BTreeMap::new(),
             track_settings: BTreeMap::new(),

@@ -14,8 +14,8 @@ use super::turn::{IceServer, IceServers};
 use super::{Config, DuplicateUser};
 use crate::effect::{Close, Effects, MemberId};
 use crate::http::keys::KeyedDoor;
+use crate::rooms::{self, Allowance, Bucket, Census, Handshake, Rng, RoomQuota, Seed, TrackedMap};
 use crate::secret::Secret;
-use crate::switchboard::{self, Allowance, Bucket, Census, Ledger, Newcomer, Rng, RoomQuota, Seed};
 use crate::time::{Timestamp, WallOffset};
 
 /// Bytes of such a word, which nobody can guess.
@@ -23,8 +23,8 @@ const WORD_BYTES: usize = 16;
 
 /// Every room and every connected member.
 pub struct Hub {
-    rooms: Ledger<Id, Room>,
-    members: Ledger<MemberId, Member>,
+    rooms: TrackedMap<Id, Room>,
+    members: TrackedMap<MemberId, Member>,
     /// When the time is up of users that are away.
     away: VecDeque<Timestamp>,
     /// When tokens of users end, by the wall clock, in whole seconds.
@@ -66,8 +66,8 @@ impl Hub {
     pub fn new(config: &Config, keys: Keys, seed: &Seed, exempt: Vec<IpNet>) -> Self {
         let Keys { key, turn_secret, tokens } = keys;
         Self {
-            rooms: Ledger::default(),
-            members: Ledger::default(),
+            rooms: TrackedMap::default(),
+            members: TrackedMap::default(),
             away: VecDeque::new(),
             ends: BTreeSet::new(),
             wall: WallOffset::default(),
@@ -246,7 +246,7 @@ impl Hub {
     }
 }
 
-impl switchboard::Hub for Hub {
+impl rooms::Hub for Hub {
     type RoomId = Id;
     type Room = Room;
     type Member = Member;
@@ -257,24 +257,24 @@ impl switchboard::Hub for Hub {
         self.wall = wall;
     }
 
-    fn admit(&self, member: MemberId, newcomer: &mut Newcomer, now: Timestamp) -> Result<(), Effects> {
+    fn admit(&self, member: MemberId, handshake: &mut Handshake, now: Timestamp) -> Result<(), Effects> {
         if let Some(key) = &self.key {
-            if key.open(newcomer.address, newcomer.token.as_deref(), now).is_err() {
+            if key.open(handshake.address, handshake.token.as_deref(), now).is_err() {
                 let mut effects = refuse(member, Refusal::Unauthorized, None);
                 effects.disconnect(member, Close::Violation);
                 return Err(effects);
             }
-            newcomer.token = None;
+            handshake.token = None;
         }
         if self.tokens.is_none() {
-            newcomer.token = None;
+            handshake.token = None;
         }
         Ok(())
     }
 
-    fn connect(&mut self, member: MemberId, newcomer: Newcomer, _: Timestamp) -> Effects {
-        let counted = self.quota.counted(newcomer.address);
-        self.members.insert(member, Member { counted, token: newcomer.token, ..Member::default() });
+    fn connect(&mut self, member: MemberId, handshake: Handshake, _: Timestamp) -> Effects {
+        let counted = self.quota.counted(handshake.address);
+        self.members.insert(member, Member { counted, token: handshake.token, ..Member::default() });
         let mut effects = Effects::none();
         effects.tell(member, ServerEvent::Connected { sid: member }.frame(None));
         effects
@@ -357,11 +357,11 @@ impl switchboard::Hub for Hub {
         Id::new(text)
     }
 
-    fn rooms(&mut self) -> &mut Ledger<Id, Room> {
+    fn rooms(&mut self) -> &mut TrackedMap<Id, Room> {
         &mut self.rooms
     }
 
-    fn members(&mut self) -> &mut Ledger<MemberId, Member> {
+    fn members(&mut self) -> &mut TrackedMap<MemberId, Member> {
         &mut self.members
     }
 
@@ -370,12 +370,12 @@ impl switchboard::Hub for Hub {
     }
 
     /// Other nodes cannot know that a connection is about to come back: its users are waited for as after any cut.
-    fn lose(&mut self, member: MemberId, room: &Id, now: Timestamp) -> Effects {
-        self.unseat(member, room);
+    fn on_member_lost(&mut self, member: MemberId, room: &Id, now: Timestamp) -> Effects {
+        self.evict(member, room);
         self.cut_off(member, room, now)
     }
 
-    fn unseat(&mut self, member: MemberId, room: &Id) {
+    fn evict(&mut self, member: MemberId, room: &Id) {
         if let Some(member) = self.members.get_mut(&member) {
             member.rooms.remove(room);
         }

@@ -16,8 +16,8 @@ use super::protocol::{Id, Refusal};
 use crate::http::connection::Connection;
 use crate::http::keys::KeyedDoor;
 use crate::http::{assets, routes};
+use crate::rooms::Queries;
 use crate::runtime::Clock;
-use crate::switchboard::Questions;
 use crate::websocket::PlainEndpoint;
 
 /// The page and everything that it loads.
@@ -28,7 +28,7 @@ struct Assets;
 /// What the routes share.
 pub struct Site {
     /// Asks the hub.
-    pub questions: Questions<Hub>,
+    pub queries: Queries<Hub>,
     /// Where plain WebSockets come in.
     pub plain: Arc<PlainEndpoint<Hub>>,
     /// The process's clock.
@@ -86,7 +86,7 @@ async fn ice(
         return routes::error(StatusCode::BAD_REQUEST, "userId is required");
     };
     let token = query.token.or_else(|| word.map(String::from));
-    match site.questions.ask(move |hub, now| hub.ice(&user, token.as_deref(), now)).await {
+    match site.queries.ask(move |hub, now| hub.ice(&user, token.as_deref(), now)).await {
         Some(Ok(servers)) => routes::json(&json!({ "iceServers": servers })),
         Some(Err(refusal)) => routes::error(StatusCode::UNAUTHORIZED, refusal.message()),
         None => routes::error(StatusCode::SERVICE_UNAVAILABLE, "stopping"),

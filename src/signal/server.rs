@@ -12,38 +12,39 @@ use crate::http::keys::KeyedDoor;
 use crate::http::layers;
 use crate::http::listener::Listener;
 use crate::http::origin::AllowedOrigins;
-use crate::service::{Premises, Running};
+use crate::rooms::{Pings, Runner};
+use crate::service::{Running, ServiceContext};
 use crate::socketio;
-use crate::switchboard::{Pings, Switchboard};
 use crate::websocket::PlainEndpoint;
 
 /// The service's name in logs and metrics.
 const SERVICE: &str = "signal";
 
 /// Opens the port and serves until the process stops.
-pub fn start(config: &Config, premises: &Premises<'_>) -> Result<Running> {
-    let context = premises.context;
+pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Running> {
+    let context = service_context.context;
     let key = config::secret("signal.auth_key_file", &config.auth_key, &config.auth_key_file)?;
-    let key = key.is_set().then(|| KeyedDoor::new("signal.auth_key", key, &premises.wrong_keys));
+    let key = key.is_set().then(|| KeyedDoor::new("signal.auth_key", key, &service_context.wrong_keys));
     let turn_secret =
         config::secret("signal.turn_secret_file", &config.turn_secret, &config.turn_secret_file)?;
-    let listener = Listener::open(SERVICE, &config.host, config.port, &premises.opening, context)?;
+    let listener = Listener::open(SERVICE, &config.host, config.port, &service_context.opening, context)?;
     let mut running = Running::new(SERVICE, &listener)?;
     let origins = AllowedOrigins::new(&config.cors_origin);
     let pings = Pings { interval: config.ping_interval, timeout: config.ping_timeout };
-    let mut switchboard = Switchboard::new(SERVICE, premises.members, context);
-    let endpoint = socketio::endpoint(&mut switchboard, pings, &origins, premises.socketio, &listener);
-    let plain = PlainEndpoint::new(&switchboard, pings, &origins, &listener);
+    let mut runner = Runner::new(SERVICE, service_context.members, context);
+    let endpoint = socketio::endpoint(&mut runner, pings, &origins, service_context.socketio, &listener);
+    let plain = PlainEndpoint::new(&runner, pings, &origins, &listener);
     let tokens = RoomTokens::new(config)?;
     if key.is_none() && tokens.is_none() {
         running.open_without = Some("[signal] auth_key or token_secret");
     }
     let keys = Keys { key: key.clone(), turn_secret, tokens };
-    let home = premises.passing_home(SERVICE);
-    let hub = Hub::new(config, keys, home.seed(), premises.opening.network.trusted_networks());
-    let questions = switchboard.run(home, hub);
-    let pages = routes::router(Site { questions, plain, clock: context.clock, key });
-    let pages = layers::with_common_layers(pages, Router::new(), &origins, premises.metrics.clone(), context);
+    let storage = service_context.ephemeral_storage(SERVICE);
+    let hub = Hub::new(config, keys, storage.seed(), service_context.opening.network.trusted_networks());
+    let queries = runner.run(storage, hub);
+    let pages = routes::router(Site { queries, plain, clock: context.clock, key });
+    let pages =
+        layers::with_common_layers(pages, Router::new(), &origins, service_context.metrics.clone(), context);
     listener.serve(endpoint.merge(pages), context);
     Ok(running)
 }

@@ -12,8 +12,8 @@ use super::post::MAX_NAMESPACE_BYTES;
 use super::{NO_EVENT, token_of};
 use crate::effect::MemberId;
 use crate::http::connection::DisconnectReason;
-use crate::switchboard::{
-    Client, Config as Limits, Departure, Exchange, Hub, Incoming, Line, Newcomer, Pings, Received, Wire,
+use crate::rooms::{
+    Config as Limits, Departure, Handshake, Hub, Incoming, Ingress, Outbound, Pings, Received, Session, Wire,
     answer, random_name, text_frame,
 };
 use crate::websocket::{Protocol, SessionState, WebSocketPeer};
@@ -23,14 +23,14 @@ const NO_SUCH_NAMESPACE: &str = r#",{"message":"Invalid namespace"}"#;
 
 /// One client's conversation.
 pub struct Conversation<H: Hub> {
-    exchange: Arc<Exchange<H>>,
+    ingress: Arc<Ingress<H>>,
     member: MemberId,
     pings: Pings,
     max_payload_bytes: usize,
     max_queued_bytes: usize,
     /// Who is here, until it has joined.
-    newcomer: Option<Newcomer>,
-    line: Option<Arc<Line<H>>>,
+    handshake: Option<Handshake>,
+    session: Option<Arc<Session<H>>>,
     /// How it ends: by a break, unless the client says that it goes.
     departure: Departure,
 }
@@ -56,29 +56,29 @@ pub(super) enum Packet<'a> {
 
 impl<H: Hub> Conversation<H> {
     /// A conversation with somebody who has yet to connect to the namespace.
-    pub fn new(exchange: &Arc<Exchange<H>>, newcomer: Newcomer, pings: Pings, limits: &Limits) -> Self {
+    pub fn new(ingress: &Arc<Ingress<H>>, handshake: Handshake, pings: Pings, limits: &Limits) -> Self {
         Self {
-            exchange: Arc::clone(exchange),
+            ingress: Arc::clone(ingress),
             member: random_name(),
             pings,
             max_payload_bytes: limits.max_payload_bytes,
             max_queued_bytes: limits.max_queued_bytes,
-            newcomer: Some(newcomer),
-            line: None,
+            handshake: Some(handshake),
+            session: None,
             departure: Departure::CutOff,
         }
     }
 
     fn connect(&mut self, auth: &str, peer: &Arc<WebSocketPeer>) -> SessionState {
         // Somebody who is in already is in.
-        let Some(mut newcomer) = self.newcomer.take() else { return SessionState::Joined };
-        newcomer.token = token_of(auth).or(newcomer.token);
-        let line = Line::open(&self.exchange, self.member, newcomer);
+        let Some(mut handshake) = self.handshake.take() else { return SessionState::Joined };
+        handshake.token = token_of(auth).or(handshake.token);
+        let session = Session::open(&self.ingress, self.member, handshake);
         let confirmed = json!({ "sid": self.member }).to_string();
         peer.connection.send(&text_frame(&["40", &confirmed]));
-        let client: Arc<dyn Client> = Arc::clone(peer) as _;
-        line.announce(client);
-        self.line = Some(line);
+        let client: Arc<dyn Outbound> = Arc::clone(peer) as _;
+        session.register(client);
+        self.session = Some(session);
         SessionState::Joined
     }
 
@@ -91,8 +91,8 @@ impl<H: Hub> Conversation<H> {
     }
 
     fn event(&self, text: Bytes, ack: Option<i64>, peer: &WebSocketPeer) -> SessionState {
-        let Some(line) = &self.line else { return SessionState::Over };
-        match (line.receive(Incoming::packet(text, ack)), ack) {
+        let Some(session) = &self.session else { return SessionState::Over };
+        match (session.receive(Incoming::packet(text, ack)), ack) {
             (Received::Overflowed, _) => peer.cut(DisconnectReason::Overloaded),
             (Received::TooFast, Some(id)) => self.reply(&answer(id, None), peer),
             (Received::TooFast, None) | (Received::PassedOn, _) => {}
@@ -118,7 +118,7 @@ impl<H: Hub> Protocol for Conversation<H> {
     }
 
     fn on_message(&mut self, message: Bytes, peer: &Arc<WebSocketPeer>) -> SessionState {
-        let state = if self.line.is_some() { SessionState::Joined } else { SessionState::Greeting };
+        let state = if self.session.is_some() { SessionState::Joined } else { SessionState::Greeting };
         let Ok(text) = std::str::from_utf8(&message) else { return state };
         let Some((kind, packet)) = text.split_at_checked(1) else { return SessionState::Over };
         match kind {
@@ -141,8 +141,8 @@ impl<H: Hub> Protocol for Conversation<H> {
                 }
             },
             "3" => {
-                if let Some(line) = &self.line {
-                    line.sign_of_life();
+                if let Some(session) = &self.session {
+                    session.keep_alive();
                 }
                 state
             }
@@ -154,12 +154,12 @@ impl<H: Hub> Protocol for Conversation<H> {
 
     /// It belongs to a binary event.
     fn on_binary_message(&mut self, _: Bytes, _: &Arc<WebSocketPeer>) -> SessionState {
-        if self.line.is_some() { SessionState::Joined } else { SessionState::Greeting }
+        if self.session.is_some() { SessionState::Joined } else { SessionState::Greeting }
     }
 
     fn on_close(&mut self) {
-        if let Some(line) = &self.line {
-            line.hang_up(self.departure);
+        if let Some(session) = &self.session {
+            session.close(self.departure);
         }
     }
 }

@@ -24,7 +24,7 @@ use super::gate::Gate;
 use super::handlers::Operator;
 use super::library::Library;
 use super::seal::Seal;
-use super::session::{Session, Sessions, Witness};
+use super::session::{EngineSession, Sessions, Witness};
 use super::{Config, MAX_TOKEN_BYTES, post};
 use crate::http::connection::{Connection, DisconnectReason};
 use crate::http::frames::ShortMessages;
@@ -34,8 +34,8 @@ use crate::http::listener::Listener;
 use crate::http::origin::AllowedOrigins;
 use crate::http::upgrade::Upgrade;
 use crate::http::{address, routes};
+use crate::rooms::{Handshake, Hub, Pings, Runner};
 use crate::runtime::Context;
-use crate::switchboard::{Hub, Newcomer, Pings, Switchboard};
 use crate::websocket::{Timeouts, attend};
 
 /// The largest answer to a handshake: an id and four numbers.
@@ -50,7 +50,7 @@ const UNSUPPORTED: &str = r#"{"code":5,"message":"Unsupported protocol version"}
 /// A service's Engine.IO endpoint.
 pub struct Engine {
     /// Begins a conversation on a WebSocket that never polled.
-    converse: Box<dyn Fn(Guarded, Newcomer) + Send + Sync>,
+    converse: Box<dyn Fn(Guarded, Handshake) + Send + Sync>,
     seal: Seal,
     sessions: Arc<Sessions>,
     origins: AllowedOrigins,
@@ -60,15 +60,15 @@ pub struct Engine {
     context: Context,
 }
 
-/// Opens an endpoint whose members sit at `switchboard`; gives its routes.
+/// Opens an endpoint whose members sit at `runner`; gives its routes.
 pub fn endpoint<H: Hub>(
-    switchboard: &mut Switchboard<H>,
+    runner: &mut Runner<H>,
     pings: Pings,
     origins: &AllowedOrigins,
     config: &Config,
     listener: &Listener,
 ) -> Router {
-    let max_bytes = switchboard.limits.max_payload_bytes;
+    let max_bytes = runner.limits.max_payload_bytes;
     let (inner, io) = SocketIo::builder()
         .ping_interval(pings.interval)
         .ping_timeout(pings.timeout)
@@ -82,22 +82,22 @@ pub fn endpoint<H: Hub>(
         // The parts of a binary event that never ends would be kept.
         .with_parser(ParserConfig::common().max_incoming_binary_buf_size(max_bytes))
         .build_with_inner_svc(Router::new());
-    io.ns("/", Operator(Arc::clone(switchboard.exchange())));
+    io.ns("/", Operator(Arc::clone(runner.ingress())));
     // It waits for every writer, also for those whose reader sleeps.
-    switchboard.on_stop(async move { io.close().await });
+    runner.on_stop(async move { io.close().await });
     // The library answers what asks for another namespace with its name, and keeps the answer.
     let short = ShortMessages { opening: *b"40/", max_bytes: MAX_TOKEN_BYTES };
     let messages = listener.messages(max_bytes, Some(short));
-    let library = Library::new(switchboard.service, &switchboard.context, inner);
+    let library = Library::new(runner.service, &runner.context, inner);
     let engine = Arc::new(Engine {
-        converse: conversations(switchboard, pings, config.connect_timeout, &messages),
+        converse: conversations(runner, pings, config.connect_timeout, &messages),
         seal: Seal::new(&config.node),
         sessions: Arc::new(Sessions::new(library, config.connect_timeout)),
         origins: origins.clone(),
         trusted_proxies: listener.network().trusted_networks(),
-        gate: Gate::new(switchboard.service, listener.sessions(), config.max_unjoined_sessions),
+        gate: Gate::new(runner.service, listener.sessions(), config.max_unjoined_sessions),
         messages,
-        context: switchboard.context.clone(),
+        context: runner.context.clone(),
     });
     Router::new()
         .route("/socket.io/", any(serve))
@@ -107,25 +107,25 @@ pub fn endpoint<H: Hub>(
 }
 
 fn conversations<H: Hub>(
-    switchboard: &Switchboard<H>,
+    runner: &Runner<H>,
     pings: Pings,
     greeting: Duration,
     messages: &Arc<MessageLimits>,
-) -> Box<dyn Fn(Guarded, Newcomer) + Send + Sync> {
-    let exchange = Arc::clone(switchboard.exchange());
-    let context = switchboard.context.clone();
-    let limits = switchboard.limits.clone();
+) -> Box<dyn Fn(Guarded, Handshake) + Send + Sync> {
+    let ingress = Arc::clone(runner.ingress());
+    let context = runner.context.clone();
+    let limits = runner.limits.clone();
     let messages = Arc::clone(messages);
     let timeouts = Timeouts { greeting, pings };
-    Box::new(move |guarded, newcomer| {
-        let conversation = Conversation::new(&exchange, newcomer, pings, &limits);
+    Box::new(move |guarded, handshake| {
+        let conversation = Conversation::new(&ingress, handshake, pings, &limits);
         context.spawn(attend(guarded, conversation, timeouts, Arc::clone(&messages)));
     })
 }
 
 impl Engine {
     /// A polling handshake: the answer's id goes out sealed.
-    async fn greet(self: Arc<Self>, mut request: Request<Body>, session: Arc<Session>) -> Response {
+    async fn greet(self: Arc<Self>, mut request: Request<Body>, session: Arc<EngineSession>) -> Response {
         *request.uri_mut() = unshared(request.uri());
         request.headers_mut().clear();
         request.extensions_mut().clear();
@@ -144,9 +144,9 @@ impl Engine {
     }
 
     /// A poll, or a post, of a session that is known.
-    async fn poll(self: Arc<Self>, mut request: Request<Body>, session: Arc<Session>) -> Response {
+    async fn poll(self: Arc<Self>, mut request: Request<Body>, session: Arc<EngineSession>) -> Response {
         request.extensions_mut().clear();
-        session.sign_of_life();
+        session.keep_alive();
         if request.method() == Method::POST {
             return self.post(request, &session).await;
         }
@@ -161,7 +161,7 @@ impl Engine {
     }
 
     /// A post, which goes on once it is whole.
-    async fn post(&self, request: Request<Body>, session: &Session) -> Response {
+    async fn post(&self, request: Request<Body>, session: &EngineSession) -> Response {
         let (head, body) = request.into_parts();
         let payload = match axum::body::to_bytes(body, self.messages.max_bytes).await {
             Ok(payload) if post::is_abusive(&payload) => return StatusCode::BAD_REQUEST.into_response(),
@@ -178,7 +178,7 @@ impl Engine {
     }
 
     /// A WebSocket of a session that polled until now.
-    fn upgrade(self: Arc<Self>, mut request: Request<Body>, session: Arc<Session>) -> Response {
+    fn upgrade(self: Arc<Self>, mut request: Request<Body>, session: Arc<EngineSession>) -> Response {
         let (response, connection) = match agree(&mut request) {
             Ok(upgrade) => upgrade.into_parts(),
             Err(refusal) => return *refusal,
@@ -201,7 +201,7 @@ impl Engine {
     }
 
     /// A WebSocket of a client that never polled.
-    fn begin(self: Arc<Self>, mut request: Request<Body>, newcomer: Newcomer) -> Response {
+    fn begin(self: Arc<Self>, mut request: Request<Body>, handshake: Handshake) -> Response {
         let (response, connection) = match agree(&mut request) {
             Ok(upgrade) => upgrade.into_parts(),
             Err(refusal) => return *refusal,
@@ -209,7 +209,7 @@ impl Engine {
         let context = self.context.clone();
         context.spawn(async move {
             match connection.await {
-                Ok(connection) => (self.converse)(connection, newcomer),
+                Ok(connection) => (self.converse)(connection, handshake),
                 Err(error) => debug!(%error, "a WebSocket was agreed on and never came"),
             }
         });
@@ -261,13 +261,13 @@ async fn serve(
         (false, Some((_, session))) => engine.poll(request, session).await,
         (_, None) => {
             let address = address::client(connection.peer.ip(), request.headers(), &engine.trusted_proxies);
-            let newcomer = Newcomer { address, token: routes::token(&request) };
+            let handshake = Handshake { address, token: routes::token(&request) };
             if is_websocket {
-                engine.begin(request, newcomer)
+                engine.begin(request, handshake)
             } else {
                 match engine.gate.admit(address) {
                     Ok(place) => {
-                        let session = Session::new(newcomer, place, &engine.sessions);
+                        let session = EngineSession::new(handshake, place, &engine.sessions);
                         engine.greet(request, session).await
                     }
                     Err(refusal) => *refusal,
@@ -284,7 +284,7 @@ fn unshared(uri: &Uri) -> Uri {
 
 /// What Engine.IO says of a session that it does not know.
 fn unknown_session() -> Response {
-    let text = r#"{"code":1,"message":"Session ID unknown"}"#;
+    let text = r#"{"code":1,"message":"EngineSession ID unknown"}"#;
     (StatusCode::BAD_REQUEST, [(CONTENT_TYPE, "application/json")], text).into_response()
 }
 

@@ -8,7 +8,7 @@ use super::meter::{Meter, Passed};
 use super::post::{self, MAX_NAMESPACE_BYTES};
 use super::seal::Seal;
 use super::token_of;
-use crate::switchboard::Incoming;
+use crate::rooms::Incoming;
 
 /// A text as a client sends it, in either transport.
 pub fn packet(input: &[u8]) {

@@ -1,4 +1,4 @@
-//! What socketioxide calls: a line for every socket that connects.
+//! What socketioxide calls: a session for every socket that connects.
 //!
 //! The handlers do their work where they are called. What socketioxide makes of closures is a task an event,
 //! and tasks overtake each other.
@@ -13,14 +13,14 @@ use socketioxide::handler::{ConnectHandler, DisconnectHandler, MessageHandler, V
 use socketioxide::socket::{self, Socket};
 
 use super::member::Member;
-use super::session::{Announce, Session};
+use super::session::{EngineSession, Register};
 use super::{NO_EVENT, token_of};
 use crate::effect::MemberId;
 use crate::http::connection::DisconnectReason;
-use crate::switchboard::{Client, Departure, Exchange, Hub, Incoming, Line, Received};
+use crate::rooms::{Departure, Hub, Incoming, Ingress, Outbound, Received, Session};
 
-/// The namespace's handler: opens a line for every member that connects.
-pub struct Operator<H: Hub>(pub Arc<Exchange<H>>);
+/// The namespace's handler: opens a session for every member that connects.
+pub struct Operator<H: Hub>(pub Arc<Ingress<H>>);
 
 impl<H: Hub> Clone for Operator<H> {
     fn clone(&self) -> Self {
@@ -36,26 +36,26 @@ type Admission<'a> = Pin<Box<dyn Future<Output = Result<(), Box<dyn std::fmt::Di
 impl<H: Hub> ConnectHandler<LocalAdapter, Marker> for Operator<H> {
     /// The member has been told that it is connected.
     fn call(&self, socket: Arc<Socket>, _: Option<Value>) {
-        let session = session_of(&socket).cloned();
-        if let Some(session) = session
-            && let Some(ear) = session.ear()
+        let engine = session_of(&socket).cloned();
+        if let Some(engine) = engine
+            && let Some(ear) = engine.ear()
         {
-            ear.announce(Arc::new(Member { socket, session }));
+            ear.register(Arc::new(Member { socket, session: engine }));
         }
     }
 
-    /// The member is about to be told; its events must find the line in place.
+    /// The member is about to be told; its events must find the session in place.
     fn call_middleware<'a>(&'a self, socket: Arc<Socket>, auth: &'a Option<Value>) -> Admission<'a> {
-        if let (Some(session), Some(id)) = (session_of(&socket), MemberId::new(socket.id.as_str())) {
-            if !session.join() {
-                session.cut(DisconnectReason::Overloaded);
+        if let (Some(engine), Some(id)) = (session_of(&socket), MemberId::new(socket.id.as_str())) {
+            if !engine.join() {
+                engine.cut(DisconnectReason::Overloaded);
                 return Box::pin(async { Ok(()) });
             }
-            let mut newcomer = session.newcomer.clone();
-            newcomer.token = text_of(auth.as_ref()).and_then(token_of).or(newcomer.token);
-            let ear = Ear { line: Line::open(&self.0, id, newcomer), session: Arc::clone(session) };
-            let announcer: Arc<dyn Announce> = ear.line.clone();
-            session.set_ear(Arc::downgrade(&announcer));
+            let mut handshake = engine.handshake.clone();
+            handshake.token = text_of(auth.as_ref()).and_then(token_of).or(handshake.token);
+            let ear = Ear { session: Session::open(&self.0, id, handshake), engine: Arc::clone(engine) };
+            let registrar: Arc<dyn Register> = ear.session.clone();
+            engine.set_ear(Arc::downgrade(&registrar));
             socket.on_fallback(ear.clone());
             socket.on_disconnect(ear);
         }
@@ -70,29 +70,29 @@ fn text_of(value: Option<&Value>) -> Option<&str> {
     }
 }
 
-fn session_of(socket: &Socket) -> Option<&Arc<Session>> {
+fn session_of(socket: &Socket) -> Option<&Arc<EngineSession>> {
     socket.req_parts().extensions.get()
 }
 
-impl<H: Hub> Announce for Line<H> {
-    fn announce(&self, client: Arc<dyn Client>) {
-        Line::announce(self, client);
+impl<H: Hub> Register for Session<H> {
+    fn register(&self, client: Arc<dyn Outbound>) {
+        Session::register(self, client);
     }
 
-    fn sign_of_life(&self) {
-        Line::sign_of_life(self);
+    fn keep_alive(&self) {
+        Session::keep_alive(self);
     }
 }
 
-/// The end of a line that hangs on a socket.
+/// The end of a session that hangs on a socket.
 struct Ear<H: Hub> {
-    line: Arc<Line<H>>,
-    session: Arc<Session>,
+    session: Arc<Session<H>>,
+    engine: Arc<EngineSession>,
 }
 
 impl<H: Hub> Clone for Ear<H> {
     fn clone(&self) -> Self {
-        Self { line: Arc::clone(&self.line), session: Arc::clone(&self.session) }
+        Self { session: Arc::clone(&self.session), engine: Arc::clone(&self.engine) }
     }
 }
 
@@ -103,14 +103,14 @@ impl<H: Hub> MessageHandler<LocalAdapter, Marker> for Ear<H> {
             // No client of these services sends anything binary: what it says is ignored.
             Value::Str(_, Some(_)) | Value::Bytes(_) => Bytes::from_static(NO_EVENT),
         };
-        match self.line.receive(Incoming::packet(text, ack)) {
+        match self.session.receive(Incoming::packet(text, ack)) {
             Received::PassedOn => {}
             Received::TooFast => {
                 if let Some(id) = ack {
-                    Member { socket, session: Arc::clone(&self.session) }.answer(id);
+                    Member { socket, session: Arc::clone(&self.engine) }.answer(id);
                 }
             }
-            Received::Overflowed => self.session.cut(DisconnectReason::Overloaded),
+            Received::Overflowed => self.engine.cut(DisconnectReason::Overloaded),
         }
     }
 }
@@ -118,7 +118,7 @@ impl<H: Hub> MessageHandler<LocalAdapter, Marker> for Ear<H> {
 impl<H: Hub> DisconnectHandler<LocalAdapter, Marker> for Ear<H> {
     fn call_with_defer(&self, socket: Arc<Socket>, reason: socket::DisconnectReason, defer: fn(Arc<Socket>)) {
         let has_said_so = matches!(reason, socket::DisconnectReason::ClientNSDisconnect);
-        self.line.hang_up(if has_said_so { Departure::Said } else { Departure::CutOff });
+        self.session.close(if has_said_so { Departure::Said } else { Departure::CutOff });
         defer(socket);
     }
 }

@@ -1,4 +1,4 @@
-//! A Socket.IO member as the switchboard reaches it: its queue, until its connection takes frames directly.
+//! A Socket.IO member as the runner reaches it: its queue, until its connection takes frames directly.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use socketioxide::socket::Socket;
 use socketioxide::{SendError, SocketError};
 use tracing::error;
 
-use super::session::Session;
+use super::session::EngineSession;
 use crate::effect::Close;
 use crate::http::connection::{Connection, DisconnectReason};
-use crate::switchboard::{Client, Wire, Written, answer};
+use crate::rooms::{EncodedFrame, Outbound, Wire, answer};
 
 /// An event, or an acknowledgement, that says nothing. The library takes a list for the list of arguments, so a
 /// single argument stands in one too.
@@ -23,23 +23,23 @@ pub struct Member {
     /// What socketioxide knows it by.
     pub socket: Arc<Socket>,
     /// How its client is reached.
-    pub session: Arc<Session>,
+    pub session: Arc<EngineSession>,
 }
 
-impl Client for Member {
+impl Outbound for Member {
     fn wire(&self) -> Wire {
         Wire::SocketIo
     }
 
-    fn direct(&self) -> Option<Arc<Connection>> {
-        self.session.direct(&self.socket)
+    fn fast_path(&self) -> Option<Arc<Connection>> {
+        self.session.fast_path(&self.socket)
     }
 
     fn waiting_bytes(&self) -> usize {
         self.session.waiting_bytes()
     }
 
-    fn queue(&self, written: &Written) {
+    fn queue(&self, written: &EncodedFrame) {
         if self.session.is_doomed() {
             return;
         }
@@ -81,7 +81,7 @@ impl Client for Member {
 impl Member {
     /// Acknowledges an event that goes no further.
     pub fn answer(&self, id: i64) {
-        match self.direct() {
+        match self.fast_path() {
             Some(connection) => connection.send(&answer(id, None)),
             None => self.queue_answer(id, None),
         }

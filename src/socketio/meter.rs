@@ -1,6 +1,6 @@
 //! Counts the events in what a connection writes, to know when everything queued is out.
 
-use crate::switchboard::{LENGTH_16, LENGTH_64};
+use crate::rooms::{LENGTH_16, LENGTH_64};
 
 /// Whether a packet is an event or an acknowledgement, and not of the library's own making.
 pub fn is_ours(packet: &[u8]) -> bool {
@@ -82,7 +82,7 @@ fn lengths(head: &[u8]) -> Option<(usize, usize)> {
 mod tests {
     use super::*;
     use crate::effect::Frame;
-    use crate::switchboard::{Wire, Written, framed_length};
+    use crate::rooms::{EncodedFrame, Wire, framed_length};
     use proptest::prelude::*;
 
     proptest! {
@@ -95,7 +95,7 @@ mod tests {
             let mut expected = Passed::default();
             for size in sizes {
                 let frame = Frame::new("x", &"y".repeat(size));
-                let written = Written::new(frame);
+                let written = EncodedFrame::new(frame);
                 let message = written.bytes(Wire::SocketIo);
                 prop_assert_eq!(message.len(), framed_length(size + 10));
                 expected.messages += 1;

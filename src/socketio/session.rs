@@ -19,7 +19,7 @@ use super::library::Library;
 use super::meter::{self, Meter, Passed};
 use crate::http::connection::{Connection, DisconnectReason};
 use crate::http::guarded::Attendant;
-use crate::switchboard::{Client, Newcomer, framed_length};
+use crate::rooms::{Handshake, Outbound, framed_length};
 
 /// Between the packets of one poll.
 const SEPARATOR: u8 = 0x1e;
@@ -28,9 +28,9 @@ const SEPARATOR: u8 = 0x1e;
 const MAX_JOINS: usize = 16;
 
 /// A client's session, from its handshake to its end, over one transport or two.
-pub struct Session {
+pub struct EngineSession {
     /// Who opened it.
-    pub newcomer: Newcomer,
+    pub handshake: Handshake,
     place: Place,
     n_joins: AtomicUsize,
     sessions: Weak<Sessions>,
@@ -42,14 +42,14 @@ pub struct Session {
     delivered: Tally,
     is_direct: AtomicBool,
     is_doomed: AtomicBool,
-    ear: Mutex<Option<Weak<dyn Announce>>>,
+    ear: Mutex<Option<Weak<dyn Register>>>,
 }
 
 /// The polling sessions of a service, by their ids.
 pub struct Sessions {
     /// What serves them.
     pub library: Library,
-    known: Mutex<HashMap<Sid, Weak<Session>>>,
+    known: Mutex<HashMap<Sid, Weak<EngineSession>>>,
     /// A session whose member was let go ends after this time.
     retirement: Duration,
 }
@@ -61,26 +61,26 @@ impl Sessions {
     }
 
     /// A session is known by its id from here on.
-    pub fn add(&self, sid: Sid, session: &Arc<Session>) {
+    pub fn add(&self, sid: Sid, session: &Arc<EngineSession>) {
         // A session has one handshake, so it is named once.
         let _ = session.sid.set(sid);
         self.known.lock().insert(sid, Arc::downgrade(session));
     }
 
     /// The living session of that id.
-    pub fn find(&self, sid: Sid) -> Option<Arc<Session>> {
+    pub fn find(&self, sid: Sid) -> Option<Arc<EngineSession>> {
         let session = self.known.lock().get(&sid).and_then(Weak::upgrade);
         session.filter(|session| !session.is_doomed())
     }
 }
 
-/// A member's line, which tells the hub of it.
-pub trait Announce: Send + Sync {
+/// A member's session, which tells the hub of it.
+pub trait Register: Send + Sync {
     /// Tells the hub of the member, once, and of what it said while its connect was under way.
-    fn announce(&self, client: Arc<dyn Client>);
+    fn register(&self, client: Arc<dyn Outbound>);
 
     /// Tells the hub that the member is still there.
-    fn sign_of_life(&self);
+    fn keep_alive(&self);
 }
 
 /// Messages and their bytes, counted up.
@@ -105,11 +105,11 @@ impl Tally {
     }
 }
 
-impl Session {
+impl EngineSession {
     /// A session that has not been named yet.
-    pub fn new(newcomer: Newcomer, place: Place, sessions: &Arc<Sessions>) -> Arc<Self> {
+    pub fn new(handshake: Handshake, place: Place, sessions: &Arc<Sessions>) -> Arc<Self> {
         Arc::new(Self {
-            newcomer,
+            handshake,
             place,
             n_joins: AtomicUsize::new(0),
             sessions: Arc::downgrade(sessions),
@@ -129,20 +129,20 @@ impl Session {
         self.n_joins.fetch_add(1, Ordering::Relaxed) < MAX_JOINS
     }
 
-    /// The member's line hangs on its socket; this is where its connect finds it.
-    pub fn set_ear(&self, ear: Weak<dyn Announce>) {
+    /// The member's session hangs on its socket; this is where its connect finds it.
+    pub fn set_ear(&self, ear: Weak<dyn Register>) {
         *self.ear.lock() = Some(ear);
     }
 
-    /// The member's line, while its socket lives.
-    pub fn ear(&self) -> Option<Arc<dyn Announce>> {
+    /// The member's session, while its socket lives.
+    pub fn ear(&self) -> Option<Arc<dyn Register>> {
         self.ear.lock().as_ref().and_then(Weak::upgrade)
     }
 
     /// The client showed that it is still there.
-    pub fn sign_of_life(&self) {
+    pub fn keep_alive(&self) {
         if let Some(ear) = self.ear() {
-            ear.sign_of_life();
+            ear.keep_alive();
         }
     }
 
@@ -156,7 +156,7 @@ impl Session {
     ///
     /// That is when the client has gone over to its WebSocket, and the queue was used and is empty: its first
     /// frame comes after the packet that tells the client that it is connected, and nothing may come before that.
-    pub fn direct(&self, socket: &Socket) -> Option<Arc<Connection>> {
+    pub fn fast_path(&self, socket: &Socket) -> Option<Arc<Connection>> {
         let connection = self.connection.get()?;
         if !self.is_direct.load(Ordering::Relaxed) {
             let queued = self.queued.messages();
@@ -220,7 +220,7 @@ impl Session {
     }
 }
 
-impl Drop for Session {
+impl Drop for EngineSession {
     fn drop(&mut self) {
         if let (Some(sessions), Some(sid)) = (self.sessions.upgrade(), self.sid.get()) {
             sessions.known.lock().remove(sid);
@@ -230,20 +230,20 @@ impl Drop for Session {
 
 /// Sees which messages of the queue are out on a session's WebSocket, and when that ends.
 pub struct Witness {
-    session: Arc<Session>,
+    session: Arc<EngineSession>,
     meter: Meter,
 }
 
 impl Witness {
     /// A witness of a WebSocket that has written nothing yet.
-    pub fn new(session: Arc<Session>) -> Self {
+    pub fn new(session: Arc<EngineSession>) -> Self {
         Self { session, meter: Meter::default() }
     }
 }
 
 impl Attendant for Witness {
     fn read(&mut self) {
-        self.session.sign_of_life();
+        self.session.keep_alive();
     }
 
     fn wrote(&mut self, bytes: &[u8]) {

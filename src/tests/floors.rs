@@ -14,7 +14,7 @@ const FLOORS: [&[&str]; 12] = [
     &["metrics"],
     &["http", "cluster"],
     &["probe"],
-    &["switchboard"],
+    &["runner"],
     &["websocket"],
     &["socketio"],
     &["service"],

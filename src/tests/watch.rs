@@ -159,7 +159,7 @@ fn voices_never_hold_up_a_control_and_the_oldest_are_dropped() {
         join(&mut sleeper, &room, "Bob");
         assert_eq!(owner.expect("room:member-joined")["name"], "Bob");
 
-        let dropped = || deployment.metric(r#"roomhub_fleeting_dropped_total{service="watch"}"#);
+        let dropped = || deployment.metric(r#"roomhub_lossy_frames_dropped_total{service="watch"}"#);
         let mut n_chunks = 0;
         while dropped() < 20.0 {
             for _ in 0..10 {

@@ -20,7 +20,7 @@ use super::protocol::RoomId;
 use crate::effect::MemberId;
 use crate::http::operators::{OperatorsDoor, admit};
 use crate::http::{assets, routes};
-use crate::switchboard::{Commands, Questions};
+use crate::rooms::{Commands, Queries};
 
 /// Characters of a banner.
 const MAX_BANNER_CHARS: usize = 500;
@@ -35,13 +35,13 @@ struct Assets;
 
 /// What the routes share.
 struct Admin {
-    questions: Questions<Hub>,
+    queries: Queries<Hub>,
     commands: Commands<Hub>,
 }
 
 /// `/admin`, its files, its API and that one's description.
-pub fn routes(questions: Questions<Hub>, commands: Commands<Hub>, door: OperatorsDoor) -> Router {
-    let admin = Arc::new(Admin { questions, commands });
+pub fn routes(queries: Queries<Hub>, commands: Commands<Hub>, door: OperatorsDoor) -> Router {
+    let admin = Arc::new(Admin { queries, commands });
     let api = Router::new()
         .route("/overview", get(overview))
         .route("/rooms/{id}/close", post(close_room))
@@ -71,7 +71,7 @@ fn file(path: &str, headers: &HeaderMap) -> Response {
 }
 
 async fn overview(State(admin): State<Arc<Admin>>) -> Response {
-    match admin.questions.ask(Hub::overview).await {
+    match admin.queries.ask(Hub::overview).await {
         Some(overview) => routes::json(&overview),
         None => stopping(),
     }

@@ -9,7 +9,7 @@ use super::hub::Hub;
 use super::protocol::{RoomId, ServerEvent};
 use super::room::{Fate, Room};
 use crate::effect::{Close, Effects, MemberId};
-use crate::switchboard::Departure;
+use crate::rooms::Departure;
 use crate::time::Timestamp;
 
 impl Hub {

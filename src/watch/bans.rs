@@ -6,16 +6,16 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use crate::http::address::rate_limit_key;
-use crate::switchboard::Ledger;
+use crate::rooms::TrackedMap;
 use crate::time::{Timestamp, WallOffset};
 
 /// The fact that tells nodes of all bans.
 const FACT: &str = "bans";
 
 /// What nodes tell each other beside the rooms.
-type Facts = Ledger<String, String>;
+type Facts = TrackedMap<String, String>;
 
-/// Banned addresses, each until a moment: those that hold here, for a node does not ask about each newcomer.
+/// Banned addresses, each until a moment: those that hold here, for a node does not ask about each handshake.
 #[derive(Default)]
 pub struct Bans(BTreeMap<IpAddr, Timestamp>);
 

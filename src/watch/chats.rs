@@ -29,7 +29,7 @@ impl Chats {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::switchboard::stage::member;
+    use crate::rooms::test_stage::member;
     use crate::watch::protocol::ChatKind;
 
     #[test]

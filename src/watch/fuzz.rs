@@ -5,12 +5,12 @@ use super::hub::Hub;
 use super::rng::Rng;
 use crate::http::Config as Network;
 use crate::http::keys::{KeyedDoor, WrongKeys};
+use crate::rooms::Seed;
 use crate::secret::Secret;
-use crate::switchboard::Seed;
 use crate::time::Timestamp;
 
 /// A hub without rooms, whose names of rooms and tokens are the same every time.
-pub fn hub(now: Timestamp) -> impl crate::switchboard::Hub {
+pub fn hub(now: Timestamp) -> impl crate::rooms::Hub {
     const SEED: Seed = [7; 32];
     let key = KeyedDoor::new("watch.auth_key", Secret::new("key"), &WrongKeys::new(&Network::default()));
     Hub::new(&Config::default(), key, &SEED, Rng::new(&SEED), Vec::new(), now)

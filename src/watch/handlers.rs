@@ -16,7 +16,7 @@ use super::protocol::{
 use super::room::{Founding, Room};
 use super::rules::Control;
 use crate::effect::{Effects, MemberId};
-use crate::switchboard::Departure;
+use crate::rooms::Departure;
 use crate::time::Timestamp;
 
 /// The list of rooms is written anew at most this often, however many ask.

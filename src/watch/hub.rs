@@ -20,15 +20,15 @@ use super::rng::Rng;
 use super::room::{Fate, Room, Seat};
 use crate::effect::{Close, Effects, MemberId};
 use crate::http::keys::KeyedDoor;
-use crate::switchboard::{self, Bucket, Census, Departure, Ledger, Newcomer, RoomQuota, Seed};
+use crate::rooms::{self, Bucket, Census, Departure, Handshake, RoomQuota, Seed, TrackedMap};
 use crate::time::{Timestamp, WallOffset};
 
 /// Every room and every connected member.
 pub struct Hub {
-    pub(super) rooms: Ledger<RoomId, Room>,
-    pub(super) members: Ledger<MemberId, Member>,
+    pub(super) rooms: TrackedMap<RoomId, Room>,
+    pub(super) members: TrackedMap<MemberId, Member>,
     /// What nodes tell each other beside the rooms: bans, and who was wrong about passwords.
-    pub(super) facts: Ledger<String, String>,
+    pub(super) facts: TrackedMap<String, String>,
     pub(super) bans: Bans,
     pub(super) history: History,
     pub(super) counts: Counts,
@@ -70,9 +70,9 @@ impl Hub {
     ) -> Self {
         let limit = TryLimit { tries: config.wrong_passwords, window: config.wrong_password_window };
         Self {
-            rooms: Ledger::default(),
-            members: Ledger::default(),
-            facts: Ledger::default(),
+            rooms: TrackedMap::default(),
+            members: TrackedMap::default(),
+            facts: TrackedMap::default(),
             bans: Bans::default(),
             history: History::new(now),
             counts: Counts::default(),
@@ -168,7 +168,7 @@ impl Hub {
     }
 }
 
-impl switchboard::Hub for Hub {
+impl rooms::Hub for Hub {
     type RoomId = RoomId;
     type Room = Room;
     type Member = Member;
@@ -179,28 +179,28 @@ impl switchboard::Hub for Hub {
         self.wall = wall;
     }
 
-    fn admit(&self, member: MemberId, newcomer: &mut Newcomer, now: Timestamp) -> Result<(), Effects> {
+    fn admit(&self, member: MemberId, handshake: &mut Handshake, now: Timestamp) -> Result<(), Effects> {
         let mut effects = Effects::none();
-        if self.bans.holds(newcomer.address, now) {
+        if self.bans.holds(handshake.address, now) {
             effects.tell(member, ServerEvent::Banned.frame());
             effects.disconnect(member, Close::Done);
             effects.refused("banned");
             return Err(effects);
         }
-        if self.key.open(newcomer.address, newcomer.token.as_deref(), now).is_err() {
+        if self.key.open(handshake.address, handshake.token.as_deref(), now).is_err() {
             // The client stops its attempts when it is told first and disconnected then.
             effects.tell(member, ServerEvent::Unauthorized.frame());
             effects.disconnect(member, Close::Done);
             effects.refused(Refusal::Unauthorized.code());
             return Err(effects);
         }
-        newcomer.token = None;
+        handshake.token = None;
         Ok(())
     }
 
-    fn connect(&mut self, member: MemberId, newcomer: Newcomer, _: Timestamp) -> Effects {
+    fn connect(&mut self, member: MemberId, handshake: Handshake, _: Timestamp) -> Effects {
         let occupant =
-            Member { address: newcomer.address, room: None, helps: None, chats: Bucket::default() };
+            Member { address: handshake.address, room: None, helps: None, chats: Bucket::default() };
         self.members.insert(member, occupant);
         Effects::none()
     }
@@ -323,11 +323,11 @@ impl switchboard::Hub for Hub {
         RoomId::read(text)
     }
 
-    fn rooms(&mut self) -> &mut Ledger<RoomId, Room> {
+    fn rooms(&mut self) -> &mut TrackedMap<RoomId, Room> {
         &mut self.rooms
     }
 
-    fn members(&mut self) -> &mut Ledger<MemberId, Member> {
+    fn members(&mut self) -> &mut TrackedMap<MemberId, Member> {
         &mut self.members
     }
 
@@ -335,18 +335,18 @@ impl switchboard::Hub for Hub {
         room.occupants()
     }
 
-    fn lose(&mut self, member: MemberId, room: &RoomId, now: Timestamp) -> Effects {
-        self.unseat(member, room);
+    fn on_member_lost(&mut self, member: MemberId, room: &RoomId, now: Timestamp) -> Effects {
+        self.evict(member, room);
         self.rooms.get_mut(room).map_or_else(Effects::none, |room| room.lose(member, now))
     }
 
-    fn unseat(&mut self, member: MemberId, room: &RoomId) {
+    fn evict(&mut self, member: MemberId, room: &RoomId) {
         if self.room_of(member) == Some(*room) {
             self.give_up_seat(member);
         }
     }
 
-    fn facts(&mut self) -> Option<&mut Ledger<String, String>> {
+    fn facts(&mut self) -> Option<&mut TrackedMap<String, String>> {
         Some(&mut self.facts)
     }
 

@@ -12,22 +12,22 @@ use super::Config;
 use crate::config;
 use crate::random;
 use crate::secret::Secret;
-use crate::service::{Keys, Premises};
+use crate::service::{Keys, ServiceContext};
 
 /// The file of a made-up key, beside the rooms.
 const KEY_FILE: &str = "watch.auth_key";
 
 /// The key that clients bring, and the file that it is kept in if it was made up.
-pub fn key(config: &Config, premises: &Premises<'_>) -> Result<(Secret, Option<PathBuf>)> {
+pub fn key(config: &Config, service_context: &ServiceContext<'_>) -> Result<(Secret, Option<PathBuf>)> {
     let given = config::secret("watch.auth_key_file", &config.auth_key, &config.auth_key_file)?;
     // Environment files of the original server have it in quotes.
     let key = given.expose().trim().trim_matches(['"', '\'']).trim();
     if !key.is_empty() {
         return Ok((Secret::new(key), None));
     }
-    match premises.keys {
+    match service_context.keys {
         Keys::MakeUp => {
-            let file = premises.rooms.data_dir.join(KEY_FILE);
+            let file = service_context.rooms.data_dir.join(KEY_FILE);
             let key = made_up_key(&file).with_context(|| {
                 format!(
                     "{}: no key can be kept there; set AUTH_KEY, or [watch] auth_key_file",

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::protocol::RoomId;
 use crate::http::address::rate_limit_key;
-use crate::switchboard::{Ledger, Seed};
+use crate::rooms::{Seed, TrackedMap};
 use crate::time::Timestamp;
 
 /// Bytes of a code.
@@ -71,7 +71,7 @@ impl Passwords {
     /// Whether somebody knows a room's password; always false for who was wrong too often.
     pub fn is_right(
         &self,
-        facts: &mut Ledger<String, String>,
+        facts: &mut TrackedMap<String, String>,
         guesser: Guesser,
         code: &Code,
         guess: &str,
@@ -95,7 +95,7 @@ impl Passwords {
     }
 
     /// Forgets what counts no more.
-    pub fn forget(&self, facts: &mut Ledger<String, String>, now: Timestamp) {
+    pub fn forget(&self, facts: &mut TrackedMap<String, String>, now: Timestamp) {
         let is_over = |(fact, text): &(&String, &String)| is_about(fact) && self.read(text, now).is_none();
         let over: Vec<String> = facts.all().filter(is_over).map(|(fact, _)| fact.clone()).collect();
         for fact in over {
@@ -145,7 +145,7 @@ mod tests {
     fn whoever_was_wrong_too_often_waits_and_nobody_else_does() {
         let limit = TryLimit { tries: 2, window: Duration::from_mins(1) };
         let passwords = Passwords::new(&Seed::default(), limit);
-        let mut facts = Ledger::default();
+        let mut facts = TrackedMap::default();
         let room = RoomId::of(*b"AB12CD");
         let code = passwords.encode(room, "secret");
         let (eve, ann) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
@@ -173,13 +173,13 @@ mod tests {
         let code = passwords.encode(room, "secret");
         let guesser = Guesser { room, address: [10, 0, 0, 1].into() };
         let wrong_once = || {
-            let mut facts = Ledger::default();
+            let mut facts = TrackedMap::default();
             assert!(!passwords.is_right(&mut facts, guesser, &code, "a", NOW));
             facts
         };
         let (theirs, ours) = (wrong_once(), wrong_once());
         let (fact, theirs) = theirs.all().next().unwrap();
-        let mut both = Ledger::default();
+        let mut both = TrackedMap::default();
         both.put(fact.clone(), Some(merge(theirs, ours.get(fact).unwrap())));
         assert!(!passwords.is_right(&mut both, guesser, &code, "secret", NOW));
     }
@@ -190,6 +190,6 @@ mod tests {
         let passwords = Passwords::new(&Seed::default(), limit);
         let code = passwords.encode(RoomId::of(*b"AB12CD"), "secret");
         let elsewhere = Guesser { room: RoomId::of(*b"AB12CE"), address: [10, 0, 0, 1].into() };
-        assert!(!passwords.is_right(&mut Ledger::default(), elsewhere, &code, "secret", NOW));
+        assert!(!passwords.is_right(&mut TrackedMap::default(), elsewhere, &code, "secret", NOW));
     }
 }

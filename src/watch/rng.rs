@@ -1,7 +1,7 @@
 //! What the rules of watch rooms draw at random: ids, tokens, and what makes a chat message unique.
 
 use super::protocol::{OwnerToken, RoomId};
-use crate::switchboard::{self, Seed};
+use crate::rooms::{self, Seed};
 use crate::time::Timestamp;
 
 /// Characters at the end of a chat message's id.
@@ -11,12 +11,12 @@ const CHAT_SUFFIX_CHARS: usize = 7;
 const TOKEN_BYTES: usize = 16;
 
 /// What the rules draw from it.
-pub struct Rng(switchboard::Rng);
+pub struct Rng(rooms::Rng);
 
 impl Rng {
     /// From the stream of a seed.
     pub fn new(seed: &Seed) -> Self {
-        Self(switchboard::Rng::new(seed))
+        Self(rooms::Rng::new(seed))
     }
 
     /// Draws for an input from here on, the same on every node.

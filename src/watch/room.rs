@@ -15,7 +15,7 @@ use super::protocol::{
 };
 use super::rules::{OwnerLeave, Patience};
 use crate::effect::{Effects, MemberId};
-use crate::switchboard::Departure;
+use crate::rooms::Departure;
 use crate::time::{Timestamp, WallOffset};
 
 /// Sockets with the owner's token that sit in a room beside the owner; with one more, the first of them goes.
@@ -251,16 +251,16 @@ impl Room {
     }
 
     /// Takes somebody in.
-    pub fn join(&mut self, newcomer: Seat, wall: WallOffset, now: Timestamp) -> Effects {
+    pub fn join(&mut self, handshake: Seat, wall: WallOffset, now: Timestamp) -> Effects {
         let mut effects = Effects::none();
         self.vacancy = None;
-        let id = newcomer.id;
+        let id = handshake.id;
         if let Some(seat) = self.seats.iter_mut().find(|seat| seat.id == id) {
-            *seat = newcomer;
+            *seat = handshake;
         } else {
-            let view = self.member_view(&newcomer, wall);
+            let view = self.member_view(&handshake, wall);
             effects.tell_all(self.members(), ServerEvent::MemberJoined(view).frame());
-            self.seats.push(newcomer);
+            self.seats.push(handshake);
         }
         // The deployed client would else never learn the position of a room that stands still.
         if let OnScreen::Video(video) = &self.on_screen {
@@ -277,7 +277,7 @@ impl Room {
             self.earlier_owners.push(self.owner);
         }
         if self.earlier_owners.len() > MAX_EARLIER_OWNERS {
-            effects = self.unseat(self.earlier_owners[0]);
+            effects = self.evict(self.earlier_owners[0]);
         }
         self.owner = owner.id;
         self.owner_name.clone_from(&owner.name);
@@ -287,7 +287,7 @@ impl Room {
     }
 
     /// Takes a member's seat away.
-    fn unseat(&mut self, member: MemberId) -> Effects {
+    fn evict(&mut self, member: MemberId) -> Effects {
         let mut effects = Effects::none();
         self.seats.retain(|seat| seat.id != member);
         self.earlier_owners.retain(|earlier| *earlier != member);
@@ -314,7 +314,7 @@ impl Room {
             effects.tell_all(self.members(), deleted.frame());
             return (effects, Fate::Gone);
         }
-        effects.append(self.unseat(member));
+        effects.append(self.evict(member));
         self.vacancy = match departure {
             _ if !self.seats.is_empty() => None,
             Departure::Said => return (effects, Fate::Gone),
@@ -413,7 +413,7 @@ impl Room {
             return effects;
         }
         let others = self.members().into_iter().filter(|member| *member != from).collect();
-        effects.tell_fleeting(others, ServerEvent::AudioChunk { from, audio, sample_rate }.frame());
+        effects.tell_lossy(others, ServerEvent::AudioChunk { from, audio, sample_rate }.frame());
         effects
     }
 

@@ -15,8 +15,8 @@ use super::protocol::Refusal;
 use crate::http::connection::Connection;
 use crate::http::keys::KeyedDoor;
 use crate::http::routes;
+use crate::rooms::Queries;
 use crate::runtime::Clock;
-use crate::switchboard::Questions;
 
 /// The headers that the original server sends with every answer, beside those of every service.
 const HEADERS: [(&str, &str); 6] = [
@@ -36,7 +36,7 @@ const HEADERS: [(&str, &str); 6] = [
 /// What the routes share.
 pub struct Site {
     /// Asks the hub.
-    pub questions: Questions<Hub>,
+    pub queries: Queries<Hub>,
     /// The process's clock.
     pub clock: Clock,
     /// What `/stats` asks for.
@@ -87,7 +87,7 @@ async fn stats(
     if let Err(denied) = site.key.open_by(peer, request.headers(), word, now) {
         return denied.answer(Refusal::Unauthorized.message());
     }
-    match site.questions.ask(|hub, _| hub.stats()).await {
+    match site.queries.ask(|hub, _| hub.stats()).await {
         Some(stats) => routes::json(&stats),
         None => routes::error(StatusCode::SERVICE_UNAVAILABLE, "stopping"),
     }

@@ -23,7 +23,7 @@ use crate::http::connection::{Connection, DisconnectReason};
 use crate::http::frames::{Violation, close_frame};
 use crate::http::guarded::Guarded;
 use crate::http::inbound::MessageLimits;
-use crate::switchboard::{Client, Pings, Wire, Written, answer, goodbye};
+use crate::rooms::{EncodedFrame, Outbound, Pings, Wire, answer, goodbye};
 
 /// What is read at once; the buffer grows for larger frames, and a connection keeps it: none is much larger.
 const READ_BUFFER_BYTES: usize = 256;
@@ -74,7 +74,7 @@ pub struct Timeouts {
     pub pings: Pings,
 }
 
-/// A client on a WebSocket, as the switchboard reaches it.
+/// A client on a WebSocket, as the runner reaches it.
 pub struct WebSocketPeer {
     /// Where whole frames are sent to.
     pub connection: Arc<Connection>,
@@ -83,12 +83,12 @@ pub struct WebSocketPeer {
     let_go: Notify,
 }
 
-impl Client for WebSocketPeer {
+impl Outbound for WebSocketPeer {
     fn wire(&self) -> Wire {
         self.wire
     }
 
-    fn direct(&self) -> Option<Arc<Connection>> {
+    fn fast_path(&self) -> Option<Arc<Connection>> {
         Some(Arc::clone(&self.connection))
     }
 
@@ -96,7 +96,7 @@ impl Client for WebSocketPeer {
         self.connection.queued_bytes()
     }
 
-    fn queue(&self, written: &Written) {
+    fn queue(&self, written: &EncodedFrame) {
         self.connection.send(written.bytes(self.wire));
     }
 

@@ -16,15 +16,15 @@ use crate::http::listener::Listener;
 use crate::http::origin::AllowedOrigins;
 use crate::http::upgrade::Upgrade;
 use crate::http::{address, routes};
-use crate::runtime::Context;
-use crate::switchboard::{
-    Client, Departure, Exchange, Hub, Incoming, Line, Newcomer, Pings, Received, Switchboard, Wire,
+use crate::rooms::{
+    Departure, Handshake, Hub, Incoming, Ingress, Outbound, Pings, Received, Runner, Session, Wire,
     random_name,
 };
+use crate::runtime::Context;
 
 /// Where plain WebSockets come in.
 pub struct PlainEndpoint<H: Hub> {
-    exchange: Arc<Exchange<H>>,
+    ingress: Arc<Ingress<H>>,
     pings: Pings,
     messages: Arc<MessageLimits>,
     origins: AllowedOrigins,
@@ -33,20 +33,15 @@ pub struct PlainEndpoint<H: Hub> {
 }
 
 impl<H: Hub> PlainEndpoint<H> {
-    /// An endpoint whose members sit at `switchboard`.
-    pub fn new(
-        switchboard: &Switchboard<H>,
-        pings: Pings,
-        origins: &AllowedOrigins,
-        listener: &Listener,
-    ) -> Arc<Self> {
+    /// An endpoint whose members sit at `runner`.
+    pub fn new(runner: &Runner<H>, pings: Pings, origins: &AllowedOrigins, listener: &Listener) -> Arc<Self> {
         Arc::new(Self {
-            exchange: Arc::clone(switchboard.exchange()),
+            ingress: Arc::clone(runner.ingress()),
             pings,
-            messages: listener.messages(switchboard.limits.max_payload_bytes, None),
+            messages: listener.messages(runner.limits.max_payload_bytes, None),
             origins: origins.clone(),
             trusted_proxies: listener.network().trusted_networks(),
-            context: switchboard.context.clone(),
+            context: runner.context.clone(),
         })
     }
 
@@ -59,7 +54,7 @@ impl<H: Hub> PlainEndpoint<H> {
             return routes::error(StatusCode::FORBIDDEN, "origin not allowed");
         }
         let address = address::client(peer.peer.ip(), request.headers(), &self.trusted_proxies);
-        let newcomer = Newcomer { address, token: routes::token(&request) };
+        let handshake = Handshake { address, token: routes::token(&request) };
         let upgrade = match Upgrade::agree(&mut request) {
             Ok(upgrade) => upgrade,
             Err(refusal) => return *refusal,
@@ -69,10 +64,10 @@ impl<H: Hub> PlainEndpoint<H> {
         self.context.spawn(async move {
             match connection.await {
                 Ok(guarded) => {
-                    let line = Line::open(&endpoint.exchange, random_name(), newcomer);
+                    let session = Session::open(&endpoint.ingress, random_name(), handshake);
                     // A plain WebSocket joins by being there.
                     let timeouts = Timeouts { greeting: endpoint.pings.interval, pings: endpoint.pings };
-                    attend(guarded, Plain(line), timeouts, Arc::clone(&endpoint.messages)).await;
+                    attend(guarded, Plain(session), timeouts, Arc::clone(&endpoint.messages)).await;
                 }
                 Err(error) => debug!(%error, "a WebSocket was agreed on and never came"),
             }
@@ -82,15 +77,15 @@ impl<H: Hub> PlainEndpoint<H> {
 }
 
 /// Every message is an event.
-struct Plain<H: Hub>(Arc<Line<H>>);
+struct Plain<H: Hub>(Arc<Session<H>>);
 
 impl<H: Hub> Protocol for Plain<H> {
     const WIRE: Wire = Wire::Plain;
     const PING: &'static [u8] = &[0x89, 0];
 
     fn on_open(&mut self, peer: &Arc<WebSocketPeer>) -> SessionState {
-        let client: Arc<dyn Client> = Arc::clone(peer) as _;
-        self.0.announce(client);
+        let client: Arc<dyn Outbound> = Arc::clone(peer) as _;
+        self.0.register(client);
         SessionState::Joined
     }
 
@@ -102,6 +97,6 @@ impl<H: Hub> Protocol for Plain<H> {
     }
 
     fn on_close(&mut self) {
-        self.0.hang_up(Departure::CutOff);
+        self.0.close(Departure::CutOff);
     }
 }

@@ -10,10 +10,10 @@ use tracing::error;
 
 use super::Directory;
 use super::recent::Recent;
-use crate::devices::facts::{Facts, Storage};
+use crate::devices::facts::{Capacity, Facts};
 use crate::devices::names::{DeviceId, RoomId};
 use crate::devices::rates::{self, Rates};
-use crate::devices::record::{Record, RecordId, Ticket};
+use crate::devices::record::{Record, RecordId, SequenceNumber};
 use crate::devices::spool::Spool;
 use crate::time::Timestamp;
 
@@ -55,9 +55,9 @@ impl LocalFacts {
     }
 
     /// Takes note of a record that has just been appended.
-    pub fn note(&mut self, ticket: Ticket, record: Record) {
+    pub fn note(&mut self, sequence: SequenceNumber, record: Record) {
         self.recent.forget(self.spool.known());
-        self.recent.add(ticket, record);
+        self.recent.add(sequence, record);
     }
 
     /// What a lookup says. Of one that fails, [`Facts::storage`] is told: it is asked after the others.
@@ -95,15 +95,15 @@ impl Facts for LocalFacts {
     }
 
     fn waiting(&self, device: &DeviceId, room: RoomId) -> Vec<Box<str>> {
-        let (ticket, mut waiting) = self.known(|directory| directory.waiting(device, room));
-        self.recent.add_waiting(device, room, ticket, &mut waiting);
+        let (sequence, mut waiting) = self.known(|directory| directory.waiting(device, room));
+        self.recent.add_waiting(device, room, sequence, &mut waiting);
         waiting
     }
 
-    fn storage(&self, bytes: usize) -> Storage {
+    fn capacity(&self, bytes: usize) -> Capacity {
         let is_failing = self.is_failing.load(Ordering::Relaxed)
             && self.known(|directory| directory.position().map(Some)).is_none();
-        if self.spool.has_room(bytes) && !is_failing { Storage::Available } else { Storage::Full }
+        if self.spool.has_room(bytes) && !is_failing { Capacity::Available } else { Capacity::Full }
     }
 
     fn are_within_limits(&self, device: &DeviceId, address: IpAddr, bytes: usize, now: Timestamp) -> bool {

@@ -14,7 +14,7 @@ use anyhow::{Result, ensure};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::names::{DeviceId, RoomId};
-use super::record::{Record, RecordId, Ticket};
+use super::record::{Record, RecordId, SequenceNumber};
 use super::spool::segment::Position;
 use crate::private;
 use crate::time::Timestamp;
@@ -92,8 +92,8 @@ impl Directory {
 
     /// Takes in records that are on disk, up to a place in the spool.
     ///
-    /// `last` is the last of their tickets; 0 for those of an earlier run.
-    pub fn apply(&mut self, records: &[Record], end: Position, last: Ticket) -> rusqlite::Result<()> {
+    /// `last` is the last of their sequences; 0 for those of an earlier run.
+    pub fn apply(&mut self, records: &[Record], end: Position, last: SequenceNumber) -> rusqlite::Result<()> {
         if !self.database.is_autocommit() {
             // A disk that failed has left a transaction open.
             self.database.execute_batch("ROLLBACK")?;
@@ -104,7 +104,7 @@ impl Directory {
         }
         transaction
             .prepare_cached(
-                "INSERT OR REPLACE INTO position (one, segment, place, ticket) VALUES (1, ?1, ?2, ?3)",
+                "INSERT OR REPLACE INTO position (one, segment, place, sequence) VALUES (1, ?1, ?2, ?3)",
             )?
             .execute(params![end.segment.cast_signed(), end.offset.cast_signed(), last.cast_signed()])?;
         transaction.commit()?;
@@ -185,16 +185,16 @@ impl Directory {
             .exists([device.as_str(), &identity.to_string()])
     }
 
-    /// What waits for a device, as of the last ticket that is known.
-    fn waiting(&self, device: &DeviceId, room: RoomId) -> rusqlite::Result<(Ticket, Vec<Box<str>>)> {
+    /// What waits for a device, as of the last sequence that is known.
+    fn waiting(&self, device: &DeviceId, room: RoomId) -> rusqlite::Result<(SequenceNumber, Vec<Box<str>>)> {
         // Both are read from one moment's state of the file.
         let moment = self.database.unchecked_transaction()?;
-        let known: i64 = moment.query_row("SELECT ticket FROM position", [], |row| row.get(0))?;
+        let known: i64 = moment.query_row("SELECT sequence FROM position", [], |row| row.get(0))?;
         let mut statement = moment
             .prepare_cached("SELECT frame FROM waiting WHERE device = ?1 AND room = ?2 ORDER BY number")?;
         let rows = statement.query_map([device.as_str(), room.as_str()], |row| row.get::<_, String>(0))?;
         let frames = rows.map(|row| row.map(Into::into)).collect::<Result<_, _>>()?;
-        Ok((known as Ticket, frames))
+        Ok((known as SequenceNumber, frames))
     }
 }
 

@@ -3,40 +3,40 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::devices::names::{DeviceId, RoomId};
-use crate::devices::record::{Record, RecordId, Ticket};
+use crate::devices::record::{Record, RecordId, SequenceNumber};
 
 /// A frame that waits, or `None` at the moment when all before it were collected.
-type Letter = (Ticket, Option<Box<str>>);
+type Letter = (SequenceNumber, Option<Box<str>>);
 
-/// Records by their tickets, and what they come to.
+/// Records by their sequences, and what they come to.
 #[derive(Default)]
 pub struct Recent {
-    records: VecDeque<(Ticket, Record)>,
+    records: VecDeque<(SequenceNumber, Record)>,
     rooms: HashSet<RoomId>,
-    last_rooms: HashMap<DeviceId, (Ticket, RoomId)>,
+    last_rooms: HashMap<DeviceId, (SequenceNumber, RoomId)>,
     said: HashSet<RecordId>,
     waiting: HashMap<(DeviceId, RoomId), Vec<Letter>>,
 }
 
 impl Recent {
     /// Takes note of a record that concerns the directory.
-    pub fn add(&mut self, ticket: Ticket, record: Record) {
+    pub fn add(&mut self, sequence: SequenceNumber, record: Record) {
         match &record {
             Record::RoomCreated { room, .. } => {
                 self.rooms.insert(*room);
             }
             Record::DeviceSeen { device, room, .. } => {
-                self.last_rooms.insert(device.clone(), (ticket, *room));
+                self.last_rooms.insert(device.clone(), (sequence, *room));
             }
             Record::Message(message) => {
                 self.said.extend(message.identity);
                 if let (Some(to), Some(frame)) = (&message.to, &message.waiting) {
                     let box_of = self.waiting.entry((to.clone(), message.room)).or_default();
-                    box_of.push((ticket, Some(frame.clone())));
+                    box_of.push((sequence, Some(frame.clone())));
                 }
             }
             Record::Collected { device, room, .. } => {
-                self.waiting.entry((device.clone(), *room)).or_default().push((ticket, None));
+                self.waiting.entry((device.clone(), *room)).or_default().push((sequence, None));
             }
             Record::Connected { .. }
             | Record::Disconnected { .. }
@@ -44,30 +44,30 @@ impl Recent {
             | Record::DeviceNamed { .. }
             | Record::Revoked { .. } => return,
         }
-        self.records.push_back((ticket, record));
+        self.records.push_back((sequence, record));
     }
 
     /// Forgets what the directory knows.
-    pub fn forget(&mut self, known: Ticket) {
-        while let Some((ticket, record)) = self.records.pop_front_if(|(ticket, _)| *ticket <= known) {
+    pub fn forget(&mut self, known: SequenceNumber) {
+        while let Some((sequence, record)) = self.records.pop_front_if(|(sequence, _)| *sequence <= known) {
             match record {
                 Record::RoomCreated { room, .. } => {
                     self.rooms.remove(&room);
                 }
                 Record::DeviceSeen { device, .. } => {
-                    if self.last_rooms.get(&device).is_some_and(|(at, _)| *at == ticket) {
+                    if self.last_rooms.get(&device).is_some_and(|(at, _)| *at == sequence) {
                         self.last_rooms.remove(&device);
                     }
                 }
                 Record::Message(message) => {
                     if let Some(to) = message.to.filter(|_| message.waiting.is_some()) {
-                        self.forget_waiting(&(to, message.room), ticket);
+                        self.forget_waiting(&(to, message.room), sequence);
                     }
                     if let Some(identity) = message.identity {
                         self.said.remove(&identity);
                     }
                 }
-                Record::Collected { device, room, .. } => self.forget_waiting(&(device, room), ticket),
+                Record::Collected { device, room, .. } => self.forget_waiting(&(device, room), sequence),
                 Record::Connected { .. }
                 | Record::Disconnected { .. }
                 | Record::RoomQuery { .. }
@@ -77,9 +77,9 @@ impl Recent {
         }
     }
 
-    fn forget_waiting(&mut self, key: &(DeviceId, RoomId), ticket: Ticket) {
+    fn forget_waiting(&mut self, key: &(DeviceId, RoomId), sequence: SequenceNumber) {
         if let Some(letters) = self.waiting.get_mut(key) {
-            letters.retain(|(at, _)| *at != ticket);
+            letters.retain(|(at, _)| *at != sequence);
             if letters.is_empty() {
                 self.waiting.remove(key);
             }
@@ -101,10 +101,16 @@ impl Recent {
         self.said.contains(&identity)
     }
 
-    /// Adds to what the directory says waits for a device what came after the `known` ticket.
-    pub fn add_waiting(&self, device: &DeviceId, room: RoomId, known: Ticket, waiting: &mut Vec<Box<str>>) {
+    /// Adds to what the directory says waits for a device what came after the `known` sequence.
+    pub fn add_waiting(
+        &self,
+        device: &DeviceId,
+        room: RoomId,
+        known: SequenceNumber,
+        waiting: &mut Vec<Box<str>>,
+    ) {
         let letters = self.waiting.get(&(device.clone(), room)).into_iter().flatten();
-        for (_, letter) in letters.filter(|(ticket, _)| *ticket > known) {
+        for (_, letter) in letters.filter(|(sequence, _)| *sequence > known) {
             match letter {
                 Some(frame) => waiting.push(frame.clone()),
                 None => waiting.clear(),

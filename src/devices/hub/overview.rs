@@ -3,7 +3,7 @@
 use super::Hub;
 use crate::devices::names::{DeviceId, RoomId};
 use crate::devices::room::{ClientReport, Room, RoomReport};
-use crate::switchboard::Census;
+use crate::rooms::Census;
 
 impl Hub {
     /// What HTTP tells of a room.

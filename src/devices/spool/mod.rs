@@ -4,7 +4,7 @@
 //! says how far the disk is. Whoever drains the spool reads it from its files, so a backlog takes no memory.
 //!
 //! ```text
-//! append --Ticket--> pending --one write, one sync--> segments --cursor--> database
+//! append --SequenceNumber--> pending --one write, one sync--> segments --cursor--> database
 //! ```
 
 pub mod dead;
@@ -27,7 +27,7 @@ use tokio::sync::watch;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::directory::Directory;
-use super::record::{Record, RecordId, Ticket};
+use super::record::{Record, RecordId, SequenceNumber};
 use crate::private;
 use segment::{HEAD_BYTES, Position};
 
@@ -58,7 +58,7 @@ struct Shared {
     pending: Mutex<Pending>,
     wake: Condvar,
     /// The last record on disk.
-    written: watch::Sender<Ticket>,
+    written: watch::Sender<SequenceNumber>,
     /// The last record that lookups know of.
     known: AtomicU64,
     /// Where the next record on disk begins.
@@ -91,7 +91,7 @@ struct Pending {
     bytes: Vec<u8>,
     /// Where each record ends in `bytes`.
     ends: Vec<usize>,
-    last: Ticket,
+    last: SequenceNumber,
     for_directory: Vec<Record>,
     is_closed: bool,
 }
@@ -157,19 +157,19 @@ impl Spool {
         Ok((Self { shared }, recovered))
     }
 
-    /// Takes a record under a new name; it is on disk once [`Self::written`] has come to its ticket.
-    pub fn append(&self, record: Record) -> Ticket {
+    /// Takes a record under a new name; it is on disk once [`Self::written`] has come to its sequence.
+    pub fn append(&self, record: Record) -> SequenceNumber {
         self.append_as(None, record)
     }
 
     /// Takes a record under the name that it has on all nodes.
-    pub fn append_as(&self, id: Option<RecordId>, record: Record) -> Ticket {
+    pub fn append_as(&self, id: Option<RecordId>, record: Record) -> SequenceNumber {
         let payload = record.to_bytes();
         let mut pending = self.shared.pending.lock();
         pending.last += 1;
-        let ticket = pending.last;
+        let sequence = pending.last;
         let before = pending.bytes.len();
-        let id = record.own_id().or(id).unwrap_or_else(|| RecordId::new(self.shared.run, ticket));
+        let id = record.own_id().or(id).unwrap_or_else(|| RecordId::new(self.shared.run, sequence));
         segment::put(&mut pending.bytes, id, &payload);
         let end = pending.bytes.len();
         pending.ends.push(end);
@@ -179,7 +179,7 @@ impl Spool {
         drop(pending);
         self.shared.take_free((end - before) as u64);
         self.shared.wake.notify_one();
-        ticket
+        sequence
     }
 
     /// Whether a message of so many bytes can be kept for sure.
@@ -218,12 +218,12 @@ impl Spool {
     }
 
     /// Changes with every sync: the last record on disk.
-    pub fn written(&self) -> watch::Receiver<Ticket> {
+    pub fn written(&self) -> watch::Receiver<SequenceNumber> {
         self.shared.written.subscribe()
     }
 
     /// The last record that the directory knows of.
-    pub fn known(&self) -> Ticket {
+    pub fn known(&self) -> SequenceNumber {
         self.shared.known.load(Ordering::Acquire)
     }
 

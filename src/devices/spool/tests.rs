@@ -144,8 +144,8 @@ async fn the_limit_is_told_before_a_message_is_taken_and_draining_makes_room() {
     let mut written = spool.written();
     let mut n = 0;
     while spool.has_room(50_000) {
-        let ticket = spool.append(message(n, 50_000));
-        written.wait_for(|written| *written >= ticket).await.unwrap();
+        let sequence = spool.append(message(n, 50_000));
+        written.wait_for(|written| *written >= sequence).await.unwrap();
         n += 1;
         assert!(n < 200, "there is no limit");
     }

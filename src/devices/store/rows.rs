@@ -98,7 +98,7 @@ pub struct ByTable<'a> {
     pub connections: Vec<&'a Record>,
     /// Messages.
     pub messages: Vec<(RecordId, &'a Message)>,
-    /// Questions.
+    /// Queries.
     pub queries: Vec<(RecordId, &'a DeviceId, RoomId, Timestamp)>,
     /// Connections that ended.
     pub ends: Vec<(RecordId, Timestamp)>,

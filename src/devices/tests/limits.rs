@@ -4,7 +4,7 @@ use expect_test::expect;
 
 use super::Rules;
 use crate::devices::Config;
-use crate::switchboard::stage::Stage;
+use crate::rooms::test_stage::Stage;
 
 fn limits(change: impl Fn(&mut Config)) -> Config {
     let mut config = Config::default();

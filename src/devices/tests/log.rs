@@ -8,12 +8,12 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 
 use crate::devices::Config;
-use crate::devices::desk::Desk;
 use crate::devices::directory::{Directory, LocalFacts};
+use crate::devices::durable_hub::DurableHub;
 use crate::devices::spool::{self, Limits, Spool};
+use crate::rooms::replication::replay::{self, Draw};
+use crate::rooms::test_stage::START;
 use crate::runtime::{self, Clock, Context};
-use crate::switchboard::replication::replay::{self, Draw};
-use crate::switchboard::stage::START;
 
 const EVENTS: [&str; 12] = [
     r#"["",{"device_id":"d1","identity":"x"}]"#,
@@ -30,8 +30,8 @@ const EVENTS: [&str; 12] = [
     r#"["message",{"type":"message","content":"x","message_id":[]}]"#,
 ];
 
-/// A desk in a folder of its own, which stays until the test ends.
-fn make(folder: &TempDir) -> Desk {
+/// A durable hub in a folder of its own, which stays until the test ends.
+fn make(folder: &TempDir) -> DurableHub {
     let folder = tempfile::tempdir_in(folder).unwrap().keep();
     let config = Config { offline_queue: 3, ..Config::default() };
     let directory = || Directory::open(&folder.join("directory.db")).unwrap();
@@ -41,12 +41,12 @@ fn make(folder: &TempDir) -> Desk {
     let (spool, _) = Spool::open(&folder, [7; 8], limits, directory(), lock, context.token()).unwrap();
     let facts = LocalFacts::new(directory(), spool.clone(), watch::channel(true).1, &config.rates());
     let auth = Arc::new(ArcSwap::from_pointee(config.auth().unwrap()));
-    Desk::new(&config, facts, Some(&[7; 32]), spool, auth, START)
+    DurableHub::new(&config, facts, Some(&[7; 32]), spool, auth, START)
 }
 
 /// An event; those who are not in a room say who they are.
-fn event(desk: &Desk, draw: &mut Draw) -> String {
-    let is_empty = desk.hub().n_rooms() == 0;
+fn event(durable_hub: &DurableHub, draw: &mut Draw) -> String {
+    let is_empty = durable_hub.hub().n_rooms() == 0;
     (*draw.of(if is_empty { &EVENTS[..3] } else { &EVENTS })).to_owned()
 }
 

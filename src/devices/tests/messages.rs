@@ -3,7 +3,7 @@
 use expect_test::expect;
 
 use super::{Rules, check};
-use crate::switchboard::stage::Stage;
+use crate::rooms::test_stage::Stage;
 
 #[test]
 fn a_device_that_was_away_is_given_what_waits() {

@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use serde_json::value::RawValue;
 
 use super::Config;
-use super::facts::{Facts, Storage};
+use super::facts::{Capacity, Facts};
 use super::hub::{Grant, Hub, Member};
 use super::names::{DeviceId, RoomId};
 use super::outcome::Outcome;
@@ -24,8 +24,8 @@ use super::rates::Rates;
 use super::record::{Record, RecordId};
 use super::room::Room;
 use crate::effect::{Effects, Frame, MemberId};
-use crate::switchboard::stage::{START, Stage, member};
-use crate::switchboard::{self, Census, Ledger, Newcomer};
+use crate::rooms::test_stage::{START, Stage, member};
+use crate::rooms::{self, Census, Handshake, TrackedMap};
 use crate::time::{Timestamp, WallOffset};
 
 /// Facts as a notebook has them: everything that was kept is known at once.
@@ -85,8 +85,8 @@ impl Facts for Notebook {
     fn waiting(&self, device: &DeviceId, room: RoomId) -> Vec<Box<str>> {
         self.waiting.get(&(device.clone(), room)).cloned().unwrap_or_default()
     }
-    fn storage(&self, _: usize) -> Storage {
-        if self.is_full { Storage::Full } else { Storage::Available }
+    fn capacity(&self, _: usize) -> Capacity {
+        if self.is_full { Capacity::Full } else { Capacity::Available }
     }
     fn are_within_limits(&self, device: &DeviceId, address: IpAddr, bytes: usize, now: Timestamp) -> bool {
         self.rates.as_ref().is_none_or(|rates| rates.lock().take(device, address, bytes, now))
@@ -127,7 +127,7 @@ impl Rules {
     }
 }
 
-impl switchboard::Hub for Rules {
+impl rooms::Hub for Rules {
     type RoomId = RoomId;
     type Room = Room;
     type Member = Member;
@@ -137,9 +137,9 @@ impl switchboard::Hub for Rules {
     fn set_wall(&mut self, wall: WallOffset) {
         self.hub.set_wall(wall);
     }
-    fn connect(&mut self, member: MemberId, newcomer: Newcomer, now: Timestamp) -> Effects {
+    fn connect(&mut self, member: MemberId, handshake: Handshake, now: Timestamp) -> Effects {
         // A token is its device's name, and maybe the second since the start at which it ends.
-        let grant = match newcomer.token.as_deref().map(|token| token.split_once('@').unwrap_or((token, "")))
+        let grant = match handshake.token.as_deref().map(|token| token.split_once('@').unwrap_or((token, "")))
         {
             None => Grant::AnyDevice,
             Some((device, "")) => Grant::Device(DeviceId::new(device).unwrap()),
@@ -148,7 +148,7 @@ impl switchboard::Hub for Rules {
                 Grant::DeviceUntil(DeviceId::new(device).unwrap(), until)
             }
         };
-        let outcome = self.hub.connect(member, newcomer.address, grant, now);
+        let outcome = self.hub.connect(member, handshake.address, grant, now);
         self.settle(outcome)
     }
     fn handle(&mut self, from: MemberId, event: &str, payload: Option<&RawValue>, now: Timestamp) -> Effects {
@@ -180,19 +180,19 @@ impl switchboard::Hub for Rules {
     fn room_id(text: &str) -> Option<RoomId> {
         RoomId::new(text)
     }
-    fn rooms(&mut self) -> &mut Ledger<RoomId, Room> {
+    fn rooms(&mut self) -> &mut TrackedMap<RoomId, Room> {
         self.hub.rooms()
     }
-    fn members(&mut self) -> &mut Ledger<MemberId, Member> {
+    fn members(&mut self) -> &mut TrackedMap<MemberId, Member> {
         self.hub.members()
     }
     fn occupants(room: &Room) -> Vec<MemberId> {
         room.others(None)
     }
-    fn lose(&mut self, member: MemberId, _: &RoomId, now: Timestamp) -> Effects {
+    fn on_member_lost(&mut self, member: MemberId, _: &RoomId, now: Timestamp) -> Effects {
         self.leave(member, now)
     }
-    fn unseat(&mut self, member: MemberId, _: &RoomId) {
+    fn evict(&mut self, member: MemberId, _: &RoomId) {
         self.hub.silence(member);
     }
 }
@@ -429,11 +429,11 @@ fn what_cannot_be_kept_is_not_delivered() {
     stage.hub.notebook.is_full = true;
     expect![[r#"
         bob: says {"device_id":"d2","identity":"x","room_id":"AAAAAAAA"}
-          bob <-  {"type":"error","message":"Storage unavailable"}
+          bob <-  {"type":"error","message":"Capacity unavailable"}
         ann: says {"type":"message","content":"x"}
-          ann <-  {"type":"error","message":"Storage unavailable"}
+          ann <-  {"type":"error","message":"Capacity unavailable"}
         ann: query_room {"type":"query_room"}
-          ann <-  {"type":"error","message":"Storage unavailable"}
+          ann <-  {"type":"error","message":"Capacity unavailable"}
     "#]]
     .assert_eq(&stage.play(
         r#"

@@ -31,7 +31,7 @@ pub enum ServerEvent<'a> {
     RoomLeft { room: &'a RoomId },
     /// How many are in the room.
     RoomUsers { n_members: usize },
-    /// What plays, for a newcomer.
+    /// What plays, for a handshake.
     SyncState { playback: &'a Playback },
     /// What plays, for whoever asked.
     RoomState { room: &'a RoomId, n_members: usize, playback: &'a Playback },

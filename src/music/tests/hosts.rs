@@ -6,7 +6,7 @@ use super::check;
 use crate::music::Config;
 use crate::music::hub::Hub;
 use crate::music::protocol::RoomId;
-use crate::switchboard::stage::{START, Stage};
+use crate::rooms::test_stage::{START, Stage};
 
 #[test]
 fn only_the_host_controls_and_others_are_ignored_in_silence() {

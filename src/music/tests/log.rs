@@ -3,7 +3,7 @@
 use expect_test::expect;
 
 use super::*;
-use crate::switchboard::replication::replay::{self, Draw};
+use crate::rooms::replication::replay::{self, Draw};
 
 const EVENTS: [&str; 11] = [
     r#"["create_room",{"room_id":"AB12","track":{"id":1}}]"#,

@@ -11,7 +11,7 @@ use expect_test::Expect;
 
 use crate::music::Config;
 use crate::music::hub::Hub;
-use crate::switchboard::stage::{START, Stage};
+use crate::rooms::test_stage::{START, Stage};
 
 fn check(script: &str, expected: &Expect) {
     check_with(&Config::default(), script, expected);

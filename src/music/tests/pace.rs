@@ -7,8 +7,8 @@ use expect_test::expect;
 use super::{check, check_with};
 use crate::music::Config;
 use crate::music::hub::Hub;
-use crate::switchboard::Hub as _;
-use crate::switchboard::stage::{START, Stage};
+use crate::rooms::Hub as _;
+use crate::rooms::test_stage::{START, Stage};
 
 #[test]
 fn times_that_are_none_never_poison_the_room() {

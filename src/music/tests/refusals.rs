@@ -6,8 +6,8 @@ use super::check_with;
 use crate::effect::Effect;
 use crate::music::Config;
 use crate::music::hub::Hub;
-use crate::switchboard::Hub as _;
-use crate::switchboard::stage::{START, Stage, member};
+use crate::rooms::Hub as _;
+use crate::rooms::test_stage::{START, Stage, member};
 
 #[test]
 fn every_refusal_has_its_text_and_code() {

@@ -6,10 +6,10 @@ use expect_test::expect;
 
 use super::{check_with, stage};
 use crate::jwt;
+use crate::rooms::Hub as _;
 use crate::secret::Secret;
 use crate::signal::Config;
 use crate::signal::protocol::{Id, Refusal};
-use crate::switchboard::Hub as _;
 
 #[test]
 fn who_joins_is_told_of_stun_and_turn_servers() {

@@ -9,10 +9,10 @@ use expect_test::Expect;
 
 use crate::http::Config as Network;
 use crate::http::keys::{KeyedDoor, WrongKeys};
+use crate::rooms::test_stage::Stage;
 use crate::signal::Config;
 use crate::signal::hub::{Hub, Keys};
 use crate::signal::tokens::RoomTokens;
-use crate::switchboard::stage::Stage;
 
 fn check(script: &str, expected: &Expect) {
     check_with(&Config::default(), script, expected);

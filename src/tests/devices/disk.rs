@@ -131,7 +131,7 @@ fn a_server_that_was_out_of_descriptors_drains_and_takes_messages_again() {
     let server = start(data.path(), &[], &[SMALL_SEGMENTS]);
     let (mut ann, _) = Device::join(server.address, "d1", None);
     ann.say_for_sure("before");
-    // None is left, not even for a newcomer.
+    // None is left, not even for a handshake.
     allow_files(&server, "8");
     let idle: Vec<TcpStream> = (0..50).map(|_| TcpStream::connect(server.address).unwrap()).collect();
     for n in 0..100 {

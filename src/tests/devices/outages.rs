@@ -41,8 +41,8 @@ fn messages_flow_while_the_database_is_stopped_and_while_it_is_killed() {
         traffic.flow(100);
         database.go_down(signal);
         traffic.flow(300);
-        let (mut newcomer, _) = Device::join(server.address, &format!("born during {signal}"), None);
-        newcomer.say_for_sure(signal);
+        let (mut handshake, _) = Device::join(server.address, &format!("born during {signal}"), None);
+        handshake.say_for_sure(signal);
         check_promptness(&traffic, signal);
         database.come_up();
     }

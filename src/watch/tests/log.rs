@@ -3,7 +3,7 @@
 use expect_test::expect;
 
 use super::*;
-use crate::switchboard::replication::replay::{self, Draw};
+use crate::rooms::replication::replay::{self, Draw};
 
 fn make() -> Hub {
     hub(&Config::default())

@@ -13,9 +13,9 @@ use expect_test::Expect;
 
 use crate::http::Config as Network;
 use crate::http::keys::{KeyedDoor, WrongKeys};
+use crate::rooms::Seed;
+use crate::rooms::test_stage::{START, Stage};
 use crate::secret::Secret;
-use crate::switchboard::Seed;
-use crate::switchboard::stage::{START, Stage};
 use crate::watch::Config;
 use crate::watch::hub::Hub;
 use crate::watch::rng::Rng;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use expect_test::expect;
 
 use super::{ROOM, TOKEN, check, check_with, hub, stage};
-use crate::switchboard::Hub as _;
-use crate::switchboard::stage::START;
+use crate::rooms::Hub as _;
+use crate::rooms::test_stage::START;
 use crate::watch::{Config, OwnerLeave};
 
 #[test]

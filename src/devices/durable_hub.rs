@@ -1,0 +1,568 @@
+//! Where the rules meet the spool: looks facts up, runs the rule, appends its records and lets its effects wait.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+use tracing::{debug, error, info, warn};
+
+use super::auth::Auth;
+use super::directory::LocalFacts;
+use super::evidence::{Evidence, Witness};
+use super::facts::{Capacity, Facts};
+use super::fields::ClientFrame;
+use super::hub::{self, Grant, Hub};
+use super::names::{DeviceId, GivenId, RoomId};
+use super::outcome::Outcome;
+use super::protocol::{MessageType, Refusal};
+use super::record::{Record, RecordId};
+use super::room::Room;
+use super::shared_index::SharedIndex;
+use super::spool::Spool;
+use super::{Config, Durability};
+use crate::effect::{Close, Effect, Effects, MemberId};
+use crate::logging::brief;
+use crate::rooms::{self, Asked, Author, Census, Handshake, Rng, Seed, TrackedMap};
+use crate::time::{Timestamp, WallOffset};
+
+/// The rooms, and all that they rest on.
+pub struct DurableHub {
+    hub: Hub,
+    facts: LocalFacts,
+    /// What all nodes know, if there are others.
+    shared: Option<Shared>,
+    spool: Spool,
+    auth: Arc<ArcSwap<Auth>>,
+    durability: Durability,
+    status_interval: Duration,
+    status_at: Timestamp,
+    /// Records are written down with the wall clock's time.
+    wall: WallOffset,
+}
+
+/// What is the same on all nodes while the rules run.
+struct Shared {
+    index: SharedIndex,
+    /// What the node of the input knows.
+    evidence: Evidence,
+    rng: Mutex<Rng>,
+}
+
+/// What is done from outside.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Command {
+    /// Sends a message in a device's name.
+    Send {
+        /// The device.
+        from: GivenId,
+        /// Where.
+        room: RoomId,
+        /// The whole message.
+        whole: Box<RawValue>,
+    },
+    /// Lets go of every connection of a device.
+    Kick(DeviceId),
+}
+
+/// What came of it.
+pub enum Done {
+    /// Whether a message was sent.
+    Sent(Result<(), Refusal>),
+    /// How many connections were let go.
+    Kicked(usize),
+}
+
+/// A record, with the name that it has on all nodes if there are others.
+type Named = (Option<RecordId>, Record);
+
+impl DurableHub {
+    /// A durable hub with empty rooms; with the secret of all nodes if there are others.
+    pub fn new(
+        config: &Config,
+        facts: LocalFacts,
+        shared: Option<&Seed>,
+        spool: Spool,
+        auth: Arc<ArcSwap<Auth>>,
+        now: Timestamp,
+    ) -> Self {
+        let shared = shared.map(|seed| Shared {
+            index: SharedIndex::default(),
+            evidence: Evidence::default(),
+            rng: Mutex::new(Rng::new(seed)),
+        });
+        Self {
+            hub: Hub::new(config.limits()),
+            facts,
+            shared,
+            spool,
+            auth,
+            durability: config.durability,
+            status_interval: config.status_interval,
+            status_at: now + config.status_interval,
+            wall: WallOffset::default(),
+        }
+    }
+
+    /// The rooms.
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// Where a device was last.
+    pub fn last_room(&self, device: &DeviceId) -> Option<RoomId> {
+        let last = self.shared.as_ref().and_then(|shared| shared.index.last_room(device));
+        last.or_else(|| self.facts.last_room(device))
+    }
+
+    /// Whether there is such a room.
+    pub fn has_room(&self, room: RoomId) -> bool {
+        self.shared.as_ref().is_some_and(|shared| shared.index.has_room(room)) || self.facts.has_room(room)
+    }
+
+    fn send_as(
+        &mut self,
+        from: &GivenId,
+        room: RoomId,
+        whole: &RawValue,
+        now: Timestamp,
+    ) -> (Result<(), Refusal>, Effects) {
+        let Some(device) = from.device() else { return (Err(Refusal::MissingDeviceId), Effects::none()) };
+        let at = self.wall.wall(now);
+        let said = match ClientFrame::read("message", Some(whole)) {
+            Ok(ClientFrame::Message(said)) => said,
+            Ok(ClientFrame::QueryRoom) => return (Ok(()), Effects::none()),
+            Err(refusal) => return (Err(refusal), Effects::none()),
+        };
+        let (hub, facts) = self.split();
+        match hub.send_as(&device, from.spelling, room, &said, &facts, at) {
+            Ok(outcome) => (Ok(()), self.draft(outcome)),
+            Err(refusal) => (Err(refusal), Effects::none()),
+        }
+    }
+
+    fn split(&mut self) -> (&mut Hub, AllFacts<'_>) {
+        let facts = match &self.shared {
+            Some(shared) => AllFacts::Shared(shared),
+            None => AllFacts::Local(&self.facts),
+        };
+        (&mut self.hub, facts)
+    }
+
+    /// What the rules want, with what is to be written down first.
+    fn draft(&mut self, outcome: Outcome) -> Effects {
+        let mut effects = Effects::none();
+        for refusal in outcome.refusals {
+            effects.log(refusal);
+        }
+        for record in outcome.records {
+            let id = self.shared.as_mut().map(|shared| {
+                shared.index.note(&record);
+                shared.draw_id()
+            });
+            effects.append_record((id, record));
+        }
+        effects.append(outcome.effects);
+        effects
+    }
+
+    /// Appends a record; it is on disk once the write of that number is.
+    fn append(&mut self, id: Option<RecordId>, mut record: Record) -> u64 {
+        log_record(&record);
+        if let (Record::Message(message), Some(_)) = (&mut record, &self.shared) {
+            // Whichever node the device returns to has it from the shared_index.
+            message.waiting = None;
+        }
+        let known = record.concerns_directory().then(|| record.clone());
+        let sequence = self.spool.append_as(id, record);
+        if let Some(record) = known {
+            self.facts.note(sequence, record);
+        }
+        sequence
+    }
+
+    fn tell_status(&self) {
+        let (clients, rooms) = (self.hub.n_seated(), self.hub.n_rooms());
+        info!("Server status: {clients} clients connected, {rooms} active rooms");
+        for (id, room) in self.hub.all_rooms() {
+            info!("Room {id}: {room}");
+        }
+    }
+}
+
+impl Shared {
+    fn draw_id(&self) -> RecordId {
+        let mut id = [0; RecordId::BYTES];
+        id.copy_from_slice(&self.rng.lock().draw()[..RecordId::BYTES]);
+        RecordId(id)
+    }
+}
+
+/// What the rules go by: what this machine knows, or what is the same on all nodes.
+enum AllFacts<'a> {
+    Local(&'a LocalFacts),
+    Shared(&'a Shared),
+}
+
+impl Facts for AllFacts<'_> {
+    fn are_complete(&self) -> bool {
+        match self {
+            Self::Local(local) => local.are_complete(),
+            Self::Shared(shared) => !shared.evidence.is_incomplete,
+        }
+    }
+
+    fn has_room(&self, room: RoomId) -> bool {
+        match self {
+            Self::Local(local) => local.has_room(room),
+            Self::Shared(shared) => shared.index.has_room(room) || shared.evidence.room == Some(room),
+        }
+    }
+
+    fn last_room(&self, device: &DeviceId) -> Option<RoomId> {
+        match self {
+            Self::Local(local) => local.last_room(device),
+            // It may have been elsewhere since the node of the input has heard of it.
+            Self::Shared(shared) => shared.index.last_room(device).or_else(|| {
+                let mut told = shared.evidence.last_rooms.iter();
+                told.find(|(known, _)| known == device).map(|(_, room)| *room)
+            }),
+        }
+    }
+
+    fn was_said(&self, device: &DeviceId, identity: RecordId) -> bool {
+        match self {
+            Self::Local(local) => local.was_said(device, identity),
+            Self::Shared(shared) => shared.index.was_said(identity) || shared.evidence.was_said,
+        }
+    }
+
+    fn waiting(&self, device: &DeviceId, room: RoomId) -> Vec<Box<str>> {
+        match self {
+            Self::Local(local) => local.waiting(device, room),
+            Self::Shared(shared) => shared.index.waiting(device, room),
+        }
+    }
+
+    fn capacity(&self, bytes: usize) -> Capacity {
+        match self {
+            Self::Local(local) => local.capacity(bytes),
+            Self::Shared(shared) if shared.evidence.is_full => Capacity::Full,
+            Self::Shared(_) => Capacity::Available,
+        }
+    }
+
+    fn are_within_limits(&self, device: &DeviceId, address: IpAddr, bytes: usize, now: Timestamp) -> bool {
+        match self {
+            Self::Local(local) => local.are_within_limits(device, address, bytes, now),
+            Self::Shared(shared) => !shared.evidence.is_limited,
+        }
+    }
+
+    /// On several nodes, one of 36^8 names that no node looks for: it is not taken.
+    fn new_room(&self) -> RoomId {
+        match self {
+            Self::Local(local) => local.new_room(),
+            Self::Shared(shared) => loop {
+                let drawn = RoomId::from_random(&shared.rng.lock().draw());
+                if let Some(room) = drawn.filter(|room| !shared.index.has_room(*room)) {
+                    return room;
+                }
+            },
+        }
+    }
+
+    fn new_connection(&self) -> RecordId {
+        match self {
+            Self::Local(local) => local.new_connection(),
+            Self::Shared(shared) => shared.draw_id(),
+        }
+    }
+}
+
+impl rooms::Hub for DurableHub {
+    type RoomId = RoomId;
+    type Room = Room;
+    type Member = hub::Member;
+    type Command = Command;
+    type Outcome = Done;
+
+    fn set_wall(&mut self, wall: WallOffset) {
+        self.wall = wall;
+        self.hub.set_wall(wall);
+    }
+
+    /// Keys and tokens stay with the node that they come to: what they grant takes their place.
+    fn admit(&self, member: MemberId, handshake: &mut Handshake, now: Timestamp) -> Result<(), Effects> {
+        let Some(grant) = self.auth.load().grant(handshake.token.as_deref(), self.wall.wall(now)) else {
+            let mut effects = Effects::none();
+            effects.disconnect(member, Close::Violation);
+            return Err(effects);
+        };
+        handshake.token = Some(serde_json::to_string(&grant).expect("a grant is plain data").into());
+        Ok(())
+    }
+
+    fn connect(&mut self, member: MemberId, handshake: Handshake, now: Timestamp) -> Effects {
+        let granted = handshake.token.and_then(|token| serde_json::from_str::<Grant>(&token).ok());
+        let Some(grant) = granted else { return Effects::none() };
+        let outcome = self.hub.connect(member, handshake.address, grant, now);
+        self.draft(outcome)
+    }
+
+    fn handle(&mut self, from: MemberId, event: &str, payload: Option<&RawValue>, now: Timestamp) -> Effects {
+        debug!(member = %from, bytes = payload.map_or(0, |payload| payload.get().len()), "frame");
+        let at = self.wall.wall(now);
+        let (hub, facts) = self.split();
+        let outcome = hub.handle(from, event, payload, &facts, at);
+        self.draft(outcome)
+    }
+
+    fn leave(&mut self, member: MemberId, now: Timestamp) -> Effects {
+        let outcome = self.hub.leave(member, self.wall.wall(now));
+        self.draft(outcome)
+    }
+
+    fn next_timeout(&self) -> Option<Timestamp> {
+        Some(self.hub.next_timeout().map_or(self.status_at, |at| at.min(self.status_at)))
+    }
+
+    fn handle_timeout(&mut self, now: Timestamp) -> Effects {
+        if now >= self.status_at {
+            self.status_at = now + self.status_interval;
+            self.tell_status();
+        }
+        let outcome = self.hub.handle_timeout(now);
+        self.draft(outcome)
+    }
+
+    fn tick(&mut self, now: Timestamp) -> Effects {
+        if let Some(shared) = &mut self.shared {
+            shared.index.forget_old(now);
+        }
+        self.handle_timeout(now)
+    }
+
+    fn command(&mut self, command: Command, now: Timestamp) -> (Done, Effects) {
+        match command {
+            Command::Send { from, room, whole } => {
+                let (sent, effects) = self.send_as(&from, room, &whole, now);
+                (Done::Sent(sent), effects)
+            }
+            Command::Kick(device) => {
+                let (n, outcome) = self.hub.kick(&device);
+                (Done::Kicked(n), self.draft(outcome))
+            }
+        }
+    }
+
+    fn evidence(&self, input: Asked<'_, Command>, now: Timestamp) -> Option<Box<RawValue>> {
+        let shared_index = &self.shared.as_ref()?.index;
+        let witness = Witness { hub: &self.hub, shared_index, local: &self.facts, steady: now };
+        let evidence = match input {
+            Asked::Event(member, event, payload) => witness.of_frame(member, event, payload),
+            Asked::Command(Command::Send { from, room, whole }) => {
+                match ClientFrame::read("message", Some(whole)) {
+                    Ok(ClientFrame::Message(said)) => {
+                        witness.of_message(from.device().as_ref(), *room, &said)
+                    }
+                    Ok(ClientFrame::QueryRoom) | Err(_) => return None,
+                }
+            }
+            Asked::Command(Command::Kick(_)) => return None,
+        };
+        (evidence != Evidence::default()).then(|| to_raw_value(&evidence).expect("names are plain data"))
+    }
+
+    fn set_evidence(&mut self, evidence: Option<&RawValue>) {
+        if let Some(shared) = &mut self.shared {
+            let read = evidence.and_then(|evidence| serde_json::from_str(evidence.get()).ok());
+            shared.evidence = read.unwrap_or_default();
+        }
+    }
+
+    fn persist(&mut self, effects: Effects, author: Author) -> Effects {
+        if !effects.iter().any(|effect| matches!(effect, Effect::Append(_) | Effect::Log(_))) {
+            return effects;
+        }
+        let (mut kept, mut rest) = (Effects::none(), Effects::none());
+        let mut last = None;
+        let mut is_full = false;
+        for effect in effects {
+            match effect {
+                Effect::Append(draft) => {
+                    if let Some((id, record)) = draft.open::<Named>() {
+                        let sequence = self.append(id, record);
+                        kept.appended(sequence);
+                        last = Some(sequence);
+                    }
+                }
+                Effect::Log(draft) => {
+                    if let Some(refusal) = draft.open::<Refusal>().filter(|_| author == Author::Own) {
+                        log_refusal(&refusal);
+                        is_full |= matches!(refusal, Refusal::StorageUnavailable);
+                    }
+                }
+                effect => rest.push(effect),
+            }
+        }
+        match (last, self.durability) {
+            (Some(sequence), Durability::Group) => kept.await_sync(sequence),
+            // What waits for the disk may wait for long.
+            (None, _) if is_full => kept.await_nothing(),
+            (Some(_), Durability::Relaxed) | (None, _) => {}
+        }
+        kept.append(rest);
+        kept
+    }
+
+    fn census(&self) -> Census {
+        self.hub.census()
+    }
+
+    fn stop(&mut self, now: Timestamp) -> Effects {
+        let outcome = self.hub.stop(self.wall.wall(now));
+        self.draft(outcome)
+    }
+
+    fn room_id(text: &str) -> Option<RoomId> {
+        RoomId::new(text)
+    }
+
+    fn rooms(&mut self) -> &mut TrackedMap<RoomId, Room> {
+        self.hub.rooms()
+    }
+
+    fn members(&mut self) -> &mut TrackedMap<MemberId, hub::Member> {
+        self.hub.members()
+    }
+
+    fn occupants(room: &Room) -> Vec<MemberId> {
+        room.others(None)
+    }
+
+    fn on_member_lost(&mut self, member: MemberId, room: &RoomId, now: Timestamp) -> Effects {
+        let outcome = self.hub.vacate(member, *room, self.wall.wall(now));
+        self.hub.silence(member);
+        self.draft(outcome)
+    }
+
+    fn evict(&mut self, member: MemberId, _room: &RoomId) {
+        self.hub.silence(member);
+    }
+
+    fn facts(&mut self) -> Option<&mut TrackedMap<String, String>> {
+        self.shared.as_mut().map(|shared| &mut shared.index.facts)
+    }
+
+    fn merge(fact: &str, theirs: &str, ours: &str) -> String {
+        SharedIndex::merge(fact, theirs, ours)
+    }
+
+    fn seed(&mut self, now: Timestamp, offset: u64) {
+        if let Some(shared) = &mut self.shared {
+            shared.rng.get_mut().begin(now, offset);
+        }
+    }
+
+    fn restored(&mut self, _now: Timestamp) {
+        self.hub.restored();
+        if let Some(shared) = &mut self.shared {
+            shared.index.restored();
+        }
+    }
+}
+
+impl Drop for DurableHub {
+    /// The last record has been appended.
+    fn drop(&mut self) {
+        self.spool.close();
+    }
+}
+
+fn log_record(record: &Record) {
+    match record {
+        Record::RoomCreated { room, .. } => info!(%room, "room created"),
+        Record::Connected { device, identity, room, address, .. } => {
+            info!(%device, %identity, %room, %address, "device connected");
+        }
+        Record::Disconnected { connection, .. } => info!(%connection, "device disconnected"),
+        Record::Message(message) => {
+            let kind = MessageType::of(message.to.as_ref()).name();
+            info!(from = %message.from, room = %message.room, kind, "message forwarded");
+        }
+        Record::DeviceSeen { .. }
+        | Record::DeviceNamed { .. }
+        | Record::RoomQuery { .. }
+        | Record::Collected { .. }
+        | Record::Revoked { .. } => {}
+    }
+}
+
+fn log_refusal(refusal: &Refusal) {
+    match refusal {
+        Refusal::RoomNotFound(room) => warn!("Room {} does not exist", brief(room)),
+        Refusal::TargetNotFound(target) => warn!("Target device {} not found in room", brief(target)),
+        Refusal::OfflineQueueFull(device) => warn!("Offline queue of device {} is full", brief(device)),
+        Refusal::RoomFull(_) => warn!("{refusal}"),
+        Refusal::StorageUnavailable => error!("a message was refused: the spool takes no more"),
+        Refusal::MissingIdentity
+        | Refusal::MissingDeviceId
+        | Refusal::InvalidFirstFrame
+        | Refusal::InvalidFrame
+        | Refusal::MissingFields
+        | Refusal::InvalidContent
+        | Refusal::ReservedType
+        | Refusal::MessageIdTooLong
+        | Refusal::InvalidMessageId => warn!("bad frame: {refusal}"),
+        Refusal::IdentificationTimeout | Refusal::NotThisDevice | Refusal::TokenExpired => info!("{refusal}"),
+        // There are as many as somebody likes to send; they are counted.
+        Refusal::RateLimited => debug!("{refusal}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::devices::directory::Directory;
+    use crate::devices::spool::{self, Limits};
+    use crate::effect::Effect;
+    use crate::rooms::Hub as _;
+    use crate::rooms::test_stage::{START, member};
+    use crate::runtime::{self, Clock, Context};
+
+    fn durable_hub(durability: Durability, folder: &Path) -> DurableHub {
+        let config = Config { durability, ..Config::default() };
+        let directory = || Directory::open(&folder.join("directory.db")).unwrap();
+        let context = Context::new(Clock::start(), &runtime::Config::default());
+        let limits = Limits { max_bytes: 64 << 20, segment_bytes: 1 << 20 };
+        let lock = spool::lock(folder).unwrap();
+        let (spool, _) = Spool::open(folder, [7; 8], limits, directory(), lock, context.token()).unwrap();
+        let facts =
+            LocalFacts::new(directory(), spool.clone(), tokio::sync::watch::channel(true).1, &config.rates());
+        let auth = Arc::new(ArcSwap::from_pointee(config.auth().unwrap()));
+        DurableHub::new(&config, facts, None, spool, auth, START)
+    }
+
+    #[test]
+    fn others_are_told_after_the_disk_unless_durability_is_relaxed() {
+        for (durability, waits) in [(Durability::Group, true), (Durability::Relaxed, false)] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut durable_hub = durable_hub(durability, folder.path());
+            let mut handshake = Handshake { address: [10, 0, 0, 1].into(), token: None };
+            assert!(durable_hub.admit(member("ann"), &mut handshake, START).is_ok());
+            durable_hub.connect(member("ann"), handshake, START);
+            let named = RawValue::from_string(r#"{"device_id":"d1","identity":"x"}"#.into()).unwrap();
+            let effects = durable_hub.handle(member("ann"), "", Some(&named), START);
+            let effects = durable_hub.persist(effects, Author::Own);
+            let told = effects.iter().position(|effect| matches!(effect, Effect::Emit { .. })).unwrap();
+            let awaited = effects.iter().position(|effect| matches!(effect, Effect::AwaitSync(_)));
+            assert_eq!(awaited.is_some_and(|awaited| awaited < told), waits, "{durability:?}: {effects:?}");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Checkpoints: all nodes compare the digest of their state, and one of them adds to the snapshot.
+
+use tokio::time::Instant;
+use tracing::{debug, error};
+
+use super::Node;
+use super::apply::{Next, Origin};
+use super::input::Checkpoint;
+use crate::cluster::{Changes, Unavailable};
+use crate::rooms::Hub;
+
+impl<H: Hub> Node<H> {
+    /// All nodes take the digest here; the one that has asked for it writes the snapshot.
+    pub(super) fn pass_checkpoint(&mut self, told: Checkpoint, offset: u64, origin: Origin) -> Next {
+        let own = self.checkpoint.previous;
+        let has_diverged = match (told.previous, own) {
+            (Some((at, theirs)), Some((own_at, ours))) => at == own_at && theirs != ours,
+            _ => false,
+        };
+        self.machine.forget_changes(told.written);
+        self.checkpoint.written = self.checkpoint.written.max(told.written);
+        self.checkpoint.previous = Some((offset, self.machine.take_digest()));
+        self.checkpoint_at = Instant::now();
+        if has_diverged && origin == Origin::Elsewhere {
+            error!(
+                service = self.service,
+                offset, "this node's rooms are not those of the others: the snapshot is taken"
+            );
+            self.figures.diverged.increment(1);
+            self.checkpoint = Checkpoint::default();
+            return Next::Rejoin;
+        }
+        if origin == Origin::Here && self.storing.is_none() {
+            let changes: Changes = self.machine.changes();
+            self.storing_offset = changes.offset;
+            self.storing = Some(Box::pin(self.log.store(changes)));
+        }
+        Next::Entry
+    }
+
+    pub(super) fn stored(&mut self, outcome: Result<bool, Unavailable>) {
+        self.storing = None;
+        match outcome {
+            Ok(true) => self.checkpoint.written = self.checkpoint.written.max(self.storing_offset),
+            Ok(false) => {}
+            Err(error) => debug!(service = self.service, %error, "the snapshot is not written"),
+        }
+    }
+}

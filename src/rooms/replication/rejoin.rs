@@ -1,0 +1,318 @@
+//! How a node finds the log, loses it and finds it again.
+//!
+//! While Redis is away, rooms go on with what this node knows and whom it reaches. When it is back, the node takes the
+//! snapshot and the log as they are. A room that nobody else has changed meanwhile becomes what it is here; of one that
+//! somebody has, theirs holds, and members who have no seat there are sent back to join it anew. A Redis that has lost its
+//! memory is told what the node knows that comes first, and a room becomes what the node knows that saw the most of it.
+
+use std::collections::{HashMap, HashSet};
+use std::mem;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::time::{Instant, timeout};
+use tracing::{debug, info, warn};
+
+use super::apply::Audience;
+use super::input::{Adoption, Checkpoint, Input, RULES};
+use super::machine::{State, raw};
+use super::{Connectivity, Node, Pending, What};
+use crate::cluster::{Entry, Unavailable};
+use crate::effect::MemberId;
+use crate::rooms::Hub;
+
+/// Facts of an earlier version in one input.
+const MAX_EARLIER_FACTS: usize = 1_000;
+
+/// What the log has of rooms that this node has not seen.
+struct Theirs<H: Hub> {
+    /// Rooms that other nodes have changed since.
+    touched: HashSet<H::RoomId>,
+    /// Whether Redis has lost its memory.
+    has_forgotten: bool,
+}
+
+/// A room as earlier versions kept it in Redis.
+#[derive(Deserialize)]
+struct EarlierRoom {
+    room: Box<RawValue>,
+}
+
+impl<H: Hub> Node<H> {
+    /// Redis does not answer: rooms go on with whom this node reaches.
+    pub(super) fn go_alone(&mut self, error: &Unavailable) {
+        self.log.disconnect();
+        self.appending = None;
+        if self.is_together() {
+            warn!(service = self.service, %error, "redis is away: rooms go on with the members of this node");
+            self.figures.is_together.set(0.0);
+            self.context.remark(self.service, Some("redis is away: rooms go on node by node"));
+        }
+        self.connectivity = Connectivity::Unavailable { since: Instant::now() };
+        for author in self.barrier.authors() {
+            self.inherit(&author);
+        }
+        self.perform_ready();
+        // Whether it came to the log shows later; nobody waits for that.
+        let in_flight = self.in_flight.take().map(|batch| batch.pending).unwrap_or_default();
+        for pending in in_flight.into_iter().chain(mem::take(&mut self.queue)) {
+            match pending.what {
+                What::Input(
+                    Input::Joined(_)
+                    | Input::NodeLost(_)
+                    | Input::Adopt(_)
+                    | Input::Checkpoint(_)
+                    | Input::Tick,
+                ) => {}
+                What::Input(_) | What::Query(_) => self.apply_alone(pending),
+            }
+        }
+    }
+
+    /// Redis answers again, or for the first time, or has forgotten, or the node has missed something.
+    pub(super) async fn try_rejoin(&mut self) {
+        let since = match self.connectivity {
+            Connectivity::Unavailable { since } => since,
+            Connectivity::Together { .. } => Instant::now(),
+        };
+        match Box::pin(self.rejoin(since)).await {
+            Ok(()) => {}
+            Err(error) if self.is_together() => self.go_alone(&error),
+            Err(error) => {
+                self.log.disconnect();
+                debug!(service = self.service, %error, "not together yet");
+            }
+        }
+    }
+
+    async fn rejoin(&mut self, since: Instant) -> Result<(), Unavailable> {
+        let asked = self.clock.own();
+        let mut reply = self.log.beat().await?;
+        self.set_clock(&reply, asked);
+        // What is under way is done here alone; what of it came to the log shows in there.
+        if self.is_together() {
+            self.connectivity = Connectivity::Unavailable { since };
+            let in_flight = self.in_flight.take().map(|batch| batch.pending).unwrap_or_default();
+            self.appending = None;
+            for pending in in_flight.into_iter().chain(mem::take(&mut self.queue)) {
+                self.apply_alone(pending);
+            }
+        }
+        let is_new = self.machine.offset == 0;
+        let has_forgotten = !is_new && (reply.epoch != self.log.epoch || reply.head < self.machine.offset);
+        if has_forgotten && reply.head < self.machine.offset {
+            warn!(
+                service = self.service,
+                head = reply.head,
+                offset = self.machine.offset,
+                "redis has forgotten what this node knows"
+            );
+            let whole = self.machine.whole();
+            if let Some(epoch) = self.log.restore(whole, &reply.epoch, reply.head).await? {
+                reply.epoch = epoch;
+            }
+            reply.head = self.log.beat().await?.head;
+            let nodes: Vec<String> = self.machine.nodes.iter().cloned().collect();
+            self.log.expect(&nodes, reply.time).await?;
+        }
+        self.log.epoch = reply.epoch;
+        let is_first = is_new && reply.head == 0;
+        let (sent_back, n_ours) = self.take_theirs(reply.head, has_forgotten).await?;
+        for author in self.barrier.authors() {
+            if !self.machine.nodes.contains(&*author) {
+                self.inherit(&author);
+            }
+        }
+        if is_first {
+            self.take_earlier_rooms().await?;
+        }
+        self.is_checkpointer = reply.is_checkpointer;
+        self.checkpoint = Checkpoint::default();
+        info!(
+            service = self.service,
+            away_secs = since.elapsed().as_secs(),
+            ours = n_ours,
+            sent_back,
+            "together with the other nodes"
+        );
+        self.connectivity = Connectivity::Together { since: Instant::now() };
+        self.figures.is_together.set(1.0);
+        self.context.remark(self.service, None);
+        Ok(())
+    }
+
+    /// Takes the snapshot and the log up to `head`, and offers the others what was done here alone; gives how many members
+    /// are sent back, and how many rooms are offered.
+    async fn take_theirs(&mut self, head: u64, has_forgotten: bool) -> Result<(usize, usize), Unavailable> {
+        let snapshot = self.log.snapshot().await?;
+        self.reader = self.log.reader(snapshot.offset);
+        let ours = self.machine.take_state();
+        self.machine.restore(snapshot);
+        let mut theirs: Theirs<H> = Theirs { touched: HashSet::new(), has_forgotten };
+        if !has_forgotten {
+            theirs.touched.extend(self.machine.touched_after(ours.offset).map(|(room, _)| room.clone()));
+        }
+        // What others did to rooms that have not changed here is told in its order, as far as the log has it.
+        let must_return: HashSet<MemberId> = theirs
+            .touched
+            .iter()
+            .filter_map(|room| ours.rooms.get(room))
+            .flat_map(H::occupants)
+            .filter(|member| self.members.has(*member))
+            .collect();
+        self.members.disconnect_to_resync(must_return.iter().copied());
+        while self.machine.offset < head {
+            let Ok(Some(raw)) = timeout(self.log.patience * 4, self.reader.next()).await else {
+                self.machine.put_back(ours);
+                return Err(Unavailable::silent());
+            };
+            if raw.number != self.machine.offset + 1 {
+                if raw.number > self.machine.offset {
+                    warn!(
+                        service = self.service,
+                        offset = raw.number,
+                        "the log does not follow the snapshot"
+                    );
+                    self.machine.offset = raw.number - 1;
+                } else {
+                    continue;
+                }
+            }
+            let Some(entry) = Entry::read(raw.number, &raw.text) else { continue };
+            let is_news = entry.offset > ours.offset && *entry.node != *self.name;
+            let audience = if is_news { Audience::Everybody } else { Audience::Nobody };
+            // A snapshot that is older than the log's end says nothing of what differs there.
+            let _ = self.apply_other(&entry, audience);
+            if is_news {
+                let touched = self.machine.touched_after(entry.offset - 1).map(|(room, _)| room.clone());
+                theirs.touched.extend(touched.collect::<Vec<_>>());
+            }
+        }
+        let (adoption, sent_back) = self.offer(&ours, &theirs);
+        self.members.disconnect_to_resync(sent_back.iter().copied());
+        let n_ours = adoption.rooms.len();
+        self.queue.push_front(Pending::of(Input::Adopt(Box::new(adoption))));
+        self.queue.push_front(Pending::of(Input::Joined(RULES)));
+        Ok((must_return.union(&sent_back).count(), n_ours))
+    }
+
+    /// Takes over the rooms of an earlier version, whose members are all gone.
+    async fn take_earlier_rooms(&mut self) -> Result<(), Unavailable> {
+        let mut facts = self.log.earlier_facts().await?;
+        while !facts.is_empty() {
+            let rest = facts.split_off(facts.len().min(MAX_EARLIER_FACTS));
+            let adoption = Adoption { facts, ..Adoption::default() };
+            self.queue.push_back(Pending::of(Input::Adopt(Box::new(adoption))));
+            facts = rest;
+        }
+        let mut adoption = Adoption::default();
+        for (room, text) in self.log.earlier_rooms().await? {
+            let Ok(EarlierRoom { room: state }) = serde_json::from_str(&text) else { continue };
+            let Ok(read) = serde_json::from_str::<H::Room>(state.get()) else { continue };
+            let gone = H::occupants(&read).into_iter().rev();
+            adoption.left.extend(gone.map(|member| (member, room.clone())));
+            adoption.rooms.push((room, 0, Some(state)));
+        }
+        if !adoption.rooms.is_empty() {
+            info!(
+                service = self.service,
+                rooms = adoption.rooms.len(),
+                "rooms of an earlier version are taken over"
+            );
+            self.queue.push_back(Pending::of(Input::Adopt(Box::new(adoption))));
+        }
+        Ok(())
+    }
+
+    /// What was done here alone, as far as it can hold; and whose seat does not.
+    fn offer(&mut self, ours: &State<H>, theirs: &Theirs<H>) -> (Adoption, HashSet<MemberId>) {
+        let mut adoption = Adoption::default();
+        let mut sent_back = HashSet::new();
+        let mut candidates: HashMap<H::RoomId, u64> =
+            ours.fork.rooms.iter().map(|(room, base)| (room.clone(), *base)).collect();
+        if theirs.has_forgotten {
+            let further = ours.touched.iter().filter(|(room, at)| **at > self.machine.touched(room));
+            candidates.extend(further.map(|(room, at)| (room.clone(), *at)));
+        }
+        let mut names: Vec<H::RoomId> = candidates.keys().cloned().collect();
+        names.sort();
+        let mut adopted = HashSet::new();
+        for room in names {
+            let (base, here) = (candidates[&room], self.machine.touched(&room));
+            let is_gone_there = base > 0 && here == 0 && !theirs.has_forgotten;
+            let is_free =
+                !theirs.touched.contains(&room) && !is_gone_there && (!theirs.has_forgotten || here <= base);
+            let occupants = ours.rooms.get(&room).map(H::occupants).unwrap_or_default();
+            if is_free {
+                adoption.rooms.push((room.to_string(), here, ours.rooms.get(&room).map(raw)));
+                adopted.insert(room);
+            } else {
+                let there = self.machine.occupants(&room);
+                let connected = occupants.iter().filter(|member| self.members.has(**member));
+                sent_back.extend(connected.filter(|member| !there.contains(member)));
+                let left = there.into_iter().filter(|member| !occupants.contains(member));
+                let here = left.filter(|member| ours.fork.members.contains(member));
+                adoption.left.extend(here.map(|member| (member, room.to_string())));
+            }
+        }
+        let mut claims: HashMap<MemberId, Vec<String>> = HashMap::new();
+        for (room, state) in &ours.rooms {
+            for member in H::occupants(state) {
+                claims.entry(member).or_default().push(room.to_string());
+            }
+        }
+        for (member, state) in &ours.members {
+            let is_new = ours.fork.members.contains(member) || !self.machine.has(*member);
+            if is_new && self.members.has(*member) {
+                let rooms = claims.remove(member).unwrap_or_default();
+                adoption.members.push((*member, raw(state), rooms));
+            }
+        }
+        adoption.members.sort_by_key(|(member, ..)| *member);
+        let mut gone: Vec<MemberId> =
+            self.machine.members_of(&self.name).filter(|member| !self.members.has(*member)).collect();
+        gone.sort();
+        adoption.gone = gone;
+        for fact in &ours.fork.facts {
+            if let Some(text) = ours.facts.get(fact) {
+                adoption.facts.push((fact.clone(), text.clone()));
+            }
+        }
+        adoption.facts.sort();
+        (adoption, sent_back)
+    }
+
+    /// Members that sit in rooms have missed something: they come back and are told everything anew.
+    pub(super) fn disconnect_seated(&mut self) {
+        let own: HashSet<MemberId> = self.machine.members_of(&self.name).collect();
+        let rooms = self.machine.hub.rooms();
+        let seated: HashSet<MemberId> =
+            rooms.values().flat_map(H::occupants).filter(|member| own.contains(member)).collect();
+        self.members.disconnect_to_resync(seated.into_iter());
+    }
+
+    /// The others have taken this node for dead, and its members are gone: it comes again, and those with it that are in
+    /// no room.
+    pub(super) fn come_again(&mut self, members: Adoption) {
+        warn!(service = self.service, "the other nodes have taken this one for dead: it comes again");
+        self.queue.push_front(Pending::of(Input::Adopt(Box::new(members))));
+        self.queue.push_front(Pending::of(Input::Joined(RULES)));
+    }
+
+    /// The members of this node as they are.
+    pub(super) fn own_members(&mut self) -> Adoption {
+        let own: HashSet<MemberId> = self.machine.members_of(&self.name).collect();
+        let mut claims: HashMap<MemberId, Vec<String>> = HashMap::new();
+        for (room, state) in self.machine.hub.rooms().all() {
+            for member in H::occupants(state).into_iter().filter(|member| own.contains(member)) {
+                claims.entry(member).or_default().push(room.to_string());
+            }
+        }
+        let members = self.machine.hub.members().all().filter(|(member, _)| own.contains(*member));
+        let mut members: Vec<_> = members
+            .map(|(member, state)| (*member, raw(state), claims.remove(member).unwrap_or_default()))
+            .collect();
+        members.sort_by_key(|(member, ..)| *member);
+        Adoption { members, ..Adoption::default() }
+    }
+}

@@ -1,0 +1,212 @@
+//! Rooms on disk: a small SQLite database that holds each room as its rules know it, so that rooms survive a restart.
+//!
+//! Written about once a second, only rooms that changed, by a thread of its own; what a crash may cost is that second.
+//! Whoever can read the file can read what rooms keep secret, so it is its owner's alone.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use ring::rand::{SecureRandom, SystemRandom};
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
+use tracing::{debug, error, warn};
+
+use super::Hub;
+use crate::config::Findings;
+use crate::private;
+use crate::runtime::Context;
+use crate::time::Timestamp;
+
+/// Bytes of the secret that a service's rooms share, which must live as long as they do.
+const SEED_BYTES: usize = 32;
+
+/// The secret of a service's rooms.
+pub type Seed = [u8; SEED_BYTES];
+
+/// The version of the tables, in `user_version`; 0 is what came before versions, with the tables of 1.
+const VERSION: u32 = 1;
+
+/// Creates what is not there yet.
+const SCHEMA: &str = "
+    PRAGMA locking_mode = EXCLUSIVE;
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = NORMAL;
+    CREATE TABLE IF NOT EXISTS rooms (id TEXT PRIMARY KEY, room TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, secret BLOB NOT NULL) WITHOUT ROWID;
+";
+
+/// `[rooms]`: whether rooms survive a restart.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Whether rooms are kept on disk, so that a restart finds them again.
+    pub persist: bool,
+    /// Where they are kept.
+    pub data_dir: PathBuf,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { persist: true, data_dir: "./data".into() }
+    }
+}
+
+impl Config {
+    /// Checks what the types do not.
+    pub fn validate(&self, findings: &mut Findings) {
+        if self.data_dir.as_os_str().is_empty() {
+            findings.add("rooms.data_dir", "the path of a directory is expected");
+        }
+    }
+}
+
+/// A service's rooms on disk.
+pub struct SnapshotStore {
+    /// The secret of its rooms, as old as the first of them.
+    pub seed: Seed,
+    service: &'static str,
+    found: Found,
+    writer: Sender<Vec<Write>>,
+    is_writing: Arc<AtomicBool>,
+}
+
+/// Rooms as they were, by name.
+type Found = Vec<(String, String)>;
+
+/// A room as it is now, or `None` for a room that is gone.
+type Write = (String, Option<String>);
+
+/// Whether there will be another time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flush {
+    /// There will.
+    Soon,
+    /// The process stops.
+    Last,
+}
+
+impl SnapshotStore {
+    /// Opens a service's rooms, as they were when the process before this one ended.
+    pub fn open(service: &'static str, config: &Config, context: &Context) -> Result<Self> {
+        let path = config.data_dir.join(format!("{service}.rooms.db"));
+        let (connection, seed, found) = open(&config.data_dir, &path)
+            .with_context(|| format!("rooms cannot be kept in {}", path.display()))?;
+        let (writer, batches) = channel();
+        let is_writing = Arc::new(AtomicBool::new(false));
+        let state = Arc::clone(&is_writing);
+        let thread = tokio::task::spawn_blocking(move || write_all(service, connection, &batches, &state));
+        // A process that stops waits for what is being written.
+        context.spawn(async move {
+            let _ = thread.await;
+        });
+        Ok(Self { seed, service, found, writer, is_writing })
+    }
+
+    /// Puts the rooms back that were found; all their members are gone and waited for.
+    pub fn restore<H: Hub>(&mut self, hub: &mut H, now: Timestamp) {
+        let mut n_restored = 0;
+        for (id, text) in std::mem::take(&mut self.found) {
+            let room = serde_json::from_str::<H::Room>(&text);
+            let (Some(id), Ok(room)) = (H::room_id(&id), room) else {
+                warn!(service = self.service, room = id, "a room on disk cannot be read: left out");
+                continue;
+            };
+            take_over(hub, &id, room, now);
+            n_restored += 1;
+        }
+        debug!(service = self.service, rooms = n_restored, "rooms of the last run are back");
+        hub.rooms().note_changes();
+    }
+
+    /// Hands over what has changed; false if that has to wait, because the disk is behind.
+    pub fn keep<H: Hub>(&mut self, hub: &mut H, flush: Flush) -> bool {
+        if flush == Flush::Soon && self.is_writing.load(Ordering::Acquire) {
+            return false;
+        }
+        let rooms = hub.rooms();
+        let changed = rooms.changes();
+        if changed.is_empty() {
+            return true;
+        }
+        let write = |id: H::RoomId| {
+            let room = rooms.get(&id).map(|room| serde_json::to_string(room).expect("a room is plain data"));
+            (id.to_string(), room)
+        };
+        self.is_writing.store(true, Ordering::Release);
+        // The thread ends with this snapshots alone.
+        let _ = self.writer.send(changed.into_iter().map(write).collect());
+        true
+    }
+}
+
+/// Takes a room over whose members are all gone, with the process that they were connected to.
+pub fn take_over<H: Hub>(hub: &mut H, id: &H::RoomId, room: H::Room, now: Timestamp) {
+    let occupants = H::occupants(&room);
+    hub.rooms().put(id.clone(), Some(room));
+    for member in occupants.into_iter().rev() {
+        hub.on_member_lost(member, id, now);
+    }
+}
+
+/// Random bytes for rooms that nobody keeps.
+pub fn random_seed() -> Seed {
+    let mut seed = [0; SEED_BYTES];
+    SystemRandom::new().fill(&mut seed).expect("the system has random numbers");
+    seed
+}
+
+fn open(folder: &Path, path: &Path) -> Result<(Connection, Seed, Found)> {
+    private::make_folder(folder)?;
+    private::prepare_database(path)?;
+    let mut connection = Connection::open(path)?;
+    connection.busy_timeout(Duration::ZERO)?;
+    let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    ensure!(version <= VERSION, "a newer version has written it; start that version. Nothing was changed");
+    connection.execute_batch(SCHEMA)?;
+    connection.pragma_update(None, "user_version", VERSION)?;
+    let transaction = connection.transaction()?;
+    let kept: Option<Seed> = transaction
+        .query_row("SELECT secret FROM secrets WHERE name = 'seed'", [], |row| row.get(0))
+        .optional()?;
+    let seed = kept.unwrap_or_else(random_seed);
+    transaction.execute("INSERT OR IGNORE INTO secrets VALUES ('seed', ?1)", params![seed])?;
+    let rooms = transaction
+        .prepare("SELECT id, room FROM rooms")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    transaction.commit()?;
+    Ok((connection, seed, rooms))
+}
+
+fn write_all(
+    service: &'static str,
+    mut connection: Connection,
+    batches: &Receiver<Vec<Write>>,
+    is_writing: &AtomicBool,
+) {
+    while let Ok(batch) = batches.recv() {
+        if let Err(failure) = write(&mut connection, &batch) {
+            error!(service, %failure, rooms = batch.len(), "rooms cannot be written to disk; a restart would find them older");
+        }
+        is_writing.store(false, Ordering::Release);
+    }
+}
+
+fn write(connection: &mut Connection, batch: &[Write]) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    {
+        let mut put = transaction.prepare_cached("INSERT OR REPLACE INTO rooms VALUES (?1, ?2)")?;
+        let mut remove = transaction.prepare_cached("DELETE FROM rooms WHERE id = ?1")?;
+        for (id, room) in batch {
+            match room {
+                Some(room) => put.execute(params![id, room])?,
+                None => remove.execute(params![id])?,
+            };
+        }
+    }
+    transaction.commit()
+}
