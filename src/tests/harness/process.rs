@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use serde_json::Value;
 
@@ -32,6 +32,8 @@ pub struct Server {
     pub address: SocketAddr,
     /// Every line of its log so far.
     log: Arc<Mutex<Vec<String>>>,
+    /// Reads the log, until it ends.
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Server {
@@ -73,7 +75,7 @@ impl Server {
         let (found, address) = mpsc::channel();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let kept = Arc::clone(&log);
-        thread::spawn(move || {
+        let reader = thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 let entry: Value = serde_json::from_str(&line).unwrap_or_default();
                 if entry["message"] == "listening" {
@@ -85,7 +87,7 @@ impl Server {
         let Ok(address) = address.recv_timeout(PATIENCE) else {
             panic!("the server does not listen: {:?}", log.lock().unwrap());
         };
-        Self { child, address, log }
+        Self { child, address, log, reader: Some(reader) }
     }
 
     /// The process.
@@ -118,6 +120,10 @@ impl Server {
     pub fn wait(&mut self) -> i32 {
         let child = &mut self.child;
         let status: ExitStatus = eventually("the end of the server", || child.try_wait().unwrap());
+        // The last lines of its log may still be on their way.
+        if let Some(reader) = self.reader.take() {
+            reader.join().unwrap();
+        }
         status.code().unwrap_or_else(|| -status.signal().unwrap_or(0))
     }
 
