@@ -113,7 +113,7 @@ impl fmt::Display for Refusal {
             Self::InvalidContent => f.write_str("Invalid content format"),
             Self::ReservedType => f.write_str("Reserved message type"),
             Self::TargetNotFound(device) => write!(f, "Target device {device} not found in room"),
-            Self::StorageUnavailable => f.write_str("Capacity unavailable"),
+            Self::StorageUnavailable => f.write_str("Storage unavailable"),
             Self::MessageIdTooLong => {
                 write!(f, "message_id is too long (at most {MAX_MESSAGE_ID_CHARS} characters)")
             }

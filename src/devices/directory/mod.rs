@@ -104,7 +104,7 @@ impl Directory {
         }
         transaction
             .prepare_cached(
-                "INSERT OR REPLACE INTO position (one, segment, place, sequence) VALUES (1, ?1, ?2, ?3)",
+                "INSERT OR REPLACE INTO position (one, segment, place, ticket) VALUES (1, ?1, ?2, ?3)",
             )?
             .execute(params![end.segment.cast_signed(), end.offset.cast_signed(), last.cast_signed()])?;
         transaction.commit()?;
@@ -189,7 +189,7 @@ impl Directory {
     fn waiting(&self, device: &DeviceId, room: RoomId) -> rusqlite::Result<(SequenceNumber, Vec<Box<str>>)> {
         // Both are read from one moment's state of the file.
         let moment = self.database.unchecked_transaction()?;
-        let known: i64 = moment.query_row("SELECT sequence FROM position", [], |row| row.get(0))?;
+        let known: i64 = moment.query_row("SELECT ticket FROM position", [], |row| row.get(0))?;
         let mut statement = moment
             .prepare_cached("SELECT frame FROM waiting WHERE device = ?1 AND room = ?2 ORDER BY number")?;
         let rows = statement.query_map([device.as_str(), room.as_str()], |row| row.get::<_, String>(0))?;

@@ -429,11 +429,11 @@ fn what_cannot_be_kept_is_not_delivered() {
     stage.hub.notebook.is_full = true;
     expect![[r#"
         bob: says {"device_id":"d2","identity":"x","room_id":"AAAAAAAA"}
-          bob <-  {"type":"error","message":"Capacity unavailable"}
+          bob <-  {"type":"error","message":"Storage unavailable"}
         ann: says {"type":"message","content":"x"}
-          ann <-  {"type":"error","message":"Capacity unavailable"}
+          ann <-  {"type":"error","message":"Storage unavailable"}
         ann: query_room {"type":"query_room"}
-          ann <-  {"type":"error","message":"Capacity unavailable"}
+          ann <-  {"type":"error","message":"Storage unavailable"}
     "#]]
     .assert_eq(&stage.play(
         r#"
