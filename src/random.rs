@@ -1,4 +1,4 @@
-//! Random numbers that nobody can guess, from the operating system. What nodes must draw alike is in `runner/rng.rs`.
+//! Random numbers that nobody can guess, from the operating system. What nodes must draw alike is in `rooms/rng.rs`.
 
 use ring::rand::{SecureRandom, SystemRandom};
 

@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep};
 use super::log_reader::LogReader;
 use super::redis_connector::RedisConnector;
 use super::{Config, SECRET_BYTES, Unavailable};
+use crate::random;
 use crate::time::Timestamp;
 
 /// From one attempt to reach a Redis that is away to the next.
@@ -225,7 +226,7 @@ impl Log {
         let outcome = match &mut self.connection {
             Some(connection) => {
                 let mut call = self.scripts.heartbeat.prepare_invoke();
-                let name = hex::encode(super::random::<EPOCH_BYTES>());
+                let name = hex::encode(random::bytes::<EPOCH_BYTES>());
                 call.key(&keys[..]).arg(&self.node).arg(self.lease.as_millis() as u64).arg(name);
                 call.invoke_async(connection).await
             }
@@ -312,7 +313,7 @@ impl Log {
         head: u64,
     ) -> Result<Option<String>, Unavailable> {
         epoch.clone_into(&mut self.epoch);
-        let next = hex::encode(super::random::<EPOCH_BYTES>());
+        let next = hex::encode(random::bytes::<EPOCH_BYTES>());
         let outcome = self.write(changes, Some((head, next.clone()))).await;
         if outcome.is_err() {
             self.connection = None;

@@ -27,10 +27,10 @@ use anyhow::{Context as _, Result};
 use redis::RedisError;
 use redis::aio::MultiplexedConnection;
 use ring::hmac;
-use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{self, Findings};
+use crate::random;
 use crate::secret::Secret;
 use crate::time::{Timestamp, human};
 
@@ -145,7 +145,7 @@ impl Cluster {
         let connect = tokio::time::timeout(START_TIMEOUT, connector.connect());
         let mut connection =
             connect.await.context("redis does not answer")?.context("redis cannot be reached: [cluster]")?;
-        let node = hex::encode(random::<NODE_BYTES>());
+        let node = hex::encode(random::bytes::<NODE_BYTES>());
         let secret = shared_secret(&mut connection, &key).await.context("redis")?;
         Ok(Some(Self { connector, config: config.clone(), node, secret }))
     }
@@ -181,7 +181,7 @@ async fn shared_secret(
     connection: &mut MultiplexedConnection,
     key: &str,
 ) -> Result<[u8; SECRET_BYTES], RedisError> {
-    let offered = hex::encode(random::<SECRET_BYTES>());
+    let offered = hex::encode(random::bytes::<SECRET_BYTES>());
     let (): () = redis::cmd("SET").arg(key).arg(offered).arg("NX").query_async(connection).await?;
     let kept: String = redis::cmd("GET").arg(key).query_async(connection).await?;
     let mut secret = [0; SECRET_BYTES];
@@ -189,10 +189,4 @@ async fn shared_secret(
         RedisError::from((redis::ErrorKind::UnexpectedReturnType, "the cluster's secret is not one"))
     })?;
     Ok(secret)
-}
-
-fn random<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    SystemRandom::new().fill(&mut bytes).expect("the system has random numbers");
-    bytes
 }

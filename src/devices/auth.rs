@@ -8,7 +8,7 @@ use ring::digest;
 use serde::{Deserialize, Serialize};
 
 use super::hub::Grant;
-use super::names::DeviceId;
+use super::protocol::names::DeviceId;
 use crate::jwt::{self, Key, Token};
 use crate::secret::Secret;
 use crate::time::Timestamp;

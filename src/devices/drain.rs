@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
 use super::directory::Directory;
-use super::names::{DeviceId, RoomId};
+use super::protocol::names::{DeviceId, RoomId};
 use super::record::{Record, RecordId};
 use super::spool::reader::Reader;
 use super::spool::{Spool, dead, load_cursor};

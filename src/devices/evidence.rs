@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::facts::{Capacity, Facts};
-use super::fields::{ClientFrame, Identification, Said};
 use super::hub::Hub;
-use super::names::{DeviceId, RoomId};
+use super::protocol::client_frames::{ClientFrame, Identification, Said};
+use super::protocol::names::{DeviceId, RoomId};
 use super::shared_index::SharedIndex;
 use crate::effect::MemberId;
 use crate::time::Timestamp;

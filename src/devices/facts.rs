@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::names::{DeviceId, RoomId};
+use super::protocol::names::{DeviceId, RoomId};
 use super::record::RecordId;
 use crate::time::Timestamp;
 

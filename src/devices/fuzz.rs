@@ -7,14 +7,14 @@ use std::path::Path;
 use serde_json::value::RawValue;
 
 use super::Config;
-use super::api;
 use super::directory::Directory;
 use super::facts::{Capacity, Facts};
 use super::hub::{Grant, Hub, Limits, Member};
-use super::names::{DeviceId, RoomId};
 use super::outcome::Outcome;
+use super::protocol::names::{DeviceId, RoomId};
 use super::record::{Record, RecordId};
 use super::room::Room;
+use super::routes;
 use super::spool::{dead, load_cursor, recovery, segment};
 use crate::effect::{Effects, MemberId};
 use crate::rooms::{self, Census, Handshake, TrackedMap};
@@ -159,7 +159,7 @@ pub fn record(input: &[u8]) {
     }
     let _ = serde_json::from_slice::<dead::DeadLetter>(input);
     if let Ok(text) = std::str::from_utf8(input) {
-        let _ = (api::millis(text), DeviceId::new(text));
+        let _ = (routes::millis(text), DeviceId::new(text));
         if let Some(room) = RoomId::new(text) {
             assert!(room.as_str().eq_ignore_ascii_case(text));
         }

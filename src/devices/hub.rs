@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::facts::{Capacity, Facts};
-use super::fields::{self, ClientFrame, Identification, Said};
-use super::names::{DeviceId, RoomId, Spelled, Spelling};
 use super::outcome::{Outcome, refuse};
+use super::protocol::client_frames::{self, ClientFrame, Identification, Said};
+use super::protocol::names::{DeviceId, RoomId, Spelled, Spelling};
 use super::protocol::{Delivery, MessageType, Refusal, RoomStatus, ServerEvent};
 use super::record::{Message, Record, RecordId};
 use super::room::{Room, Seat};
@@ -153,7 +153,7 @@ impl Hub {
                 // Whatever it has said besides is not heard any more.
                 self.members.remove(&from);
             }
-            refuse(from, refusal, fields::message_id(payload))
+            refuse(from, refusal, client_frames::message_id(payload))
         })
     }
 

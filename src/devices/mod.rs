@@ -5,23 +5,21 @@
 //! anybody is told of it, and goes from there to SQLite or MySQL. Browsers get a console page at `/`, programs an
 //! HTTP interface (`/openapi.json`).
 
-mod api;
 mod auth;
 mod directory;
 mod drain;
 mod durable_hub;
 mod evidence;
 mod facts;
-mod fields;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod hub;
-mod names;
 mod outcome;
 mod protocol;
 mod rates;
 mod record;
 mod room;
+mod routes;
 mod server;
 mod shared_index;
 pub mod spool;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
 
-use super::names::DeviceId;
+use super::protocol::names::DeviceId;
 use crate::http::address::rate_limit_key;
 use crate::rooms::{Allowance, Bucket};
 use crate::time::Timestamp;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::names::{DeviceId, RoomId};
+use super::protocol::names::{DeviceId, RoomId};
 use crate::time::Timestamp;
 
 /// The number of a record in this run of the program; 0 is none.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::names::{DeviceId, RoomId, Spelled, Spelling};
+use super::protocol::names::{DeviceId, RoomId, Spelled, Spelling};
 use super::protocol::{PublicClient, ServerEvent};
 use super::record::RecordId;
 use crate::effect::MemberId;

@@ -16,17 +16,16 @@ use axum::response::Response;
 use http::header::UPGRADE;
 use http::{HeaderValue, StatusCode};
 use parking_lot::Mutex;
-use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tracing::{error, info, warn};
 
-use super::api::{self, Site};
 use super::auth::{Auth, Demand};
 use super::directory::{Directory, LocalFacts};
 use super::drain::{DatabaseStatus, Drain};
 use super::durable_hub::DurableHub;
 use super::record::Record;
+use super::routes::{self as pages, Site};
 use super::spool::{Limits, Recovered, Spool};
 use super::store::{Failure, Store};
 use super::{Config, spool};
@@ -38,6 +37,7 @@ use crate::http::operators::OperatorsDoor;
 use crate::http::origin::AllowedOrigins;
 use crate::http::{layers, routes};
 use crate::private;
+use crate::random;
 use crate::rooms::{self, Pings, Runner};
 use crate::runtime::Context;
 use crate::service::{Running, ServiceContext};
@@ -159,7 +159,7 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
     let queries = runner.run(storage, durable_hub);
 
     let site = Site { queries, commands, store, spool: spool.clone(), status, clock: context.clock };
-    let pages = api::routes(site, OperatorsDoor::new(console_key, context.clock));
+    let pages = pages::routes(site, OperatorsDoor::new(console_key, context.clock));
     let none_foreign = AllowedOrigins::new(&[]);
     let pages = layers::with_common_layers(
         Router::new(),
@@ -247,14 +247,12 @@ fn open_spool(config: &Config, context: &Context) -> Result<Spool> {
     let folder = config.spool_folder();
     private::make_own_folder(&folder)
         .with_context(|| format!("[devices] data_dir = \"{}\": cannot be made", config.data_dir.display()))?;
-    let mut run = [0; 8];
-    SystemRandom::new().fill(&mut run).expect("the system gives random bytes");
     let limits = Limits { max_bytes: config.spool_max_bytes, segment_bytes: config.spool_segment_bytes };
     let alive_at = last_beat(&config.data_dir);
     // The lock comes before the directory: two programs in one folder must not meet there either.
     let lock = spool::lock(&folder)?;
     let directory = open_directory(&config.data_dir)?;
-    let (spool, recovered) = Spool::open(&folder, run, limits, directory, lock, context.token())?;
+    let (spool, recovered) = Spool::open(&folder, random::bytes(), limits, directory, lock, context.token())?;
     let Recovered { n_records, last_at, .. } = recovered;
     if n_records > 0 {
         info!(records = n_records, "the spool holds records that are not in the database yet");

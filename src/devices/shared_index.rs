@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::names::{DeviceId, RoomId};
+use super::protocol::names::{DeviceId, RoomId};
 use super::record::{Record, RecordId};
 use crate::rooms::TrackedMap;
 use crate::time::Timestamp;

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use ring::rand::{SecureRandom, SystemRandom};
 
 use super::inbox::{Arrival, Commands, Full, Inbox, Queries};
 use super::incoming::Incoming;
@@ -14,6 +13,7 @@ use super::outbound::Outbound;
 use super::{Config, Departure, Handshake, Hub};
 use crate::effect::MemberId;
 use crate::http::connection::DisconnectReason;
+use crate::random;
 use crate::rate::{Allowance, Bucket};
 use crate::runtime::Clock;
 use crate::time::Timestamp;
@@ -32,9 +32,7 @@ const NAME_BYTES: usize = 10;
 
 /// A name for a member that nobody can guess.
 pub fn random_name() -> MemberId {
-    let mut bytes = [0; NAME_BYTES];
-    SystemRandom::new().fill(&mut bytes).expect("the system has random numbers");
-    MemberId::new(&hex::encode(bytes)).expect("twenty characters fit")
+    MemberId::new(&hex::encode(random::bytes::<NAME_BYTES>())).expect("twenty characters fit")
 }
 
 /// Where the lines of a service end.

@@ -10,7 +10,6 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use ring::rand::{SecureRandom, SystemRandom};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use tracing::{debug, error, warn};
@@ -18,6 +17,7 @@ use tracing::{debug, error, warn};
 use super::Hub;
 use crate::config::Findings;
 use crate::private;
+use crate::random;
 use crate::runtime::Context;
 use crate::time::Timestamp;
 
@@ -154,9 +154,7 @@ pub fn take_over<H: Hub>(hub: &mut H, id: &H::RoomId, room: H::Room, now: Timest
 
 /// Random bytes for rooms that nobody keeps.
 pub fn random_seed() -> Seed {
-    let mut seed = [0; SEED_BYTES];
-    SystemRandom::new().fill(&mut seed).expect("the system has random numbers");
-    seed
+    random::bytes()
 }
 
 fn open(folder: &Path, path: &Path) -> Result<(Connection, Seed, Found)> {

@@ -4,17 +4,17 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
-use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::watch;
 use tracing::error;
 
 use super::Directory;
 use super::recent::Recent;
 use crate::devices::facts::{Capacity, Facts};
-use crate::devices::names::{DeviceId, RoomId};
+use crate::devices::protocol::names::{DeviceId, RoomId};
 use crate::devices::rates::{self, Rates};
 use crate::devices::record::{Record, RecordId, SequenceNumber};
 use crate::devices::spool::Spool;
+use crate::random;
 use crate::time::Timestamp;
 
 /// Random bytes that make a room's name, nearly always.
@@ -32,7 +32,6 @@ pub struct LocalFacts {
     rates: Mutex<Rates>,
     /// Whether the last lookup failed: its answer was no answer, and nothing is decided by it.
     is_failing: AtomicBool,
-    random: SystemRandom,
 }
 
 impl LocalFacts {
@@ -50,7 +49,6 @@ impl LocalFacts {
             learned,
             rates: Mutex::new(Rates::new(rates)),
             is_failing: AtomicBool::new(false),
-            random: SystemRandom::new(),
         }
     }
 
@@ -70,10 +68,6 @@ impl LocalFacts {
             }
             T::default()
         })
-    }
-
-    fn fill(&self, bytes: &mut [u8]) {
-        self.random.fill(bytes).expect("the system gives random bytes");
     }
 }
 
@@ -112,17 +106,14 @@ impl Facts for LocalFacts {
 
     fn new_room(&self) -> RoomId {
         loop {
-            let mut bytes = [0; NAME_RANDOMNESS];
-            self.fill(&mut bytes);
-            if let Some(room) = RoomId::from_random(&bytes).filter(|room| !self.has_room(*room)) {
+            let drawn = RoomId::from_random(&random::bytes::<NAME_RANDOMNESS>());
+            if let Some(room) = drawn.filter(|room| !self.has_room(*room)) {
                 return room;
             }
         }
     }
 
     fn new_connection(&self) -> RecordId {
-        let mut bytes = [0; RecordId::BYTES];
-        self.fill(&mut bytes);
-        RecordId(bytes)
+        RecordId(random::bytes())
     }
 }

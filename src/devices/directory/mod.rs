@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::names::{DeviceId, RoomId};
+use super::protocol::names::{DeviceId, RoomId};
 use super::record::{Record, RecordId, SequenceNumber};
 use super::spool::segment::Position;
 use crate::private;

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use crate::devices::names::{DeviceId, RoomId};
+use crate::devices::protocol::names::{DeviceId, RoomId};
 use crate::devices::record::{Record, RecordId, SequenceNumber};
 
 /// A frame that waits, or `None` at the moment when all before it were collected.

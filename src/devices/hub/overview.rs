@@ -1,7 +1,7 @@
 //! What HTTP and the metrics tell of all rooms.
 
 use super::Hub;
-use crate::devices::names::{DeviceId, RoomId};
+use crate::devices::protocol::names::{DeviceId, RoomId};
 use crate::devices::room::{ClientReport, Room, RoomReport};
 use crate::rooms::Census;
 

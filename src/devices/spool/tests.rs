@@ -9,7 +9,7 @@ use super::reader::Reader;
 use super::segment::{self, HEAD_BYTES, Position};
 use super::{Limits, Recovered, Spool, lock};
 use crate::devices::directory::Directory;
-use crate::devices::names::{DeviceId, RoomId};
+use crate::devices::protocol::names::{DeviceId, RoomId};
 use crate::devices::record::{Message, Record, RecordId};
 use crate::runtime::{Clock, Config, Context};
 use crate::time::Timestamp;

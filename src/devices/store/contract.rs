@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Failure, MessageQuery, Named, Place, Store};
-use crate::devices::names::{DeviceId, RoomId};
 use crate::devices::protocol::MessageType;
+use crate::devices::protocol::names::{DeviceId, RoomId};
 use crate::devices::record::{Message, Record, RecordId};
 use crate::secret::Secret;
 use crate::time::Timestamp;

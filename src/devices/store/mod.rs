@@ -15,7 +15,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::names::{DeviceId, RoomId};
+use super::protocol::names::{DeviceId, RoomId};
 use super::record::{Record, RecordId};
 use crate::secret::Secret;
 use crate::time::Timestamp;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Named;
-use crate::devices::names::{DeviceId, RoomId};
 use crate::devices::protocol::MessageType;
+use crate::devices::protocol::names::{DeviceId, RoomId};
 use crate::devices::record::{Message, Record, RecordId};
 use crate::time::Timestamp;
 

@@ -9,8 +9,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, Transaction, params};
 
 use super::rows::{ByTable, MessageQuery, Minute, StoredConnection, StoredMessage, stamp};
 use super::{Failure, Named};
-use crate::devices::names::{DeviceId, RoomId};
 use crate::devices::protocol::MessageType;
+use crate::devices::protocol::names::{DeviceId, RoomId};
 use crate::devices::record::Record;
 use crate::private;
 use crate::time::Timestamp;

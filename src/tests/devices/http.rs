@@ -235,7 +235,7 @@ fn every_route_is_described() {
         serde_json::from_str(include_str!("../../../assets/devices/openapi.json")).unwrap();
     let mut paths: Vec<&str> = described["paths"].as_object().unwrap().keys().map(String::as_str).collect();
     paths.sort_unstable();
-    let mut routes: Vec<&str> = include_str!("../../devices/api.rs")
+    let mut routes: Vec<&str> = include_str!("../../devices/routes.rs")
         .split(".route(\"")
         .skip(1)
         .map(|rest| rest.split('"').next().unwrap())

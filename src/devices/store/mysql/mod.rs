@@ -24,7 +24,7 @@ use tokio::time::timeout;
 
 use super::rows::{MessageQuery, Minute, StoredConnection, StoredMessage, moment, stamp};
 use super::{Failure, Named, Place};
-use crate::devices::names::{DeviceId, RoomId};
+use crate::devices::protocol::names::{DeviceId, RoomId};
 use crate::time::Timestamp;
 use lookup::Lookup;
 use migrate::Trust;

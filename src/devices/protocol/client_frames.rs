@@ -4,13 +4,10 @@ use ring::digest;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::names::{DeviceId, GivenId, MAX_NAME_CHARS};
-use super::protocol::Refusal;
-use super::record::RecordId;
+use super::names::{DeviceId, GivenId, MAX_MESSAGE_ID_CHARS, MAX_NAME_CHARS};
+use super::refusals::Refusal;
+use crate::devices::record::RecordId;
 use crate::json;
-
-/// The longest id that a client may give a message, in characters.
-pub const MAX_MESSAGE_ID_CHARS: usize = 64;
 
 /// The longest id that a refusal says again, in bytes.
 const MAX_ECHO_BYTES: usize = 1024;

@@ -11,6 +11,9 @@ use crate::json;
 /// The longest device id and identity, in characters: what their columns hold.
 pub const MAX_NAME_CHARS: usize = 255;
 
+/// The longest id that a client may give a message, in characters.
+pub const MAX_MESSAGE_ID_CHARS: usize = 64;
+
 /// What a device calls itself; shared, for it stands in many places.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]

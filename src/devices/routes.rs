@@ -20,7 +20,7 @@ use serde_json::value::RawValue;
 
 use super::drain::DatabaseStatus;
 use super::durable_hub::{Command, Done, DurableHub};
-use super::names::{DeviceId, GivenId, RoomId, Spelling};
+use super::protocol::names::{DeviceId, GivenId, RoomId, Spelling};
 use super::protocol::{MessageType, Refusal};
 use super::spool::Spool;
 use super::store::{Failure, MessageQuery, Store, StoredMessage};
