@@ -300,8 +300,13 @@ impl Log {
     }
 
     /// Adds what has changed to the snapshot; false if Redis has forgotten what this node knows.
-    pub fn store(&self, changes: Changes) -> impl Future<Output = Result<bool, Unavailable>> + Send + use<> {
-        self.write(changes, None)
+    /// The log is trimmed up to `trimmed`.
+    pub fn store(
+        &self,
+        changes: Changes,
+        trimmed: u64,
+    ) -> impl Future<Output = Result<bool, Unavailable>> + Send + use<> {
+        self.write(changes, trimmed, None)
     }
 
     /// Writes a whole state in place of what Redis, which knows less, has found at `head`; gives the name of the epoch that
@@ -314,7 +319,7 @@ impl Log {
     ) -> Result<Option<String>, Unavailable> {
         epoch.clone_into(&mut self.epoch);
         let next = hex::encode(random::bytes::<EPOCH_BYTES>());
-        let outcome = self.write(changes, Some((head, next.clone()))).await;
+        let outcome = self.write(changes, 0, Some((head, next.clone()))).await;
         if outcome.is_err() {
             self.connection = None;
         }
@@ -324,6 +329,7 @@ impl Log {
     fn write(
         &self,
         changes: Changes,
+        trimmed: u64,
         whole: Option<(u64, String)>,
     ) -> impl Future<Output = Result<bool, Unavailable>> + Send + use<> {
         let names =
@@ -336,6 +342,7 @@ impl Log {
             let (head, next) = whole.map_or_else(Default::default, |(head, next)| (head.to_string(), next));
             let mut call = scripts.store.prepare_invoke();
             call.key(&keys[..]).arg(epoch).arg(head).arg(next).arg(changes.offset).arg(changes.meta);
+            call.arg(trimmed);
             for (part, texts) in [(ROOMS, changes.rooms), (MEMBERS, changes.members), (FACTS, changes.facts)]
             {
                 for (name, text) in texts {

@@ -148,10 +148,8 @@ fn heard_at(deployment: &Deployment) -> u64 {
 
 #[test]
 fn voices_never_hold_up_a_control_and_the_oldest_are_dropped() {
-    let limits = [
-        ("ROOMHUB_MEMBERS__MAX_LOSSY_BYTES", "400000"),
-        ("ROOMHUB_WATCH__VOICE_BURST_BYTES", "400000000"),
-    ];
+    let limits =
+        [("ROOMHUB_MEMBERS__MAX_LOSSY_BYTES", "400000"), ("ROOMHUB_WATCH__VOICE_BURST_BYTES", "400000000")];
     everywhere("watch", &limits, |deployment| {
         let mut owner = member(deployment);
         let room = create(&mut owner, "Talk");

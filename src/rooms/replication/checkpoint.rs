@@ -33,7 +33,12 @@ impl<H: Hub> Node<H> {
         if origin == Origin::Here && self.storing.is_none() {
             let changes: Changes = self.machine.changes();
             self.storing_offset = changes.offset;
-            self.storing = Some(Box::pin(self.log.store(changes)));
+            // A node that reads later than this is lost.
+            let lease = self.log.lease;
+            while let Some((_, offset)) = self.snapshots.pop_front_if(|(at, _)| at.elapsed() >= lease) {
+                self.trimmed = offset;
+            }
+            self.storing = Some(Box::pin(self.log.store(changes, self.trimmed)));
         }
         Next::Entry
     }
@@ -41,7 +46,10 @@ impl<H: Hub> Node<H> {
     pub(super) fn stored(&mut self, outcome: Result<bool, Unavailable>) {
         self.storing = None;
         match outcome {
-            Ok(true) => self.checkpoint.written = self.checkpoint.written.max(self.storing_offset),
+            Ok(true) => {
+                self.checkpoint.written = self.checkpoint.written.max(self.storing_offset);
+                self.snapshots.push_back((Instant::now(), self.storing_offset));
+            }
             Ok(false) => {}
             Err(error) => debug!(service = self.service, %error, "the snapshot is not written"),
         }

@@ -94,6 +94,10 @@ pub struct Node<H: Hub> {
     checkpoint_at: Instant,
     storing: Option<Work<bool>>,
     storing_offset: u64,
+    /// When this node wrote snapshots lately, and their offsets.
+    snapshots: VecDeque<(Instant, u64)>,
+    /// The log is not needed up to this offset.
+    trimmed: u64,
     is_leaving: bool,
     figures: Figures,
 }
@@ -187,6 +191,8 @@ impl<H: Hub> Node<H> {
             checkpoint_at: Instant::now(),
             storing: None,
             storing_offset: 0,
+            snapshots: VecDeque::new(),
+            trimmed: 0,
             is_leaving: false,
             figures: Figures {
                 entries: metrics::counter!("roomhub_cluster_entries_total", "service" => service),

@@ -128,6 +128,8 @@ impl<H: Hub> Node<H> {
         }
         self.is_checkpointer = reply.is_checkpointer;
         self.checkpoint = Checkpoint::default();
+        self.snapshots.clear();
+        self.trimmed = 0;
         info!(
             service = self.service,
             away_secs = since.elapsed().as_secs(),
