@@ -114,10 +114,20 @@ impl Outlet {
                 }
             }
             Outgoing::Answer(id, payload) => {
-                to.iter().for_each(|seat| self.answer(seat, *id, payload.as_deref()));
+                for seat in to {
+                    self.answer(seat, *id, payload.as_deref());
+                }
             }
-            Outgoing::Close(close) => to.iter().for_each(|seat| seat.client.close(*close)),
-            Outgoing::Cut(cut) => to.iter().for_each(|seat| seat.client.cut(*cut)),
+            Outgoing::Close(close) => {
+                for seat in to {
+                    seat.client.close(*close);
+                }
+            }
+            Outgoing::Cut(cut) => {
+                for seat in to {
+                    seat.client.cut(*cut);
+                }
+            }
         }
     }
 
