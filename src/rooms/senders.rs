@@ -209,6 +209,9 @@ impl Shared {
             }
             if n_sent >= PIECE {
                 n_sent = 0;
+                // Whoever yields once runs again before the tasks that the system has just woken: tokio keeps the last one
+                // that it wakes for next.
+                yield_now().await;
                 yield_now().await;
             }
         }
