@@ -102,6 +102,11 @@ impl Members {
         self.seats.contains_key(&member)
     }
 
+    /// Says whether more waits for the task that tells members.
+    pub fn set_pressed(&self, is_pressed: bool) {
+        self.senders.set_pressed(is_pressed);
+    }
+
     /// Does what a rule asks for, and notes how long that took since its event came.
     pub fn perform_decision(&self, decision: Decision) {
         let receipt = decision.arrived_at.map(|arrived_at| {

@@ -130,6 +130,7 @@ impl<H: Hub> Runner<H> {
                 () = barrier.written(), if barrier.awaits_write() => {}
                 _ = self.arrivals.next(&mut batch, BATCH), if !barrier.is_full() => {
                     hub.set_wall(clock.offset());
+                    self.members.set_pressed(batch.len() > 1);
                     for arrival in batch.drain(..) {
                         self.take(&mut hub, arrival, &mut barrier);
                     }

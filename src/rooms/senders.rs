@@ -9,6 +9,7 @@
 //!
 //! What is pending is bounded: beyond the bound the hub's task sends too, and takes no arrivals meanwhile.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::{Condvar, Mutex};
@@ -26,7 +27,7 @@ const PIECE: usize = 64;
 /// …and bytes that go out for them, but for a larger single frame.
 const PIECE_BYTES: usize = 256 * 1024;
 
-/// Beside senders, the hub's task itself sends to so many: handing one frame over costs about what sending it does.
+/// While more waits for the hub's task, it sends to so many itself: handing one frame over costs about what sending it does.
 const IN_PLACE: usize = 1;
 
 /// What may be pending: frames, counted once a piece, and [`DELIVERY_WEIGHT`] for each member that gets one. Small frames
@@ -37,7 +38,9 @@ const DELIVERY_WEIGHT: usize = 256;
 /// The senders of a service.
 pub struct Senders {
     shared: Arc<Shared>,
-    n_senders: usize,
+    n_tasks: usize,
+    /// Whether more waits for the hub's task.
+    is_pressed: AtomicBool,
 }
 
 struct Shared {
@@ -96,19 +99,24 @@ impl Drop for Receipt {
 
 impl Senders {
     /// Starts so many.
-    pub fn start(n_senders: usize, outlet: Outlet, context: &Context) -> Self {
-        let senders = Self::new(n_senders, outlet);
-        for _ in 0..n_senders {
+    pub fn start(n_tasks: usize, outlet: Outlet, context: &Context) -> Self {
+        let senders = Self::new(n_tasks, outlet);
+        for _ in 0..n_tasks {
             context.spawn(Arc::clone(&senders.shared).run());
         }
         senders
     }
 
-    fn new(n_senders: usize, outlet: Outlet) -> Self {
+    fn new(n_tasks: usize, outlet: Outlet) -> Self {
         let pending = Pending { turns: Turns::new(), weight: 0, n_idle: 0 };
         let shared =
             Shared { pending: Mutex::new(pending), served: Condvar::new(), wake: Semaphore::new(0), outlet };
-        Self { shared: Arc::new(shared), n_senders }
+        Self { shared: Arc::new(shared), n_tasks, is_pressed: AtomicBool::new(true) }
+    }
+
+    /// Says whether more waits for the hub's task: if nothing does, it sends in place what fits one piece.
+    pub fn set_pressed(&self, is_pressed: bool) {
+        self.is_pressed.store(is_pressed, Ordering::Relaxed);
     }
 
     /// Sends to members, in place or in their turns, after all that they were sent before.
@@ -123,9 +131,10 @@ impl Senders {
             let followers = to.extract_if(.., |seat| pending.turns.is_open(seat.stream())).collect();
             pending.add_to_streams(followers, &sending);
         }
-        let n_in_place = if self.n_senders > 1 { IN_PLACE } else { sending.n_per_piece };
+        let is_shared_out = self.n_tasks > 1 && self.is_pressed.load(Ordering::Relaxed);
+        let n_in_place = if is_shared_out { IN_PLACE } else { sending.n_per_piece };
         if to.len() > n_in_place {
-            let n_streams = pending.open_streams(&to, self.n_senders, &sending);
+            let n_streams = pending.open_streams(&to, self.n_tasks, &sending);
             self.shared.wake(&mut pending, n_streams);
             to.clear();
         }
@@ -169,8 +178,8 @@ impl Pending {
     }
 
     /// Opens streams for members that have none, one for each sender if the pieces are as many; says how many.
-    fn open_streams(&mut self, to: &[&Arc<Seat>], n_senders: usize, sending: &Sending<'_>) -> usize {
-        let n_streams = to.len().div_ceil(sending.n_per_piece).min(n_senders);
+    fn open_streams(&mut self, to: &[&Arc<Seat>], n_tasks: usize, sending: &Sending<'_>) -> usize {
+        let n_streams = to.len().div_ceil(sending.n_per_piece).min(n_tasks);
         for part in to.chunks(to.len().div_ceil(n_streams)) {
             let stream = self.turns.open();
             for seat in part {

@@ -99,6 +99,7 @@ impl<H: Hub> Node<H> {
             self.queue_again(batch.pending);
             return Next::Entry;
         }
+        self.members.set_pressed(batch.pending.len() > 1);
         let mut after = Vec::new();
         for mut pending in batch.pending {
             match &pending.what {
@@ -156,6 +157,7 @@ impl<H: Hub> Node<H> {
                 return Next::Entry;
             }
         };
+        self.members.set_pressed(inputs.len() > 1);
         let node: Arc<str> = Arc::from(entry.node);
         let mut after = Vec::new();
         if self.machine.nodes.contains(entry.node) || matches!(inputs.first(), Some(Input::Joined(_))) {

@@ -64,8 +64,8 @@ struct House {
 
 impl House {
     /// Senders that do nothing by themselves.
-    fn quiet(n_senders: usize, n_members: usize) -> Self {
-        Self::of(Senders::new(n_senders, outlet()), n_members)
+    fn quiet(n_tasks: usize, n_members: usize) -> Self {
+        Self::of(Senders::new(n_tasks, outlet()), n_members)
     }
 
     fn of(senders: Senders, n_members: usize) -> Self {
@@ -154,8 +154,8 @@ fn a_large_frame_goes_out_in_smaller_pieces() {
 
 #[test]
 fn whoever_has_something_pending_is_told_the_rest_behind_it() {
-    for n_senders in [1, 3] {
-        let house = House::quiet(n_senders, 1000);
+    for n_tasks in [1, 3] {
+        let house = House::quiet(n_tasks, 1000);
         house.tell(0..1000, "first");
         house.tell([999], "second");
         house.send([999], &Outgoing::Answer(7, None));
@@ -223,10 +223,10 @@ fn the_time_of_an_event_ends_with_the_last_piece_that_came_of_it() {
 proptest! {
     #[test]
     fn each_member_is_told_everything_in_order_whoever_serves_when(
-        n_senders in 1..4usize,
+        n_tasks in 1..4usize,
         rounds in proptest::collection::vec((0..300usize, 1..300usize, 0..4usize), 1..40),
     ) {
-        let house = House::quiet(n_senders, 300);
+        let house = House::quiet(n_tasks, 300);
         let mut expected = vec![Vec::new(); 300];
         for (number, (from, n, n_served)) in rounds.into_iter().enumerate() {
             let to = from..(from + n).min(300);
@@ -246,8 +246,8 @@ proptest! {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn senders_at_work_on_several_threads_keep_the_order_of_each_member() {
     let context = Context::new(Clock::start(), &Config::default());
-    for n_senders in [1, 3] {
-        let house = House::of(Senders::start(n_senders, outlet(), &context), 500);
+    for n_tasks in [1, 3] {
+        let house = House::of(Senders::start(n_tasks, outlet(), &context), 500);
         let mut n_sent = 0;
         for number in 0..2000_usize {
             let from = number * 7 % 500;
