@@ -1,13 +1,12 @@
 //! What a rule asks the world to do: words between the pure rooms and whoever owns the sockets.
 
-use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use serde_json::value::{RawValue, to_raw_value};
+use tracing::Level;
 
 /// One connected member, by the name its connection has on the wire.
 ///
@@ -108,9 +107,13 @@ pub enum Delivery {
     Lossy,
 }
 
-/// One thing to be done.
+/// What hubs write down that keep no records: nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoRecord {}
+
+/// One thing to be done; `R` is what the hub writes down.
 #[derive(Debug, Clone)]
-pub enum Effect {
+pub enum Effect<R = NoRecord> {
     /// Send the frame to each of the members.
     Emit {
         /// Who gets it, each once.
@@ -124,14 +127,12 @@ pub enum Effect {
     Ack(Option<Box<RawValue>>),
     /// Let a member go, after all that it was told before.
     Disconnect(MemberId, Close),
-    /// Count a request that was refused, under its code.
-    Refused(&'static str),
+    /// Count a request that was refused.
+    Refused(Refused),
     /// Write a line in the service's event log, if it keeps one.
     Note(Box<RawValue>),
-    /// Write something down; the hub that asked for it does so itself.
-    Append(Draft),
-    /// Say something in the program's log, on the node that the input came to; the hub that asked for it does so itself.
-    Log(Draft),
+    /// Write a record down; the hub that asked for it does so itself.
+    Append(R),
     /// It has been written down, under that number.
     Appended(u64),
     /// Do nothing of what follows, nor of anything later, before the write of that number is on disk. Writes count from
@@ -139,21 +140,13 @@ pub enum Effect {
     AwaitSync(u64),
 }
 
-/// What a hub wants to write down; what it is concerns nobody else.
-#[derive(Clone)]
-pub struct Draft(Arc<dyn Any + Send + Sync>);
-
-impl Draft {
-    /// What the hub has put in.
-    pub fn open<T: Any + Clone + Send + Sync>(self) -> Option<T> {
-        self.0.downcast().ok().map(Arc::unwrap_or_clone)
-    }
-}
-
-impl fmt::Debug for Draft {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Draft")
-    }
+/// A request that was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Its name in the metrics.
+    pub code: &'static str,
+    /// What an operator reads of it in the program's log, if anything.
+    pub log: Option<(Level, Box<str>)>,
 }
 
 /// Why the server lets a member go.
@@ -182,10 +175,16 @@ impl Close {
 }
 
 /// Things to be done, in order.
-#[derive(Debug, Default)]
-pub struct Effects(Vec<Effect>);
+#[derive(Debug)]
+pub struct Effects<R = NoRecord>(Vec<Effect<R>>);
 
-impl Effects {
+impl<R> Default for Effects<R> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<R> Effects<R> {
     /// Nothing to do: the silence that a protocol asks for.
     pub fn none() -> Self {
         Self::default()
@@ -232,7 +231,7 @@ impl Effects {
     }
 
     /// What is to be done, in order.
-    pub fn iter(&self) -> std::slice::Iter<'_, Effect> {
+    pub fn iter(&self) -> std::slice::Iter<'_, Effect<R>> {
         self.0.iter()
     }
 
@@ -242,14 +241,9 @@ impl Effects {
         self.0.push(Effect::Note(line));
     }
 
-    /// Has the hub write something down.
-    pub fn append_record(&mut self, draft: impl Any + Send + Sync) {
-        self.0.push(Effect::Append(Draft(Arc::new(draft))));
-    }
-
-    /// Has the hub say something in the program's log.
-    pub fn log(&mut self, draft: impl Any + Send + Sync) {
-        self.0.push(Effect::Log(Draft(Arc::new(draft))));
+    /// Has the hub write a record down.
+    pub fn append_record(&mut self, record: R) {
+        self.0.push(Effect::Append(record));
     }
 
     /// Notes that something has been written down under that number.
@@ -258,7 +252,7 @@ impl Effects {
     }
 
     /// Does one more thing.
-    pub fn push(&mut self, effect: Effect) {
+    pub fn push(&mut self, effect: Effect<R>) {
         self.0.push(effect);
     }
 
@@ -274,24 +268,41 @@ impl Effects {
 
     /// Counts a refusal under its code.
     pub fn refused(&mut self, code: &'static str) {
-        self.0.push(Effect::Refused(code));
+        self.0.push(Effect::Refused(Refused { code, log: None }));
     }
 }
 
-impl<'a> IntoIterator for &'a Effects {
-    type Item = &'a Effect;
-    type IntoIter = std::slice::Iter<'a, Effect>;
+impl<'a, R> IntoIterator for &'a Effects<R> {
+    type Item = &'a Effect<R>;
+    type IntoIter = std::slice::Iter<'a, Effect<R>>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
     }
 }
 
-impl IntoIterator for Effects {
-    type Item = Effect;
-    type IntoIter = std::vec::IntoIter<Effect>;
+impl<R> IntoIterator for Effects<R> {
+    type Item = Effect<R>;
+    type IntoIter = std::vec::IntoIter<Effect<R>>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()
+    }
+}
+
+impl Effects {
+    /// The same for a hub that keeps records.
+    pub fn with_records<R>(self) -> Effects<R> {
+        let with_records = |effect| match effect {
+            Effect::Emit { to, frame, delivery } => Effect::Emit { to, frame, delivery },
+            Effect::Ack(payload) => Effect::Ack(payload),
+            Effect::Disconnect(member, close) => Effect::Disconnect(member, close),
+            Effect::Refused(refused) => Effect::Refused(refused),
+            Effect::Note(note) => Effect::Note(note),
+            Effect::Append(none) => match none {},
+            Effect::Appended(number) => Effect::Appended(number),
+            Effect::AwaitSync(number) => Effect::AwaitSync(number),
+        };
+        Effects(self.0.into_iter().map(with_records).collect())
     }
 }

@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
-use tracing::{debug, error, info, warn};
+use tracing::{debug, info};
 
 use super::auth::Auth;
 use super::directory::LocalFacts;
@@ -18,15 +18,14 @@ use super::hub::{self, Grant, Hub};
 use super::outcome::Outcome;
 use super::protocol::client_frames::ClientFrame;
 use super::protocol::names::{DeviceId, GivenId, RoomId};
-use super::protocol::{MessageType, Refusal};
+use super::protocol::{MessageType, Refusal, STORAGE_UNAVAILABLE};
 use super::record::{Record, RecordId};
 use super::room::Room;
 use super::shared_index::SharedIndex;
 use super::spool::Spool;
 use super::{Config, Durability};
 use crate::effect::{Close, Effect, Effects, MemberId};
-use crate::logging::brief;
-use crate::rooms::{self, Asked, Author, Census, Handshake, Rng, Seed, TrackedMap};
+use crate::rooms::{self, Asked, Census, Handshake, Rng, Seed, TrackedMap};
 use crate::time::{Timestamp, WallOffset};
 
 /// The rooms, and all that they rest on.
@@ -77,7 +76,11 @@ pub enum Done {
 }
 
 /// A record, with the name that it has on all nodes if there are others.
-type Named = (Option<RecordId>, Record);
+#[derive(Debug)]
+pub struct Entry {
+    id: Option<RecordId>,
+    record: Record,
+}
 
 impl DurableHub {
     /// A durable hub with empty rooms; with the secret of all nodes if there are others.
@@ -129,7 +132,7 @@ impl DurableHub {
         room: RoomId,
         whole: &RawValue,
         now: Timestamp,
-    ) -> (Result<(), Refusal>, Effects) {
+    ) -> (Result<(), Refusal>, Effects<Entry>) {
         let Some(device) = from.device() else { return (Err(Refusal::MissingDeviceId), Effects::none()) };
         let at = self.wall.wall(now);
         let said = match ClientFrame::read("message", Some(whole)) {
@@ -153,19 +156,16 @@ impl DurableHub {
     }
 
     /// What the rules want, with what is to be written down first.
-    fn draft(&mut self, outcome: Outcome) -> Effects {
+    fn draft(&mut self, outcome: Outcome) -> Effects<Entry> {
         let mut effects = Effects::none();
-        for refusal in outcome.refusals {
-            effects.log(refusal);
-        }
         for record in outcome.records {
             let id = self.shared.as_mut().map(|shared| {
                 shared.index.note(&record);
                 shared.draw_id()
             });
-            effects.append_record((id, record));
+            effects.append_record(Entry { id, record });
         }
-        effects.append(outcome.effects);
+        effects.append(outcome.effects.with_records());
         effects
     }
 
@@ -289,6 +289,7 @@ impl rooms::Hub for DurableHub {
     type Member = hub::Member;
     type Command = Command;
     type Outcome = Done;
+    type Record = Entry;
 
     fn set_wall(&mut self, wall: WallOffset) {
         self.wall = wall;
@@ -296,7 +297,12 @@ impl rooms::Hub for DurableHub {
     }
 
     /// Keys and tokens stay with the node that they come to: what they grant takes their place.
-    fn admit(&self, member: MemberId, handshake: &mut Handshake, now: Timestamp) -> Result<(), Effects> {
+    fn admit(
+        &self,
+        member: MemberId,
+        handshake: &mut Handshake,
+        now: Timestamp,
+    ) -> Result<(), Effects<Entry>> {
         let Some(grant) = self.auth.load().grant(handshake.token.as_deref(), self.wall.wall(now)) else {
             let mut effects = Effects::none();
             effects.disconnect(member, Close::Violation);
@@ -306,14 +312,20 @@ impl rooms::Hub for DurableHub {
         Ok(())
     }
 
-    fn connect(&mut self, member: MemberId, handshake: Handshake, now: Timestamp) -> Effects {
+    fn connect(&mut self, member: MemberId, handshake: Handshake, now: Timestamp) -> Effects<Entry> {
         let granted = handshake.token.and_then(|token| serde_json::from_str::<Grant>(&token).ok());
         let Some(grant) = granted else { return Effects::none() };
         let outcome = self.hub.connect(member, handshake.address, grant, now);
         self.draft(outcome)
     }
 
-    fn handle(&mut self, from: MemberId, event: &str, payload: Option<&RawValue>, now: Timestamp) -> Effects {
+    fn handle(
+        &mut self,
+        from: MemberId,
+        event: &str,
+        payload: Option<&RawValue>,
+        now: Timestamp,
+    ) -> Effects<Entry> {
         debug!(member = %from, bytes = payload.map_or(0, |payload| payload.get().len()), "frame");
         let at = self.wall.wall(now);
         let (hub, facts) = self.split();
@@ -321,7 +333,7 @@ impl rooms::Hub for DurableHub {
         self.draft(outcome)
     }
 
-    fn leave(&mut self, member: MemberId, now: Timestamp) -> Effects {
+    fn leave(&mut self, member: MemberId, now: Timestamp) -> Effects<Entry> {
         let outcome = self.hub.leave(member, self.wall.wall(now));
         self.draft(outcome)
     }
@@ -330,7 +342,7 @@ impl rooms::Hub for DurableHub {
         Some(self.hub.next_timeout().map_or(self.status_at, |at| at.min(self.status_at)))
     }
 
-    fn handle_timeout(&mut self, now: Timestamp) -> Effects {
+    fn handle_timeout(&mut self, now: Timestamp) -> Effects<Entry> {
         if now >= self.status_at {
             self.status_at = now + self.status_interval;
             self.tell_status();
@@ -339,14 +351,14 @@ impl rooms::Hub for DurableHub {
         self.draft(outcome)
     }
 
-    fn tick(&mut self, now: Timestamp) -> Effects {
+    fn tick(&mut self, now: Timestamp) -> Effects<Entry> {
         if let Some(shared) = &mut self.shared {
             shared.index.forget_old(now);
         }
         self.handle_timeout(now)
     }
 
-    fn command(&mut self, command: Command, now: Timestamp) -> (Done, Effects) {
+    fn command(&mut self, command: Command, now: Timestamp) -> (Done, Effects<Entry>) {
         match command {
             Command::Send { from, room, whole } => {
                 let (sent, effects) = self.send_as(&from, room, &whole, now);
@@ -384,46 +396,39 @@ impl rooms::Hub for DurableHub {
         }
     }
 
-    fn persist(&mut self, effects: Effects, author: Author) -> Effects {
-        if !effects.iter().any(|effect| matches!(effect, Effect::Append(_) | Effect::Log(_))) {
-            return effects;
-        }
-        let (mut kept, mut rest) = (Effects::none(), Effects::none());
+    fn persist(&mut self, effects: Effects<Entry>) -> Effects<Entry> {
+        let (mut appended, mut rest) = (Effects::none(), Effects::none());
         let mut last = None;
         let mut is_full = false;
         for effect in effects {
             match effect {
-                Effect::Append(draft) => {
-                    if let Some((id, record)) = draft.open::<Named>() {
-                        let sequence = self.append(id, record);
-                        kept.appended(sequence);
-                        last = Some(sequence);
-                    }
+                Effect::Append(Entry { id, record }) => {
+                    let sequence = self.append(id, record);
+                    appended.appended(sequence);
+                    last = Some(sequence);
                 }
-                Effect::Log(draft) => {
-                    if let Some(refusal) = draft.open::<Refusal>().filter(|_| author == Author::Own) {
-                        log_refusal(&refusal);
-                        is_full |= matches!(refusal, Refusal::StorageUnavailable);
-                    }
+                effect => {
+                    is_full |=
+                        matches!(&effect, Effect::Refused(refused) if refused.code == STORAGE_UNAVAILABLE);
+                    rest.push(effect);
                 }
-                effect => rest.push(effect),
             }
         }
         match (last, self.durability) {
-            (Some(sequence), Durability::Group) => kept.await_sync(sequence),
+            (Some(sequence), Durability::Group) => appended.await_sync(sequence),
             // What waits for the disk may wait for long.
-            (None, _) if is_full => kept.await_nothing(),
+            (None, _) if is_full => appended.await_nothing(),
             (Some(_), Durability::Relaxed) | (None, _) => {}
         }
-        kept.append(rest);
-        kept
+        appended.append(rest);
+        appended
     }
 
     fn census(&self) -> Census {
         self.hub.census()
     }
 
-    fn stop(&mut self, now: Timestamp) -> Effects {
+    fn stop(&mut self, now: Timestamp) -> Effects<Entry> {
         let outcome = self.hub.stop(self.wall.wall(now));
         self.draft(outcome)
     }
@@ -444,7 +449,7 @@ impl rooms::Hub for DurableHub {
         room.others(None)
     }
 
-    fn on_member_lost(&mut self, member: MemberId, room: &RoomId, now: Timestamp) -> Effects {
+    fn on_member_lost(&mut self, member: MemberId, room: &RoomId, now: Timestamp) -> Effects<Entry> {
         let outcome = self.hub.vacate(member, *room, self.wall.wall(now));
         self.hub.silence(member);
         self.draft(outcome)
@@ -502,28 +507,6 @@ fn log_record(record: &Record) {
     }
 }
 
-fn log_refusal(refusal: &Refusal) {
-    match refusal {
-        Refusal::RoomNotFound(room) => warn!("Room {} does not exist", brief(room)),
-        Refusal::TargetNotFound(target) => warn!("Target device {} not found in room", brief(target)),
-        Refusal::OfflineQueueFull(device) => warn!("Offline queue of device {} is full", brief(device)),
-        Refusal::RoomFull(_) => warn!("{refusal}"),
-        Refusal::StorageUnavailable => error!("a message was refused: the spool takes no more"),
-        Refusal::MissingIdentity
-        | Refusal::MissingDeviceId
-        | Refusal::InvalidFirstFrame
-        | Refusal::InvalidFrame
-        | Refusal::MissingFields
-        | Refusal::InvalidContent
-        | Refusal::ReservedType
-        | Refusal::MessageIdTooLong
-        | Refusal::InvalidMessageId => warn!("bad frame: {refusal}"),
-        Refusal::IdentificationTimeout | Refusal::NotThisDevice | Refusal::TokenExpired => info!("{refusal}"),
-        // There are as many as somebody likes to send; they are counted.
-        Refusal::RateLimited => debug!("{refusal}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -559,7 +542,7 @@ mod tests {
             durable_hub.connect(member("ann"), handshake, START);
             let named = RawValue::from_string(r#"{"device_id":"d1","identity":"x"}"#.into()).unwrap();
             let effects = durable_hub.handle(member("ann"), "", Some(&named), START);
-            let effects = durable_hub.persist(effects, Author::Own);
+            let effects = durable_hub.persist(effects);
             let told = effects.iter().position(|effect| matches!(effect, Effect::Emit { .. })).unwrap();
             let awaited = effects.iter().position(|effect| matches!(effect, Effect::AwaitSync(_)));
             assert_eq!(awaited.is_some_and(|awaited| awaited < told), waits, "{durability:?}: {effects:?}");

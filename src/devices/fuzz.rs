@@ -16,7 +16,7 @@ use super::record::{Record, RecordId};
 use super::room::Room;
 use super::routes;
 use super::spool::{dead, load_cursor, recovery, segment};
-use crate::effect::{Effects, MemberId};
+use crate::effect::{Effects, MemberId, NoRecord};
 use crate::rooms::{self, Census, Handshake, TrackedMap};
 use crate::time::{Timestamp, WallOffset};
 
@@ -79,6 +79,7 @@ impl rooms::Hub for Rules {
     type Member = Member;
     type Command = ();
     type Outcome = ();
+    type Record = NoRecord;
 
     fn set_wall(&mut self, wall: WallOffset) {
         self.0.set_wall(wall);

@@ -153,7 +153,7 @@ impl Hub {
                 // Whatever it has said besides is not heard any more.
                 self.members.remove(&from);
             }
-            refuse(from, refusal, client_frames::message_id(payload))
+            refuse(from, &refusal, client_frames::message_id(payload))
         })
     }
 
@@ -211,7 +211,7 @@ impl Hub {
             self.nameless.remove(&(deadline, member));
             if self.members.get(&member).is_some_and(|member| member.room.is_none()) {
                 self.members.remove(&member);
-                outcome.append(refuse(member, Refusal::IdentificationTimeout, None));
+                outcome.append(refuse(member, &Refusal::IdentificationTimeout, None));
             }
         }
         let wall = self.wall.wall(now);
@@ -219,7 +219,7 @@ impl Hub {
             self.ending.remove(&(until, member));
             if self.members.get(&member).is_some_and(|member| member.grant.until() == Some(until)) {
                 outcome.append(self.leave(member, wall));
-                outcome.append(refuse(member, Refusal::TokenExpired, None));
+                outcome.append(refuse(member, &Refusal::TokenExpired, None));
             }
         }
         outcome

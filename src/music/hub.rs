@@ -10,7 +10,7 @@ use super::Config;
 use super::comeback::Patience;
 use super::protocol::{ClientEvent, Dialect, GivenRoom, Refusal, RoomId, RoomReport, ServerEvent, Track};
 use super::room::{DriftLimit, Fate, Room, Seat};
-use crate::effect::{Effects, MemberId};
+use crate::effect::{Effects, MemberId, NoRecord};
 use crate::rooms::{self, Census, Departure, Handshake, RoomQuota, TrackedMap};
 use crate::time::{Seconds, Timestamp, WallOffset};
 
@@ -322,6 +322,7 @@ impl rooms::Hub for Hub {
     type Member = Member;
     type Command = ();
     type Outcome = ();
+    type Record = NoRecord;
 
     fn set_wall(&mut self, wall: WallOffset) {
         self.wall = wall;

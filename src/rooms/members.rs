@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tracing::debug;
+use tracing::{Level, debug, error, info, warn};
 
 use super::encode::EncodedFrame;
 use super::inbox::Arrival;
@@ -20,7 +20,7 @@ use super::senders::{Receipt, Senders};
 use super::task::Task;
 use super::write_barrier::Decision;
 use super::{Config, Hub};
-use crate::effect::{Close, Effect, Effects, MemberId};
+use crate::effect::{Close, Effect, Effects, MemberId, Refused};
 use crate::http::connection::DisconnectReason;
 use crate::runtime::{Clock, Context};
 
@@ -108,7 +108,7 @@ impl Members {
     }
 
     /// Does what a rule asks for, and notes how long that took since its event came.
-    pub fn perform_decision(&self, decision: Decision) {
+    pub fn perform_decision<R>(&self, decision: Decision<R>) {
         let receipt = decision.arrived_at.map(|arrived_at| {
             Arc::new(Receipt { arrived_at, clock: self.clock, latency: self.emit_latency.clone() })
         });
@@ -127,13 +127,13 @@ impl Members {
     }
 
     /// Does what rules ask for; who asked something gets the first answer among it.
-    pub fn perform(&self, effects: Effects, asker: Option<(MemberId, i64)>) {
+    pub fn perform<R>(&self, effects: Effects<R>, asker: Option<(MemberId, i64)>) {
         self.perform_with(effects, asker, None);
     }
 
-    fn perform_with(
+    fn perform_with<R>(
         &self,
-        effects: Effects,
+        effects: Effects<R>,
         mut asker: Option<(MemberId, i64)>,
         receipt: Option<&Arc<Receipt>>,
     ) {
@@ -148,14 +148,17 @@ impl Members {
                     }
                 }
                 Effect::Disconnect(member, close) => self.send(&[member], &Outgoing::Close(close), receipt),
-                Effect::Append(_) | Effect::Log(_) | Effect::Appended(_) | Effect::AwaitSync(_) => {}
+                Effect::Append(_) | Effect::Appended(_) | Effect::AwaitSync(_) => {}
                 Effect::Note(note) => {
                     if self.notes.as_ref().is_some_and(|notes| notes.try_send(note).is_err()) {
                         metrics::counter!("roomhub_notes_dropped_total", "service" => self.service)
                             .increment(1);
                     }
                 }
-                Effect::Refused(code) => {
+                Effect::Refused(Refused { code, log }) => {
+                    if let Some((level, text)) = log {
+                        say(level, &text);
+                    }
                     metrics::counter!("roomhub_refusals_total", "service" => self.service, "code" => code)
                         .increment(1);
                 }
@@ -188,5 +191,15 @@ impl Members {
                 seat.client.cut(DisconnectReason::Shutdown);
             }
         }
+    }
+}
+
+/// Says something in the program's log.
+fn say(level: Level, text: &str) {
+    match level {
+        Level::ERROR => error!("{text}"),
+        Level::WARN => warn!("{text}"),
+        Level::INFO => info!("{text}"),
+        _ => debug!("{text}"),
     }
 }

@@ -70,6 +70,8 @@ pub trait Hub: Send + Sync + 'static {
     type Command: Serialize + DeserializeOwned + Send + Sync + 'static;
     /// What whoever gave a command is told.
     type Outcome: Send + 'static;
+    /// What is written down; `NoRecord` for a hub that keeps no journal.
+    type Record: Send + Sync + 'static;
 
     /// How the wall clock stands to the time that is told as `now`; told before whatever it may matter to.
     fn set_wall(&mut self, _offset: WallOffset) {}
@@ -78,18 +80,29 @@ pub trait Hub: Send + Sync + 'static {
     ///
     /// # Errors
     /// What it is told in place of being let in.
-    fn admit(&self, _member: MemberId, _newcomer: &mut Handshake, _now: Timestamp) -> Result<(), Effects> {
+    fn admit(
+        &self,
+        _member: MemberId,
+        _newcomer: &mut Handshake,
+        _now: Timestamp,
+    ) -> Result<(), Effects<Self::Record>> {
         Ok(())
     }
 
     /// A member connected, and was let in.
-    fn connect(&mut self, member: MemberId, handshake: Handshake, now: Timestamp) -> Effects;
+    fn connect(&mut self, member: MemberId, handshake: Handshake, now: Timestamp) -> Effects<Self::Record>;
 
     /// A connected member sent an event.
     ///
     /// On a plain WebSocket the event is the object's `type` and the payload the whole object; without a `type`
     /// the event is empty, and there is no payload if the frame is no JSON object.
-    fn handle(&mut self, from: MemberId, event: &str, payload: Option<&RawValue>, now: Timestamp) -> Effects;
+    fn handle(
+        &mut self,
+        from: MemberId,
+        event: &str,
+        payload: Option<&RawValue>,
+        now: Timestamp,
+    ) -> Effects<Self::Record>;
 
     /// Answers an event that asks and changes nothing; `None` for every other.
     fn query(
@@ -98,12 +111,12 @@ pub trait Hub: Send + Sync + 'static {
         _event: &str,
         _payload: Option<&RawValue>,
         _now: Timestamp,
-    ) -> Option<Effects> {
+    ) -> Option<Effects<Self::Record>> {
         None
     }
 
     /// Does what is asked from outside.
-    fn command(&mut self, command: Self::Command, now: Timestamp) -> (Self::Outcome, Effects);
+    fn command(&mut self, command: Self::Command, now: Timestamp) -> (Self::Outcome, Effects<Self::Record>);
 
     /// What this node alone knows and the rules go by when they do that: it stands in the log with it.
     fn evidence(&self, _input: Asked<'_, Self::Command>, _now: Timestamp) -> Option<Box<RawValue>> {
@@ -122,10 +135,10 @@ pub trait Hub: Send + Sync + 'static {
     }
 
     /// A member is gone: its connection has ended.
-    fn leave(&mut self, member: MemberId, now: Timestamp) -> Effects;
+    fn leave(&mut self, member: MemberId, now: Timestamp) -> Effects<Self::Record>;
 
     /// A member has said that it goes, and is gone; unless the hub cares, that is as if its connection had broken.
-    fn goodbye(&mut self, member: MemberId, now: Timestamp) -> Effects {
+    fn goodbye(&mut self, member: MemberId, now: Timestamp) -> Effects<Self::Record> {
         self.leave(member, now)
     }
 
@@ -133,21 +146,21 @@ pub trait Hub: Send + Sync + 'static {
     fn next_timeout(&self) -> Option<Timestamp>;
 
     /// A timer is due.
-    fn handle_timeout(&mut self, now: Timestamp) -> Effects;
+    fn handle_timeout(&mut self, now: Timestamp) -> Effects<Self::Record>;
 
     /// Does all that time has come for, in an order that is the same on every node.
-    fn tick(&mut self, now: Timestamp) -> Effects;
+    fn tick(&mut self, now: Timestamp) -> Effects<Self::Record>;
 
     /// How much there is, for the metrics; asked once a second.
     fn census(&self) -> Census;
 
     /// Writes down what effects want to be kept, and has the rest wait for it if it must.
-    fn persist(&mut self, effects: Effects, _author: Author) -> Effects {
+    fn persist(&mut self, effects: Effects<Self::Record>) -> Effects<Self::Record> {
         effects
     }
 
     /// The process stops; what comes of it is done before the members are let go.
-    fn stop(&mut self, _now: Timestamp) -> Effects {
+    fn stop(&mut self, _now: Timestamp) -> Effects<Self::Record> {
         Effects::none()
     }
 
@@ -164,7 +177,12 @@ pub trait Hub: Send + Sync + 'static {
     fn occupants(room: &Self::Room) -> Vec<MemberId>;
 
     /// The process that a member was connected to is gone: the member has not left by its own will, and comes back.
-    fn on_member_lost(&mut self, member: MemberId, room: &Self::RoomId, now: Timestamp) -> Effects;
+    fn on_member_lost(
+        &mut self,
+        member: MemberId,
+        room: &Self::RoomId,
+        now: Timestamp,
+    ) -> Effects<Self::Record>;
 
     /// A member's place in a room was taken away while its node was out of reach; it comes back and is told everything anew.
     fn evict(&mut self, member: MemberId, room: &Self::RoomId);
@@ -192,15 +210,6 @@ pub enum Asked<'a, C> {
     Event(MemberId, &'a str, Option<&'a RawValue>),
     /// A command.
     Command(&'a C),
-}
-
-/// Who writes down what rules want to be kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Author {
-    /// The node that the input came to.
-    Own,
-    /// Another node, because that one cannot any more.
-    Successor,
 }
 
 /// How a member leaves.

@@ -15,7 +15,7 @@ use super::session::Ingress;
 use super::snapshot_store::{Flush, SnapshotStore};
 use super::storage::Storage;
 use super::write_barrier::{Decision, WriteBarrier};
-use super::{Author, Config, Hub, replication};
+use super::{Config, Hub, replication};
 use crate::runtime::Context;
 
 /// Arrivals handled before the timers are looked at again.
@@ -138,7 +138,7 @@ impl<H: Hub> Runner<H> {
                 () = &mut timer, if due.is_some() => {
                     hub.set_wall(clock.offset());
                     let effects = hub.handle_timeout(clock.now());
-                    barrier.push(Decision::of(hub.persist(effects, Author::Own)));
+                    barrier.push(Decision::of(hub.persist(effects)));
                     timer_is_for = None;
                 }
                 () = &mut census, if !is_settled => {
@@ -158,7 +158,7 @@ impl<H: Hub> Runner<H> {
         }
         hub.set_wall(clock.offset());
         let effects = hub.stop(clock.now());
-        barrier.push(Decision::of(hub.persist(effects, Author::Own)));
+        barrier.push(Decision::of(hub.persist(effects)));
         self.keep(&mut hub, Flush::Last);
         let patience = context.shutdown_grace / FAREWELL;
         let written = timeout(patience, async {
@@ -174,19 +174,19 @@ impl<H: Hub> Runner<H> {
         self.members.dismiss(self.farewells, patience).await;
     }
 
-    fn take(&mut self, hub: &mut H, arrival: Arrival<H>, barrier: &mut WriteBarrier) {
+    fn take(&mut self, hub: &mut H, arrival: Arrival<H>, barrier: &mut WriteBarrier<H::Record>) {
         let now = self.context.clock.now();
         if let Arrival::Query(query) = arrival {
             return query(hub, now);
         }
         let Some(task) = self.members.admit(arrival) else { return };
         let Decision { effects, asker, arrived_at } = task.run(hub, now);
-        barrier.push(Decision { effects: hub.persist(effects, Author::Own), asker, arrived_at });
+        barrier.push(Decision { effects: hub.persist(effects), asker, arrived_at });
         self.perform_due(barrier);
     }
 
     /// Performs all that need not wait for a write.
-    fn perform_due(&mut self, barrier: &mut WriteBarrier) {
+    fn perform_due(&mut self, barrier: &mut WriteBarrier<H::Record>) {
         while let Some(decision) = barrier.next() {
             self.members.perform_decision(decision);
         }

@@ -24,7 +24,7 @@ pub enum Task<H: Hub> {
 
 impl<H: Hub> Task<H> {
     /// Has the rules do it.
-    pub fn run(self, hub: &mut H, now: Timestamp) -> Decision {
+    pub fn run(self, hub: &mut H, now: Timestamp) -> Decision<H::Record> {
         match self {
             Self::Connect { member, mut handshake, is_new } => {
                 let mut effects = if is_new { Effects::none() } else { hub.leave(member, now) };
@@ -69,7 +69,7 @@ impl<H: Hub> Task<H> {
 }
 
 /// An event that has no name is ignored, and answered if an answer was asked for.
-pub fn unread() -> Effects {
+pub fn unread<R>() -> Effects<R> {
     let mut effects = Effects::none();
     effects.ack();
     effects

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use super::snapshot_store::take_over;
 use super::{Census, Handshake, Hub, TrackedMap};
-use crate::effect::{Effect, Effects, MemberId};
+use crate::effect::{Effect, Effects, MemberId, NoRecord};
 use crate::time::{Timestamp, WallOffset};
 
 /// When every transcript begins.
@@ -66,7 +66,6 @@ impl<H: Hub> Stage<H> {
                     | Effect::Refused(_)
                     | Effect::Note(_)
                     | Effect::Append(_)
-                    | Effect::Log(_)
                     | Effect::Appended(_)
                     | Effect::AwaitSync(_) => {}
                 }
@@ -75,7 +74,7 @@ impl<H: Hub> Stage<H> {
         transcript
     }
 
-    fn act(&mut self, line: &str) -> Effects {
+    fn act(&mut self, line: &str) -> Effects<H::Record> {
         if let Some(ahead) =
             line.strip_prefix("the wall clock is put ").and_then(|l| l.strip_suffix(" ahead"))
         {
@@ -108,7 +107,7 @@ impl<H: Hub> Stage<H> {
         }
     }
 
-    fn connect(&mut self, who: &str, address: IpAddr, token: Option<Box<str>>) -> Effects {
+    fn connect(&mut self, who: &str, address: IpAddr, token: Option<Box<str>>) -> Effects<H::Record> {
         let mut handshake = Handshake { address, token };
         match self.hub.admit(member(who), &mut handshake, self.now) {
             Ok(()) => self.hub.connect(member(who), handshake, self.now),
@@ -123,6 +122,7 @@ pub struct Mute(TrackedMap<String, ()>, TrackedMap<MemberId, ()>);
 
 impl Hub for Mute {
     type RoomId = String;
+    type Record = NoRecord;
     type Room = ();
     type Member = ();
     type Command = ();

@@ -18,18 +18,18 @@ const MAX_WAITING: usize = 16_384;
 
 /// What came of one arrival.
 #[derive(Debug)]
-pub struct Decision {
+pub struct Decision<R> {
     /// What is to be done.
-    pub effects: Effects,
+    pub effects: Effects<R>,
     /// Who asked, and under which number it wants its answer.
     pub asker: Option<(MemberId, i64)>,
     /// When the event came, if it was one.
     pub arrived_at: Option<Timestamp>,
 }
 
-impl Decision {
+impl<R> Decision<R> {
     /// A decision that answers nobody.
-    pub fn of(effects: Effects) -> Self {
+    pub fn of(effects: Effects<R>) -> Self {
         Self { effects, asker: None, arrived_at: None }
     }
 
@@ -44,7 +44,6 @@ impl Decision {
                 | Effect::Refused(_)
                 | Effect::Note(_)
                 | Effect::Append(_)
-                | Effect::Log(_)
                 | Effect::Appended(_)
                 | Effect::AwaitSync(_) => {}
             }
@@ -73,17 +72,16 @@ impl Decision {
 type Place = u64;
 
 /// A decision that waits.
-struct Waiting {
-    decision: Decision,
+struct Waiting<R> {
+    decision: Decision<R>,
     members: Vec<MemberId>,
     /// The members who are yet to be told of something earlier, and the write.
     n_obstacles: usize,
 }
 
 /// Decisions that wait, each for a write and for what its members are to be told before.
-#[derive(Default)]
-pub struct WriteBarrier {
-    waiting: HashMap<Place, Waiting, RandomState>,
+pub struct WriteBarrier<R> {
+    waiting: HashMap<Place, Waiting<R>, RandomState>,
     n_decisions: Place,
     /// What each member is yet to be told, in order.
     queues: HashMap<MemberId, VecDeque<Place>, RandomState>,
@@ -91,20 +89,29 @@ pub struct WriteBarrier {
     by_write: VecDeque<(u64, Place)>,
     /// Decisions that other nodes write down, in the order of the log.
     by_author: HashMap<Arc<str>, VecDeque<(u64, Place)>>,
-    ready: VecDeque<Decision>,
+    ready: VecDeque<Decision<R>>,
     writes: Option<watch::Receiver<u64>>,
     n_written: u64,
 }
 
-impl WriteBarrier {
+impl<R> WriteBarrier<R> {
     /// Nothing waits; `writes` is the number of the journal's last write on disk.
     pub fn new(writes: Option<watch::Receiver<u64>>) -> Self {
         let n_written = if writes.is_some() { 0 } else { u64::MAX };
-        Self { writes, n_written, ..Self::default() }
+        Self {
+            waiting: HashMap::default(),
+            n_decisions: 0,
+            queues: HashMap::default(),
+            by_write: VecDeque::new(),
+            by_author: HashMap::new(),
+            ready: VecDeque::new(),
+            writes,
+            n_written,
+        }
     }
 
     /// Adds a decision behind all others, if it does not say that it waits for nothing.
-    pub fn push(&mut self, decision: Decision) {
+    pub fn push(&mut self, decision: Decision<R>) {
         match decision.awaited() {
             None => self.ready.push_back(decision),
             Some(awaited) if awaited <= self.n_written => self.add(decision, 0, |_| true),
@@ -120,14 +127,14 @@ impl WriteBarrier {
         &mut self,
         author: &Arc<str>,
         offset: u64,
-        decision: Decision,
+        decision: Decision<R>,
         is_here: impl Fn(MemberId) -> bool,
     ) {
         self.by_author.entry(Arc::clone(author)).or_default().push_back((offset, self.n_decisions));
         self.add(decision, 1, is_here);
     }
 
-    fn add(&mut self, decision: Decision, n_writes: usize, is_here: impl Fn(MemberId) -> bool) {
+    fn add(&mut self, decision: Decision<R>, n_writes: usize, is_here: impl Fn(MemberId) -> bool) {
         if n_writes == 0 && self.queues.is_empty() {
             self.ready.push_back(decision);
             return;
@@ -172,7 +179,7 @@ impl WriteBarrier {
     }
 
     /// The next decision that waits for nothing any more.
-    pub fn next(&mut self) -> Option<Decision> {
+    pub fn next(&mut self) -> Option<Decision<R>> {
         if self.ready.is_empty() && self.awaits_write() {
             self.look();
         }
@@ -209,7 +216,7 @@ impl WriteBarrier {
     }
 
     /// A node cannot be asked whether it has written its entries down: they are written down here.
-    pub fn inherit(&mut self, author: &str, mut persist: impl FnMut(Effects) -> Effects) {
+    pub fn inherit(&mut self, author: &str, mut persist: impl FnMut(Effects<R>) -> Effects<R>) {
         for (_, place) in self.by_author.remove(author).unwrap_or_default() {
             let Some(waiting) = self.waiting.get_mut(&place) else { continue };
             waiting.decision.effects = persist(std::mem::take(&mut waiting.decision.effects));
@@ -245,13 +252,13 @@ impl WriteBarrier {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::effect::Frame;
+    use crate::effect::{Frame, NoRecord};
 
     fn member(name: &str) -> MemberId {
         MemberId::new(name).unwrap()
     }
 
-    fn decision(event: &'static str, to: &[&str], awaited: Option<u64>) -> Decision {
+    fn decision(event: &'static str, to: &[&str], awaited: Option<u64>) -> Decision<NoRecord> {
         let mut effects = Effects::none();
         if let Some(number) = awaited {
             effects.await_sync(number);
@@ -260,7 +267,7 @@ mod tests {
         Decision::of(effects)
     }
 
-    fn told(barrier: &mut WriteBarrier) -> Vec<String> {
+    fn told(barrier: &mut WriteBarrier<NoRecord>) -> Vec<String> {
         let mut told = Vec::new();
         while let Some(decision) = barrier.next() {
             for effect in decision.effects {

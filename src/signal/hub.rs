@@ -12,7 +12,7 @@ use super::room::{Holder, Room};
 use super::tokens::RoomTokens;
 use super::turn::{IceServer, IceServers};
 use super::{Config, DuplicateUser};
-use crate::effect::{Close, Effects, MemberId};
+use crate::effect::{Close, Effects, MemberId, NoRecord};
 use crate::http::keys::KeyedDoor;
 use crate::rooms::{self, Allowance, Bucket, Census, Handshake, Rng, RoomQuota, Seed, TrackedMap};
 use crate::secret::Secret;
@@ -252,6 +252,7 @@ impl rooms::Hub for Hub {
     type Member = Member;
     type Command = ();
     type Outcome = ();
+    type Record = NoRecord;
 
     fn set_wall(&mut self, wall: WallOffset) {
         self.wall = wall;

@@ -18,7 +18,7 @@ use super::passwords::{self, Passwords, TryLimit};
 use super::protocol::{ClientEvent, Refusal, RoomId, ServerEvent, Unread, refuse};
 use super::rng::Rng;
 use super::room::{Fate, Room, Seat};
-use crate::effect::{Close, Effects, MemberId};
+use crate::effect::{Close, Effects, MemberId, NoRecord};
 use crate::http::keys::KeyedDoor;
 use crate::rooms::{self, Bucket, Census, Departure, Handshake, RoomQuota, Seed, TrackedMap};
 use crate::time::{Timestamp, WallOffset};
@@ -174,6 +174,7 @@ impl rooms::Hub for Hub {
     type Member = Member;
     type Command = Command;
     type Outcome = Outcome;
+    type Record = NoRecord;
 
     fn set_wall(&mut self, wall: WallOffset) {
         self.wall = wall;

@@ -5,5 +5,5 @@ pub mod names;
 mod refusals;
 mod server_events;
 
-pub use refusals::Refusal;
+pub use refusals::{Refusal, STORAGE_UNAVAILABLE};
 pub use server_events::{Delivery, MessageType, PublicClient, RoomStatus, ServerEvent};

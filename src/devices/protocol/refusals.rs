@@ -73,6 +73,9 @@ impl fmt::Display for Refusal {
     }
 }
 
+/// The name of a refusal for want of storage: what waits for the disk must not hold it up.
+pub const STORAGE_UNAVAILABLE: &str = "storage_unavailable";
+
 impl Refusal {
     /// Its name in the metrics.
     pub fn code(&self) -> &'static str {
@@ -89,7 +92,7 @@ impl Refusal {
             Self::InvalidContent => "invalid_content",
             Self::ReservedType => "reserved_type",
             Self::TargetNotFound(_) => "target_not_found",
-            Self::StorageUnavailable => "storage_unavailable",
+            Self::StorageUnavailable => STORAGE_UNAVAILABLE,
             Self::MessageIdTooLong => "message_id_too_long",
             Self::InvalidMessageId => "invalid_message_id",
             Self::OfflineQueueFull(_) => "offline_queue_full",

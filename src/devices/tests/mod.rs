@@ -23,7 +23,7 @@ use super::protocol::names::{DeviceId, RoomId};
 use super::rates::Rates;
 use super::record::{Record, RecordId};
 use super::room::Room;
-use crate::effect::{Effects, Frame, MemberId};
+use crate::effect::{Effects, Frame, MemberId, NoRecord};
 use crate::rooms::test_stage::{START, Stage, member};
 use crate::rooms::{self, Census, Handshake, TrackedMap};
 use crate::time::{Timestamp, WallOffset};
@@ -133,6 +133,7 @@ impl rooms::Hub for Rules {
     type Member = Member;
     type Command = ();
     type Outcome = ();
+    type Record = NoRecord;
 
     fn set_wall(&mut self, wall: WallOffset) {
         self.hub.set_wall(wall);

@@ -10,7 +10,7 @@ use super::{Node, Pending, What};
 use crate::cluster;
 use crate::effect::{Effect, Effects};
 use crate::rooms::write_barrier::Decision;
-use crate::rooms::{Author, Hub, task};
+use crate::rooms::{Hub, task};
 use crate::time::Timestamp;
 
 /// What comes after an entry.
@@ -124,7 +124,11 @@ impl<H: Hub> Node<H> {
     }
 
     /// Has the rules do what this node wants, and tells whoever gave a command what came of it.
-    fn run(&mut self, input: &Input, command: Option<(H::Command, oneshot::Sender<H::Outcome>)>) -> Effects {
+    fn run(
+        &mut self,
+        input: &Input,
+        command: Option<(H::Command, oneshot::Sender<H::Outcome>)>,
+    ) -> Effects<H::Record> {
         let Some((command, answer)) = command else { return self.machine.apply(input, &self.name) };
         let (outcome, effects) = self.machine.command(input, command);
         // Whoever gave it may have gone away.
@@ -184,7 +188,7 @@ impl<H: Hub> Node<H> {
     }
 
     /// Tells the members here what came of another node's input, once that node has written down what is to be kept of it.
-    fn perform_other(&mut self, author: &Arc<str>, offset: u64, effects: Effects) {
+    fn perform_other(&mut self, author: &Arc<str>, offset: u64, effects: Effects<H::Record>) {
         // What this node appended and could not follow is on its own disk.
         let is_kept =
             **author != *self.name && effects.iter().any(|effect| matches!(effect, Effect::Append(_)));
@@ -200,7 +204,7 @@ impl<H: Hub> Node<H> {
     /// Writes down here what a node had to that cannot be asked whether it did.
     pub(super) fn inherit(&mut self, author: &str) {
         let hub = &mut self.machine.hub;
-        self.barrier.inherit(author, |effects| hub.persist(effects, Author::Successor));
+        self.barrier.inherit(author, |effects| hub.persist(effects));
     }
 
     /// What an input means to this node beside what the rules make of it; before they do.
@@ -271,7 +275,7 @@ impl<H: Hub> Node<H> {
     }
 
     /// Tells whoever is concerned what came of an input.
-    pub(super) fn conclude(&mut self, pending: &Pending<H>, effects: Effects) {
+    pub(super) fn conclude(&mut self, pending: &Pending<H>, effects: Effects<H::Record>) {
         if let Some(member) = pending.member
             && let Some(n) = self.busy.get_mut(&member)
         {
@@ -290,7 +294,7 @@ impl<H: Hub> Node<H> {
                 answer.unwrap_or_else(task::unread)
             }
         };
-        let effects = self.machine.hub.persist(effects, Author::Own);
+        let effects = self.machine.hub.persist(effects);
         let written = effects.iter().filter_map(|effect| match effect {
             Effect::Appended(write) => Some(*write),
             _ => None,
@@ -326,13 +330,13 @@ impl<H: Hub> Node<H> {
         let own = self.machine.members_of(&self.name).collect();
         let effects = self.machine.lose_members(&own);
         self.machine.end();
-        let effects = self.machine.hub.persist(effects, Author::Own);
+        let effects = self.machine.hub.persist(effects);
         self.perform(Decision::of(effects));
     }
 }
 
 /// What concerns members, and what is to be kept: answers, notes and counts are the affair of the node that appended the input.
-fn for_members(effects: Effects) -> Effects {
+fn for_members<R>(effects: Effects<R>) -> Effects<R> {
     let mut told = Effects::none();
     for effect in effects {
         if matches!(effect, Effect::Emit { .. } | Effect::Disconnect(..) | Effect::Append(_)) {

@@ -75,8 +75,8 @@ struct Meta {
 }
 
 /// What an adoption did to members: those who have lost a seat must be told everything anew.
-pub struct Adopted {
-    pub effects: Effects,
+pub struct Adopted<R> {
+    pub effects: Effects<R>,
     pub evicted: Vec<MemberId>,
 }
 
@@ -158,7 +158,7 @@ impl<H: Hub> Machine<H> {
     }
 
     /// Has the rules do what a node wants.
-    pub fn apply(&mut self, input: &Input, node: &Arc<str>) -> Effects {
+    pub fn apply(&mut self, input: &Input, node: &Arc<str>) -> Effects<H::Record> {
         let now = self.now;
         match input {
             Input::Connect(member, address, token) => {
@@ -206,7 +206,7 @@ impl<H: Hub> Machine<H> {
     }
 
     /// Has the rules do a command that was given here, of which the log has the text.
-    pub fn command(&mut self, input: &Input, command: H::Command) -> (H::Outcome, Effects) {
+    pub fn command(&mut self, input: &Input, command: H::Command) -> (H::Outcome, Effects<H::Record>) {
         if let Input::Known(evidence, _) = input {
             self.hub.set_evidence(Some(evidence));
         }
@@ -216,7 +216,7 @@ impl<H: Hub> Machine<H> {
     }
 
     /// A node is gone, and none of its members by its own will.
-    fn lose_node(&mut self, node: &str) -> Effects {
+    fn lose_node(&mut self, node: &str) -> Effects<H::Record> {
         if !self.nodes.remove(node) {
             return Effects::none();
         }
@@ -226,7 +226,7 @@ impl<H: Hub> Machine<H> {
     }
 
     /// Members are gone, and none of them by its own will.
-    pub fn lose_members(&mut self, lost: &HashSet<MemberId>) -> Effects {
+    pub fn lose_members(&mut self, lost: &HashSet<MemberId>) -> Effects<H::Record> {
         let mut effects = Effects::none();
         let mut seats: Vec<(H::RoomId, Vec<MemberId>)> =
             self.hub.rooms().all().map(|(id, room)| (id.clone(), H::occupants(room))).collect();
@@ -244,7 +244,7 @@ impl<H: Hub> Machine<H> {
     }
 
     /// Takes over what a node has done alone, as far as nobody else has done anything there.
-    pub fn adopt(&mut self, adoption: &Adoption, node: &Arc<str>) -> Adopted {
+    pub fn adopt(&mut self, adoption: &Adoption, node: &Arc<str>) -> Adopted<H::Record> {
         let mut evicted = Vec::new();
         for (member, state, _) in &adoption.members {
             if let Ok(state) = serde_json::from_str::<H::Member>(state.get()) {

@@ -66,7 +66,7 @@ pub struct Node<H: Hub> {
     name: Arc<str>,
     machine: Machine<H>,
     members: Members,
-    barrier: WriteBarrier,
+    barrier: WriteBarrier<H::Record>,
     /// Entries of this node whose records are on their way to the disk: the last write of each, and its offset.
     unstored: VecDeque<(u64, u64)>,
     /// The last entry of this node whose records are on disk.
@@ -335,7 +335,7 @@ impl<H: Hub> Node<H> {
     }
 
     /// Does what was decided here, once all that it waits for is done.
-    fn perform(&mut self, decision: Decision) {
+    fn perform(&mut self, decision: Decision<H::Record>) {
         self.barrier.push(decision);
         self.perform_ready();
     }
