@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -11,23 +12,32 @@ use serde_json::value::RawValue;
 use super::encode::Wire;
 use crate::json;
 
+/// Events of this process so far.
+static EVENTS: AtomicU64 = AtomicU64::new(0);
+
 /// An event's text: `["event", argument, …]` of Socket.IO, or a plain WebSocket's object.
 pub struct Incoming {
     text: Bytes,
     wire: Wire,
     /// The number under which the sender wants an answer.
     pub ack: Option<i64>,
+    /// The event's own number, which its lines in the log bear on its whole way.
+    pub id: u64,
 }
 
 impl Incoming {
     /// A Socket.IO event, with the number of its acknowledgement if one is asked for.
     pub fn packet(text: Bytes, ack: Option<i64>) -> Self {
-        Self { text: json::mended(text), wire: Wire::SocketIo, ack }
+        Self::new(text, Wire::SocketIo, ack)
     }
 
     /// A text, or binary, frame of a plain WebSocket.
     pub fn frame(text: Bytes) -> Self {
-        Self { text: json::mended(text), wire: Wire::Plain, ack: None }
+        Self::new(text, Wire::Plain, None)
+    }
+
+    fn new(text: Bytes, wire: Wire, ack: Option<i64>) -> Self {
+        Self { text: json::mended(text), wire, ack, id: EVENTS.fetch_add(1, Ordering::Relaxed) + 1 }
     }
 
     /// Its text.

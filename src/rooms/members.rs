@@ -39,6 +39,8 @@ pub struct Members {
     seats: HashMap<MemberId, Arc<Seat>, RandomState>,
     senders: Senders,
     emit_latency: metrics::Histogram,
+    /// Events of sessions that have ended meanwhile.
+    stale: metrics::Counter,
     n_connected: metrics::Gauge,
     n_rooms: metrics::Gauge,
     n_seated: metrics::Gauge,
@@ -63,6 +65,7 @@ impl Members {
             notes: None,
             seats: HashMap::default(),
             senders: Senders::start(n_senders, outlet, context),
+            stale: metrics::counter!("roomhub_events_dropped_total", "service" => service, "reason" => "stale"),
             emit_latency: metrics::histogram!("roomhub_emit_latency_seconds", "service" => service),
             n_connected: metrics::gauge!("roomhub_members", "service" => service),
             n_rooms: metrics::gauge!("roomhub_rooms", "service" => service),
@@ -79,7 +82,11 @@ impl Members {
                 Some(Task::Connect { member, handshake, is_new })
             }
             Arrival::Event { member, session, incoming, at } => {
-                self.is_current(member, session).then_some(Task::Event { member, incoming, at })
+                if !self.is_current(member, session) {
+                    self.stale.increment(1);
+                    return None;
+                }
+                Some(Task::Event { member, incoming, at })
             }
             Arrival::KeepAlive { member, session } => {
                 self.is_current(member, session).then_some(Task::Heard(member))
@@ -112,6 +119,9 @@ impl Members {
         let receipt = decision.arrived_at.map(|arrived_at| {
             Arc::new(Receipt { arrived_at, clock: self.clock, latency: self.emit_latency.clone() })
         });
+        if decision.event > 0 {
+            debug!(service = self.service, event = decision.event, "effects of the event go out");
+        }
         self.perform_with(decision.effects, decision.asker, receipt.as_ref());
     }
 

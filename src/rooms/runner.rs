@@ -180,8 +180,8 @@ impl<H: Hub> Runner<H> {
             return query(hub, now);
         }
         let Some(task) = self.members.admit(arrival) else { return };
-        let Decision { effects, asker, arrived_at } = task.run(hub, now);
-        barrier.push(Decision { effects: hub.persist(effects), asker, arrived_at });
+        let decision = task.run(hub, now);
+        barrier.push(Decision { effects: hub.persist(decision.effects), ..decision });
         self.perform_due(barrier);
     }
 

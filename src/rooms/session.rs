@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tracing::debug;
 
 use super::inbox::{Arrival, Commands, Full, Inbox, Queries};
 use super::incoming::Incoming;
@@ -43,6 +44,7 @@ pub struct Ingress<H: Hub> {
     events: metrics::Counter,
     too_fast: metrics::Counter,
     overloaded: metrics::Counter,
+    closed: metrics::Counter,
 }
 
 impl<H: Hub> Ingress<H> {
@@ -56,6 +58,7 @@ impl<H: Hub> Ingress<H> {
             events: metrics::counter!("roomhub_events_in_total", "service" => service),
             too_fast: dropped("too_fast"),
             overloaded: dropped("overloaded"),
+            closed: dropped("closed"),
         })
     }
 
@@ -140,6 +143,7 @@ impl<H: Hub> Session<H> {
     pub fn receive(&self, incoming: Incoming) -> Received {
         let now = self.ingress.clock.now();
         self.ingress.events.increment(1);
+        debug!(member = %self.member, event = incoming.id, bytes = incoming.n_bytes(), "event received");
         if !self.bucket.take(self.ingress.allowance, now) {
             self.ingress.too_fast.increment(1);
             return Received::TooFast;
@@ -151,7 +155,10 @@ impl<H: Hub> Session<H> {
             }
             State::Connecting { .. } => self.overflow(),
             State::Registered => self.pass_on(incoming, now),
-            State::Closed => Received::PassedOn,
+            State::Closed => {
+                self.ingress.closed.increment(1);
+                Received::PassedOn
+            }
         }
     }
 

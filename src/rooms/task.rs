@@ -1,6 +1,7 @@
 //! What the rules are asked to do: of arrivals, what is left once it is known who they are from.
 
 use tokio::sync::oneshot;
+use tracing::debug;
 
 use super::incoming::Incoming;
 use super::write_barrier::Decision;
@@ -35,11 +36,13 @@ impl<H: Hub> Task<H> {
                 Decision::of(effects)
             }
             Self::Event { member, incoming, at } => {
+                debug!(%member, event = incoming.id, "event taken");
                 let effects = match incoming.read() {
                     Some(event) => hub.handle(member, &event.name, event.payload, now),
                     None => unread(),
                 };
-                Decision { effects, asker: incoming.ack.map(|id| (member, id)), arrived_at: Some(at) }
+                let asker = incoming.ack.map(|id| (member, id));
+                Decision { effects, asker, arrived_at: Some(at), event: incoming.id }
             }
             Self::Heard(member) => {
                 hub.heard(member, now);

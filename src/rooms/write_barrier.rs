@@ -25,12 +25,14 @@ pub struct Decision<R> {
     pub asker: Option<(MemberId, i64)>,
     /// When the event came, if it was one.
     pub arrived_at: Option<Timestamp>,
+    /// The event's number; 0 if it was none.
+    pub event: u64,
 }
 
 impl<R> Decision<R> {
     /// A decision that answers nobody.
     pub fn of(effects: Effects<R>) -> Self {
-        Self { effects, asker: None, arrived_at: None }
+        Self { effects, asker: None, arrived_at: None, event: 0 }
     }
 
     /// Everybody whom it tells something.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::input::{Adoption, Checkpoint, Input, RULES};
 use super::{Node, Pending, What};
@@ -166,6 +166,15 @@ impl<H: Hub> Node<H> {
         let mut after = Vec::new();
         if self.machine.nodes.contains(entry.node) || matches!(inputs.first(), Some(Input::Joined(_))) {
             for input in &inputs {
+                if let Some(event) = input.number() {
+                    debug!(
+                        service = self.service,
+                        node = entry.node,
+                        offset = entry.offset,
+                        event,
+                        "event applied"
+                    );
+                }
                 after.extend(self.note(input, entry.offset, Origin::Elsewhere));
                 let effects = match input {
                     Input::Adopt(adoption) => {
@@ -301,7 +310,7 @@ impl<H: Hub> Node<H> {
         });
         self.last_write = written.max().or(self.last_write);
         let asker = pending.member.zip(pending.ack);
-        self.perform(Decision { effects, asker, arrived_at: pending.arrived_at });
+        self.perform(Decision { effects, asker, arrived_at: pending.arrived_at, event: pending.event });
     }
 
     /// Has the rules do at once what cannot be appended.

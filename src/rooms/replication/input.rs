@@ -20,9 +20,9 @@ pub enum Input {
     /// A member connected to the node; what it brought has been looked at there.
     #[serde(rename = "c")]
     Connect(MemberId, IpAddr, Option<Box<str>>),
-    /// A member sent an event: its text, as it came.
+    /// A member sent an event: its text, as it came, and its number on its node.
     #[serde(rename = "e")]
-    Event(MemberId, Wire, String),
+    Event(MemberId, Wire, String, u64),
     /// A member is still there.
     #[serde(rename = "h")]
     Heard(MemberId),
@@ -83,7 +83,16 @@ impl Input {
     /// A member's event; what is no text says as little as an empty one.
     pub fn event(member: MemberId, incoming: &Incoming) -> Self {
         let text = std::str::from_utf8(incoming.text()).unwrap_or_default();
-        Self::Event(member, incoming.wire(), text.to_owned())
+        Self::Event(member, incoming.wire(), text.to_owned(), incoming.id)
+    }
+
+    /// The number of a member's event.
+    pub fn number(&self) -> Option<u64> {
+        match self {
+            Self::Event(.., number) => Some(*number),
+            Self::Known(_, input) => input.number(),
+            _ => None,
+        }
     }
 
     /// A member's connect.

@@ -168,7 +168,7 @@ impl<H: Hub> Machine<H> {
                 effects.append(self.hub.connect(*member, handshake, now));
                 effects
             }
-            Input::Event(member, wire, text) => match Event::read(*wire, text.as_bytes()) {
+            Input::Event(member, wire, text, _) => match Event::read(*wire, text.as_bytes()) {
                 Some(event) => self.hub.handle(*member, &event.name, event.payload, now),
                 None => Effects::none(),
             },

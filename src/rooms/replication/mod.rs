@@ -114,6 +114,8 @@ struct Pending<H: Hub> {
     /// Under which number an answer is wanted.
     ack: Option<i64>,
     arrived_at: Option<Timestamp>,
+    /// The event's number; 0 if it is none.
+    event: u64,
 }
 
 enum What {
@@ -143,6 +145,7 @@ struct Figures {
     entries: metrics::Counter,
     sweeps: metrics::Counter,
     missed: metrics::Counter,
+    refused: metrics::Counter,
     diverged: metrics::Counter,
     latency: metrics::Histogram,
     is_together: metrics::Gauge,
@@ -150,7 +153,7 @@ struct Figures {
 
 impl<H: Hub> Pending<H> {
     fn of(input: Input) -> Self {
-        Self { what: What::Input(input), command: None, member: None, ack: None, arrived_at: None }
+        Self { what: What::Input(input), command: None, member: None, ack: None, arrived_at: None, event: 0 }
     }
 }
 
@@ -197,6 +200,7 @@ impl<H: Hub> Node<H> {
             figures: Figures {
                 entries: metrics::counter!("roomhub_cluster_entries_total", "service" => service),
                 sweeps: metrics::counter!("roomhub_cluster_sweeps_total", "service" => service),
+                refused: metrics::counter!("roomhub_events_dropped_total", "service" => service, "reason" => "refused"),
                 missed: metrics::counter!("roomhub_cluster_missed_entries_total", "service" => service),
                 diverged: metrics::counter!("roomhub_cluster_divergences_total", "service" => service),
                 latency: metrics::histogram!("roomhub_cluster_step_seconds", "service" => service),
@@ -284,14 +288,15 @@ impl<H: Hub> Node<H> {
                     }
                 }
             }
-            Task::Event { member, .. } if self.refused.contains(&member) => {}
+            Task::Event { member, .. } if self.refused.contains(&member) => self.figures.refused.increment(1),
             Task::Event { member, incoming, at } => {
-                let ack = incoming.ack;
+                let (ack, event) = (incoming.ack, incoming.id);
+                debug!(service = self.service, %member, event, "event taken");
                 let hub = &self.machine.hub;
                 let (answer, evidence) = match incoming.read() {
-                    Some(event) => match hub.query(member, &event.name, event.payload, now) {
+                    Some(read) => match hub.query(member, &read.name, read.payload, now) {
                         Some(answer) => (Some(answer), None),
-                        None => (None, hub.evidence(Asked::Event(member, &event.name, event.payload), now)),
+                        None => (None, hub.evidence(Asked::Event(member, &read.name, read.payload), now)),
                     },
                     None => (Some(super::task::unread()), None),
                 };
@@ -301,7 +306,7 @@ impl<H: Hub> Node<H> {
                 match answer {
                     Some(effects) if !self.busy.contains_key(&member) => {
                         let asker = ack.map(|id| (member, id));
-                        self.perform(Decision { effects, asker, arrived_at: Some(at) });
+                        self.perform(Decision { effects, asker, arrived_at: Some(at), event });
                     }
                     Some(_) => self.push(Pending {
                         what: What::Query(incoming),
@@ -309,10 +314,11 @@ impl<H: Hub> Node<H> {
                         member: Some(member),
                         ack,
                         arrived_at: Some(at),
+                        event,
                     }),
                     None => {
                         let input = with_evidence(evidence, Input::event(member, &incoming));
-                        self.push(Pending { ack, arrived_at: Some(at), ..pending(input) });
+                        self.push(Pending { ack, arrived_at: Some(at), event, ..pending(input) });
                     }
                 }
             }

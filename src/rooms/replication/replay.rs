@@ -124,7 +124,7 @@ fn entry(
         3..=5 => Input::Tick,
         6..=9 => Input::Connect(member, [10, 0, 0, n as u8].into(), token.map(Into::into)),
         10 => Input::Heard(member),
-        _ => Input::Event(member, Wire::SocketIo, event(draw)),
+        _ => Input::Event(member, Wire::SocketIo, event(draw), 0),
     };
     Entry { offset, time, node: node.into(), inputs: vec![Input::Joined(RULES), input] }
 }
