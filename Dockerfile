@@ -16,8 +16,8 @@ COPY assets assets
 RUN --mount=type=cache,id=roomhub-registry-${TARGETPLATFORM},target=/usr/local/cargo/registry \
     --mount=type=cache,id=roomhub-target-${TARGETPLATFORM},target=/build/target \
     touch src/lib.rs src/main.rs \
-    && cargo build --profile dist --locked --bin roomhub \
-    && install -D target/dist/roomhub /out/roomhub && mkdir /out/data
+    && cargo build --release --locked --bin roomhub \
+    && install -D target/release/roomhub /out/roomhub && mkdir /out/data
 
 # The C library and libgcc of the same Debian as above, and a user: no shell and no package manager to keep patched,
 # at a fraction of debian-slim's size. The program needs no more; it brings its own certificate authorities.
