@@ -123,12 +123,7 @@ fn describe() {
         "Times that a station had nothing to play and sent silence"
     );
     describe_counter!("roomhub_radio_listeners_rejected_total", "Listeners rejected by a limit");
-    describe_gauge!("roomhub_cluster_together", "Whether Redis answers, by service");
-    describe_counter!("roomhub_cluster_steps_total", "Steps of the rules that Redis took, by service");
-    describe_counter!(
-        "roomhub_cluster_reruns_total",
-        "Events run again because a room had changed, by service"
-    );
+    describe_gauge!("roomhub_cluster_connected", "Whether Redis answers, by service");
     describe_counter!(
         "roomhub_cluster_entries_total",
         "Batches of inputs that this node appended to the log, by service"
@@ -141,11 +136,9 @@ fn describe() {
         "roomhub_cluster_divergences_total",
         "Checkpoints at which this node's rooms were not those of the others, by service"
     );
-    describe_counter!("roomhub_cluster_letters_total", "Letters to other nodes, by service");
-    describe_counter!("roomhub_cluster_letters_lost_total", "Gaps in the letters to this node, by service");
-    describe_counter!("roomhub_cluster_sweeps_total", "Looks at the timers of all rooms, by service");
+    describe_counter!("roomhub_cluster_ticks_total", "Looks at the timers of all rooms, by service");
     describe_histogram!(
-        "roomhub_cluster_step_seconds",
+        "roomhub_cluster_append_seconds",
         Unit::Seconds,
         "From asking Redis for steps to its answer, by service"
     );

@@ -86,7 +86,7 @@ struct Said {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Answer {
     AtOnce,
-    WithALetter,
+    OnceThereIsOne,
 }
 
 impl Reader {
@@ -119,7 +119,7 @@ impl Reader {
             Err(failure) => {
                 debug!(%failure, "entries are asked for");
                 loop {
-                    self.ask(&mut connection, Answer::WithALetter).await?;
+                    self.ask(&mut connection, Answer::OnceThereIsOne).await?;
                 }
             }
         }
@@ -135,7 +135,7 @@ impl Reader {
             while self.ask(connection, Answer::AtOnce).await? == BATCH {}
             while let Ok(Some(push)) = timeout(WAIT, said.pushes.recv()).await {
                 let is_end = matches!(push.kind, PushKind::Disconnection | PushKind::SUnsubscribe);
-                let entry = letter_of(push);
+                let entry = entry_of(push);
                 let is_gap = entry.as_ref().is_some_and(|entry| entry.number > self.number + 1);
                 if let Some(entry) = entry.filter(|entry| entry.number == self.number + 1) {
                     self.hand_on(entry).await?;
@@ -156,7 +156,7 @@ impl Reader {
     ) -> Result<usize, RedisError> {
         let mut call = redis::cmd("XREAD");
         call.arg("COUNT").arg(BATCH);
-        if answer == Answer::WithALetter {
+        if answer == Answer::OnceThereIsOne {
             call.arg("BLOCK").arg(WAIT.as_millis() as u64);
         }
         call.arg("STREAMS").arg(&self.inbox).arg(format!("{}-0", self.number));
@@ -190,7 +190,7 @@ fn failed(why: &'static str) -> RedisError {
 }
 
 /// An entry that was said: its number, a space, what it says.
-fn letter_of(PushInfo { kind, mut data }: PushInfo) -> Option<RawEntry> {
+fn entry_of(PushInfo { kind, mut data }: PushInfo) -> Option<RawEntry> {
     if kind != PushKind::SMessage {
         return None;
     }

@@ -1,19 +1,18 @@
 //! Where the rules meet the spool: looks facts up, runs the rule, appends its records and lets its effects wait.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use tracing::{debug, info};
 
+use super::all_facts::{AllFacts, Shared};
 use super::auth::Auth;
 use super::directory::LocalFacts;
 use super::evidence::{Evidence, Witness};
-use super::facts::{Capacity, Facts};
+use super::facts::Facts as _;
 use super::hub::{self, Grant, Hub};
 use super::outcome::Outcome;
 use super::protocol::client_frames::ClientFrame;
@@ -25,7 +24,7 @@ use super::shared_index::SharedIndex;
 use super::spool::Spool;
 use super::{Config, Durability};
 use crate::effect::{Close, Effect, Effects, MemberId};
-use crate::rooms::{self, Asked, Census, Handshake, Rng, Seed, TrackedMap};
+use crate::rooms::{self, Asked, Census, Handshake, Seed, TrackedMap};
 use crate::time::{Timestamp, WallOffset};
 
 /// The rooms, and all that they rest on.
@@ -41,14 +40,6 @@ pub struct DurableHub {
     status_at: Timestamp,
     /// Records are written down with the wall clock's time.
     wall: WallOffset,
-}
-
-/// What is the same on all nodes while the rules run.
-struct Shared {
-    index: SharedIndex,
-    /// What the node of the input knows.
-    evidence: Evidence,
-    rng: Mutex<Rng>,
 }
 
 /// What is done from outside.
@@ -92,11 +83,7 @@ impl DurableHub {
         auth: Arc<ArcSwap<Auth>>,
         now: Timestamp,
     ) -> Self {
-        let shared = shared.map(|seed| Shared {
-            index: SharedIndex::default(),
-            evidence: Evidence::default(),
-            rng: Mutex::new(Rng::new(seed)),
-        });
+        let shared = shared.map(Shared::new);
         Self {
             hub: Hub::new(config.limits()),
             facts,
@@ -189,96 +176,6 @@ impl DurableHub {
         info!("Server status: {clients} clients connected, {rooms} active rooms");
         for (id, room) in self.hub.all_rooms() {
             info!("Room {id}: {room}");
-        }
-    }
-}
-
-impl Shared {
-    fn draw_id(&self) -> RecordId {
-        let mut id = [0; RecordId::BYTES];
-        id.copy_from_slice(&self.rng.lock().draw()[..RecordId::BYTES]);
-        RecordId(id)
-    }
-}
-
-/// What the rules go by: what this machine knows, or what is the same on all nodes.
-enum AllFacts<'a> {
-    Local(&'a LocalFacts),
-    Shared(&'a Shared),
-}
-
-impl Facts for AllFacts<'_> {
-    fn are_complete(&self) -> bool {
-        match self {
-            Self::Local(local) => local.are_complete(),
-            Self::Shared(shared) => !shared.evidence.is_incomplete,
-        }
-    }
-
-    fn has_room(&self, room: RoomId) -> bool {
-        match self {
-            Self::Local(local) => local.has_room(room),
-            Self::Shared(shared) => shared.index.has_room(room) || shared.evidence.room == Some(room),
-        }
-    }
-
-    fn last_room(&self, device: &DeviceId) -> Option<RoomId> {
-        match self {
-            Self::Local(local) => local.last_room(device),
-            // It may have been elsewhere since the node of the input has heard of it.
-            Self::Shared(shared) => shared.index.last_room(device).or_else(|| {
-                let mut told = shared.evidence.last_rooms.iter();
-                told.find(|(known, _)| known == device).map(|(_, room)| *room)
-            }),
-        }
-    }
-
-    fn was_said(&self, device: &DeviceId, identity: RecordId) -> bool {
-        match self {
-            Self::Local(local) => local.was_said(device, identity),
-            Self::Shared(shared) => shared.index.was_said(identity) || shared.evidence.was_said,
-        }
-    }
-
-    fn waiting(&self, device: &DeviceId, room: RoomId) -> Vec<Box<str>> {
-        match self {
-            Self::Local(local) => local.waiting(device, room),
-            Self::Shared(shared) => shared.index.waiting(device, room),
-        }
-    }
-
-    fn capacity(&self, bytes: usize) -> Capacity {
-        match self {
-            Self::Local(local) => local.capacity(bytes),
-            Self::Shared(shared) if shared.evidence.is_full => Capacity::Full,
-            Self::Shared(_) => Capacity::Available,
-        }
-    }
-
-    fn are_within_limits(&self, device: &DeviceId, address: IpAddr, bytes: usize, now: Timestamp) -> bool {
-        match self {
-            Self::Local(local) => local.are_within_limits(device, address, bytes, now),
-            Self::Shared(shared) => !shared.evidence.is_limited,
-        }
-    }
-
-    /// On several nodes, one of 36^8 names that no node looks for: it is not taken.
-    fn new_room(&self) -> RoomId {
-        match self {
-            Self::Local(local) => local.new_room(),
-            Self::Shared(shared) => loop {
-                let drawn = RoomId::from_random(&shared.rng.lock().draw());
-                if let Some(room) = drawn.filter(|room| !shared.index.has_room(*room)) {
-                    return room;
-                }
-            },
-        }
-    }
-
-    fn new_connection(&self) -> RecordId {
-        match self {
-            Self::Local(local) => local.new_connection(),
-            Self::Shared(shared) => shared.draw_id(),
         }
     }
 }

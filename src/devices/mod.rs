@@ -5,6 +5,7 @@
 //! anybody is told of it, and goes from there to SQLite or MySQL. Browsers get a console page at `/`, programs an
 //! HTTP interface (`/openapi.json`).
 
+mod all_facts;
 mod auth;
 mod directory;
 mod drain;

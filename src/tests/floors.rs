@@ -33,14 +33,14 @@ fn floor_of(module: &str) -> usize {
 }
 
 /// Every Rust file of the program, without tests and benchmarks.
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+pub fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
         if path.is_dir() && !["tests", "benches"].contains(&name) {
             sources(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs")
-            && !["tests.rs", "properties.rs", "stage.rs"].contains(&name)
+            && !["tests.rs", "properties.rs", "test_stage.rs"].contains(&name)
         {
             found.push(path);
         }

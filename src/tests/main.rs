@@ -21,6 +21,7 @@ mod keys;
 mod lifecycle;
 mod limits;
 mod log;
+mod metrics;
 mod probe;
 mod radio;
 mod radio_air;

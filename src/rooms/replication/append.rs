@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 impl<H: Hub> Node<H> {
     /// Appends what waits, if nothing is on its way.
     pub(super) fn append_next(&mut self) {
-        while self.is_together() && self.in_flight.is_none() && !self.queue.is_empty() {
+        while self.is_connected() && self.in_flight.is_none() && !self.queue.is_empty() {
             if matches!(self.queue[0].what, What::Query(_)) {
                 if let Some(pending) = self.queue.pop_front() {
                     self.conclude(&pending, Effects::none());

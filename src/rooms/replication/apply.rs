@@ -107,6 +107,9 @@ impl<H: Hub> Node<H> {
                     let adopted = self.machine.adopt(adoption, &self.name);
                     self.members.disconnect_to_resync(adopted.evicted.iter().copied());
                     self.conclude(&pending, adopted.effects);
+                    // From here on, the others know what was done here alone.
+                    self.figures.is_connected.set(1.0);
+                    self.context.remark(self.service, None);
                 }
                 What::Input(input) => {
                     after.extend(self.note(input, offset, Origin::Here));

@@ -18,12 +18,12 @@ impl<H: Hub> Node<H> {
         if is_late && !is_queued {
             self.push(Pending::of(Input::Tick));
         }
-        if self.is_together() && self.is_checkpointer && self.checkpoint_at.elapsed() >= CHECKPOINT_EVERY {
+        if self.is_connected() && self.is_checkpointer && self.checkpoint_at.elapsed() >= CHECKPOINT_EVERY {
             self.checkpoint_at = Instant::now();
             self.push(Pending::of(Input::Checkpoint(self.checkpoint)));
         }
         self.members.count(&self.machine.hub);
-        self.figures.sweeps.increment(1);
+        self.figures.ticks.increment(1);
     }
 
     /// Shows that this node is alive, and looks for those that are not.
@@ -39,7 +39,7 @@ impl<H: Hub> Node<H> {
             return self.try_rejoin().await;
         }
         // After an outage, everybody is given the time to show again.
-        let Connectivity::Together { since } = self.connectivity else { return };
+        let Connectivity::Connected { since } = self.connectivity else { return };
         if since.elapsed() >= self.log.lease {
             for node in reply.silent {
                 self.push(Pending::of(Input::NodeLost(node.clone())));

@@ -136,19 +136,19 @@ struct Batch<H: Hub> {
 
 /// Whether the log is within reach.
 enum Connectivity {
-    Together { since: Instant },
+    Connected { since: Instant },
     Unavailable { since: Instant },
 }
 
 /// What is counted.
 struct Figures {
     entries: metrics::Counter,
-    sweeps: metrics::Counter,
+    ticks: metrics::Counter,
     missed: metrics::Counter,
     refused: metrics::Counter,
     diverged: metrics::Counter,
     latency: metrics::Histogram,
-    is_together: metrics::Gauge,
+    is_connected: metrics::Gauge,
 }
 
 impl<H: Hub> Pending<H> {
@@ -199,12 +199,12 @@ impl<H: Hub> Node<H> {
             is_leaving: false,
             figures: Figures {
                 entries: metrics::counter!("roomhub_cluster_entries_total", "service" => service),
-                sweeps: metrics::counter!("roomhub_cluster_sweeps_total", "service" => service),
+                ticks: metrics::counter!("roomhub_cluster_ticks_total", "service" => service),
                 refused: metrics::counter!("roomhub_events_dropped_total", "service" => service, "reason" => "refused"),
                 missed: metrics::counter!("roomhub_cluster_missed_entries_total", "service" => service),
                 diverged: metrics::counter!("roomhub_cluster_divergences_total", "service" => service),
-                latency: metrics::histogram!("roomhub_cluster_step_seconds", "service" => service),
-                is_together: metrics::gauge!("roomhub_cluster_together", "service" => service),
+                latency: metrics::histogram!("roomhub_cluster_append_seconds", "service" => service),
+                is_connected: metrics::gauge!("roomhub_cluster_connected", "service" => service),
             },
         }
     }
@@ -219,7 +219,7 @@ impl<H: Hub> Node<H> {
         // Nobody is served before the rooms are known, unless Redis goes away in this very moment.
         let lease = self.log.lease;
         let rooms = async {
-            while !self.is_together() {
+            while !self.is_connected() {
                 self.log.connect().await;
                 self.try_rejoin().await;
             }
@@ -230,15 +230,15 @@ impl<H: Hub> Node<H> {
         loop {
             self.tell_stored();
             self.append_next();
-            let is_together = self.is_together();
+            let is_connected = self.is_connected();
             // In no fixed order: neither a flood of entries nor one of arrivals may hold up the other, or the heartbeat.
             tokio::select! {
                 () = &mut stopping => break,
-                () = self.log.connect(), if !is_together => self.try_rejoin().await,
+                () = self.log.connect(), if !is_connected => self.try_rejoin().await,
                 outcome = answer(&mut self.appending), if self.appending.is_some() => self.appended(outcome).await,
-                Some(raw) = self.reader.next(), if is_together => self.read(raw).await,
+                Some(raw) = self.reader.next(), if is_connected => self.read(raw).await,
                 outcome = answer(&mut self.storing), if self.storing.is_some() => self.stored(outcome),
-                _ = beats.tick(), if is_together => self.beat().await,
+                _ = beats.tick(), if is_connected => self.beat().await,
                 _ = ticks.tick() => self.tick(),
                 () = self.barrier.written(), if self.barrier.awaits_write() || !self.unstored.is_empty() => {}
                 _ = arrivals.next(&mut batch, BATCH), if self.queue.len() < MAX_QUEUED && !self.barrier.is_full() => {
@@ -258,8 +258,8 @@ impl<H: Hub> Node<H> {
         self.members.dismiss(farewells, patience).await;
     }
 
-    fn is_together(&self) -> bool {
-        matches!(self.connectivity, Connectivity::Together { .. })
+    fn is_connected(&self) -> bool {
+        matches!(self.connectivity, Connectivity::Connected { .. })
     }
 
     fn take(&mut self, arrival: Arrival<H>) {
@@ -366,7 +366,7 @@ impl<H: Hub> Node<H> {
     }
 
     fn announce_stored(&mut self) {
-        if !self.is_together() {
+        if !self.is_connected() {
             return;
         }
         match self.queue.back_mut() {
@@ -376,7 +376,7 @@ impl<H: Hub> Node<H> {
     }
 
     fn push(&mut self, pending: Pending<H>) {
-        if !self.is_together() {
+        if !self.is_connected() {
             return self.apply_alone(pending);
         }
         if let Some(member) = pending.member {
@@ -388,11 +388,11 @@ impl<H: Hub> Node<H> {
     /// The process stops: its members are lost to their rooms at once, not after the lease.
     async fn leave(&mut self) {
         self.is_leaving = true;
-        if !self.is_together() {
+        if !self.is_connected() {
             return self.lose_own_members();
         }
         self.push(Pending::of(Input::NodeLost(self.name.to_string())));
-        while self.is_together() && (!self.queue.is_empty() || self.in_flight.is_some()) {
+        while self.is_connected() && (!self.queue.is_empty() || self.in_flight.is_some()) {
             self.append_next();
             tokio::select! {
                 biased;

@@ -43,9 +43,9 @@ impl<H: Hub> Node<H> {
     pub(super) fn go_alone(&mut self, error: &Unavailable) {
         self.log.disconnect();
         self.appending = None;
-        if self.is_together() {
+        if self.is_connected() {
             warn!(service = self.service, %error, "redis is away: rooms go on with the members of this node");
-            self.figures.is_together.set(0.0);
+            self.figures.is_connected.set(0.0);
             self.context.remark(self.service, Some("redis is away: rooms go on node by node"));
         }
         self.connectivity = Connectivity::Unavailable { since: Instant::now() };
@@ -73,11 +73,11 @@ impl<H: Hub> Node<H> {
     pub(super) async fn try_rejoin(&mut self) {
         let since = match self.connectivity {
             Connectivity::Unavailable { since } => since,
-            Connectivity::Together { .. } => Instant::now(),
+            Connectivity::Connected { .. } => Instant::now(),
         };
         match Box::pin(self.rejoin(since)).await {
             Ok(()) => {}
-            Err(error) if self.is_together() => self.go_alone(&error),
+            Err(error) if self.is_connected() => self.go_alone(&error),
             Err(error) => {
                 self.log.disconnect();
                 debug!(service = self.service, %error, "not together yet");
@@ -90,7 +90,7 @@ impl<H: Hub> Node<H> {
         let mut reply = self.log.beat().await?;
         self.set_clock(&reply, asked);
         // What is under way is done here alone; what of it came to the log shows in there.
-        if self.is_together() {
+        if self.is_connected() {
             self.connectivity = Connectivity::Unavailable { since };
             let in_flight = self.in_flight.take().map(|batch| batch.pending).unwrap_or_default();
             self.appending = None;
@@ -137,9 +137,7 @@ impl<H: Hub> Node<H> {
             sent_back,
             "together with the other nodes"
         );
-        self.connectivity = Connectivity::Together { since: Instant::now() };
-        self.figures.is_together.set(1.0);
-        self.context.remark(self.service, None);
+        self.connectivity = Connectivity::Connected { since: Instant::now() };
         Ok(())
     }
 

@@ -238,10 +238,10 @@ fn a_timer_fires_once_in_the_cluster() {
         assert_eq!(member.expect("state:cleared"), Value::Null);
     }
     // Every node has looked at its timers again by the time that each of them has counted its rooms anew.
-    let sweeps = |n: usize| cluster.nodes[n].metric("roomhub_cluster_sweeps_total{service=\"watch\"}");
-    let before = [0, 1, 2].map(sweeps);
-    eventually("two more sweeps on every node", || {
-        [0, 1, 2].iter().all(|n| sweeps(*n) >= before[*n] + 2.0).then_some(())
+    let ticks = |n: usize| cluster.nodes[n].metric("roomhub_cluster_ticks_total{service=\"watch\"}");
+    let before = [0, 1, 2].map(ticks);
+    eventually("two more ticks on every node", || {
+        [0, 1, 2].iter().all(|n| ticks(*n) >= before[*n] + 2.0).then_some(())
     });
     bob.emit("chat:message", &json!({"content": "the end", "type": "text"}));
     for member in [&mut bob, &mut cyd] {

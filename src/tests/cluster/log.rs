@@ -120,9 +120,12 @@ impl Load {
     }
 
     /// Waits until the host has gone on by so many seeks.
-    fn flow(&self, n: u64) {
+    fn flow(&self, cluster: &Cluster, n: u64) {
         let from = self.position.load(Ordering::Relaxed);
-        eventually("the load", || (self.position.load(Ordering::Relaxed) >= from + n).then_some(()));
+        eventually("the load", || {
+            assert!(!self.host.is_finished(), "the host was cut off: {}", cluster.log());
+            (self.position.load(Ordering::Relaxed) >= from + n).then_some(())
+        });
     }
 
     /// Ends it; gives the host, and where it is.
@@ -153,10 +156,10 @@ fn a_node_that_starts_in_the_middle_of_load_has_the_rooms_and_misses_nothing() {
     host.emit("pause", &json!({"room_id": "AB12", "current_time": 0}));
     let mut early = Client::guest(cluster.nodes[1].address, "AB12");
     let load = Load::start(host);
-    load.flow(100);
+    load.flow(&cluster, 100);
     let late = cluster.another().address;
     let mut guest = Client::guest(late, "AB12");
-    load.flow(100);
+    load.flow(&cluster, 100);
     let (_host, last) = load.end();
     hear_all(&mut guest, last);
     hear_all(&mut early, last);
@@ -169,15 +172,15 @@ fn a_node_stopped_for_longer_than_its_lease_under_load_comes_again_with_the_room
     let mut witness = Client::guest(cluster.nodes[1].address, "AB12");
     let mut stopped = Client::guest(cluster.nodes[2].address, "AB12");
     let load = Load::start(host);
-    load.flow(50);
+    load.flow(&cluster, 50);
     cluster.nodes[2].signal("STOP");
     eventually("the end of its lease", || {
-        cluster.log().contains("a node has gone silent").then(|| load.flow(50))
+        cluster.log().contains("a node has gone silent").then(|| load.flow(&cluster, 50))
     });
     cluster.nodes[2].signal("CONT");
     while stopped.hear().is_some() {}
     let mut back = Client::guest(cluster.nodes[2].address, "AB12");
-    load.flow(50);
+    load.flow(&cluster, 50);
     let (_host, last) = load.end();
     hear_all(&mut back, last);
     hear_all(&mut witness, last);

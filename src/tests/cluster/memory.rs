@@ -80,9 +80,9 @@ fn a_redis_that_takes_nothing_in_is_away_and_is_not_besieged() {
         let line = stats.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
         line.unwrap().parse::<u64>().unwrap()
     };
-    let sweeps = || cluster.nodes[0].metric(r#"roomhub_cluster_sweeps_total{service="music"}"#);
-    let (before, since) = (n_connections(), sweeps());
-    eventually("two seconds", || (sweeps() >= since + 2.0).then_some(()));
+    let ticks = || cluster.nodes[0].metric(r#"roomhub_cluster_ticks_total{service="music"}"#);
+    let (before, since) = (n_connections(), ticks());
+    eventually("two seconds", || (ticks() >= since + 2.0).then_some(()));
     let n = n_connections() - before;
     // A few times a second each, and this test's own questions.
     assert!((3..200).contains(&n), "{n} connections");
