@@ -273,8 +273,11 @@ impl<H: Hub> Node<H> {
             self.machine.members_of(&self.name).filter(|member| !self.members.has(*member)).collect();
         gone.sort();
         adoption.gone = gone;
-        for fact in &ours.fork.facts {
-            if let Some(text) = ours.facts.get(fact) {
+        let there = self.machine.hub.facts();
+        let is_lacking =
+            |fact: &String| theirs.has_forgotten && there.as_ref().is_some_and(|facts| !facts.contains(fact));
+        for (fact, text) in &ours.facts {
+            if ours.fork.facts.contains(fact) || is_lacking(fact) {
                 adoption.facts.push((fact.clone(), text.clone()));
             }
         }
