@@ -102,9 +102,6 @@ impl rooms::Hub for Rules {
     fn census(&self) -> Census {
         self.0.census()
     }
-    fn tick(&mut self, now: Timestamp) -> Effects {
-        self.handle_timeout(now)
-    }
     fn command(&mut self, (): (), _: Timestamp) -> ((), Effects) {
         ((), Effects::none())
     }

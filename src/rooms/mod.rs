@@ -149,7 +149,9 @@ pub trait Hub: Send + Sync + 'static {
     fn handle_timeout(&mut self, now: Timestamp) -> Effects<Self::Record>;
 
     /// Does all that time has come for, in an order that is the same on every node.
-    fn tick(&mut self, now: Timestamp) -> Effects<Self::Record>;
+    fn tick(&mut self, now: Timestamp) -> Effects<Self::Record> {
+        self.handle_timeout(now)
+    }
 
     /// How much there is, for the metrics; asked once a second.
     fn census(&self) -> Census;

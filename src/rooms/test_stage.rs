@@ -146,9 +146,6 @@ impl Hub for Mute {
     fn handle_timeout(&mut self, _: Timestamp) -> Effects {
         Effects::none()
     }
-    fn tick(&mut self, _: Timestamp) -> Effects {
-        Effects::none()
-    }
     fn census(&self) -> Census {
         Census { n_rooms: 0, n_seated: 0 }
     }

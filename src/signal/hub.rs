@@ -317,10 +317,6 @@ impl rooms::Hub for Hub {
     }
 
     fn handle_timeout(&mut self, now: Timestamp) -> Effects {
-        self.tick(now)
-    }
-
-    fn tick(&mut self, now: Timestamp) -> Effects {
         while self.away.pop_front_if(|until| *until <= now).is_some() {}
         let wall = self.wall.wall(now);
         let wall_secs = wall.as_millis() / 1000;

@@ -172,9 +172,6 @@ impl rooms::Hub for Rules {
     fn census(&self) -> Census {
         self.hub.census()
     }
-    fn tick(&mut self, now: Timestamp) -> Effects {
-        self.handle_timeout(now)
-    }
     fn command(&mut self, (): (), _: Timestamp) -> ((), Effects) {
         ((), Effects::none())
     }
