@@ -54,7 +54,7 @@ pub fn routes(queries: Queries<Hub>, commands: Commands<Hub>, door: OperatorsDoo
     Router::new()
         .route("/admin", get(|| async { Redirect::permanent("admin/") }))
         .route("/admin/", get(page))
-        .route("/admin/openapi.json", get(|headers: HeaderMap| async move { file("openapi.json", &headers) }))
+        .route("/admin/openapi.json", get(|headers: HeaderMap| async move { file("admin/openapi.json", &headers) }))
         .route(
             "/admin/assets/{*path}",
             get(|Path(path): Path<String>, headers: HeaderMap| async move { file(&path, &headers) }),
@@ -63,7 +63,7 @@ pub fn routes(queries: Queries<Hub>, commands: Commands<Hub>, door: OperatorsDoo
 }
 
 async fn page(headers: HeaderMap) -> Response {
-    assets::page::<Assets>("index.html", &headers).unwrap_or_else(not_found)
+    assets::page::<Assets>("admin/index.html", &headers).unwrap_or_else(not_found)
 }
 
 fn file(path: &str, headers: &HeaderMap) -> Response {

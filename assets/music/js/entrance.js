@@ -5,7 +5,7 @@
  * and joins when it turns out to have lived on; a member who comes back waits a moment for the host to be faster.
  */
 
-import { freshRoomCode, inCapitals } from "./identifiers.js";
+import { freshRoomCode, inCapitals } from "../common/identifiers.js";
 
 const WAIT_FOR_HOST_MS = 1200;
 const WAITS_FOR_HOST = 8;

@@ -4,14 +4,14 @@ import { byId } from "../common/elements.js";
 import { remember } from "../common/memory.js";
 import { StatusView } from "../common/status-view.js";
 import { isSayable, say, speak } from "../common/texts.js";
-import { ClockKeeper } from "./clock-keeper.js";
-import { ServerClock } from "./clock.js";
-import { Connection } from "./connection.js";
+import { ClockKeeper } from "../common/clock-keeper.js";
+import { ServerClock } from "../common/clock.js";
+import { Connection } from "../common/connection.js";
 import { Entrance } from "./entrance.js";
 import { EntryView } from "./entry-view.js";
 import { renderMediaSession } from "./media-session.js";
 import { MembersView } from "./members-view.js";
-import { Player, troubleWith } from "./player.js";
+import { Player, troubleWith } from "../common/player.js";
 import { installProbe } from "./probe.js";
 import { QueueView } from "./queue-view.js";
 import { withAdded, withMoved, withoutIndex } from "./queue.js";
@@ -41,7 +41,7 @@ let movedOnAt = -Infinity;
 let hopeless = { source: null, timer: null };
 
 const clock = new ServerClock();
-const player = new Player(byId("audio"), clock, { changed: render, playedOut: moveOn });
+const player = new Player(byId("audio"), clock, sourceOf, { changed: render, playedOut: moveOn });
 
 const connection = new Connection({
   connected: enterWithConnection,

@@ -1,6 +1,6 @@
 /** What the page knows of the room that it is in: everything as the server last told it. No I/O. */
 
-import { readPlayhead } from "./playhead.js";
+import { readPlayhead } from "../common/playhead.js";
 
 /** A change of the queue that the server has not confirmed by then is forgotten (milliseconds). */
 const PATIENCE_MS = 4000;

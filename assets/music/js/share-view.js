@@ -44,7 +44,7 @@ export class ShareView {
 
   async #drawCode(text) {
     this.#drawn = text;
-    const { qrcode } = await import("../vendor/qrcode-generator.js");
+    const { qrcode } = await import("../common/vendor/qrcode-generator.js");
     const code = qrcode(0, "M");
     code.addData(new TextEncoder().encode(text).reduce((bytes, byte) => bytes + String.fromCharCode(byte), ""));
     code.make();

@@ -4,7 +4,7 @@
  */
 
 import { base } from "../common/base.js";
-import { freshId } from "./identifiers.js";
+import { freshId } from "../common/identifiers.js";
 
 export const SAMPLE = Object.freeze({
   id: "sample",

@@ -1,7 +1,7 @@
 /** The rooms with their members, and what an operator may do to them. */
 
-import { button, byId, element, emptyNote } from "../common/elements.js";
-import { say } from "../common/texts.js";
+import { button, byId, element, emptyNote } from "../../common/elements.js";
+import { say } from "../../common/texts.js";
 import { askFor, confirm } from "./question.js";
 
 const BAN_MINUTES = "60";

@@ -1,8 +1,8 @@
 /** The last hour in four charts. */
 
-import { chart } from "../common/chart.js";
-import { byId, element } from "../common/elements.js";
-import { say } from "../common/texts.js";
+import { chart } from "../../common/chart.js";
+import { byId, element } from "../../common/elements.js";
+import { say } from "../../common/texts.js";
 
 export function showCharts({ rooms, totalMembers, minutes }) {
   const present = { rooms: rooms.length, members: totalMembers };

@@ -1,7 +1,7 @@
 /** The addresses that are kept out, and the way to let them in again. */
 
-import { button, byId, element, emptyNote } from "../common/elements.js";
-import { moment, say } from "../common/texts.js";
+import { button, byId, element, emptyNote } from "../../common/elements.js";
+import { moment, say } from "../../common/texts.js";
 
 /** `act(method, path)` has the server do something. */
 export function showBans({ bans }, act) {

@@ -1,6 +1,6 @@
 /** The dialog that asks before something is done. */
 
-import { byId, setText } from "../common/elements.js";
+import { byId, setText } from "../../common/elements.js";
 
 /** Whether the operator means it. */
 export async function confirm(text) {

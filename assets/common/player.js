@@ -7,7 +7,6 @@
 
 import { positionAt } from "./playhead.js";
 import { ErrorFilter, LandingDelay, correction } from "./sync.js";
-import { sourceOf } from "./track.js";
 
 const TICK_MS = 200;
 /** After a jump the audio position means nothing for this long. */
@@ -29,6 +28,7 @@ const MAX_FAILURES = 3;
 export class Player {
   #audio;
   #clock;
+  #sourceOf;
   #listener;
   #playhead = null;
   #source = null;
@@ -50,12 +50,13 @@ export class Player {
   #retry = null;
 
   /**
-   * `listener` has `changed()`, called when anything shown may have changed, and `playedOut()`, called again and again
+   * `sourceOf(track)` is the address of a track, or null; `listener` has `changed()`, called when anything shown may have changed, and `playedOut()`, called again and again
    * while the room plays on past the end of its track.
    */
-  constructor(audio, clock, listener) {
+  constructor(audio, clock, sourceOf, listener) {
     this.#audio = audio;
     this.#clock = clock;
+    this.#sourceOf = sourceOf;
     this.#listener = listener;
     audio.preservesPitch = true;
     audio.addEventListener("error", () => this.#fail());
@@ -136,7 +137,7 @@ export class Player {
     const hasJumped = this.#jumpTo(playhead) > SMALL_JUMP;
     this.#playhead = playhead;
 
-    const source = sourceOf(playhead?.track);
+    const source = this.#sourceOf(playhead?.track);
     const isOtherSource = source !== this.#source;
     if (isOtherSource) {
       this.#failures = 0;

@@ -1,10 +1,10 @@
 /** The admin page: signs in if the server wants a key, shows what there is every two seconds, does what is asked. */
 
-import { byId, keepingFocus, setText } from "../common/elements.js";
-import { KeyNeeded, ask } from "../common/server.js";
-import { SignIn } from "../common/sign-in.js";
-import { StatusView } from "../common/status-view.js";
-import { say, speak } from "../common/texts.js";
+import { byId, keepingFocus, setText } from "../../common/elements.js";
+import { KeyNeeded, ask } from "../../common/server.js";
+import { SignIn } from "../../common/sign-in.js";
+import { StatusView } from "../../common/status-view.js";
+import { say, speak } from "../../common/texts.js";
 import { showBans } from "./bans-view.js";
 import { showCharts } from "./charts-view.js";
 import { showRooms } from "./rooms-view.js";
