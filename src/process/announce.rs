@@ -1,5 +1,9 @@
 //! What is told of services that have started: to operators in the log, to people as a table, to systemd in a line.
 
+use std::fs;
+use std::io::{self, IsTerminal};
+use std::path::Path;
+
 use tracing::{info, warn};
 
 use super::outcome::print;
@@ -28,12 +32,24 @@ pub fn announce(running: &[Running], clock: Clock) {
         );
     }
     let width = running.iter().map(|service| service.service.len()).max().unwrap_or(0);
-    let row = |service: &Running| {
-        let key = service.key_file.as_ref().map(|file| format!("  its key is in {}", file.display()));
-        let key = key.unwrap_or_default();
-        format!("  {:<width$}  {}{key}\n", service.service, service.url())
-    };
+    let row = |service: &Running| format!("  {:<width$}  {}\n", service.service, way_in(service));
     print(&running.iter().map(row).collect::<Vec<_>>().concat());
+}
+
+/// The address of a service, and how to get in where it made up a key: a link for whoever sits at the terminal, else the
+/// key's file, since what is no terminal may be somebody's log.
+fn way_in(service: &Running) -> String {
+    let url = service.url();
+    let Some(file) = &service.key_file else { return url };
+    match made_up_key(file).filter(|_| io::stdout().is_terminal()) {
+        Some(key) => format!("{url}/#key={key}"),
+        None => format!("{url}  its key is in {}", file.display()),
+    }
+}
+
+fn made_up_key(file: &Path) -> Option<String> {
+    let key = fs::read_to_string(file).ok()?;
+    Some(key.trim().to_owned())
 }
 
 /// Where they listen, in one line.

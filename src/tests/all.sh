@@ -18,6 +18,7 @@ command -v node >/dev/null || install nodejs
 command -v npm >/dev/null || install npm
 command -v kill >/dev/null || install procps
 command -v make >/dev/null || install make
+command -v script >/dev/null || install bsdutils
 command -v ffmpeg >/dev/null || install ffmpeg
 command -v mp3val >/dev/null || install mp3val
 command -v mpv >/dev/null || install mpv

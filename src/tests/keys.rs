@@ -1,8 +1,9 @@
 //! Keys: each opens its own door alone, wrong ones are counted, and what is weak or open is said at the start.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -285,4 +286,32 @@ fn a_key_that_was_made_up_is_in_a_file_of_its_owners_and_stays() {
     let server = all();
     assert_eq!(fs::read_to_string(&file).unwrap(), key);
     assert!(!server.log().contains(key.trim()));
+}
+
+#[test]
+fn whoever_starts_all_services_at_a_terminal_is_told_a_link_that_signs_in_and_a_log_is_not() {
+    let data = TempDir::new().unwrap();
+    let program = roomhub(&["all", "--host", "127.0.0.1"]);
+    // `script` gives the program a terminal; the shell's number is the program's.
+    let words =
+        format!("echo $$; exec {} all --host 127.0.0.1 2>&1", program.get_program().to_str().unwrap());
+    let mut command = Command::new("script");
+    command.args(["-qec", &words, "/dev/null"]).env_clear().env("PATH", "/usr/bin:/bin");
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    for service in ["MUSIC", "WATCH", "SIGNAL", "DEVICES", "RADIO"] {
+        command.env(format!("ROOMHUB_{service}__PORT"), "0");
+    }
+    for section in ["DEVICES", "ROOMS", "RADIO"] {
+        command.env(format!("ROOMHUB_{section}__DATA_DIR"), data.path());
+    }
+    let mut terminal = command.spawn().unwrap();
+    let mut lines = BufReader::new(terminal.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let pid = lines.next().unwrap();
+    let seen: Vec<String> = lines.take_while(|line| !line.trim_start().starts_with("radio  ")).collect();
+    assert!(Command::new("kill").arg(pid.trim()).status().unwrap().success());
+    terminal.wait().unwrap();
+    let key = fs::read_to_string(data.path().join("watch.auth_key")).unwrap();
+    let telling: Vec<&String> = seen.iter().filter(|line| line.contains(key.trim())).collect();
+    assert_eq!(telling.len(), 1, "{seen:?}");
+    assert!(telling[0].trim_start().starts_with("watch ") && telling[0].contains("/#key="), "{telling:?}");
 }

@@ -54,7 +54,10 @@ pub fn routes(queries: Queries<Hub>, commands: Commands<Hub>, door: OperatorsDoo
     Router::new()
         .route("/admin", get(|| async { Redirect::permanent("admin/") }))
         .route("/admin/", get(page))
-        .route("/admin/openapi.json", get(|headers: HeaderMap| async move { file("admin/openapi.json", &headers) }))
+        .route(
+            "/admin/openapi.json",
+            get(|headers: HeaderMap| async move { file("admin/openapi.json", &headers) }),
+        )
         .route(
             "/admin/assets/{*path}",
             get(|Path(path): Path<String>, headers: HeaderMap| async move { file(&path, &headers) }),

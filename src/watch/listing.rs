@@ -1,7 +1,8 @@
-//! The answer to `room:list`: bounded in bytes, whatever rooms there are.
+//! The answers to `room:list` and `GET /stats`: bounded in bytes, whatever rooms there are.
 
 use std::cmp::Reverse;
 
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::room::Room;
@@ -17,13 +18,23 @@ pub fn max_state_bytes(max_list_bytes: usize) -> usize {
 
 /// Writes the rooms down that are public, the oldest first. If they do not all fit, the fullest and newest are told of.
 pub fn write<'a>(rooms: impl Iterator<Item = &'a Room>, wall: WallOffset, max_bytes: usize) -> Box<RawValue> {
-    let mut rooms: Vec<&Room> = rooms.filter(|room| room.is_listed()).collect();
+    let max_state_bytes = max_state_bytes(max_bytes);
+    let public = rooms.filter(|room| room.is_listed());
+    write_as(public, |room| room.brief_view(wall, max_state_bytes), max_bytes)
+}
+
+/// Writes each room down as `view` shows it, the oldest first; if they do not all fit, the fullest and newest.
+pub fn write_as<'a, V: Serialize>(
+    rooms: impl Iterator<Item = &'a Room>,
+    view: impl Fn(&'a Room) -> V,
+    max_bytes: usize,
+) -> Box<RawValue> {
+    let mut rooms: Vec<&Room> = rooms.collect();
     rooms.sort_by_cached_key(|room| (Reverse(room.n_members()), Reverse((room.created_at(), room.id()))));
     let mut n_bytes = 2;
     let mut listed = Vec::new();
     for room in rooms {
-        let view = room.brief_view(wall, max_state_bytes(max_bytes));
-        let entry = serde_json::to_string(&view).expect("a view has string keys");
+        let entry = serde_json::to_string(&view(room)).expect("a view has string keys");
         n_bytes += entry.len() + 1;
         if n_bytes > max_bytes {
             break;
@@ -69,6 +80,22 @@ mod tests {
         let (_, rooms) = list(3, 10, 1 << 20);
         assert_eq!(rooms.iter().map(|room| &room["name"]).collect::<Vec<_>>(), ["0", "1", "2"]);
         assert_eq!(rooms[2]["currentState"]["url"], "xxxxxxxxxx");
+    }
+
+    #[test]
+    fn whoever_has_the_key_is_told_how_many_rooms_there_are_and_of_as_many_as_fit() {
+        let mut stage = stage(&Config { max_list_bytes: 2_000, ..Config::default() });
+        for n in 0..80 {
+            stage.play(&format!(
+                r#"m{n} connects with key
+                m{n}: room:create {{"name":"{n}","userName":"Ann"}}"#
+            ));
+        }
+        let stats = serde_json::to_value(stage.hub.stats()).unwrap();
+        assert_eq!(stats["totalRooms"], 80);
+        let listed = stats["rooms"].as_array().unwrap();
+        assert!((5..80).contains(&listed.len()), "{}", listed.len());
+        assert!(stats["rooms"].to_string().len() <= 2_000);
     }
 
     #[test]

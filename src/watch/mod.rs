@@ -111,7 +111,7 @@ pub struct Config {
     pub max_chat_chars: usize,
     /// Bytes of what is on the screen.
     pub max_state_bytes: usize,
-    /// Bytes of the list of rooms; large states are left out of it, then the rooms with the fewest members.
+    /// Bytes of the list of rooms, and of the one in `/stats`; large states are left out, then the rooms with the fewest members.
     pub max_list_bytes: usize,
     /// Bytes of the chat that a room keeps for newcomers.
     pub max_chat_history_bytes: usize,

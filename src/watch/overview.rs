@@ -15,13 +15,13 @@ use super::room::Room;
 use crate::effect::MemberId;
 use crate::time::{Timestamp, WallOffset};
 
-/// What the key's holders are told of all rooms.
+/// What the key's holders are told of the rooms, as far as a list of them may be long.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Stats {
     total_rooms: usize,
     total_members: usize,
-    rooms: Vec<RoomReport>,
+    rooms: Box<RawValue>,
     since_start: Totals,
 }
 
@@ -79,13 +79,11 @@ struct MemberDetails {
 impl Hub {
     /// What the key's holders are told of all rooms.
     pub fn stats(&self) -> Stats {
-        let mut rooms: Vec<RoomReport> =
-            self.rooms.values().map(|room| RoomReport::of(room, self.wall)).collect();
-        rooms.sort_by_key(|room| (room.created_at, room.id));
+        let report = |room| RoomReport::of(room, self.wall);
         Stats {
-            total_rooms: rooms.len(),
+            total_rooms: self.rooms.count(),
             total_members: self.n_members(),
-            rooms,
+            rooms: listing::write_as(self.rooms.values(), report, self.config.max_list_bytes),
             since_start: self.counts.totals(),
         }
     }
