@@ -1,4 +1,4 @@
-//! What services cost under load on this machine: `cargo bench --bench load -- music`, `watch`, `signal`,
+//! What services cost under load on this machine: `cargo bench --bench load -- music`, `watch`, `films`, `signal`,
 //! `devices`, `cluster` or `cores`.
 //!
 //! Each step starts a server of its own, which has CPU 0; the listeners all live in this process, on CPU 1. What
@@ -24,6 +24,8 @@ mod cores;
 mod crowd;
 #[path = "load/fan_out.rs"]
 mod fan_out;
+#[path = "load/films.rs"]
+mod films;
 #[path = "load/floor.rs"]
 mod floor;
 #[path = "load/member.rs"]
@@ -60,9 +62,11 @@ use report::{Capacity, Report, Row};
 use rooms::{Load, Pace, Room, Talk};
 use server::Server;
 
-const USAGE: &str = "usage: cargo bench --bench load -- music [--quick] | watch | signal | devices | cluster | cores
+const USAGE: &str = "usage: cargo bench --bench load -- music [--quick] | watch | films | signal | devices | cluster | cores
   music     measure the listening rooms: about two minutes; whatever else runs meanwhile shows
-  watch     measure the watch parties: how late their controls are, half a minute
+  watch     measure the watch parties: how late their controls are, half a minute; with the path of another build, of
+            that one too
+  films     measure what it costs to send a film to its members, beside nginx: half a minute
   signal    measure calls of two: half a minute
   devices   measure device rooms, and how fast a backlog drains: a minute
   cluster   measure listening rooms on one to three nodes with a Redis, five minutes
@@ -135,8 +139,10 @@ fn main() -> ExitCode {
         ["signal", cores::PARTED] => signal(Cores::Apart),
         ["devices"] => devices(Cores::part(&args)),
         ["devices", cores::PARTED] => devices(Cores::Apart),
-        ["watch"] => watch(Cores::part(&args)),
-        ["watch", cores::PARTED] => watch(Cores::Apart),
+        ["watch", ..] if args.contains(&cores::PARTED) => watch(&args, Cores::Apart),
+        ["watch", ..] => watch(&args, Cores::part(&args)),
+        ["films"] => films(Cores::part(&args)),
+        ["films", cores::PARTED] => films(Cores::Apart),
         ["cores", ..] => fan_out().and_then(|()| {
             let args = [&[SMALL_ROOMS], &args[1..]].concat();
             let cores = Cores::part(&args);
@@ -180,10 +186,21 @@ fn devices(cores: Cores) -> Result<()> {
     Ok(())
 }
 
-fn watch(cores: Cores) -> Result<()> {
-    let report = on_this_thread(parties::measure(cores))?;
+fn watch(args: &[&str], cores: Cores) -> Result<()> {
+    let report = on_this_thread(parties::measure(other_build(args), cores))?;
     print!("{report}");
     Ok(())
+}
+
+fn films(cores: Cores) -> Result<()> {
+    let report = on_this_thread(films::measure(cores))?;
+    print!("{report}");
+    Ok(())
+}
+
+/// The path of another build, behind the name of what is measured.
+fn other_build<'a>(args: &[&'a str]) -> Option<&'a str> {
+    args[1..].iter().find(|arg| **arg != cores::PARTED).copied()
 }
 
 fn fan_out() -> Result<()> {
@@ -193,8 +210,7 @@ fn fan_out() -> Result<()> {
 }
 
 fn small_rooms(args: &[&str], cores: Cores) -> Result<()> {
-    let other = args[1..].iter().find(|arg| **arg != cores::PARTED).copied();
-    let report = on_this_thread(fan_out::measure_small_rooms(other, cores))?;
+    let report = on_this_thread(fan_out::measure_small_rooms(other_build(args), cores))?;
     print!("{report}");
     Ok(())
 }

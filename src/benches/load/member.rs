@@ -80,6 +80,14 @@ impl Member {
         self.await_packet(&format!("{}[\"{event}\"", packet::EVENT)).await
     }
 
+    /// Waits for an event of Socket.IO, past all others, for its payload.
+    pub async fn await_payload(&mut self, event: &str) -> Result<Value> {
+        self.await_event(event).await?;
+        let packet = &self.socket.text(self.last.clone())[packet::EVENT.len()..];
+        let mut arguments: Vec<Value> = serde_json::from_slice(packet)?;
+        Ok(arguments.pop().unwrap_or_default())
+    }
+
     /// Waits for an object of that type on a plain WebSocket, past all others.
     pub async fn await_object(&mut self, kind: &str) -> Result<Value> {
         self.await_packet(&format!("{{\"type\":\"{kind}\"")).await?;

@@ -13,7 +13,7 @@ use tokio::time::{sleep, sleep_until};
 
 use crate::cores::Cores;
 use crate::member::Member;
-use crate::server::{KEY, Server};
+use crate::server::{KEY, PROGRAM, Server};
 
 /// How long each load lasts.
 const SPAN: Duration = Duration::from_secs(10);
@@ -43,8 +43,11 @@ const CHUNK_EVERY: Duration = Duration::from_millis(256);
 /// The owner of that room seeks so often.
 const SEEK_EVERY: Duration = Duration::from_millis(100);
 
-/// What was found.
-pub struct Report {
+/// What was found, of each build.
+pub struct Report(Vec<(&'static str, Figures)>);
+
+/// What was found of one build.
+struct Figures {
     lobbies: Lateness,
     voices: Lateness,
 }
@@ -60,19 +63,26 @@ struct Lateness {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "| | deliveries | p50 ms | p99 ms | server, of one core |")?;
-        writeln!(f, "|---|---:|---:|---:|---:|")?;
-        let rows = [
-            (
-                format!("`play:update`: {N_ROOMS} rooms x 5, {N_LOBBIES} lobbies polling the list"),
-                &self.lobbies,
-            ),
-            (format!("`play:seek`: a room of 20, {N_SPEAKERS} speaking without WebRTC"), &self.voices),
-        ];
-        for (name, late) in rows {
-            let ms = |span: Duration| span.as_secs_f64() * 1e3;
-            let Lateness { n_deliveries, p50, p99, load } = late;
-            writeln!(f, "| {name} | {n_deliveries} | {:.2} | {:.2} | {load:.2} |", ms(*p50), ms(*p99))?;
+        writeln!(f, "| | build | deliveries | p50 ms | p99 ms | server, of one core |")?;
+        writeln!(f, "|---|---|---:|---:|---:|---:|")?;
+        for (build, Figures { lobbies, voices }) in &self.0 {
+            let rows = [
+                (
+                    format!("`play:update`: {N_ROOMS} rooms x 5, {N_LOBBIES} lobbies polling the list"),
+                    lobbies,
+                ),
+                (format!("`play:seek`: a room of 20, {N_SPEAKERS} speaking without WebRTC"), voices),
+            ];
+            for (name, late) in rows {
+                let ms = |span: Duration| span.as_secs_f64() * 1e3;
+                let Lateness { n_deliveries, p50, p99, load } = late;
+                writeln!(
+                    f,
+                    "| {name} | {build} | {n_deliveries} | {:.2} | {:.2} | {load:.2} |",
+                    ms(*p50),
+                    ms(*p99)
+                )?;
+            }
         }
         Ok(())
     }
@@ -129,13 +139,20 @@ fn position(packet: &[u8]) -> Option<&[u8]> {
     Some(&rest[..end])
 }
 
-/// Measures both.
-pub async fn measure(cores: Cores) -> Result<Report> {
-    eprintln!("controls beside lobbies");
-    let lobbies = beside_lobbies(Server::start("watch", cores, &[])?).await?;
-    eprintln!("controls beside voices");
-    let voices = beside_voices(Server::start("watch", cores, &[])?).await?;
-    Ok(Report { lobbies, voices })
+/// Measures both, of this build and of another one.
+pub async fn measure(other: Option<&str>, cores: Cores) -> Result<Report> {
+    let mut report = Report(Vec::new());
+    for (build, program) in [("another", other), ("this one", Some(PROGRAM))] {
+        let Some(program) = program else { continue };
+        let start =
+            || Server::start_program(program, Rc::new(tempfile::tempdir()?), "watch", cores, &[], &[]);
+        eprintln!("controls beside lobbies, {build}");
+        let lobbies = beside_lobbies(start()?).await?;
+        eprintln!("controls beside voices, {build}");
+        let voices = beside_voices(start()?).await?;
+        report.0.push((build, Figures { lobbies, voices }));
+    }
+    Ok(report)
 }
 
 async fn beside_lobbies(server: Server) -> Result<Lateness> {
