@@ -39,6 +39,7 @@ mkdir -p $servers
 [ -x $servers/redis-server-6.2 ] || bash src/tests/install-redis-6.2.sh $servers
 npm ci --prefix src/tests/clients --no-audit --no-fund --loglevel=error
 
+python3 assets/licenses/collect.py --check
 cargo fmt --check
 cargo clippy --locked --all-targets -- -D warnings
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
