@@ -10,6 +10,8 @@ import { en } from "./texts/en.js";
 import { zh } from "./texts/zh.js";
 
 const LANGUAGES = { en, zh };
+/** Services whose rooms have roles, chat and votes, and say what `party` of the texts has. */
+const WITH_COMPANY = ["music", "watch"];
 
 let language = firstLanguage();
 let service = null;
@@ -43,6 +45,14 @@ export function isSayable(key) {
   return typeof key === "string" && Object.hasOwn(texts, key);
 }
 
+/** Says the fixed texts of `root` and of all elements in it: what their `data-say`, `data-say-label` and `data-say-placeholder` name. */
+export function fill(root) {
+  const all = (selector) => [root, ...root.querySelectorAll(selector)].filter((each) => each.matches?.(selector));
+  for (const each of all("[data-say]")) each.textContent = say(each.dataset.say);
+  for (const each of all("[data-say-label]")) each.setAttribute("aria-label", say(each.dataset.sayLabel));
+  for (const each of all("[data-say-placeholder]")) each.placeholder = say(each.dataset.sayPlaceholder);
+}
+
 /** The language as dates and screen readers need it: `zh-CN`. */
 export function languageTag() {
   return LANGUAGES[language].tag;
@@ -61,12 +71,10 @@ function firstLanguage() {
 }
 
 function take(chosen) {
-  const all = (selector) => document.querySelectorAll(selector);
   const spoken = LANGUAGES[chosen];
   language = chosen;
-  texts = { ...en.common, ...en[service], ...spoken.common, ...spoken[service] };
+  const sections = ["common", ...(WITH_COMPANY.includes(service) ? ["party"] : []), service];
+  texts = Object.assign({}, ...[en, spoken].flatMap((said) => sections.map((section) => said[section])));
   document.documentElement.lang = languageTag();
-  for (const each of all("[data-say]")) each.textContent = say(each.dataset.say);
-  for (const each of all("[data-say-label]")) each.setAttribute("aria-label", say(each.dataset.sayLabel));
-  for (const each of all("[data-say-placeholder]")) each.placeholder = say(each.dataset.sayPlaceholder);
+  fill(document);
 }

@@ -1,0 +1,12 @@
+/** Why the server did not do what was asked, in words. */
+
+import { isSayable, say } from "../texts.js";
+
+/** What to say of an acknowledgement; null if it was done. */
+export function refusal(answer) {
+  if (answer === null) return say("noAnswer");
+  if (answer?.success) return null;
+  if (answer?.code === "slow_mode") return say("refusal_slow_mode", Math.ceil(answer.retryAfter ?? 1));
+  const key = `refusal_${answer?.code}`;
+  return isSayable(key) ? say(key) : say("refused_by_server");
+}
