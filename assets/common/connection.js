@@ -12,12 +12,15 @@ export class Connection {
 
   /**
    * `handlers` maps each event that is listened to, and `connected`, `disconnected` and `upgraded`, to a function;
-   * `token`, if there is one, is what the server asks for in the handshake.
+   * `token`, if there is one, is what the server asks for in the handshake. If it is a function, it is asked each time,
+   * and the page connects when it calls `open`.
    */
   constructor({ connected, disconnected, upgraded, ...handlers }, token = null) {
     const path = new URL("socket.io/", base).pathname;
-    const auth = token === null ? undefined : { token };
-    this.#socket = io({ path, auth, reconnectionDelay: 500, reconnectionDelayMax: 4000, timeout: 15_000 });
+    const isAsked = typeof token === "function";
+    const auth = isAsked ? (take) => take({ token: token() }) : token === null ? undefined : { token };
+    const patience = { reconnectionDelay: 500, reconnectionDelayMax: 4000, timeout: 15_000 };
+    this.#socket = io({ path, auth, autoConnect: !isAsked, ...patience });
     this.#socket.on("connect", () => {
       this.#socket.io.engine.once("upgrade", upgraded);
       connected();
@@ -38,6 +41,16 @@ export class Connection {
     return this.#socket.connected;
   }
 
+  /** Connects, and goes on trying. */
+  open() {
+    this.#socket.connect();
+  }
+
+  /** Ends the connection, and the attempts at one. */
+  close() {
+    this.#socket.disconnect();
+  }
+
   /** Sends now or not at all: what waits for a connection is stale when it comes. */
   send(event, data) {
     if (!this.isOpen) return false;
@@ -53,7 +66,7 @@ export class Connection {
 
   /** Tries at once, without waiting for the next attempt that is due. */
   hurry() {
-    if (!this.isOpen) this.#socket.disconnect().connect();
+    if (this.#socket.active && !this.isOpen) this.#socket.disconnect().connect();
   }
 
   /** Gives up a transport that is open and says nothing; a new one follows. */

@@ -1,7 +1,7 @@
 /**
- * The audio element, kept at the room's playhead. Knows nothing of rooms, members or the network.
+ * An audio or video element, kept at the room's playhead. Knows nothing of rooms, members or the network.
  *
- * Everything that it does follows from the playhead, the server's clock and the audio's own position; `tick` compares
+ * Everything that it does follows from the playhead, the server's clock and the element's own position; `tick` compares
  * them and is safe to call at any time and at any rate.
  */
 
@@ -9,9 +9,9 @@ import { positionAt } from "./playhead.js";
 import { ErrorFilter, LandingDelay, correction } from "./sync.js";
 
 const TICK_MS = 200;
-/** After a jump the audio position means nothing for this long. */
+/** After a jump the position means nothing for this long. */
 const SETTLING_MS = 450;
-/** While paused, a position set and one read back may differ this much (seconds): the audio rounds to its samples. */
+/** While paused, a position set and one read back may differ this much (seconds): sound is rounded to its samples. */
 const ROUNDING = 0.004;
 /** Jumps allowed after a disturbance, before speed alone has to close the gap. */
 const ROUGH_JUMPS = 2;
@@ -19,17 +19,21 @@ const ROUGH_JUMPS = 2;
 const JUMP_GAP_MS = 4000;
 /** A jump of the room smaller than this (seconds) is left to the speed. */
 const SMALL_JUMP = 0.1;
+/** Seconds of play that must be loaded before a stall counts as over while the room waits. */
+const LOADED_AHEAD = 1.5;
 const RETRY_MS = 4000;
-/** An address that has not said in this time whether it is audio may be queued. */
+/** An address that has not said in this time whether it can be played may be tried. */
 const TRIED_FOR_MS = 8000;
 /** A track that stopped loading this often in a row is given up. */
 const MAX_FAILURES = 3;
 
 export class Player {
-  #audio;
+  #media;
   #clock;
   #sourceOf;
   #listener;
+  #attach;
+  #detach = null;
   #playhead = null;
   #source = null;
   #errors = new ErrorFilter();
@@ -50,32 +54,35 @@ export class Player {
   #retry = null;
 
   /**
-   * `sourceOf(track)` is the address of a track, or null; `listener` has `changed()`, called when anything shown may have changed, and `playedOut()`, called again and again
-   * while the room plays on past the end of its track.
+   * `sourceOf(track)` is the address of a track, or null; `listener` has `changed()`, called when anything shown may
+   * have changed, and `playedOut()`, called again and again while the room plays on past the end of its track.
+   * `attach(media, source, fail)` has the element load an address and gives what undoes that; it calls `fail` with a
+   * trouble that the element itself does not report.
    */
-  constructor(audio, clock, sourceOf, listener) {
-    this.#audio = audio;
+  constructor(media, clock, sourceOf, listener, attach = attachAddress) {
+    this.#media = media;
     this.#clock = clock;
     this.#sourceOf = sourceOf;
     this.#listener = listener;
-    audio.preservesPitch = true;
-    audio.addEventListener("error", () => this.#fail());
-    audio.addEventListener("pause", () => this.#isPausedFromOutside && this.#yieldToPause());
-    audio.addEventListener("ended", () => (this.#wantsSound = false));
-    audio.addEventListener("waiting", () => this.#stall(true));
-    audio.addEventListener("playing", () => {
+    this.#attach = attach;
+    media.preservesPitch = true;
+    media.addEventListener("error", () => media.error && this.#source && this.#fail(troubleFrom(media.error, this.#source)));
+    media.addEventListener("pause", () => this.#isPausedFromOutside && this.#yieldToPause());
+    media.addEventListener("ended", () => (this.#wantsSound = false));
+    media.addEventListener("waiting", () => this.#stall(true));
+    media.addEventListener("playing", () => {
       this.#failures = 0;
       this.#stall(false);
     });
-    audio.addEventListener("timeupdate", () => this.tick());
-    audio.addEventListener("loadedmetadata", () => this.tick());
-    audio.addEventListener("durationchange", () => listener.changed());
+    media.addEventListener("timeupdate", () => this.tick());
+    media.addEventListener("loadedmetadata", () => this.tick());
+    media.addEventListener("durationchange", () => listener.changed());
     setInterval(() => this.tick(), TICK_MS);
   }
 
-  /** Seconds into the audio that is heard. */
+  /** Seconds into what is heard. */
   get position() {
-    return this.#audio.currentTime;
+    return this.#media.currentTime;
   }
 
   /** Seconds into the track where the room is, never past the end; null without a playhead. */
@@ -87,21 +94,21 @@ export class Player {
 
   /** Seconds, or null while unknown and for a stream without an end. */
   get duration() {
-    const { duration } = this.#audio;
+    const { duration } = this.#media;
     return this.#source && Number.isFinite(duration) && duration > 0 ? duration : null;
   }
 
   get isLive() {
-    return this.#audio.duration === Infinity;
+    return this.#media.duration === Infinity;
   }
 
-  /** Audio position minus room position in seconds, smoothed; null while nothing is heard. */
+  /** Own position minus room position in seconds, smoothed; null while nothing is heard. */
   get errorSeconds() {
     return this.#errorSeconds;
   }
 
   get isSounding() {
-    return this.#wantsSound && !this.#audio.paused && !this.#isStalled && this.#audio.readyState >= 3;
+    return this.#wantsSound && !this.#media.paused && !this.#isStalled && this.#media.readyState >= 3;
   }
 
   /** True when the room plays and only a tap of the listener can start the sound. */
@@ -127,9 +134,18 @@ export class Player {
     return this.#hasPlayedOut;
   }
 
+  /** True when enough is loaded to play on from where the element is, whether it plays or not. */
+  get isLoaded() {
+    const { readyState, seeking, currentTime } = this.#media;
+    if (seeking || readyState < 3) return false;
+    const ahead = LOADED_AHEAD * this.#speed;
+    const end = this.duration === null ? Infinity : this.duration - 0.1;
+    return readyState === 4 || this.#isBuffered(currentTime, Math.min(ahead, end - currentTime));
+  }
+
   set volume(volume) {
-    this.#audio.volume = volume;
-    this.#audio.muted = volume === 0;
+    this.#media.volume = volume;
+    this.#media.muted = volume === 0;
   }
 
   /** Takes the playhead that the server sent, null outside a room; returns whether it is another place than before. */
@@ -182,14 +198,14 @@ export class Player {
     this.#wantsSound = false;
     this.#errorSeconds = null;
     this.#isBlocked = false;
-    if (!this.#audio.paused) this.#audio.pause();
-    this.#setRate(1);
-    if (this.#audio.readyState < 1 || this.#audio.seeking || this.isLive) return;
+    if (!this.#media.paused) this.#media.pause();
+    this.#setRate(this.#speed);
+    if (this.#media.readyState < 1 || this.#media.seeking || this.isLive) return;
     const target = this.targetPosition;
-    const distance = Math.abs(this.#audio.currentTime - target);
+    const distance = Math.abs(this.#media.currentTime - target);
     if (distance <= (this.#placedAt === target ? ROUNDING : 0)) return;
     this.#placedAt = target;
-    this.#audio.currentTime = target;
+    this.#media.currentTime = target;
   }
 
   #tickPlaying() {
@@ -200,43 +216,44 @@ export class Player {
       return;
     }
     if (this.#isBlocked || this.#isStarting) return;
-    if (this.#audio.paused) {
+    if (this.#media.paused) {
       if (this.#isPausedFromOutside) this.#yieldToPause();
       else this.#start();
       return;
     }
-    const isReady = this.#audio.readyState >= 3 && !this.#audio.seeking && !this.isLive;
+    const isReady = this.#media.readyState >= 3 && !this.#media.seeking && !this.isLive;
     if (isReady && performance.now() >= this.#settledAt) this.#steer();
   }
 
   #steer() {
     const target = positionAt(this.#playhead, this.#clock.serverNow);
-    const reading = this.#audio.currentTime - target;
-    const error = this.#errors.add(reading, this.#audio.playbackRate, performance.now() / 1000);
+    const reading = this.#media.currentTime - target;
+    const speed = this.#speed;
+    const error = this.#errors.add(reading, 1 + this.#media.playbackRate - speed, performance.now() / 1000);
     this.#errorSeconds = error;
 
     this.#landing?.learn(error);
     this.#landing = null;
 
-    const action = correction(error, this.#audio.playbackRate, this.#jumpsLeft > 0);
+    const action = correction(error, this.#media.playbackRate / speed, this.#jumpsLeft > 0);
     if (action.kind === "seek") {
       if (this.#jumpsLeft === 0 && performance.now() - this.#jumpedAt < JUMP_GAP_MS) return;
       this.#jumpsLeft = Math.max(0, this.#jumpsLeft - 1);
       this.#jump();
     } else if (action.kind === "nudge") {
-      this.#setRate(action.rate);
+      this.#setRate(action.rate * speed);
     } else {
-      this.#setRate(1);
+      this.#setRate(speed);
       this.#jumpsLeft = 0;
     }
   }
 
   #start() {
-    if (this.#audio.readyState >= 1 && !this.isLive) this.#jump();
+    if (this.#media.readyState >= 1 && !this.isLive) this.#jump();
     this.#wantsSound = true;
     this.#isStarting = true;
     const source = this.#source;
-    this.#audio.play().then(
+    this.#media.play().then(
       () => this.#noteStart(),
       (refusal) => this.#noteRefusal(refusal, source),
     );
@@ -262,8 +279,8 @@ export class Player {
     this.#jumpedAt = performance.now();
     this.#landing = this.#isBuffered(target) ? this.#near : this.#far;
     const aim = target + this.#landing.expected;
-    this.#audio.currentTime = this.duration === null ? aim : Math.min(aim, this.duration);
-    this.#setRate(1);
+    this.#media.currentTime = this.duration === null ? aim : Math.min(aim, this.duration);
+    this.#setRate(this.#speed);
     this.#settle();
   }
 
@@ -273,13 +290,18 @@ export class Player {
   }
 
   #setRate(rate) {
-    if (Math.abs(this.#audio.playbackRate - rate) > 0.0005) this.#audio.playbackRate = rate;
+    if (Math.abs(this.#media.playbackRate - rate) > 0.0005) this.#media.playbackRate = rate;
   }
 
-  #isBuffered(position) {
-    const { buffered } = this.#audio;
+  /** The room's speed. */
+  get #speed() {
+    return this.#playhead?.speed ?? 1;
+  }
+
+  #isBuffered(position, seconds = 0.5) {
+    const { buffered } = this.#media;
     for (let each = 0; each < buffered.length; each += 1) {
-      if (buffered.start(each) <= position && position + 0.5 <= buffered.end(each)) return true;
+      if (buffered.start(each) <= position && position + seconds <= buffered.end(each)) return true;
     }
     return false;
   }
@@ -301,31 +323,31 @@ export class Player {
     this.#landing = null;
     this.#placedAt = null;
     this.resync();
+    this.#detach?.();
+    this.#detach = null;
     if (!source) {
       this.#isBlocked = false;
-      this.#audio.removeAttribute("src");
-      this.#audio.load();
+      this.#media.removeAttribute("src");
+      this.#media.load();
     } else {
-      this.#audio.src = source;
-      this.#audio.load();
+      this.#detach = this.#attach(this.#media, source, (trouble) => this.#source === source && this.#fail(trouble));
     }
     this.#listener.changed();
   }
 
-  #fail() {
-    const failure = this.#audio.error;
-    if (!failure || !this.#source) return;
-    this.#trouble = troubleFrom(failure, this.#source);
+  #fail(trouble) {
+    this.#trouble = trouble;
     this.#failures += 1;
     this.#errorSeconds = null;
     this.#wantsSound = false;
-    if (this.#trouble.kind === "network") this.#retry = setTimeout(() => this.reload(), RETRY_MS);
+    clearTimeout(this.#retry);
+    if (trouble.kind === "network") this.#retry = setTimeout(() => this.reload(), RETRY_MS);
     this.#listener.changed();
   }
 
   /** True for a pause that the page did not ask for: a media key, unplugged headphones, a phone call. */
   get #isPausedFromOutside() {
-    return this.#wantsSound && !this.#isStarting && this.#audio.paused && !this.#audio.ended;
+    return this.#wantsSound && !this.#isStarting && this.#media.paused && !this.#media.ended;
   }
 
   /** Such a pause stands until the listener taps. */
@@ -356,21 +378,31 @@ export class Player {
   }
 }
 
-/** What would keep a browser from playing an address: null, also when that takes long to say, or `{kind, status}`. */
-export function troubleWith(source) {
-  const audio = new Audio();
-  audio.preload = "metadata";
+/** The plain way of loading an address. */
+function attachAddress(media, source) {
+  media.src = source;
+  media.load();
+  return () => {};
+}
+
+/**
+ * What would keep a browser from playing an address in an element of that kind: null, also when that takes long to say,
+ * or `{kind, status}`.
+ */
+export function troubleWith(source, kind = "audio") {
+  const media = document.createElement(kind);
+  media.preload = "metadata";
   return new Promise((resolve) => {
     const conclude = (trouble) => {
       clearTimeout(timer);
       resolve(trouble);
-      audio.removeAttribute("src");
-      audio.load();
+      media.removeAttribute("src");
+      media.load();
     };
     const timer = setTimeout(() => conclude(null), TRIED_FOR_MS);
-    audio.addEventListener("loadedmetadata", () => conclude(null), { once: true });
-    audio.addEventListener("error", () => audio.error && conclude(troubleFrom(audio.error, source)), { once: true });
-    audio.src = source;
+    media.addEventListener("loadedmetadata", () => conclude(null), { once: true });
+    media.addEventListener("error", () => media.error && conclude(troubleFrom(media.error, source)), { once: true });
+    media.src = source;
   });
 }
 

@@ -1,4 +1,8 @@
-/** Where the room is in its track, as the server last said. Pure; positions in seconds, moments in server milliseconds. */
+/**
+ * Where the room is in what plays, as the server last said. Pure; positions in seconds, moments in server milliseconds.
+ *
+ * A playhead is `{track, isPlaying, position, at}`, and `speed` where a room has one.
+ */
 
 /** Takes a `room-playhead` event; what is missing or malformed becomes its neutral value. */
 export function readPlayhead(event) {
@@ -10,8 +14,8 @@ export function readPlayhead(event) {
   };
 }
 
-/** The position that everybody should hear at server time `now`. */
+/** The position at which everybody should be at server time `now`. */
 export function positionAt(playhead, now) {
   if (!playhead.isPlaying) return playhead.position;
-  return Math.max(0, playhead.position + (now - playhead.at) / 1000);
+  return Math.max(0, playhead.position + ((now - playhead.at) / 1000) * (playhead.speed ?? 1));
 }
