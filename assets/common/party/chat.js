@@ -46,11 +46,19 @@ export class Chat {
   #complaint = element("p", { class: "complaint", role: "alert" });
   #hint = element("p", { class: "hint" });
   #input = element("input", {
-    type: "text", maxlength: MOST_CHARACTERS, autocomplete: "off", enterkeyhint: "send", "data-say-label": "chatMessage",
+    type: "text",
+    maxlength: MOST_CHARACTERS,
+    autocomplete: "off",
+    enterkeyhint: "send",
+    "data-say-label": "chatMessage",
   });
   #smile = element("button", { type: "button", class: "quiet", "data-say-label": "emoji" }, icon("smile"));
   #send = element("button", { class: "primary chat-send", "data-say-label": "sendMessage" }, icon("send"));
-  #newer = button("", () => this.#toEnd(), { class: "outlined is-compact chat-newer", "data-say": "newMessages", hidden: true });
+  #newer = button("", () => this.#toEnd(), {
+    class: "outlined is-compact chat-newer",
+    "data-say": "newMessages",
+    hidden: true,
+  });
   #picker = new EmojiPicker(this.#smile, (emoji) => this.#insert(emoji));
   #form = element("form", { class: "chat-form" }, this.#smile, this.#input, this.#send, this.#picker.element);
   element = element(
@@ -157,7 +165,11 @@ export class Chat {
     const item = element("li", { class: classes.filter(Boolean).join(" ") });
     const when = Number.isFinite(timestamp) ? moment(timestamp, { timeStyle: "short" }) : "";
     const where = Number.isFinite(position) ? readable(position) : "";
-    const head = element("p", { class: "chat-head" }, element("span", { class: "chat-name" }, userName || say("someone")));
+    const head = element(
+      "p",
+      { class: "chat-head" },
+      element("span", { class: "chat-name" }, userName || say("someone")),
+    );
     if (isReplayed) head.append(element("span", { class: "badge" }, say("fromRecording")));
     head.append(element("span", { class: "chat-when" }, isReplayed ? where : when));
     item.append(head, words);
@@ -254,7 +266,10 @@ export class Chat {
 
   #renderTyping() {
     const names = [...this.#typists.values()].map(({ userName }) => userName || say("someone"));
-    setText(this.#typing, names.length ? say("typing", names.slice(0, TYPISTS_NAMED), names.length > TYPISTS_NAMED) : "");
+    setText(
+      this.#typing,
+      names.length ? say("typing", names.slice(0, TYPISTS_NAMED), names.length > TYPISTS_NAMED) : "",
+    );
   }
 
   #renderEmpty() {

@@ -5,10 +5,7 @@
 
 import { button, element } from "../elements.js";
 
-const EMOJI = [
-  ..."😀😂🤣😊😍😘😎🤔🙄😴😢😭😡😱🤯🥳😇🤗🤫🫣🤡👻💀👽",
-  ..."👍👎👏🙌🙏💪👋🤝🔥✨🎉🎵🍿🍕🍺💯",
-];
+const EMOJI = [..."😀😂🤣😊😍😘😎🤔🙄😴😢😭😡😱🤯🥳😇🤗🤫🫣🤡👻💀👽", ..."👍👎👏🙌🙏💪👋🤝🔥✨🎉🎵🍿🍕🍺💯"];
 const COLUMNS = 8;
 
 export class EmojiPicker {

@@ -49,7 +49,11 @@ export class Invitations {
     this.#skipsLabel,
   );
   #link = element("input", { class: "share-link", type: "text", readonly: true, "data-say-label": "invitationLink" });
-  #copy = element("button", { type: "button", class: "outlined is-compact", "data-say-label": "copyLink" }, icon("copy"));
+  #copy = element(
+    "button",
+    { type: "button", class: "outlined is-compact", "data-say-label": "copyLink" },
+    icon("copy"),
+  );
   #code = drawing("svg", { role: "img", "data-say-label": "invitationCode" });
   #result = element(
     "div",
@@ -123,11 +127,20 @@ export class Invitations {
       "div",
       { class: "grows" },
       element("p", {}, say("openUntil", moment(expiresAt, { dateStyle: "medium", timeStyle: "short" }))),
-      element("p", { class: "hint" }, say("invitedBy", by?.name || say("someone"), this.#party.room?.hasPassword && skipsPassword)),
+      element(
+        "p",
+        { class: "hint" },
+        say("invitedBy", by?.name || say("someone"), this.#party.room?.hasPassword && skipsPassword),
+      ),
     );
     const item = element("li", {}, words);
     if (mayRevoke) {
-      item.append(button(say("revoke"), () => this.#revoke(id), { class: "outlined is-compact danger", "data-focus": `revoke-${id}` }));
+      item.append(
+        button(say("revoke"), () => this.#revoke(id), {
+          class: "outlined is-compact danger",
+          "data-focus": `revoke-${id}`,
+        }),
+      );
     }
     return item;
   }

@@ -92,8 +92,11 @@ export class Members {
     if (row.signature !== signature) {
       row.signature = signature;
       const hadFocus = row.actions.contains(document.activeElement);
-      row.actions.replaceChildren(...actions.map(({ text, act, isDanger }) =>
-        button(text, act, { class: `outlined is-compact${isDanger ? " danger" : ""}` })));
+      row.actions.replaceChildren(
+        ...actions.map(({ text, act, isDanger }) =>
+          button(text, act, { class: `outlined is-compact${isDanger ? " danger" : ""}` }),
+        ),
+      );
       if (hadFocus) row.opener.focus();
     }
     return row.element;
@@ -135,7 +138,12 @@ export class Members {
   #badges(member, isYou) {
     const badge = (text, className = "badge") => element("span", { class: className }, text);
     const marked = (name, key) =>
-      element("span", { class: "member-mark", title: say(key) }, icon(name), element("span", { class: "unseen" }, say(key)));
+      element(
+        "span",
+        { class: "member-mark", title: say(key) },
+        icon(name),
+        element("span", { class: "unseen" }, say(key)),
+      );
     const badges = [];
     if (isYou) badges.push(badge(say("thatIsYou")));
     if (member.role !== "member") badges.push(badge(say(`role_${member.role}`), "badge is-strong"));
@@ -159,12 +167,18 @@ export class Members {
       for (const role of GRANTED.filter((role) => role !== member.role)) {
         may(say(`make_${role}`), () => this.#ask("party:grant", { ...target, role }));
       }
-      may(say("handOver"), () => this.#askFirst(say("handOverTo", name), say("handOver"), "party:grant", { ...target, role: "owner" }));
+      may(say("handOver"), () =>
+        this.#askFirst(say("handOverTo", name), say("handOver"), "party:grant", { ...target, role: "owner" }),
+      );
     }
     if (this.#party.mayRule(member)) {
       const isMuted = !member.isMuted;
       may(say(isMuted ? "mute" : "unmute"), () => this.#ask("party:mute", { ...target, isMuted }));
-      may(say("putOut"), () => this.#askFirst(say("kickName", name), say("putOut"), "party:kick", target, "kickedName", name), true);
+      may(
+        say("putOut"),
+        () => this.#askFirst(say("kickName", name), say("putOut"), "party:kick", target, "kickedName", name),
+        true,
+      );
     } else if (member.role !== "owner" && !you.isMuted && !this.#party.vote) {
       may(say("voteToKick"), () => this.#votes.openKick(member.id), true);
     }

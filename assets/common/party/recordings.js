@@ -30,7 +30,10 @@ export class Recordings {
   #withChatLabel = element("label", { class: "check" }, this.#withChat, element("span", { "data-say": "recordChat" }));
   #record = button("", () => this.#startOrStop(), { class: "outlined" });
   #recordWords = element("span");
-  #stopReplay = button("", () => this.#ask("replay:stop", {}), { class: "outlined is-compact", "data-say": "stopReplay" });
+  #stopReplay = button("", () => this.#ask("replay:stop", {}), {
+    class: "outlined is-compact",
+    "data-say": "stopReplay",
+  });
   #list = element("ul", { class: "rows" });
   #none = element("div");
   #noticeWords = element("span");
@@ -38,7 +41,12 @@ export class Recordings {
   element = element(
     "section",
     { class: "recordings", "data-say-label": "recordings" },
-    element("div", { class: "card-top" }, element("h2", { class: "heading", "data-say": "recordings" }), this.#stopReplay),
+    element(
+      "div",
+      { class: "card-top" },
+      element("h2", { class: "heading", "data-say": "recordings" }),
+      this.#stopReplay,
+    ),
     element("div", { class: "recording-start" }, this.#record, this.#withChatLabel),
     element("p", { class: "hint", "data-say": "recordingHint" }),
     this.#none,
@@ -83,7 +91,11 @@ export class Recordings {
     this.#withChatLabel.hidden = recording !== null;
     this.#record.classList.toggle("is-recording", recording !== null);
     setText(this.#recordWords, say(recording ? "stopRecording" : "startRecording"));
-    const words = recording ? say(recording.withChat ? "isRecordedWithChat" : "isRecorded") : replay ? say("isReplayed") : "";
+    const words = recording
+      ? say(recording.withChat ? "isRecordedWithChat" : "isRecorded")
+      : replay
+        ? say("isReplayed")
+        : "";
     setText(this.#noticeWords, words);
     this.notice.hidden = words === "";
     this.notice.classList.toggle("is-replay", recording === null);
@@ -99,7 +111,9 @@ export class Recordings {
   }
 
   #item({ id, room, startedAt, seconds, bytes, withChat, isRunning }) {
-    const details = [readable(seconds ?? 0), size(bytes ?? 0), room, withChat && say("withChat")].filter(Boolean).join(" · ");
+    const details = [readable(seconds ?? 0), size(bytes ?? 0), room, withChat && say("withChat")]
+      .filter(Boolean)
+      .join(" · ");
     const words = element(
       "div",
       { class: "grows" },
@@ -108,7 +122,11 @@ export class Recordings {
     );
     const when = moment(startedAt);
     const act = (key, press, more = "") =>
-      button(say(key), press, { class: `outlined is-compact${more}`, "aria-label": `${say(key)}: ${when}`, "data-focus": `${key}-${id}` });
+      button(say(key), press, {
+        class: `outlined is-compact${more}`,
+        "aria-label": `${say(key)}: ${when}`,
+        "data-focus": `${key}-${id}`,
+      });
     const item = element("li", {}, words);
     if (isRunning) {
       item.append(element("span", { class: "badge is-waited-for" }, say("isRunning")));

@@ -56,7 +56,10 @@ export class Replay {
     if (id === null) return;
     const address = new URL(`recordings/${encodeURIComponent(id)}`, base);
     address.searchParams.set("ticket", this.#party.you?.ticket ?? "");
-    const text = await fetch(address).then((response) => (response.ok ? response.text() : ""), () => "");
+    const text = await fetch(address).then(
+      (response) => (response.ok ? response.text() : ""),
+      () => "",
+    );
     if (id !== this.#id) return;
     const { said, states } = readRecording(text);
     this.#said = said;

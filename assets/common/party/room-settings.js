@@ -24,7 +24,11 @@ export class RoomSettings {
   #tell;
   #complain;
   #rights;
-  #preset = element("select", {}, ...[...PRESETS, OWN].map((value) => element("option", { value, "data-say": `preset_${value}` })));
+  #preset = element(
+    "select",
+    {},
+    ...[...PRESETS, OWN].map((value) => element("option", { value, "data-say": `preset_${value}` })),
+  );
   #boxes = new Map();
   #table;
   #slowMode = element("select", {});
@@ -33,7 +37,10 @@ export class RoomSettings {
   #isPermanent = element("input", { type: "checkbox" });
   #isPublic = element("input", { type: "checkbox" });
   #password = element("input", { type: "text", autocomplete: "off", spellcheck: "false", maxlength: "20" });
-  #takeAway = button("", () => this.#set({ password: "" }, "passwordGone"), { class: "outlined", "data-say": "takePasswordAway" });
+  #takeAway = button("", () => this.#set({ password: "" }, "passwordGone"), {
+    class: "outlined",
+    "data-say": "takePasswordAway",
+  });
   #ownerParts = [];
   element = element("section", { class: "room-settings", "data-say-label": "roomSettings" });
 
@@ -73,7 +80,12 @@ export class RoomSettings {
     );
     password.addEventListener("submit", (event) => this.#setPassword(event));
     const wait = hasWaitLimit ? [field("waitLimit", this.#waitLimit)] : [];
-    const rights = element("details", { class: "rights" }, element("summary", { "data-say": "whoMayWhat" }), this.#table);
+    const rights = element(
+      "details",
+      { class: "rights" },
+      element("summary", { "data-say": "whoMayWhat" }),
+      this.#table,
+    );
     const checks = [check("isPermanent", this.#isPermanent), check("isPublic", this.#isPublic)];
     const preset = field("preset", this.#preset);
     this.#ownerParts = [preset, rights, password, ...wait, ...checks];
@@ -87,7 +99,12 @@ export class RoomSettings {
   }
 
   #rightsTable() {
-    const head = element("tr", {}, element("td"), ...ROLES.map((role) => element("th", { scope: "col", "data-say": `role_${role}` })));
+    const head = element(
+      "tr",
+      {},
+      element("td"),
+      ...ROLES.map((role) => element("th", { scope: "col", "data-say": `role_${role}` })),
+    );
     const row = (right) => {
       const boxes = ROLES.map((role) => {
         const box = element("input", { type: "checkbox" });
@@ -99,17 +116,28 @@ export class RoomSettings {
     return element(
       "div",
       { class: "scroll" },
-      element("table", { class: "rights-table" }, element("thead", {}, head), element("tbody", {}, ...this.#rights.map(row))),
+      element(
+        "table",
+        { class: "rights-table" },
+        element("thead", {}, head),
+        element("tbody", {}, ...this.#rights.map(row)),
+      ),
     );
   }
 
   #listen() {
     this.#preset.addEventListener("change", () => this.#choosePreset());
-    for (const box of this.#boxes.values()) box.addEventListener("change", () => this.#set({ rights: this.#chosenRights() }));
-    const seconds = (select, name) => select.addEventListener("change", () => this.#set({ [name]: Number(select.value) }));
+    for (const box of this.#boxes.values())
+      box.addEventListener("change", () => this.#set({ rights: this.#chosenRights() }));
+    const seconds = (select, name) =>
+      select.addEventListener("change", () => this.#set({ [name]: Number(select.value) }));
     seconds(this.#slowMode, "slowMode");
     seconds(this.#waitLimit, "waitLimit");
-    for (const [box, name] of [[this.#isLocked, "isLocked"], [this.#isPermanent, "isPermanent"], [this.#isPublic, "isPublic"]]) {
+    for (const [box, name] of [
+      [this.#isLocked, "isLocked"],
+      [this.#isPermanent, "isPermanent"],
+      [this.#isPublic, "isPublic"],
+    ]) {
       box.addEventListener("change", () => this.#set({ [name]: box.checked }));
     }
   }

@@ -89,7 +89,8 @@ export class VoteBar {
 
   #renderTime() {
     const { vote } = this.#party;
-    if (vote) setText(this.#time, say("secondsLeft", Math.max(0, Math.ceil((vote.endsAt - this.#clock.serverNow) / 1000))));
+    if (vote)
+      setText(this.#time, say("secondsLeft", Math.max(0, Math.ceil((vote.endsAt - this.#clock.serverNow) / 1000))));
     else clearInterval(this.#timer);
   }
 

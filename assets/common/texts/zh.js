@@ -67,10 +67,10 @@ export const zh = {
     noMicrophone: "浏览器没有提供麦克风，请允许后重新加入。", listening: "你能听到其他人。",
     othersInVoice: (n) => `另有 ${n} 人在语音中`,
     holdSpace: "按住按钮或 T 键说话。",
-    screenShare: "屏幕", shareScreen: "共享你的屏幕", stopSharing: "停止共享",
+    shareScreen: "共享你的屏幕", stopSharing: "停止共享",
     sharesScreen: (name) => `${name}正在共享屏幕`,
     youShare: (n) => `你正在共享屏幕，${n} 人在看。`,
-    screenLoading: "正在等待画面…", noScreen: "这个浏览器不能共享屏幕。", screenSound: "打开声音",
+    screenLoading: "正在等待画面…", screenSound: "打开声音",
   },
   music: {
     tagline: "同一首歌，同一刻。", lead: "开一个房间，把链接发出去，打开链接的每个人都会听到同一首歌的同一秒。",

@@ -1,0 +1,16 @@
+/** The STUN and TURN servers by which browsers find each other, as the server gives them to whoever is in a room. */
+
+import { base } from "../base.js";
+
+/** The servers for who holds `ticket`; none if the server gives none: browsers of one network find each other without. */
+export async function iceServers(ticket) {
+  const address = new URL("ice", base);
+  address.searchParams.set("ticket", ticket ?? "");
+  try {
+    const response = await fetch(address);
+    const answer = response.ok ? await response.json() : {};
+    return Array.isArray(answer.iceServers) ? answer.iceServers : [];
+  } catch {
+    return [];
+  }
+}
