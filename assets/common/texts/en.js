@@ -37,7 +37,7 @@ export const en = {
     actionsOn: (name) => `What to do with ${name}`,
     volumeOf: (name) => `Volume of ${name}`,
     make_cohost: "Make co-host", make_member: "Make member", make_guest: "Make guest", handOver: "Hand the room over",
-    handOverTo: (name) => `Hand the room over to ${name}? You stay as a co-host or member, and only ${name} can give it back.`,
+    handOverTo: (name) => `Hand the room over to ${name}? Only ${name} can give it back.`,
     mute: "Mute", unmute: "Unmute", putOut: "Remove",
     kickName: (name) => `Remove ${name} from the room?`,
     kickedName: (name) => `${name} is out of the room.`,
