@@ -25,6 +25,8 @@ const LANE_PX = 34;
 const USED = 0.6;
 /** A step of the position beyond this (seconds) is a seek: what lies between is passed over. */
 const LONGEST_STEP = 2;
+/** A step back up to this (seconds) is the player keeping in time; a longer one has everything run again. */
+const LONGEST_WOBBLE = 1;
 const MEMORY = "danmaku";
 
 export class Danmaku {
@@ -71,9 +73,14 @@ export class Danmaku {
     this.#position = position;
     this.#play(isPlaying);
     const step = last === null ? 0 : position - last;
+    if (step < -LONGEST_WOBBLE) {
+      for (const said of this.#remembered) if (said.position > position) said.isDue = true;
+    }
     if (step <= 0 || step > LONGEST_STEP) return;
     for (const said of this.#remembered) {
-      if (said.position > last && said.position <= position) this.run(said.content, said.isOwn);
+      if (!said.isDue || said.position <= last || said.position > position) continue;
+      said.isDue = false;
+      this.run(said.content, said.isOwn);
     }
   }
 
@@ -112,12 +119,8 @@ export class Danmaku {
     const isOwn = userId === this.#party.you?.id;
     this.run(content, isOwn);
     if (!Number.isFinite(position)) return;
-    this.#remembered.push({ content, position, isOwn });
+    this.#remembered.push({ content, position, isOwn, isDue: false });
     if (this.#remembered.length > MOST_REMEMBERED) this.#remembered.shift();
-    // It has run: the picture may be a little behind the position at which it was said.
-    if (this.#position !== null && Math.abs(position - this.#position) < LONGEST_STEP) {
-      this.#position = Math.max(this.#position, position);
-    }
   }
 
   #play(isPlaying) {
