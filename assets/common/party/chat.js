@@ -1,9 +1,9 @@
 /**
  * The chat: `element` is a section with what was said, who types, and a line to write on.
  *
- * `new Chat({party, connection, unread})`: `unread(n)` is called when the number of messages that nobody has looked at
- * changes. `isOnView` is set by the page: whether the section can be seen. `render()` says all in another language.
- * Sends `chat:message` and `party:typing`, asks for `chat:history` when the page enters a room, and shows what `party`
+ * `new Chat({party, connection, event, unread})`: `event` is what is sent (`chat:message`, in `music` `party:chat`),
+ * `unread(n)` is called when the number of messages that nobody has looked at changes. `isOnView` is set by the page: whether the section can be seen. `render()` says all in another language.
+ * Sends that and `party:typing`, asks for `chat:history` when the page enters a room, and shows what `party`
  * tells of `chat` and `typing`. `showReplayed(message)` adds a message of a recording, `endReplay()` takes them away.
  */
 
@@ -30,6 +30,7 @@ const DIGITS = /[\d#*]/;
 export class Chat {
   #party;
   #connection;
+  #event;
   #unread;
   #isOnView = true;
   #nUnread = 0;
@@ -72,9 +73,10 @@ export class Chat {
     this.#hint,
   );
 
-  constructor({ party, connection, unread = () => {} }) {
+  constructor({ party, connection, event = "chat:message", unread = () => {} }) {
     this.#party = party;
     this.#connection = connection;
+    this.#event = event;
     this.#unread = unread;
     party.addEventListener("enter", () => this.#begin());
     party.addEventListener("change", () => this.#renderForm());
@@ -126,10 +128,14 @@ export class Chat {
     this.#items.clear();
     this.#log.replaceChildren();
     this.#last = null;
+    // What was said before is there to be read, not to be announced.
+    this.#log.setAttribute("aria-live", "off");
     for (const message of Array.isArray(history) ? history : []) this.#add(message);
     for (const message of live) this.#add(message);
     this.#renderEmpty();
     this.#toEnd();
+    this.#count(0);
+    requestAnimationFrame(() => this.#log.removeAttribute("aria-live"));
   }
 
   #hear(message) {
@@ -223,7 +229,7 @@ export class Chat {
     this.#input.value = "";
     this.#toldTypingAt = -Infinity;
     const type = ONLY_EMOJI.test(content) && !DIGITS.test(content) ? "emoji" : "text";
-    const answer = await this.#connection.ask("chat:message", { content, type });
+    const answer = await this.#connection.ask(this.#event, { content, type });
     const problem = refusal(answer);
     setText(this.#complaint, problem ?? "");
     if (problem && !this.#input.value) this.#input.value = content;

@@ -173,7 +173,7 @@ export class Members {
     }
     if (this.#party.mayRule(member)) {
       const isMuted = !member.isMuted;
-      may(say(isMuted ? "mute" : "unmute"), () => this.#ask("party:mute", { ...target, isMuted }));
+      may(say(isMuted ? "muteMember" : "unmuteMember"), () => this.#ask("party:mute", { ...target, isMuted }));
       may(
         say("putOut"),
         () => this.#askFirst(say("kickName", name), say("putOut"), "party:kick", target, "kickedName", name),

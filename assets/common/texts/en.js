@@ -38,7 +38,7 @@ export const en = {
     volumeOf: (name) => `Volume of ${name}`,
     make_cohost: "Make co-host", make_member: "Make member", make_guest: "Make guest", handOver: "Hand the room over",
     handOverTo: (name) => `Hand the room over to ${name}? Only ${name} can give it back.`,
-    mute: "Mute", unmute: "Unmute", putOut: "Remove",
+    muteMember: "Mute", unmuteMember: "Unmute", putOut: "Remove",
     kickName: (name) => `Remove ${name} from the room?`,
     kickedName: (name) => `${name} is out of the room.`,
     voteToKick: "Vote to remove", vote: "Vote", votesFor: "Votes for it", voteToSkip: "Vote to skip",

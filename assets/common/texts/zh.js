@@ -31,7 +31,7 @@ export const zh = {
     volumeOf: (name) => `${name}的音量`,
     make_cohost: "设为副房主", make_member: "设为成员", make_guest: "设为访客", handOver: "移交房间",
     handOverTo: (name) => `把房间移交给${name}？之后只有${name}能还给你。`,
-    mute: "禁言", unmute: "解除禁言", putOut: "移出",
+    muteMember: "禁言", unmuteMember: "解除禁言", putOut: "移出",
     kickName: (name) => `把${name}移出房间？`,
     kickedName: (name) => `${name}已被移出房间。`,
     voteToKick: "投票移出", vote: "投票", votesFor: "赞成票", voteToSkip: "投票跳过",
