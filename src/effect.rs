@@ -131,6 +131,8 @@ pub enum Effect<R = NoRecord> {
     Refused(Refused),
     /// Write a line in the service's event log, if it keeps one.
     Note(Box<RawValue>),
+    /// Do something with a recording; every node does, for each has the whole of it.
+    Recording(Box<RecordingStep>),
     /// Write a record down; the hub that asked for it does so itself.
     Append(R),
     /// It has been written down, under that number.
@@ -147,6 +149,37 @@ pub struct Refused {
     pub code: &'static str,
     /// What an operator reads of it in the program's log, if anything.
     pub log: Option<(Level, Box<str>)>,
+}
+
+/// What is to be done with a recording.
+#[derive(Debug, Clone)]
+pub enum RecordingStep {
+    /// Write a line down.
+    Write(RecordingLine),
+    /// Delete it.
+    Delete {
+        /// The recording.
+        id: Box<str>,
+        /// Whose it must be.
+        owner: Box<str>,
+    },
+}
+
+/// A line of a recording.
+#[derive(Debug, Clone)]
+pub struct RecordingLine {
+    /// The recording.
+    pub id: Box<str>,
+    /// The first line of its file, for a node that has nothing of it.
+    pub header: Box<RawValue>,
+    /// The number of this line, from 0 on: a node that has it leaves it out.
+    pub number: u64,
+    /// Seconds since the recording began.
+    pub seconds: f64,
+    /// Whether it is the last one.
+    pub is_last: bool,
+    /// The line.
+    pub text: Box<RawValue>,
 }
 
 /// Why the server lets a member go.
@@ -241,6 +274,11 @@ impl<R> Effects<R> {
         self.0.push(Effect::Note(line));
     }
 
+    /// Does something with a recording, on every node.
+    pub fn record(&mut self, step: RecordingStep) {
+        self.0.push(Effect::Recording(Box::new(step)));
+    }
+
     /// Has the hub write a record down.
     pub fn append_record(&mut self, record: R) {
         self.0.push(Effect::Append(record));
@@ -299,6 +337,7 @@ impl Effects {
             Effect::Disconnect(member, close) => Effect::Disconnect(member, close),
             Effect::Refused(refused) => Effect::Refused(refused),
             Effect::Note(note) => Effect::Note(note),
+            Effect::Recording(step) => Effect::Recording(step),
             Effect::Append(none) => match none {},
             Effect::Appended(number) => Effect::Appended(number),
             Effect::AwaitSync(number) => Effect::AwaitSync(number),

@@ -10,6 +10,7 @@ pub mod error_reports;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 pub mod http;
+pub mod ice;
 pub mod json;
 pub mod jwt;
 pub mod logging;
@@ -21,6 +22,7 @@ pub mod process;
 pub mod radio;
 pub mod random;
 pub mod rate;
+pub mod recordings;
 pub mod rooms;
 pub mod runtime;
 pub mod sample;

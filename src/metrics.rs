@@ -84,6 +84,10 @@ fn describe() {
     );
     describe_counter!("roomhub_log_lines_left_out_total", "Log lines that were counted instead of written");
     describe_counter!("roomhub_notes_dropped_total", "Lines that the event log could not take in time");
+    describe_counter!(
+        "roomhub_recording_lines_lost_total",
+        "Lines that are in no recording, by service and reason"
+    );
     describe_counter!("roomhub_connections_refused_total", "Connections refused, by service and reason");
     describe_counter!(
         "roomhub_connections_killed_total",

@@ -1,7 +1,7 @@
 //! What every service is started with, and what is known of it once it runs.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -9,9 +9,11 @@ use anyhow::Result;
 use crate::cluster::Cluster;
 use crate::http::keys::{KeyedDoor, WrongKeys};
 use crate::http::listener::{Listener, Opening};
+use crate::ice::IceServers;
+use crate::recordings::{Recordings, Unfinished};
 use crate::rooms::{Storage, random_seed};
 use crate::runtime::Context;
-use crate::{rooms, socketio};
+use crate::{recordings, rooms, socketio};
 
 /// What every service is started with, beside its own section.
 pub struct ServiceContext<'a> {
@@ -25,6 +27,10 @@ pub struct ServiceContext<'a> {
     pub cluster: Option<&'a Cluster>,
     /// Whether rooms survive a restart.
     pub rooms: &'a rooms::snapshot_store::Config,
+    /// What calls between members need, as `[signal]` has it.
+    pub ice: &'a IceServers,
+    /// Limits of recordings.
+    pub recordings: &'a recordings::Config,
     /// What Socket.IO limits besides.
     pub socketio: &'a socketio::Config,
     /// Who else may read the metrics.
@@ -39,6 +45,13 @@ impl ServiceContext<'_> {
     /// Where rooms live that survive a restart.
     pub fn persistent_storage(&self, service: &'static str) -> Storage {
         Storage::open(service, self.cluster, self.rooms, self.context)
+    }
+
+    /// Starts to write what is recorded in the rooms of a service into its folder; nothing without one.
+    pub fn recordings(&self, service: recordings::Service, folder: &str) -> Option<Recordings> {
+        let unfinished = if self.cluster.is_some() { Unfinished::GoOn } else { Unfinished::End };
+        let start = |folder| recordings::start(service, folder, self.recordings, unfinished, self.context);
+        (!folder.is_empty()).then(|| start(Path::new(folder)))
     }
 
     /// Where rooms live that end with their last connection.

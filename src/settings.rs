@@ -10,8 +10,8 @@ use crate::config::{self, Alias, Findings, Layers, Loaded, Mistake, Validate};
 use crate::http::tls;
 use crate::service::{Running, ServiceContext};
 use crate::{
-    cluster, devices, error_reports, http, logging, metrics, music, probe, radio, rooms, runtime, signal,
-    socketio, watch,
+    cluster, devices, error_reports, http, logging, metrics, music, probe, radio, recordings, rooms, runtime,
+    signal, socketio, watch,
 };
 
 /// The services, each with its section of the same name. What is known of each stands in [`SERVICES`].
@@ -159,6 +159,8 @@ pub struct Settings {
     pub cluster: cluster::Config,
     /// Whether rooms survive a restart.
     pub rooms: rooms::snapshot_store::Config,
+    /// Limits of recordings.
+    pub recordings: recordings::Config,
     /// What Socket.IO services limit besides.
     pub socketio: socketio::Config,
     /// Listening rooms.
@@ -190,6 +192,7 @@ impl Validate for Settings {
         self.members.validate(findings);
         self.cluster.validate(findings);
         self.rooms.validate(findings);
+        self.recordings.validate(findings);
         self.socketio.validate(findings);
         self.music.validate(findings);
         self.watch.validate(findings);
@@ -213,8 +216,12 @@ pub fn load(
     flags: Vec<Flag>,
 ) -> Result<Loaded<Settings>, Vec<Mistake>> {
     let file = config::read_file(file).map_err(|mistake| vec![mistake])?;
+    // Members of rooms call each other by the servers of `[signal]`.
+    let has_calls = services.iter().any(|service| matches!(service, Service::Music | Service::Watch));
+    let is_read =
+        |service: &Service| services.contains(service) || (has_calls && *service == Service::Signal);
     let ignored_sections: BTreeSet<&'static str> =
-        Service::all().into_iter().filter(|service| !services.contains(service)).map(Service::name).collect();
+        Service::all().into_iter().filter(|service| !is_read(service)).map(Service::name).collect();
     let is_alone = services.len() == 1;
     let of_services = services.iter().flat_map(|service| service.entry().aliases);
     // With several services in one process, `PORT` names none of them.

@@ -82,6 +82,7 @@ async fn run(
     let activated = ActivatedSockets::from_environment();
     let cluster = Cluster::join(&settings.cluster).await?;
     let wrong_keys = WrongKeys::new(&settings.network);
+    let ice = settings.signal.ice()?;
     let unfinished = Budget::new(network.max_unfinished_bytes);
     let service_context = ServiceContext {
         context: &context,
@@ -89,6 +90,8 @@ async fn run(
         opening: Opening { network, tls: &settings.tls, activated: &activated, unfinished: &unfinished },
         members: &settings.members,
         rooms: &settings.rooms,
+        ice: &ice,
+        recordings: &settings.recordings,
         socketio: &settings.socketio,
         metrics: KeyedDoor::new("metrics.token", settings.metrics.token()?, &wrong_keys),
         wrong_keys,

@@ -22,6 +22,7 @@ use super::write_barrier::Decision;
 use super::{Config, Hub};
 use crate::effect::{Close, Effect, Effects, MemberId, Refused};
 use crate::http::connection::DisconnectReason;
+use crate::recordings::Recorder;
 use crate::runtime::{Clock, Context};
 
 /// Time for clients to take their leave before they are cut, as a part of the shutdown's grace.
@@ -36,6 +37,8 @@ pub struct Members {
     clock: Clock,
     /// Where lines of the event log go.
     pub notes: Option<mpsc::Sender<Box<RawValue>>>,
+    /// Who writes recordings down.
+    pub recorder: Option<Recorder>,
     seats: HashMap<MemberId, Arc<Seat>, RandomState>,
     senders: Senders,
     emit_latency: metrics::Histogram,
@@ -63,6 +66,7 @@ impl Members {
             service,
             clock: context.clock,
             notes: None,
+            recorder: None,
             seats: HashMap::default(),
             senders: Senders::start(n_senders, outlet, context),
             stale: metrics::counter!("roomhub_events_dropped_total", "service" => service, "reason" => "stale"),
@@ -163,6 +167,11 @@ impl Members {
                     if self.notes.as_ref().is_some_and(|notes| notes.try_send(note).is_err()) {
                         metrics::counter!("roomhub_notes_dropped_total", "service" => self.service)
                             .increment(1);
+                    }
+                }
+                Effect::Recording(step) => {
+                    if let Some(recorder) = &self.recorder {
+                        recorder.take(*step);
                     }
                 }
                 Effect::Refused(Refused { code, log }) => {

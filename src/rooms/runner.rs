@@ -16,6 +16,7 @@ use super::snapshot_store::{Flush, SnapshotStore};
 use super::storage::Storage;
 use super::write_barrier::{Decision, WriteBarrier};
 use super::{Config, Hub, replication};
+use crate::recordings::Recorder;
 use crate::runtime::Context;
 
 /// Arrivals handled before the timers are looked at again.
@@ -73,6 +74,11 @@ impl<H: Hub> Runner<H> {
     /// Hands the notes of the rules to whoever writes them down; those that it cannot take are counted and lost.
     pub fn keep_notes(&mut self, notes: mpsc::Sender<Box<RawValue>>) {
         self.members.notes = Some(notes);
+    }
+
+    /// Hands what is recorded to whoever writes it down, on this node.
+    pub fn keep_recordings(&mut self, recorder: Recorder) {
+        self.members.recorder = Some(recorder);
     }
 
     /// Follows a journal, by the number of its last write on disk: effects may wait for one.

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use super::snapshot_store::take_over;
 use super::{Census, Handshake, Hub, TrackedMap};
-use crate::effect::{Effect, Effects, MemberId, NoRecord};
+use crate::effect::{Effect, Effects, MemberId, NoRecord, RecordingStep};
 use crate::time::{Timestamp, WallOffset};
 
 /// When every transcript begins.
@@ -62,6 +62,14 @@ impl<H: Hub> Stage<H> {
                     Effect::Disconnect(who, close) => {
                         writeln!(transcript, "  {who} let go: {close:?}").unwrap();
                     }
+                    Effect::Recording(step) => match *step {
+                        RecordingStep::Write(line) => {
+                            writeln!(transcript, "  recorded {}", line.text).unwrap();
+                        }
+                        RecordingStep::Delete { .. } => {
+                            writeln!(transcript, "  a recording is deleted").unwrap();
+                        }
+                    },
                     Effect::Ack(_)
                     | Effect::Refused(_)
                     | Effect::Note(_)

@@ -45,6 +45,7 @@ impl<R> Decision<R> {
                 Effect::Ack(_)
                 | Effect::Refused(_)
                 | Effect::Note(_)
+                | Effect::Recording(_)
                 | Effect::Append(_)
                 | Effect::Appended(_)
                 | Effect::AwaitSync(_) => {}

@@ -10,12 +10,11 @@ use serde_json::value::RawValue;
 use super::protocol::{ClientEvent, Id, Refusal, Relay, Resume, Seating, ServerEvent};
 use super::room::{Holder, Room};
 use super::tokens::RoomTokens;
-use super::turn::{IceServer, IceServers};
 use super::{Config, DuplicateUser};
 use crate::effect::{Close, Effects, MemberId, NoRecord};
 use crate::http::keys::KeyedDoor;
+use crate::ice::{IceServer, IceServers};
 use crate::rooms::{self, Allowance, Bucket, Census, Handshake, Rng, RoomQuota, Seed, TrackedMap};
-use crate::secret::Secret;
 use crate::time::{Timestamp, WallOffset};
 
 /// Bytes of such a word, which nobody can guess.
@@ -43,8 +42,8 @@ pub struct Hub {
 pub struct Keys {
     /// The key that members bring, if one is asked for.
     pub key: Option<KeyedDoor>,
-    /// What the TURN servers share with this one.
-    pub turn_secret: Secret,
+    /// What calls need, with what the TURN servers share with this one.
+    pub ice: IceServers,
     /// What lets users into rooms, if tokens are asked for.
     pub tokens: Option<RoomTokens>,
 }
@@ -64,7 +63,7 @@ impl Hub {
     /// No rooms yet; words of places come from `seed`, and from the networks of `exempt`, any number of rooms may be
     /// made.
     pub fn new(config: &Config, keys: Keys, seed: &Seed, exempt: Vec<IpNet>) -> Self {
-        let Keys { key, turn_secret, tokens } = keys;
+        let Keys { key, ice, tokens } = keys;
         Self {
             rooms: TrackedMap::default(),
             members: TrackedMap::default(),
@@ -73,12 +72,7 @@ impl Hub {
             wall: WallOffset::default(),
             key,
             tokens,
-            ice: IceServers {
-                stun_urls: config.stun_urls.clone(),
-                turn_urls: config.turn_urls.clone(),
-                turn_secret,
-                ttl: config.turn_ttl,
-            },
+            ice,
             config: config.clone(),
             quota: RoomQuota::new(config.max_rooms_per_address, exempt),
             rng: Rng::new(seed),

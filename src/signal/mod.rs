@@ -14,14 +14,15 @@ mod server;
 #[cfg(test)]
 mod tests;
 mod tokens;
-mod turn;
 
 use std::time::Duration;
 
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Alias, Findings};
+use crate::config::{self, Alias, Findings};
 use crate::http::origin::AllowedOrigins;
+use crate::ice::IceServers;
 use crate::secret::Secret;
 use crate::time::human;
 
@@ -130,6 +131,23 @@ impl Default for Config {
 }
 
 impl Config {
+    /// The servers that calls need, with what they share with this one.
+    ///
+    /// # Errors
+    /// The file of the secret cannot be read.
+    pub fn ice(&self) -> Result<IceServers> {
+        Ok(IceServers {
+            stun_urls: self.stun_urls.clone(),
+            turn_urls: self.turn_urls.clone(),
+            turn_secret: config::secret(
+                "signal.turn_secret_file",
+                &self.turn_secret,
+                &self.turn_secret_file,
+            )?,
+            ttl: self.turn_ttl,
+        })
+    }
+
     /// Checks what the types do not.
     pub fn validate(&self, findings: &mut Findings) {
         findings.at_least_one("signal.max_rooms", self.max_rooms);

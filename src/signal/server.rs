@@ -25,8 +25,6 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
     let context = service_context.context;
     let key = config::secret("signal.auth_key_file", &config.auth_key, &config.auth_key_file)?;
     let key = key.is_set().then(|| KeyedDoor::new("signal.auth_key", key, &service_context.wrong_keys));
-    let turn_secret =
-        config::secret("signal.turn_secret_file", &config.turn_secret, &config.turn_secret_file)?;
     let listener = Listener::open(SERVICE, &config.host, config.port, &service_context.opening, context)?;
     let mut running = Running::new(SERVICE, &listener)?;
     let origins = AllowedOrigins::new(&config.cors_origin);
@@ -38,7 +36,7 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
     if key.is_none() && tokens.is_none() {
         running.open_without = Some("[signal] auth_key or token_secret");
     }
-    let keys = Keys { key: key.clone(), turn_secret, tokens };
+    let keys = Keys { key: key.clone(), ice: service_context.ice.clone(), tokens };
     let storage = service_context.ephemeral_storage(SERVICE);
     let hub = Hub::new(config, keys, storage.seed(), service_context.opening.network.trusted_networks());
     let queries = runner.run(storage, hub);

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 /// From the lowest floor to the highest. Modules of one floor do not know each other, but for the pairs below.
 const FLOORS: [&[&str]; 12] = [
     &["heap", "effect", "json", "time", "secret", "sample", "private", "random"],
-    &["jwt", "rate"],
+    &["jwt", "rate", "ice"],
     &["config"],
     &["runtime", "logging", "error_reports"],
     &["metrics"],
     &["http", "cluster"],
-    &["probe"],
+    &["probe", "recordings"],
     &["rooms"],
     &["websocket"],
     &["socketio"],

@@ -347,11 +347,14 @@ impl<H: Hub> Node<H> {
     }
 }
 
-/// What concerns members, and what is to be kept: answers, notes and counts are the affair of the node that appended the input.
+/// What concerns members, and what each node keeps: answers, notes and counts are the affair of the node that appended the input.
 fn for_members<R>(effects: Effects<R>) -> Effects<R> {
     let mut told = Effects::none();
     for effect in effects {
-        if matches!(effect, Effect::Emit { .. } | Effect::Disconnect(..) | Effect::Append(_)) {
+        if matches!(
+            effect,
+            Effect::Emit { .. } | Effect::Disconnect(..) | Effect::Append(_) | Effect::Recording(_)
+        ) {
             told.push(effect);
         }
     }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::id::Id;
 use super::refusals::Refusal;
 use crate::effect::{Frame, MemberId};
-use crate::signal::turn::IceServer;
+use crate::ice::IceServer;
 
 /// The names under which the server alone speaks, as an event or as a `type`.
 const SERVER_NAMES: [&str; 6] = ["connected", "joined", "user-joined", "leaved", "user-left", "error"];

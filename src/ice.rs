@@ -1,4 +1,5 @@
-//! Time-limited TURN credentials: the TURN REST scheme that coturn's `use-auth-secret` checks.
+//! STUN and TURN servers for calls between members, with time-limited credentials: the TURN REST scheme that coturn's
+//! `use-auth-secret` checks.
 //! Source: draft-uberti-behave-turn-rest-00, section 2.2.
 
 use std::time::Duration;
@@ -39,6 +40,7 @@ pub struct IceServer {
 }
 
 /// The servers that clients are told of.
+#[derive(Debug, Clone, Default)]
 pub struct IceServers {
     /// STUN, for everybody.
     pub stun_urls: Vec<String>,
