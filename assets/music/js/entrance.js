@@ -16,7 +16,7 @@ export class Entrance {
   #attempt = null;
   #waiting = null;
 
-  /** `listener` has `entered(roomId)`, `refused(code, roomId)` and `waitingForHost()`. */
+  /** `listener` has `entered(roomId, secrets)`, `refused(code, roomId, secrets)` and `waitingForHost()`. */
   constructor(send, listener) {
     this.#send = send;
     this.#listener = listener;
@@ -26,20 +26,26 @@ export class Entrance {
     return this.#attempt !== null;
   }
 
-  /** Opens a new room that starts with `track`. */
-  create(track) {
-    const opening = { track, position: () => 0, isPlaying: true, queue: [] };
-    this.#begin({ how: "create", roomId: freshRoomCode(), opening, isReturn: false });
+  /** The room that is being entered, or null. */
+  get roomId() {
+    return this.#attempt?.roomId ?? null;
   }
 
-  /** Joins the room that somebody typed or followed a link to. */
-  join(roomId) {
-    this.#begin({ how: "join", roomId, opening: null, isReturn: false });
+  /** Opens a new room that starts with `track`; `secrets` may have `{isPublic, password}`. */
+  create(track, secrets = {}) {
+    const opening = { track, position: () => 0, isPlaying: true, queue: [] };
+    this.#begin({ how: "create", roomId: freshRoomCode(), opening, secrets, isReturn: false });
+  }
+
+  /** Joins the room that somebody typed or followed a link to; `secrets` may have `{password, invitation}`. */
+  join(roomId, secrets = {}) {
+    this.#begin({ how: "join", roomId, opening: null, secrets, isReturn: false });
   }
 
   /** Goes back to `roomId`; `opening` is what a host opens it with if it is gone, null for a member. */
-  comeBack(roomId, opening) {
-    this.#begin({ how: opening ? "create" : "join", roomId, opening, isReturn: true, waitsLeft: WAITS_FOR_HOST });
+  comeBack(roomId, opening, secrets = {}) {
+    const how = opening ? "create" : "join";
+    this.#begin({ how, roomId, opening, secrets, isReturn: true, waitsLeft: WAITS_FOR_HOST });
   }
 
   /** Starts the unfinished attempt over on a new connection; false if there is none. */
@@ -58,7 +64,7 @@ export class Entrance {
     const attempt = this.#attempt;
     if (!attempt) return;
     this.abandon();
-    this.#listener.entered(String(roomId ?? attempt.roomId));
+    this.#listener.entered(String(roomId ?? attempt.roomId), attempt.secrets);
     const isNew = !(userCount > 1);
     if (attempt.isReturn && isNew) this.#furnish(attempt);
   }
@@ -67,7 +73,7 @@ export class Entrance {
     const attempt = this.#attempt;
     if (!attempt) return;
     this.abandon();
-    this.#listener.entered(String(roomId ?? attempt.roomId));
+    this.#listener.entered(String(roomId ?? attempt.roomId), attempt.secrets);
   }
 
   handleError(code) {
@@ -81,9 +87,14 @@ export class Entrance {
   #begin(attempt) {
     clearTimeout(this.#waiting);
     this.#attempt = attempt;
-    const { how, roomId, opening } = attempt;
-    if (how === "create") this.#send("create-room", { roomId, track: opening.track, currentTime: opening.position() });
-    else this.#send("join-room", { roomId });
+    const { how, roomId, opening, secrets } = attempt;
+    const { isPublic, password, invitation } = secrets;
+    if (how === "create") {
+      const { track } = opening;
+      this.#send("create-room", { roomId, track, currentTime: opening.position(), isPublic, password });
+    } else {
+      this.#send("join-room", { roomId, password, invitation });
+    }
   }
 
   #secondChoice(attempt) {
@@ -104,9 +115,9 @@ export class Entrance {
   }
 
   #refuse(code) {
-    const { roomId } = this.#attempt;
+    const { roomId, secrets } = this.#attempt;
     this.abandon();
-    this.#listener.refused(code, roomId);
+    this.#listener.refused(code, roomId, secrets);
   }
 
   /** A new room plays and has no queue: brings back what the old one had beyond that. */

@@ -11,15 +11,18 @@ export class EntryView {
   #name = byId("name");
   #roomId = byId("room-id");
   #create = byId("create");
+  #isPrivate = byId("create-private");
+  #password = byId("create-password");
   #join = byId("join");
   #invitation = byId("invitation");
   #invitedTo = null;
 
-  /** `actions` has `create(name)`, `join(name, roomId)` and `complain(key)`. */
+  /** `actions` has `create(name, {isPublic, password})`, `join(name, roomId)` and `complain(key)`. */
   constructor(actions) {
     this.#name.value = recall("name") ?? "";
     this.#roomId.maxLength = LONGEST_ROOM_ID;
-    this.#create.addEventListener("click", () => actions.create(this.#takeName()));
+    const create = () => actions.create(this.#takeName(), this.#secrets);
+    this.#create.addEventListener("click", create);
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       const roomId = this.#roomId.value.trim();
@@ -29,7 +32,7 @@ export class EntryView {
         actions.complain("needCode");
         this.#roomId.focus();
       } else {
-        actions.create(this.#takeName());
+        create();
       }
     });
   }
@@ -55,6 +58,10 @@ export class EntryView {
     setText(this.#invitation, this.#invitedTo === null ? "" : say("invitedTo", this.#invitedTo));
     this.#create.disabled = isBusy;
     this.#join.disabled = isBusy;
+  }
+
+  get #secrets() {
+    return { isPublic: !this.#isPrivate.checked, password: this.#password.value || undefined };
   }
 
   #takeName() {

@@ -7,27 +7,37 @@ import { isSayable, say, speak } from "../common/texts.js";
 import { ClockKeeper } from "../common/clock-keeper.js";
 import { ServerClock } from "../common/clock.js";
 import { Connection } from "../common/connection.js";
+import { LibraryPicker } from "../common/library-picker.js";
+import { listMedia, ownFileId } from "../common/media.js";
+import { Panels } from "../common/panels.js";
+import { Party } from "../common/party/party.js";
+import { ownPerson } from "../common/person.js";
+import { Player } from "../common/player.js";
+import { AddView } from "./add-view.js";
+import { Company } from "./company.js";
 import { Entrance } from "./entrance.js";
 import { EntryView } from "./entry-view.js";
+import { LyricsView } from "./lyrics-view.js";
 import { renderMediaSession } from "./media-session.js";
 import { MembersView } from "./members-view.js";
-import { Player, troubleWith } from "../common/player.js";
+import { PasswordDialog } from "./password-dialog.js";
 import { installProbe } from "./probe.js";
 import { QueueView } from "./queue-view.js";
-import { withAdded, withMoved, withoutIndex } from "./queue.js";
-import { forgetRoom, recallRoom, rememberRoom } from "./room-memory.js";
+import { forgetRoom, formerOpening, recallRoom, rememberRoom } from "./room-memory.js";
 import { Room } from "./room.js";
 import { ShareView } from "./share-view.js";
 import { StageView } from "./stage-view.js";
-import { SAMPLE, kindWithoutAudio, sourceOf, titleOf, trackFromAddress } from "./track.js";
-import { troubleText } from "./trouble.js";
+import { Steering } from "./steering.js";
+import { SuggestionsView } from "./suggestions-view.js";
+import { SAMPLE, sourceOf, titleOf, trackFromItem } from "./track.js";
+import { uploadFile } from "./upload.js";
 
 const TIME_SHOWN_EVERY_MS = 200;
 const REMEMBERED_EVERY_MS = 2000;
-/** A host who moved on at the end of a track waits this long for the server before trying again. */
-const MOVE_ON_AGAIN_MS = 5000;
-/** A track that the host cannot load is passed over after this long. */
-const PASS_OVER_AFTER_MS = 3000;
+/** Where the two columns of the page become one. */
+const NARROW = "(max-width: 900px)";
+/** Why the server may want another password. */
+const PASSWORD_WANTED = ["password_required", "wrong_password"];
 
 /** The room that the page shows, or null at the door. */
 let room = null;
@@ -35,15 +45,18 @@ let room = null;
 let arriving = null;
 /** The room that this tab was in before it was reloaded, until the page is back in it or has given up. */
 let former = formerRoom();
+/** What opened the room: `{isPublic, password, invitation}`. */
+let secrets = former?.secrets ?? {};
 let hasLostConnection = false;
-let movedOnAt = -Infinity;
-/** The address of a track that the host cannot load, and the timer that passes it over. */
-let hopeless = { source: null, timer: null };
+/** What the server has of its own, as far as this page may see it. */
+let library = { isThere: false, maxUploadBytes: 0 };
 
 const clock = new ServerClock();
-const player = new Player(byId("audio"), clock, sourceOf, { changed: render, playedOut: moveOn });
+const party = new Party();
+const player = new Player(byId("audio"), clock, sourceOf, { changed: render, playedOut: () => steering.moveOn() });
 
 const connection = new Connection({
+  ...party.handlers,
   connected: enterWithConnection,
   disconnected: noteDisconnection,
   upgraded: () => keeper.measure(),
@@ -55,6 +68,8 @@ const connection = new Connection({
   "room-members": takeMembers,
   "room-playhead": takePlayhead,
   "room-playlist": takePlaylist,
+  "queue:mode": (event) => takeOfOwn((told) => told.takeMode(event)),
+  "queue:suggestions": (event) => takeOfOwn((told) => told.takeSuggestions(event)),
   error: ({ code }) => entrance.handleError(code),
 });
 const keeper = new ClockKeeper(
@@ -69,19 +84,49 @@ const entrance = new Entrance((event, data) => connection.send(event, data), {
 });
 
 const status = new StatusView();
+const steering = new Steering({ room: () => room, player, connection, status, render });
 const entry = new EntryView({ create, join, complain: (key) => status.complain(key) });
 const stage = new StageView({
-  playOrPause,
-  seek: (position) => control("seek", { currentTime: position }),
-  next: playNext,
+  playOrPause: () => steering.playOrPause(),
+  seek: (position) => steering.seek(position),
+  next: () => steering.next(),
+  previous: () => steering.previous(),
+  toggleShuffle: () => steering.toggleShuffle(),
+  cycleRepeat: () => steering.cycleRepeat(),
   listen: () => player.listen(),
   reload: () => player.reload(),
   setVolume: (volume) => (player.volume = volume),
 });
-const queueView = new QueueView({ add, playNow, move, remove });
+const panels = new Panels(byId("main-panels"), byId("side-panels"), NARROW, render);
+const company = new Company({ party, connection, clock, status, panels, replay: (tracks) => steering.replay(tracks) });
+const queueView = new QueueView({
+  playEntry: (index) => steering.playEntry(index),
+  move: (from, to) => steering.move(from, to),
+  remove: (index) => steering.remove(index),
+  vote: (id) => steering.vote(id),
+  toggleByVotes: () => steering.toggleByVotes(),
+  moved: (title, place) => status.tell("moved", title, place),
+});
+const suggestionsView = new SuggestionsView({
+  vote: (id) => steering.vote(id),
+  approve: (id) => steering.approve(id),
+  reject: (id) => steering.reject(id),
+});
+const addView = new AddView({ add: (typed) => steering.add(typed), openLibrary: () => picker.open(), upload });
+const picker = new LibraryPicker({
+  kind: "audio",
+  ticketOf: () => room?.ticket ?? "",
+  chooseKey: "addTrack",
+  choose: (item) => steering.addTrack(trackFromItem(item)),
+});
+const lyricsView = new LyricsView({ seek: (position) => steering.seek(position), changed: render });
 const membersView = new MembersView(rename);
 const shareView = new ShareView((key) => status.tell(key));
+const passwordDialog = new PasswordDialog();
 
+party.addEventListener("change", takeStanding);
+party.addEventListener("enter", lookForLibrary);
+party.addEventListener("kicked", () => putOut("kickedOut"));
 byId("leave").addEventListener("click", leave);
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && wake());
 window.addEventListener("online", wake);
@@ -91,7 +136,11 @@ setInterval(keepForReload, REMEMBERED_EVERY_MS);
 setInterval(renderTime, TIME_SHOWN_EVERY_MS);
 
 installProbe({ room: () => room, player, clock });
-speak("music", render);
+speak("music", () => {
+  company.speak();
+  render();
+});
+company.speak();
 if (!former) entry.invite(roomInAddress());
 else status.keep("entering");
 render();
@@ -101,10 +150,10 @@ render();
 function enterWithConnection() {
   keeper.reset();
   keeper.measure();
-  connection.send("introduce", { name: entry.name });
+  introduce();
   if (entrance.resume()) status.keep("entering");
-  else if (room) entrance.comeBack(room.id, room.isHost ? openingOf(room) : null);
-  else if (former) entrance.comeBack(former.id, former.isHost ? formerOpening(former) : null);
+  else if (room) entrance.comeBack(room.id, room.isHost ? openingOf(room) : null, secrets);
+  else if (former) entrance.comeBack(former.id, former.isHost ? formerOpening(former) : null, secrets);
   render();
 }
 
@@ -121,29 +170,39 @@ function wake() {
   player.resync();
 }
 
+function introduce() {
+  connection.send("introduce", { name: entry.name, person: ownPerson() });
+}
+
 // Getting in and out
 
-function create(name) {
+function create(name, wanted) {
   begin(name);
-  entrance.create({ ...SAMPLE });
+  entrance.create({ ...SAMPLE }, wanted);
 }
 
 function join(name, roomId) {
   begin(name);
-  entrance.join(roomId);
+  const invitation = invitationInAddress();
+  entrance.join(roomId, invitation && roomId === roomInAddress() ? { invitation } : {});
 }
 
 function begin(name) {
+  entry.name = name;
   status.keep(connection.isOpen ? "entering" : "connecting");
-  connection.send("introduce", { name });
+  introduce();
   queueMicrotask(render);
 }
 
-function entered(roomId) {
+function entered(roomId, used) {
   const isReturn = room?.id === roomId && hasLostConnection;
-  if (room?.id !== roomId) room = arriving?.id === roomId ? arriving : new Room(roomId);
+  if (room?.id !== roomId) {
+    room = arriving?.id === roomId ? arriving : new Room(roomId, party);
+    panels.prefer(room.nMembers > 1 ? "chat-panel" : "share-panel");
+  }
   arriving = null;
   former = null;
+  secrets = used;
   hasLostConnection = false;
   history.replaceState(null, "", `?room=${encodeURIComponent(roomId)}`);
   if (isReturn) status.tell("back");
@@ -152,10 +211,20 @@ function entered(roomId) {
   render();
 }
 
-function refused(code, roomId) {
+async function refused(code, roomId, used) {
   letGo();
-  entry.invite(code === "room_full" ? roomId : null);
-  status.complain(isSayable(code) ? code : "refused", roomId);
+  if (PASSWORD_WANTED.includes(code)) {
+    status.clear();
+    render();
+    const password = await passwordDialog.ask(roomId, code === "wrong_password");
+    if (password !== null) {
+      status.keep("entering");
+      entrance.join(roomId, { ...used, password });
+    }
+  } else {
+    status.complain(isSayable(code) ? code : "refused", roomId);
+  }
+  entry.invite(code === "room_full" || PASSWORD_WANTED.includes(code) ? roomId : null);
   render();
 }
 
@@ -169,13 +238,27 @@ function leave() {
   byId("name").focus();
 }
 
+/** The page is out of the room without having wanted it. */
+function putOut(reason) {
+  letGo();
+  entry.invite(null);
+  status.complain(reason);
+  render();
+}
+
 function letGo() {
   entrance.abandon();
+  party.leave();
   room = null;
   arriving = null;
   former = null;
+  secrets = {};
+  library = { isThere: false, maxUploadBytes: 0 };
   forgetRoom();
   player.follow(null);
+  lyricsView.follow(null);
+  picker.close();
+  company.hide();
   history.replaceState(null, "", location.pathname);
 }
 
@@ -183,12 +266,6 @@ function letGo() {
 function openingOf({ track, playhead, queue }) {
   const position = () => player.targetPosition ?? playhead?.position ?? 0;
   return { track, position, isPlaying: playhead?.isPlaying ?? true, queue };
-}
-
-function formerOpening({ track, position, isPlaying, queue }) {
-  const recalledAt = performance.now();
-  const sincePageLoad = () => (isPlaying ? (performance.now() - recalledAt) / 1000 : 0);
-  return { track: track ?? null, position: () => position + sincePageLoad(), isPlaying, queue: queue ?? [] };
 }
 
 function formerRoom() {
@@ -200,10 +277,16 @@ function roomInAddress() {
   return new URLSearchParams(location.search).get("room")?.trim() || null;
 }
 
+/** The invitation of a link, which is behind its `#`: browsers do not send that to servers. */
+function invitationInAddress() {
+  return new URLSearchParams(location.hash.slice(1)).get("invitation");
+}
+
 function keepForReload() {
   if (!room?.playhead) return;
   const { id, isHost, track, queue, playhead } = room;
-  rememberRoom({ id, isHost, track, queue, isPlaying: playhead.isPlaying, position: player.targetPosition });
+  const position = player.targetPosition;
+  rememberRoom({ id, isHost, track, queue, isPlaying: playhead.isPlaying, position, secrets });
 }
 
 // What the server tells
@@ -224,7 +307,7 @@ function takePlayhead(event) {
   if (!told) return;
   told.takePlayhead(event);
   if (told !== room) return;
-  if (player.follow(room.playhead)) movedOnAt = -Infinity;
+  if (player.follow(room.playhead)) steering.noteMove();
   stage.noteMove();
   keepForReload();
   render();
@@ -235,6 +318,7 @@ function takePlaylist(event) {
   if (!told) return;
   told.takePlaylist(event);
   if (told !== room) return;
+  steering.wakeIdle();
   keepForReload();
   render();
 }
@@ -247,11 +331,33 @@ function takeCount(event) {
   render();
 }
 
+/** So do other events, which may also be the first that the page hears of a room. */
+function takeOfOwn(take) {
+  const told = room ?? roomNamed(entrance.roomId);
+  if (!told) return;
+  take(told);
+  render();
+}
+
+/** The page was told what it may do, and what opens the server's own files. */
+function takeStanding() {
+  if (room) player.follow(room.playhead);
+  render();
+}
+
+async function lookForLibrary() {
+  const { ticket } = party.you;
+  const list = ticket ? await listMedia(ticket) : null;
+  if (party.you?.ticket !== ticket) return;
+  library = { isThere: (list?.items.length ?? 0) > 0, maxUploadBytes: list?.maxUploadBytes ?? 0 };
+  render();
+}
+
 /** The room of that id that the page is in or on its way into. */
 function roomNamed(id) {
   if (room?.id === id) return room;
-  if (!entrance.isBusy) return null;
-  if (arriving?.id !== id) arriving = new Room(id);
+  if (!entrance.isBusy || id === null) return null;
+  if (arriving?.id !== id) arriving = new Room(id, party);
   return arriving;
 }
 
@@ -260,105 +366,19 @@ function announceHost() {
   else status.tell("newHost", room.hostName ?? say("guest"));
 }
 
-// What the host does
+// What the reader does
 
-function control(event, data) {
-  if (room?.isHost) connection.send(event, { roomId: room.id, ...data });
-}
-
-function playOrPause() {
-  if (!room?.playhead) return;
-  const { duration, targetPosition, hasPlayedOut } = player;
-  if (room.playhead.isPlaying && !hasPlayedOut) {
-    control("pause", { currentTime: targetPosition });
-  } else {
-    const isAtEnd = duration !== null && targetPosition >= duration - 0.05;
-    control("play", { currentTime: isAtEnd ? 0 : targetPosition });
-  }
-}
-
-function playTrack(track) {
-  control("track-change", { track });
-  if (!room.playhead?.isPlaying) control("play", { currentTime: 0 });
-}
-
-function playNext() {
-  if (room?.queue.length > 0) playNow(0);
-}
-
-function playNow(index) {
-  playTrack(room.queue[index]);
-  changeQueue(withoutIndex(room.queue, index));
-}
-
-/** At the end of a track: the next one, or a rest at the end. */
-function moveOn() {
-  if (!room?.isHost || !connection.isOpen || performance.now() - movedOnAt < MOVE_ON_AGAIN_MS) return;
-  movedOnAt = performance.now();
-  if (room.queue.length > 0) playNext();
-  else control("pause", { currentTime: player.duration });
-}
-
-/** A dead link must not stop the party: the host's page passes it over, and says so. */
-function watchForHopeless() {
-  const isHopeless = room?.isHost && room.playhead?.isPlaying && player.isHopeless;
-  const source = isHopeless ? sourceOf(room.track) : null;
-  if (source === hopeless.source) return;
-  clearTimeout(hopeless.timer);
-  hopeless = { source, timer: source && setTimeout(passOver, PASS_OVER_AFTER_MS) };
-}
-
-function passOver() {
-  const title = titleOf(room.track) ?? say("untitled");
-  if (room.queue.length > 0) {
-    status.tell("passedOver", title);
-    playNext();
-  } else {
-    status.complain("nothingElse", title);
-    control("pause", { currentTime: player.targetPosition ?? 0 });
-  }
-}
-
-/** Queues what was typed, or plays it if nothing plays; resolves to a complaint or null. */
-async function add(typed) {
-  const track = trackFromAddress(typed);
-  if (!track) return say("badAddress");
-  const kind = kindWithoutAudio(track.url);
-  if (kind) return say(`${kind}Address`);
-  status.keep("checking");
-  const trouble = await troubleWith(track.url);
-  status.clear();
-  // What could not be tried once is not tried again by itself.
-  if (trouble) return troubleText(trouble.kind === "network" ? { kind: "unusable" } : trouble);
-  if (!room?.isHost) return null;
-  const isIdle = !room.track || (player.duration !== null && player.targetPosition >= player.duration);
-  if (isIdle && room.queue.length === 0) {
-    playTrack(track);
-  } else {
-    changeQueue(withAdded(room.queue, track));
-    status.tell("added", titleOf(track));
-  }
-  return null;
-}
-
-function move(index, distance) {
-  changeQueue(withMoved(room.queue, index, distance));
-}
-
-function remove(index) {
-  changeQueue(withoutIndex(room.queue, index));
-}
-
-function changeQueue(queue) {
-  room.expectQueue(queue);
-  control("playlist-update", { playlist: queue });
-  render();
+function upload(file) {
+  if (!room?.ticket) return null;
+  status.keep("uploading", 0);
+  const progress = (percent) => status.keep("uploading", percent);
+  return uploadFile(file, { ticket: room.ticket, maxBytes: library.maxUploadBytes, progress }).finally(() => status.clear());
 }
 
 function rename(name) {
   entry.name = name;
   remember("name", name);
-  connection.send("introduce", { name });
+  introduce();
   render();
 }
 
@@ -370,21 +390,41 @@ function render() {
   byId("entry").hidden = room !== null || former !== null;
   byId("room").hidden = room === null;
   byId("leave").hidden = room === null;
-  renderMediaSession(room, { play: playOrPause, pause: playOrPause, nexttrack: playNext });
+  panels.render();
+  renderMediaSession(room, {
+    control: { play: () => steering.playOrPause(), pause: () => steering.playOrPause() },
+    choose: { nexttrack: () => steering.next() },
+  });
   document.title = pageTitle();
-  watchForHopeless();
+  steering.watchForHopeless();
   if (!room) return;
 
-  const page = { room, player, clock, isOpen: connection.isOpen, name: entry.name };
+  const page = { room, player, clock, isOpen: connection.isOpen, name: entry.name, library };
   stage.render(page);
+  company.render(page);
   queueView.render(page);
+  suggestionsView.render(page);
+  addView.render(page);
   membersView.render(page);
   shareView.render(page);
+  renderLyrics();
+  panels.note("queue-panel", room.queue.length > 0 ? String(room.queue.length) : "");
+  panels.note("people-panel", String(room.nMembers));
   renderTime();
 }
 
+function renderLyrics() {
+  const id = ownFileId(room.track?.url);
+  lyricsView.follow(id !== null && room.ticket !== null ? `media/lyrics/${id}` : null, room.ticket);
+  lyricsView.render(room.may("control") && connection.isOpen);
+  panels.offer("lyrics-panel", lyricsView.hasLines);
+}
+
 function renderTime() {
-  if (room) stage.renderTime({ room, player, clock, isOpen: connection.isOpen });
+  if (!room) return;
+  stage.renderTime({ room, player, clock, isOpen: connection.isOpen });
+  lyricsView.renderTime(player.targetPosition);
+  company.follow(room.track, player.targetPosition);
 }
 
 function pageTitle() {

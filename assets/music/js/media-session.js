@@ -3,7 +3,7 @@
 import { say } from "../common/texts.js";
 import { bylineOf, titleOf } from "./track.js";
 
-/** Shows `room`; `controls` maps media session actions to what they do while you are the host. */
+/** Shows `room`; `controls` maps each right to what media session actions do for who has it. */
 export function renderMediaSession(room, controls) {
   const session = navigator.mediaSession;
   if (!session) return;
@@ -11,7 +11,7 @@ export function renderMediaSession(room, controls) {
   if ((session.metadata?.title ?? null) !== title) {
     session.metadata = title === null ? null : new MediaMetadata({ title, artist: bylineOf(room.track) ?? "" });
   }
-  for (const [action, act] of Object.entries(controls)) {
-    session.setActionHandler(action, room?.isHost ? act : null);
+  for (const [right, actions] of Object.entries(controls)) {
+    for (const [action, act] of Object.entries(actions)) session.setActionHandler(action, room?.may(right) ? act : null);
   }
 }

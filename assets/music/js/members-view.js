@@ -1,11 +1,10 @@
-/** Who is in the room, and your own name. */
+/** Who is in the room, where the server knows no roles, and your own name. */
 
 import { byId, element, setText } from "../common/elements.js";
 import { languageTag, say } from "../common/texts.js";
 
 export class MembersView {
   #list = byId("members");
-  #count = byId("member-count");
   #more = byId("more-members");
   #form = byId("rename-form");
   #name = byId("new-name");
@@ -23,11 +22,16 @@ export class MembersView {
 
   render({ room, name }) {
     if (document.activeElement !== this.#name) this.#name.value = name;
+    this.#list.hidden = room.standing !== null;
+    if (this.#list.hidden) {
+      this.#more.hidden = true;
+      this.#shown = null;
+      return;
+    }
     const appearance = JSON.stringify([room.members, room.nMembers, room.hostId, room.you, languageTag()]);
     if (appearance === this.#shown) return;
     this.#shown = appearance;
 
-    setText(this.#count, say("memberCount", room.nMembers));
     this.#list.replaceChildren(...room.members.map((member) => memberItem(member, room)));
     const nHidden = room.nMembers - room.members.length;
     this.#more.hidden = nHidden <= 0;

@@ -1,111 +1,103 @@
-/** The queue, and for the host the means to change it. */
+/** What plays next: in what order, who added it, how many want it, and the means to change it. */
 
-import { byId, element, icon, setText } from "../common/elements.js";
+import { byId, element, setText } from "../common/elements.js";
+import { Reorder } from "../common/reorder.js";
 import { languageTag, say } from "../common/texts.js";
-import { bylineOf, titleOf } from "./track.js";
+import { itemButton, redraw, titleOrNone, trackWords, voteButton } from "./queue-item.js";
 
 export class QueueView {
   #list = byId("queue");
   #empty = byId("queue-empty");
-  #form = byId("add-form");
-  #address = byId("track-url");
-  #add = byId("add-track");
-  #complaint = byId("track-url-complaint");
+  #order = byId("queue-order");
+  #byVotes = byId("by-votes");
   #actions;
+  #reorder;
+  #page = null;
   #shown = null;
 
-  /** `actions` has `add(typed)`, which resolves to a complaint or null, `playNow(i)`, `move(i, distance)`, `remove(i)`. */
+  /**
+   * `actions` has `playEntry(i)`, `move(from, to)`, `remove(i)`, `vote(id)`, `toggleByVotes()` and `moved(title, place)`,
+   * which says where something is now.
+   */
   constructor(actions) {
     this.#actions = actions;
-    this.#form.addEventListener("submit", async (event) => {
-      event.preventDefault();
-      const typed = this.#address.value;
-      this.#complain(null);
-      const complaint = await actions.add(typed);
-      // What was typed meanwhile is not replaced.
-      if (complaint && this.#address.value === "") this.#complain(complaint, typed);
+    this.#byVotes.addEventListener("click", actions.toggleByVotes);
+    this.#reorder = new Reorder(this.#list, {
+      move: (from, to) => this.#move(from, to),
+      settled: () => this.render(this.#page),
     });
-    this.#address.addEventListener("input", () => this.#complain(null, this.#address.value));
   }
 
-  render({ room, isOpen }) {
-    const canEdit = room.isHost && isOpen;
-    this.#form.hidden = !room.isHost;
-    this.#address.disabled = !canEdit;
-    this.#add.disabled = !canEdit;
+  render(page) {
+    this.#page = page;
+    const { room, isOpen } = page;
+    const canChoose = isOpen && room.may("choose");
+    this.#order.hidden = !room.hasQueue || !room.may("choose") || room.queue.length < 2;
+    this.#byVotes.disabled = !canChoose;
+    this.#byVotes.setAttribute("aria-pressed", String(room.mode?.byVotes ?? false));
     this.#empty.hidden = room.queue.length > 0;
-    setText(this.#empty, say(room.isHost ? "queueEmptyHost" : "queueEmptyMember"));
+    setText(this.#empty, say(emptyKey(room)));
 
-    const appearance = JSON.stringify([room.queue, room.isHost, canEdit, languageTag()]);
+    if (this.#reorder.isDragging) return;
+    const appearance = JSON.stringify([room.queue, room.standing, room.isHost, room.mode, [...room.votes], isOpen, languageTag()]);
     if (appearance === this.#shown) return;
     this.#shown = appearance;
-    const focus = focusWithin(this.#list);
-    const items = room.queue.map((track, index) => this.#item(track, index, room, canEdit));
-    this.#list.replaceChildren(...items);
-    restoreFocus(this.#list, focus);
+    redraw(this.#list, room.queue.map((track, index) => this.#item(track, index, page)));
   }
 
-  #item(track, index, room, canEdit) {
-    const title = titleOf(track) ?? say("untitled");
-    const byline = bylineOf(track);
-    const words = element("div", { class: "queue-words" }, element("span", { class: "queue-title" }, title));
-    if (byline) words.append(element("span", { class: "queue-byline" }, byline));
+  #item(track, index, { room, isOpen }) {
+    const { entryId, addedBy, votes } = track;
+    const isServers = room.hasQueue && typeof entryId === "string";
+    const key = isServers ? entryId : `${index} ${track.id ?? ""}`;
+    const may = (right) => room.may(right) && (isServers || room.isHost);
+    const title = titleOrNone(track);
+    const item = element("li", { class: "queue-item" });
 
-    const item = element("li", { class: "queue-item" }, words);
-    if (!room.isHost) return item;
-    const last = room.queue.length - 1;
-    const button = (action, iconName, label, isEnabled, act) => {
-      const made = element(
-        "button",
-        {
-          type: "button",
-          class: "quiet",
-          "aria-label": label,
-          title: label,
-          disabled: !canEdit || !isEnabled,
-          "data-action": action,
-          "data-track": track.id ?? index,
-        },
-        icon(iconName),
-      );
-      made.addEventListener("click", act);
-      return made;
-    };
-    item.append(
-      element(
-        "div",
-        { class: "queue-buttons" },
-        button("play", "play", say("playNow", title), true, () => this.#actions.playNow(index)),
-        button("up", "up", say("moveUp", title), index > 0, () => this.#actions.move(index, -1)),
-        button("down", "down", say("moveDown", title), index < last, () => this.#actions.move(index, 1)),
-        button("remove", "remove", say("remove", title), true, () => this.#actions.remove(index)),
-      ),
-    );
+    if (may("queue")) item.append(...this.#movers(key, index, title, { room, isOpen }));
+    item.append(trackWords(track, isServers ? addedBy : null));
+    const buttons = element("div", { class: "queue-buttons" });
+    if (isServers && room.may("chat")) {
+      const vote = () => this.#actions.vote(entryId);
+      buttons.append(voteButton(key, track, votes ?? 0, room.votes.has(entryId), vote, { disabled: !isOpen }));
+    }
+    if (may("choose")) {
+      const play = () => this.#actions.playEntry(index);
+      buttons.append(itemButton(key, "play", "play", say("playNow", title), play, { disabled: !isOpen }));
+    }
+    if (may("queue") || (isServers && addedBy?.id === room.you)) {
+      const remove = () => this.#actions.remove(index);
+      buttons.append(itemButton(key, "remove", "remove", say("remove", title), remove, { disabled: !isOpen }));
+    }
+    if (buttons.childElementCount > 0) item.append(buttons);
     return item;
   }
 
-  #complain(complaint, keptAddress = "") {
-    this.#address.value = keptAddress;
-    this.#address.setAttribute("aria-invalid", String(complaint !== null));
-    this.#complaint.hidden = complaint === null;
-    setText(this.#complaint, complaint ?? "");
+  /** A handle for hands and keys; screen readers, which keep the arrow keys for themselves, find two buttons. */
+  #movers(key, index, title, { room, isOpen }) {
+    const last = room.queue.length - 1;
+    const isFixed = !isOpen || last === 0 || room.mode?.byVotes === true;
+    const unseen = (isEnd) => ({ class: "unseen", tabindex: "-1", disabled: isFixed || isEnd });
+    const step = (distance) => () => this.#move(index, index + distance);
+    const handle = itemButton(key, "handle", "handle", say("reorder", title), null, {
+      class: "quiet handle",
+      "data-handle": true,
+      disabled: isFixed,
+    });
+    return [
+      handle,
+      itemButton(key, "up", "up", say("moveUp", title), step(-1), unseen(index === 0)),
+      itemButton(key, "down", "down", say("moveDown", title), step(1), unseen(index === last)),
+    ];
+  }
+
+  #move(from, to) {
+    const title = titleOrNone(this.#page.room.queue[from]);
+    this.#actions.move(from, to);
+    this.#actions.moved(title, to + 1);
   }
 }
 
-/** Which button has the focus, and where, so that it survives a redrawing. */
-function focusWithin(list) {
-  const focused = document.activeElement;
-  if (!list.contains(focused)) return null;
-  const index = [...list.children].indexOf(focused.closest("li"));
-  return { action: focused.dataset.action, track: focused.dataset.track, index };
-}
-
-function restoreFocus(list, focus) {
-  if (!focus) return;
-  const buttons = [...list.querySelectorAll("button")];
-  const isSame = (button) => button.dataset.track === focus.track && !button.disabled;
-  const sameButton = buttons.find((button) => isSame(button) && button.dataset.action === focus.action);
-  const neighbour = list.children[Math.min(focus.index, list.children.length - 1)];
-  const found = sameButton ?? buttons.find(isSame) ?? neighbour?.querySelector("button") ?? byId("track-url");
-  found.focus();
+function emptyKey(room) {
+  if (room.may("queue")) return "queueEmptyHost";
+  return room.may("chat") ? "queueEmptySuggest" : "queueEmptyMember";
 }

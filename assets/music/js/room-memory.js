@@ -6,7 +6,7 @@ const ROOM = "room";
 /** A room left for longer (milliseconds) is taken up where it was left, not where it would be. */
 const RECENT_MS = 60_000;
 
-/** Keeps the room: `{id, isHost, track, position, isPlaying, queue}`. */
+/** Keeps the room: `{id, isHost, track, position, isPlaying, queue, secrets}`. */
 export function rememberRoom(room) {
   rememberForTab(ROOM, { ...room, rememberedAt: Date.now() });
 }
@@ -23,4 +23,11 @@ export function recallRoom() {
 
 export function forgetRoom() {
   rememberForTab(ROOM, null);
+}
+
+/** What a host opens the remembered room with when the server has lost it. */
+export function formerOpening({ track, position, isPlaying, queue }) {
+  const recalledAt = performance.now();
+  const sincePageLoad = () => (isPlaying ? (performance.now() - recalledAt) / 1000 : 0);
+  return { track: track ?? null, position: () => position + sincePageLoad(), isPlaying, queue: queue ?? [] };
 }

@@ -7,8 +7,11 @@ const PATIENCE_MS = 4000;
 
 export class Room {
   #awaited = null;
+  #party;
 
-  constructor(id) {
+  /** `party` is what the page knows of itself in a room with roles. */
+  constructor(id, party) {
+    this.#party = party;
     this.id = id;
     this.you = null;
     this.hostId = null;
@@ -16,6 +19,11 @@ export class Room {
     this.nMembers = 0;
     this.playhead = null;
     this.playlist = [];
+    this.suggestions = [];
+    /** How the queue goes on, `{repeat, isShuffled, byVotes}`; null where the server has no queue of its own. */
+    this.mode = null;
+    /** The ids of the entries and suggestions that this page has voted for. */
+    this.votes = new Set();
   }
 
   get isHost() {
@@ -28,6 +36,27 @@ export class Room {
 
   get track() {
     return this.playhead?.track ?? null;
+  }
+
+  /** Whether the queue is the server's, and members suggest and vote. */
+  get hasQueue() {
+    return this.mode !== null;
+  }
+
+  /** What this page is in the room, `{role, rights, …}`; null where the server knows no roles. */
+  get standing() {
+    return this.#party.you;
+  }
+
+  /** What opens the server's own files, or null. */
+  get ticket() {
+    return this.standing?.ticket ?? null;
+  }
+
+  /** Whether this page may do what takes `right`. Where there are no roles, the host may all, the others may talk. */
+  may(right) {
+    if (this.standing) return this.#party.may(right);
+    return this.isHost || (right === "chat" && this.hasQueue);
   }
 
   get queue() {
@@ -59,9 +88,27 @@ export class Room {
     this.#forgetStaleQueue();
   }
 
+  takeMode({ repeat, isShuffled, byVotes }) {
+    this.mode = {
+      repeat: ["one", "all"].includes(repeat) ? repeat : "off",
+      isShuffled: isShuffled === true,
+      byVotes: byVotes === true,
+    };
+  }
+
+  takeSuggestions({ suggestions }) {
+    const isSuggestion = (each) => typeof each?.id === "string" && each.track && typeof each.track === "object";
+    this.suggestions = Array.isArray(suggestions) ? suggestions.filter(isSuggestion) : [];
+  }
+
   /** Shows `queue` until the server confirms it. */
   expectQueue(queue) {
     this.#awaited = { queue, until: performance.now() + PATIENCE_MS };
+  }
+
+  /** Shows the queue as the server has it. */
+  forgetExpected() {
+    this.#awaited = null;
   }
 
   #forgetStaleQueue() {

@@ -2,6 +2,7 @@
 
 import { readable } from "../common/durations.js";
 import { byId, iconAddress, setText } from "../common/elements.js";
+import { ownFileId, withTicket } from "../common/media.js";
 import { recall, remember } from "../common/memory.js";
 import { say } from "../common/texts.js";
 import { drawArtwork } from "./artwork.js";
@@ -16,6 +17,7 @@ const IN_SYNC_SECONDS = 0.03;
 export class StageView {
   #stage = byId("stage");
   #artwork = byId("artwork");
+  #cover = byId("cover");
   #state = byId("playing-state");
   #title = byId("track-title");
   #byline = byId("track-byline");
@@ -25,6 +27,10 @@ export class StageView {
   #play = byId("play");
   #playIcon = byId("play-icon");
   #next = byId("next");
+  #previous = byId("previous");
+  #shuffle = byId("shuffle");
+  #repeat = byId("repeat");
+  #repeatIcon = byId("repeat-icon");
   #volume = byId("volume");
   #tap = byId("tap-to-listen");
   #tapBox = byId("tap-box");
@@ -38,10 +44,18 @@ export class StageView {
   #isDragging = false;
   #sought = null;
 
-  /** `actions` has `playOrPause()`, `seek(seconds)`, `next()`, `listen()`, `reload()` and `setVolume(fraction)`. */
+  /**
+   * `actions` has `playOrPause()`, `seek(seconds)`, `next()`, `previous()`, `toggleShuffle()`, `cycleRepeat()`, `listen()`,
+   * `reload()` and `setVolume(fraction)`.
+   */
   constructor(actions) {
     this.#play.addEventListener("click", actions.playOrPause);
     this.#next.addEventListener("click", actions.next);
+    this.#previous.addEventListener("click", actions.previous);
+    this.#shuffle.addEventListener("click", actions.toggleShuffle);
+    this.#repeat.addEventListener("click", actions.cycleRepeat);
+    this.#cover.addEventListener("error", () => (this.#cover.hidden = true));
+    this.#cover.addEventListener("load", () => (this.#cover.hidden = false));
     this.#tap.addEventListener("click", actions.listen);
     this.#reload.addEventListener("click", actions.reload);
 
@@ -69,18 +83,19 @@ export class StageView {
     const { track } = room;
     const title = track ? (titleOf(track) ?? say("untitled")) : say("nothingPlaying");
     const isPlaying = room.playhead?.isPlaying ?? false;
-    const canControl = room.isHost && isOpen;
+    const canControl = room.may("control") && isOpen;
 
     setText(this.#title, title);
     setText(this.#byline, track ? (bylineOf(track) ?? "") : say(room.isHost ? "nothingYetHost" : "nothingYetMember"));
     setText(this.#state, stateOf(room, player));
     drawArtwork(this.#artwork, track ? title : "roomhub");
+    this.#showCover(track, room.ticket);
     this.#stage.classList.toggle("is-sounding", player.isSounding);
 
     this.#play.disabled = !canControl || !track;
     this.#play.setAttribute("aria-label", say(isPlaying && !player.hasPlayedOut ? "pause" : "play"));
     this.#playIcon.setAttribute("href", iconAddress(isPlaying && !player.hasPlayedOut ? "pause" : "play"));
-    this.#next.disabled = !canControl || room.queue.length === 0;
+    this.#renderOrder(room, isOpen);
     this.#seek.disabled = !canControl || player.duration === null;
     setText(this.#explanation, explanationOf(room, isOpen));
 
@@ -96,11 +111,40 @@ export class StageView {
       this.#seek.max = String(duration ?? 0);
       const position = this.#sought?.position ?? player.targetPosition ?? 0;
       if (duration !== null) this.#seek.value = String(position);
-      this.#showPosition(position, duration);
+      this.#showPosition(position, duration, player.isLive);
     }
     setText(this.#duration, duration === null ? (player.isLive ? say("live") : "–:––") : readable(duration));
     this.#renderSync(syncStateOf(room, player, clock, isOpen), player.errorSeconds);
     setText(this.#offset, clock.isSet ? say("offset", signed(clock.offsetMs), Math.round(clock.roundTripMs)) : "");
+  }
+
+  #renderOrder(room, isOpen) {
+    const canChoose = room.may("choose") && isOpen;
+    const { mode } = room;
+    const hasOrder = mode !== null && room.may("choose");
+    this.#next.hidden = room.standing !== null && !room.may("choose");
+    this.#next.disabled = !canChoose || (room.queue.length === 0 && mode?.repeat !== "all");
+    for (const each of [this.#previous, this.#shuffle, this.#repeat]) {
+      each.hidden = !hasOrder;
+      each.disabled = !isOpen;
+    }
+    if (!hasOrder) return;
+    this.#shuffle.setAttribute("aria-pressed", String(mode.isShuffled));
+    this.#repeat.classList.toggle("is-on", mode.repeat !== "off");
+    this.#repeat.setAttribute("aria-label", say(`repeat_${mode.repeat}`));
+    this.#repeat.title = say(`repeat_${mode.repeat}`);
+    this.#repeatIcon.setAttribute("href", iconAddress(mode.repeat === "one" ? "repeat-one" : "repeat"));
+  }
+
+  /** The cover of one of the server's own tracks lies over the drawn one, once it is there. */
+  #showCover(track, ticket) {
+    const id = ownFileId(track?.url);
+    const wanted = id !== null && ticket !== null ? id : "";
+    if (this.#cover.dataset.of === wanted) return;
+    this.#cover.dataset.of = wanted;
+    this.#cover.hidden = true;
+    if (wanted) this.#cover.src = withTicket(`media/poster/${id}`, ticket);
+    else this.#cover.removeAttribute("src");
   }
 
   /** The room moved: the seek bar shows it again. */
@@ -122,8 +166,8 @@ export class StageView {
     setText(this.#syncText, state === "none" ? "" : say(state) + (isMeasured ? error : ""));
   }
 
-  #showPosition(position, duration) {
-    setText(this.#position, readable(position));
+  #showPosition(position, duration, isLive = false) {
+    setText(this.#position, duration === null && isLive ? "" : readable(position));
     const fill = duration ? (100 * position) / duration : 0;
     this.#seek.style.setProperty("--fill", `${Math.min(100, fill).toFixed(2)}%`);
     const spoken = duration ? say("positionOf", readable(position), readable(duration)) : readable(position);
@@ -158,7 +202,8 @@ function isAtEnd(room, player) {
 
 function explanationOf(room, isOpen) {
   if (!isOpen) return say("reconnectingControls");
-  return room.isHost ? say("hostControls") : say("memberControls", room.hostName ?? say("guest"));
+  if (room.isHost) return say("hostControls");
+  return say(room.may("control") ? "sharedControls" : "memberControls", room.hostName ?? say("guest"));
 }
 
 function syncStateOf(room, player, clock, isOpen) {

@@ -5,6 +5,7 @@
 
 import { base } from "../common/base.js";
 import { freshId } from "../common/identifiers.js";
+import { ownFileId } from "../common/media.js";
 
 export const SAMPLE = Object.freeze({
   id: "sample",
@@ -15,7 +16,7 @@ export const SAMPLE = Object.freeze({
 });
 
 /** Endings of files that no audio element plays. */
-const NO_AUDIO = /\.(m3u8?|mpd|pls|xspf|html?|php|aspx?|pdf|txt|zip|rar|7z|jpe?g|png|gif|webp|svg)$/i;
+const NO_AUDIO = /\.(m3u|mpd|pls|xspf|html?|php|aspx?|pdf|txt|zip|rar|7z|jpe?g|png|gif|webp|svg)$/i;
 
 /** Sites whose addresses are pages with a player, never audio. */
 const PLAYER_PAGES = /(^|\.)(youtube\.com|youtu\.be|bilibili\.com|b23\.tv|vimeo\.com|soundcloud\.com|spotify\.com|music\.apple\.com|music\.163\.com|y\.qq\.com|tiktok\.com|twitch\.tv)$/i;
@@ -34,10 +35,15 @@ export function kindWithoutAudio(address) {
   if (PLAYER_PAGES.test(url.hostname)) return "page";
   const ending = NO_AUDIO.exec(url.pathname)?.[1].toLowerCase();
   if (!ending) return null;
-  return ["m3u", "m3u8", "mpd", "pls", "xspf"].includes(ending) ? "playlist" : "page";
+  return ["m3u", "mpd", "pls", "xspf"].includes(ending) ? "playlist" : "page";
 }
 
-/** Where a browser can load this track from, or null. */
+/** A track out of the list of the server's own files. */
+export function trackFromItem({ id, title, artist }) {
+  return { id, url: `media/file/${id}`, title, name: title, artist: artist ?? "" };
+}
+
+/** Where a browser can load this track from, or null; a file of the server's own needs a ticket besides. */
 export function sourceOf(track) {
   return typeof track?.url === "string" ? (webAddress(track.url)?.href ?? null) : null;
 }
@@ -63,6 +69,7 @@ export function bylineOf(track) {
 function webAddress(typed) {
   if (!typed) return null;
   if (typed === SAMPLE.url) return new URL("assets/sample.wav", base);
+  if (ownFileId(typed) !== null) return new URL(typed, base);
   const looksBare = /^[\w-]+(\.[\w-]+)+(:\d+)?\//.test(typed);
   try {
     const url = new URL(looksBare ? `https://${typed}` : typed, location.origin);

@@ -29,7 +29,7 @@ try {
   await page.waitForFunction(() => window.roomhub.isHost && window.roomhub.position() > 0.3);
 
   for (const [address, words] of [
-    ["https://example.org/live.m3u8", "playlist"],
+    ["https://example.org/stations.pls", "playlist"],
     ["https://www.youtube.com/watch?v=dQw4w9WgXcQ", "page"],
     ["https://example.org/song.html", "page"],
     ["http://127.0.0.1:1/gone.mp3", "could not be opened"],

@@ -1,0 +1,37 @@
+/** The server's own files: what there is, and where. All that is asked for is asked with a ticket of the room. */
+
+import { base } from "./base.js";
+
+/** How rooms name a file of the server. */
+const OWN_FILE = /^media\/(file|hls)\/([^/?#]+)/;
+
+/** The id of the server's own file that `url` names, or null. */
+export function ownFileId(url) {
+  return typeof url === "string" ? (OWN_FILE.exec(url)?.[2] ?? null) : null;
+}
+
+/** The address of `path`, as a member with that ticket may ask for it. */
+export function withTicket(path, ticket) {
+  const address = new URL(path, base);
+  address.searchParams.set("ticket", ticket);
+  return address.href;
+}
+
+/** A part of the list of files, `{items, after, maxUploadBytes}`, that has the words `q`; null if the server gives none. */
+export async function listMedia(ticket, { q = "", after = null } = {}) {
+  const address = new URL(withTicket("media/list", ticket));
+  if (q) address.searchParams.set("q", q);
+  if (after !== null) address.searchParams.set("after", after);
+  try {
+    const response = await fetch(address);
+    if (!response.ok) return null;
+    const { items, after: next, maxUploadBytes } = await response.json();
+    return {
+      items: Array.isArray(items) ? items : [],
+      after: next ?? null,
+      maxUploadBytes: Number.isFinite(maxUploadBytes) ? maxUploadBytes : 0,
+    };
+  } catch {
+    return null;
+  }
+}
