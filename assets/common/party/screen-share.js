@@ -39,6 +39,7 @@ export class ScreenShare {
   #shared = null;
   #source = null;
   #asking = 0;
+  #isAnnouncing = false;
   #ice = null;
 
   #video = element("video", { class: "screen-video", autoplay: true, playsinline: true });
@@ -97,7 +98,7 @@ export class ScreenShare {
   follow(state) {
     if (state?.type === "screen" && state.status === "sharing") {
       if (keyOf(state) !== keyOf(this.#shared)) this.#begin(state);
-    } else if (this.#shared) {
+    } else if (this.#shared && !this.#isAnnouncing) {
       this.#end();
     }
   }
@@ -136,13 +137,17 @@ export class ScreenShare {
     this.#changed();
   }
 
-  #announce() {
+  /** Until the server has answered, what it tells is still of what was on the screen before. */
+  async #announce() {
     const { you } = this.#party;
     const ownerName = this.#party.member(you.id)?.name || say("someone");
     const hasAudio = this.#stream.getAudioTracks().length > 0;
     const state = { type: "screen", status: "sharing", ownerName, hasAudio, startedAt: Date.now() };
     this.#shared = state;
-    return this.#connection.ask("screen:start", state);
+    this.#isAnnouncing = true;
+    const answer = await this.#connection.ask("screen:start", state);
+    this.#isAnnouncing = false;
+    return answer;
   }
 
   #stopSharing() {

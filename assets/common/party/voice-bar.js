@@ -68,6 +68,7 @@ export class VoiceBar {
     this.#talk.addEventListener("keydown", (event) => {
       if (!isTalkKey(event) || this.#mode === OPEN) return;
       event.preventDefault();
+      event.stopPropagation();
       this.#push(true);
     });
     this.#talk.addEventListener("keyup", (event) => isTalkKey(event) && this.#push(false));
