@@ -107,5 +107,5 @@ function nameOf(by) {
 
 /** What tells one film or track from another. */
 function filmOf(state) {
-  return state?.url ?? state?.song?.url ?? state?.channelUrl ?? state?.id ?? null;
+  return state?.url || state?.song?.url || state?.channelUrl || state?.videoId || state?.id || null;
 }
