@@ -16,6 +16,7 @@ pub mod jwt;
 pub mod logging;
 pub mod metrics;
 pub mod music;
+pub mod party;
 pub mod private;
 pub mod probe;
 pub mod process;

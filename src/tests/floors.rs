@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the lowest floor to the highest. Modules of one floor do not know each other, but for the pairs below.
-const FLOORS: [&[&str]; 12] = [
+const FLOORS: [&[&str]; 13] = [
     &["heap", "effect", "json", "time", "secret", "sample", "private", "random"],
     &["jwt", "rate", "ice"],
     &["config"],
@@ -18,6 +18,7 @@ const FLOORS: [&[&str]; 12] = [
     &["websocket"],
     &["socketio"],
     &["service"],
+    &["party"],
     &["music", "watch", "signal", "devices", "radio"],
 ];
 

@@ -8,14 +8,15 @@ use super::audit::{AuditEntry, AuditEvent};
 use super::counts::Count;
 use super::hub::Hub;
 use super::listing;
-use super::passwords::Guesser;
 use super::protocol::{
-    Chat, ChatMessage, ClientEvent, CreateRoom, JoinRoom, Refusal, RoomId, RoomType, RoomView, ServerEvent,
-    Show, Success, refuse,
+    ClientEvent, CreateRoom, JoinRoom, Refusal, RoomId, RoomType, RoomView, ServerEvent, Show, Success,
+    refuse,
 };
 use super::room::{Founding, Room};
 use super::rules::Control;
 use crate::effect::{Effects, MemberId};
+use crate::party::chat::{Chat, ChatMessage};
+use crate::party::passwords::Guesser;
 use crate::rooms::Departure;
 use crate::time::Timestamp;
 
@@ -83,7 +84,7 @@ impl Hub {
             id,
             name: given.name,
             description: given.description,
-            code: password.as_deref().map(|password| self.passwords.encode(id, password)),
+            code: password.as_deref().map(|password| self.passwords.encode(id.as_str(), password)),
             is_public: given.is_public,
             room_type: given.room_type,
             token: self.rng.owner_token(),
@@ -116,7 +117,7 @@ impl Hub {
         let is_owner = given.owner_token.is_some_and(|token| room.is_token(&token));
         if !is_owner {
             let guess = given.password.as_deref().unwrap_or_default();
-            let guesser = Guesser { room: id, address };
+            let guesser = Guesser { room: id.as_str(), address };
             if let Some(code) = room.code()
                 && !room.has(from)
                 && !self.passwords.is_right(&mut self.facts, guesser, code, guess, now)
@@ -241,6 +242,7 @@ impl Hub {
             content: chat.content,
             kind: chat.kind,
             timestamp,
+            position: None,
         };
         self.counts.add(Count::Chats);
         room.chat(message, self.config.max_chat_history_bytes)

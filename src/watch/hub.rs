@@ -14,12 +14,12 @@ use super::bans::Bans;
 use super::command::{Command, Outcome};
 use super::counts::{Count, Counts};
 use super::history::History;
-use super::passwords::{self, Passwords, TryLimit};
 use super::protocol::{ClientEvent, Refusal, RoomId, ServerEvent, Unread, refuse};
 use super::rng::Rng;
 use super::room::{Fate, Room, Seat};
 use crate::effect::{Close, Effects, MemberId, NoRecord};
 use crate::http::keys::KeyedDoor;
+use crate::party::passwords::{self, Passwords, TryLimit};
 use crate::rooms::{self, Bucket, Census, Departure, Handshake, RoomQuota, Seed, TrackedMap};
 use crate::time::{Timestamp, WallOffset};
 

@@ -6,15 +6,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::chats::Chats;
 use super::on_screen::{OnScreen, Video};
-use super::passwords::Code;
 use super::presses::Presses;
-use super::protocol::{
-    ChatMessage, HIDDEN, MemberView, OwnerToken, RoomId, RoomType, RoomView, ServerEvent, Show,
-};
+use super::protocol::{HIDDEN, MemberView, OwnerToken, RoomId, RoomType, RoomView, ServerEvent, Show};
 use super::rules::{OwnerLeave, Patience};
 use crate::effect::{Effects, MemberId};
+use crate::party::chat::{ChatMessage, Chats};
+use crate::party::passwords::Code;
 use crate::rooms::Departure;
 use crate::time::{Timestamp, WallOffset};
 

@@ -1,13 +1,14 @@
 //! What clients say.
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::names::{RoomId, RoomType};
 use super::refusals::Refusal;
 use crate::effect::MemberId;
 use crate::json;
+use crate::party::chat::Chat;
 
 /// An event of a client.
 #[derive(Debug)]
@@ -72,22 +73,6 @@ pub struct JoinRoom {
     pub user_name: String,
     #[serde(default)]
     pub owner_token: Option<String>,
-}
-
-/// `chat:message`.
-#[derive(Debug, Deserialize)]
-pub struct Chat {
-    pub content: String,
-    #[serde(rename = "type")]
-    pub kind: ChatKind,
-}
-
-/// What a chat message holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ChatKind {
-    Text,
-    Emoji,
 }
 
 /// The events by which an owner sets what is on the screen.

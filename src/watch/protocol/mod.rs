@@ -5,9 +5,7 @@ mod names;
 mod refusals;
 mod server_events;
 
-#[cfg(test)]
-pub use client_events::ChatKind;
-pub use client_events::{Chat, ClientEvent, CreateRoom, JoinRoom, Show, Signal, Unread};
+pub use client_events::{ClientEvent, CreateRoom, JoinRoom, Show, Signal, Unread};
 pub use names::{OwnerToken, RoomId, RoomType};
 pub use refusals::Refusal;
-pub use server_events::{ChatMessage, HIDDEN, MemberView, RoomView, ServerEvent, Success, refuse};
+pub use server_events::{HIDDEN, MemberView, RoomView, ServerEvent, Success, refuse};

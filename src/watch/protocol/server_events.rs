@@ -1,12 +1,13 @@
 //! What clients are told: answers, events, and rooms and members as they see them.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::client_events::{ChatKind, Show, Signal};
+use super::client_events::{Show, Signal};
 use super::names::{RoomId, RoomType};
 use super::refusals::Refusal;
 use crate::effect::{Effects, Frame, MemberId};
+use crate::party::chat::ChatMessage;
 
 /// What everybody but the owner reads in a password's place: the client only tests that there is one.
 pub const HIDDEN: &str = "***";
@@ -89,19 +90,6 @@ pub struct MemberView<'a> {
     pub name: &'a str,
     pub is_owner: bool,
     pub last_heartbeat: u64,
-}
-
-/// A chat message, as it is kept and told.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ChatMessage {
-    pub id: String,
-    pub user_id: MemberId,
-    pub user_name: String,
-    pub content: String,
-    #[serde(rename = "type")]
-    pub kind: ChatKind,
-    pub timestamp: u64,
 }
 
 /// What members are told.

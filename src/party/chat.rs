@@ -1,16 +1,58 @@
-//! The chat of one room, as far as newcomers may ask for it.
+//! The chat of one room: what is said, and as much of it as newcomers may ask for.
 
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::protocol::ChatMessage;
+use crate::effect::MemberId;
 
 /// Messages that are kept.
 const MAX_KEPT: usize = 100;
 
+/// What a client says: `chat:message`, or `party:chat`.
+#[derive(Debug, Deserialize)]
+pub struct Chat {
+    /// The words.
+    pub content: String,
+    /// What they are.
+    #[serde(rename = "type")]
+    pub kind: ChatKind,
+}
+
+/// What a chat message holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChatKind {
+    /// Words.
+    Text,
+    /// An emoji, which is shown large.
+    Emoji,
+}
+
+/// A chat message, as it is kept and told.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChatMessage {
+    /// Its name in the room.
+    pub id: String,
+    /// Who says it.
+    pub user_id: MemberId,
+    /// What that one is called.
+    pub user_name: String,
+    /// The words.
+    pub content: String,
+    /// What they are.
+    #[serde(rename = "type")]
+    pub kind: ChatKind,
+    /// When it was said, in milliseconds since the epoch.
+    pub timestamp: u64,
+    /// The second of the film, or of the track, at which it was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<f64>,
+}
+
 /// The last messages, the oldest first.
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Chats(VecDeque<ChatMessage>);
 
@@ -30,7 +72,6 @@ impl Chats {
 mod tests {
     use super::*;
     use crate::rooms::test_stage::member;
-    use crate::watch::protocol::ChatKind;
 
     #[test]
     fn so_many_messages_and_so_many_bytes_are_kept() {
@@ -44,6 +85,7 @@ mod tests {
                 content,
                 kind: ChatKind::Text,
                 timestamp: 0,
+                position: None,
             };
             chats.keep(message, max_bytes);
             (chats.0.len(), chats.0.front().map(|message| message.id.clone()))

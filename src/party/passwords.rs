@@ -10,7 +10,6 @@ use std::time::Duration;
 use ring::hmac;
 use serde::{Deserialize, Serialize};
 
-use super::protocol::RoomId;
 use crate::http::address::rate_limit_key;
 use crate::rooms::{Seed, TrackedMap};
 use crate::time::Timestamp;
@@ -21,7 +20,7 @@ const CODE_BYTES: usize = 32;
 /// The beginning of the names of the facts that tell who was wrong.
 const WRONG: &str = "wrong/";
 
-/// A password as it is kept.
+/// A password as it is kept; it does not show.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Code([u8; CODE_BYTES]);
 
@@ -42,9 +41,9 @@ pub struct Passwords {
 
 /// Somebody who tries a room's password.
 #[derive(Clone, Copy)]
-pub struct Guesser {
-    /// The room.
-    pub room: RoomId,
+pub struct Guesser<'a> {
+    /// The room's name.
+    pub room: &'a str,
     /// Where it tries from.
     pub address: IpAddr,
 }
@@ -63,7 +62,7 @@ impl Passwords {
     }
 
     /// A password as it is kept for a room.
-    pub fn encode(&self, room: RoomId, password: &str) -> Code {
+    pub fn encode(&self, room: &str, password: &str) -> Code {
         let tag = hmac::sign(&self.key, text(room, password).as_bytes());
         Code(tag.as_ref().try_into().expect("SHA-256 has 32 bytes"))
     }
@@ -72,7 +71,7 @@ impl Passwords {
     pub fn is_right(
         &self,
         facts: &mut TrackedMap<String, String>,
-        guesser: Guesser,
+        guesser: Guesser<'_>,
         code: &Code,
         guess: &str,
         now: Timestamp,
@@ -131,7 +130,7 @@ fn write(wrong: &Wrong) -> String {
     serde_json::to_string(wrong).expect("wrong tries are plain data")
 }
 
-fn text(room: RoomId, password: &str) -> String {
+fn text(room: &str, password: &str) -> String {
     format!("{room}\n{password}")
 }
 
@@ -146,7 +145,7 @@ mod tests {
         let limit = TryLimit { tries: 2, window: Duration::from_mins(1) };
         let passwords = Passwords::new(&Seed::default(), limit);
         let mut facts = TrackedMap::default();
-        let room = RoomId::of(*b"AB12CD");
+        let room = "AB12CD";
         let code = passwords.encode(room, "secret");
         let (eve, ann) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
         let mut guess = |guess, address, at: u64| {
@@ -169,7 +168,7 @@ mod tests {
     fn tries_on_both_sides_of_a_separation_count_together() {
         let limit = TryLimit { tries: 2, window: Duration::from_mins(1) };
         let passwords = Passwords::new(&Seed::default(), limit);
-        let room = RoomId::of(*b"AB12CD");
+        let room = "AB12CD";
         let code = passwords.encode(room, "secret");
         let guesser = Guesser { room, address: [10, 0, 0, 1].into() };
         let wrong_once = || {
@@ -188,8 +187,8 @@ mod tests {
     fn a_code_is_good_for_its_room_alone() {
         let limit = TryLimit { tries: 9, window: Duration::from_mins(1) };
         let passwords = Passwords::new(&Seed::default(), limit);
-        let code = passwords.encode(RoomId::of(*b"AB12CD"), "secret");
-        let elsewhere = Guesser { room: RoomId::of(*b"AB12CE"), address: [10, 0, 0, 1].into() };
+        let code = passwords.encode("AB12CD", "secret");
+        let elsewhere = Guesser { room: "AB12CE", address: [10, 0, 0, 1].into() };
         assert!(!passwords.is_right(&mut TrackedMap::default(), elsewhere, &code, "secret", NOW));
     }
 }

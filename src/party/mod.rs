@@ -1,0 +1,431 @@
+//! What watch rooms and listening rooms have in common: who may do what, votes, invitations. Pure: no I/O, no clock.
+//!
+//! A room of either kind embeds one [`Party`], tells it who comes and goes, and gives it the events of pages. What only
+//! the room itself can do comes back as [`FollowUp`]s.
+
+pub mod chat;
+mod deeds;
+mod invitations;
+mod moderation;
+pub mod passwords;
+mod permanence;
+mod person;
+mod present;
+pub mod protocol;
+mod roles;
+#[cfg(test)]
+mod tests;
+mod ticket;
+mod votes;
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::effect::{Effects, Frame, MemberId};
+use crate::rooms::{Allowance, Seed};
+use crate::time::{Timestamp, WallOffset};
+use moderation::Barred;
+use person::Persons;
+use protocol::{MemberView, RecordingView, Refusal, ReplayView, RoomView, ServerEvent};
+
+pub use invitations::{Claim, InvitationKey};
+pub use permanence::Permanence;
+pub use person::PersonId;
+pub use present::{Named, Newcomer, Present};
+pub use roles::{Policy, Preset, Right, Rights, Role, Table};
+pub use ticket::TicketKey;
+pub use votes::{Ballot, Outcome, VoteSubject};
+
+/// Members that pages are told by name; the count tells of all.
+const MAX_NAMED_MEMBERS: usize = 100;
+
+/// How much, and how long.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Who was put out may not come back for so long.
+    pub kick_time: Duration,
+    /// A vote fails after so long.
+    pub vote_time: Duration,
+    /// The longest time between two chat messages of one member.
+    pub max_slow_mode: Duration,
+    /// How long a room waits for who loads, unless its owner says otherwise.
+    pub wait_limit: Duration,
+    /// The longest that an owner may set.
+    pub max_wait_limit: Duration,
+    /// Invitations of one room that hold at a time.
+    pub max_invitations: usize,
+    /// The longest time for which one holds.
+    pub max_invitation_time: Duration,
+    /// Persons that a room remembers when they are not there.
+    pub max_absent_persons: usize,
+    /// Characters of a room's password.
+    pub max_password_chars: usize,
+    /// Reactions of one member.
+    pub reactions: Allowance,
+}
+
+/// What a service lets its rooms do.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// What rooms begin with.
+    pub table: Table,
+    /// Whether there is something to skip to.
+    pub has_queue: bool,
+    /// How much, and how long.
+    pub limits: Limits,
+    /// Signs the tickets of pages.
+    pub tickets: TicketKey,
+    /// Signs invitations.
+    pub invitations: InvitationKey,
+}
+
+impl Terms {
+    /// With the keys of that seed.
+    pub fn new(seed: &Seed, table: Table, has_queue: bool, limits: Limits) -> Self {
+        let (tickets, invitations) = (TicketKey::new(seed), InvitationKey::new(seed));
+        Self { table, has_queue, limits, tickets, invitations }
+    }
+}
+
+/// What the rules go by beside what they keep themselves.
+#[derive(Clone, Copy)]
+pub struct Scene<'a> {
+    /// The room's name on the wire.
+    pub room: &'a str,
+    /// Whose room it is, here or away.
+    pub owner: MemberId,
+    /// What the service lets its rooms do.
+    pub terms: &'a Terms,
+    /// The moment.
+    pub now: Timestamp,
+    /// By which times are told.
+    pub wall: WallOffset,
+}
+
+/// What pages are told of a room that its service keeps.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Facts<'a> {
+    /// What it is called.
+    pub name: &'a str,
+    /// Whether it is listed.
+    pub is_public: bool,
+    /// Whether it has a password.
+    pub has_password: bool,
+    /// What is recorded of it.
+    pub recording: Option<RecordingView<'a>>,
+    /// What is replayed in it.
+    pub replay: Option<ReplayView<'a>>,
+}
+
+/// What is left for the room to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FollowUp {
+    /// Pages are to be told how the room is now.
+    TellRoom,
+    /// The room is handed over.
+    HandOver(MemberId),
+    /// Those members are put out.
+    PutOut(Vec<MemberId>),
+    /// On to what is next in the queue.
+    Skip,
+    /// It is listed, or no more.
+    SetPublic(bool),
+    /// It has that password, or none.
+    SetPassword(Option<String>),
+}
+
+/// What has been done, and what is left to do.
+#[derive(Debug, Default)]
+pub struct Done {
+    /// What members are told.
+    pub effects: Effects,
+    /// What is left, in that order.
+    pub follow_ups: Vec<FollowUp>,
+}
+
+/// What both kinds of rooms keep.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Party {
+    /// What each role may do.
+    policy: Policy,
+    /// Time between two chat messages of one member.
+    slow_mode: Duration,
+    /// Whether it takes nobody in.
+    is_locked: bool,
+    /// How long it waits for who loads; as its service says, if it does not.
+    wait_limit: Option<Duration>,
+    /// Whether it stays when it is empty.
+    pub permanence: Permanence,
+    /// In the order of joining.
+    present: Vec<Present>,
+    persons: Persons,
+    /// Addresses of who was put out.
+    barred: Vec<Barred>,
+    ballot: Option<Ballot>,
+    invitations: invitations::Invitations,
+}
+
+impl Party {
+    /// Whether somebody may come in; not asked for the owner.
+    ///
+    /// # Errors
+    /// The room is locked, or it was put out.
+    pub fn admits(
+        &self,
+        person: Option<PersonId>,
+        address: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let record = person.and_then(|person| self.persons.get(person));
+        match record {
+            Some(record) if record.kicked_until.is_some_and(|until| until > now) => Err(Refusal::Kicked),
+            None if self.is_barred(address, now) => Err(Refusal::Kicked),
+            None if self.is_locked => Err(Refusal::Locked),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Whether an invitation is one of those that hold; whether it spares the password, if it is.
+    pub fn invitation(&self, id: &str, now: Timestamp) -> Option<bool> {
+        self.invitations.get(id, now).map(|invitation| invitation.skips_password)
+    }
+
+    /// Somebody comes in, or comes in again with another name.
+    pub fn enter(&mut self, newcomer: Newcomer, now: Timestamp) {
+        self.permanence.use_now();
+        let role = newcomer.role;
+        let newcomer = Present::new(newcomer);
+        let person = newcomer.person;
+        if self.persons.get(person).is_none() {
+            self.persons.of(person).role = role;
+        }
+        let record = self.persons.of(person);
+        record.seen_at = now;
+        record.kicked_until = None;
+        match self.present.iter_mut().find(|present| present.id == newcomer.id) {
+            Some(present) => {
+                let before = present.person;
+                present.name = newcomer.name;
+                present.is_page |= newcomer.is_page;
+                (present.person, present.is_lasting) = (newcomer.person, newcomer.is_lasting);
+                if before != person && !self.is_there(before) {
+                    self.persons.forget(before);
+                }
+            }
+            None => self.present.push(newcomer),
+        }
+    }
+
+    /// Somebody is gone. What has to follow, [`Self::recount`] tells.
+    pub fn exit(&mut self, member: MemberId, terms: &Terms, now: Timestamp) {
+        let Some(place) = self.present.iter().position(|present| present.id == member) else { return };
+        let gone = self.present.remove(place);
+        if !self.is_there(gone.person) {
+            if gone.is_lasting {
+                self.persons.of(gone.person).seen_at = now;
+                let present = &self.present;
+                let is_there = |person| present.iter().any(|present| present.person == person);
+                self.persons.trim(terms.limits.max_absent_persons, is_there);
+            } else {
+                self.persons.forget(gone.person);
+            }
+        }
+        if self.present.is_empty() {
+            self.permanence.stand_empty(now);
+        }
+    }
+
+    /// A member that is in says that it is a page, and who it is. Whoever turns out to have been kicked is put out.
+    pub fn introduce(
+        &mut self,
+        member: MemberId,
+        name: Option<&str>,
+        person: Option<PersonId>,
+        now: Timestamp,
+    ) -> Vec<FollowUp> {
+        let Some(present) = self.present.iter_mut().find(|present| present.id == member) else {
+            return Vec::new();
+        };
+        present.is_page = true;
+        if let Some(name) = name {
+            name.clone_into(&mut present.name);
+        }
+        let Some(person) = person.filter(|person| *person != present.person) else { return Vec::new() };
+        let before = std::mem::replace(&mut present.person, person);
+        let was_lasting = std::mem::replace(&mut present.is_lasting, true);
+        let as_it_was = self.persons.of(before).clone();
+        match self.persons.get(person) {
+            Some(known) if known.kicked_until.is_some_and(|until| until > now) => {
+                return vec![FollowUp::PutOut(vec![member])];
+            }
+            // Who is muted is so by either name.
+            Some(_) => self.persons.of(person).is_muted |= as_it_was.is_muted,
+            None => *self.persons.of(person) = as_it_was,
+        }
+        self.persons.of(person).seen_at = now;
+        if !was_lasting && !self.is_there(before) {
+            self.persons.forget(before);
+        }
+        Vec::new()
+    }
+
+    /// Everybody who is there, in the order of joining.
+    pub fn present(&self) -> &[Present] {
+        &self.present
+    }
+
+    /// Somebody who is there.
+    pub fn get(&self, member: MemberId) -> Option<&Present> {
+        self.present.iter().find(|present| present.id == member)
+    }
+
+    /// Somebody who is there, to be changed.
+    pub fn get_mut(&mut self, member: MemberId) -> Option<&mut Present> {
+        self.present.iter_mut().find(|present| present.id == member)
+    }
+
+    /// Those who are told what pages are told.
+    pub fn pages(&self) -> Vec<MemberId> {
+        self.present.iter().filter(|present| present.is_page).map(|present| present.id).collect()
+    }
+
+    /// What somebody is.
+    pub fn role_of(&self, member: MemberId, owner: MemberId) -> Role {
+        if member == owner {
+            return Role::Owner;
+        }
+        let record = self.get(member).and_then(|present| self.persons.get(present.person));
+        record.map(|record| record.role).filter(|role| *role != Role::Owner).unwrap_or_default()
+    }
+
+    /// The table that holds.
+    pub fn table(&self, terms: &Terms) -> Table {
+        self.policy.table(terms.table)
+    }
+
+    /// Whether somebody has a right, and is not muted where that matters.
+    pub fn may(&self, member: MemberId, right: Right, scene: Scene<'_>) -> bool {
+        if member == scene.owner {
+            return true;
+        }
+        let is_silenced = matches!(right, Right::Chat | Right::Voice) && self.is_muted(member);
+        !is_silenced && self.table(scene.terms).of(self.role_of(member, scene.owner)).has(right)
+    }
+
+    /// How long the room waits for who loads.
+    pub fn wait_limit(&self, terms: &Terms) -> Duration {
+        self.wait_limit.unwrap_or(terms.limits.wait_limit)
+    }
+
+    /// When something is due by itself.
+    pub fn next_timeout(&self) -> Option<Timestamp> {
+        self.ballot.as_ref().map(Ballot::ends_at)
+    }
+
+    /// Tells all pages something.
+    pub fn tell_pages(&self, effects: &mut Effects, frame: Frame) {
+        effects.tell_all(self.pages(), frame);
+    }
+
+    /// Tells a page who it is here.
+    pub fn tell_you(&self, effects: &mut Effects, member: MemberId, scene: Scene<'_>) {
+        if !self.get(member).is_some_and(|present| present.is_page) {
+            return;
+        }
+        let role = self.role_of(member, scene.owner);
+        let event = ServerEvent::You {
+            id: member,
+            role,
+            rights: self.table(scene.terms).of(role),
+            is_muted: self.is_muted(member),
+            ticket: &scene.terms.tickets.sign(member),
+        };
+        effects.tell(member, event.frame());
+    }
+
+    /// Tells each page who it is here.
+    pub fn tell_each(&self, effects: &mut Effects, scene: Scene<'_>) {
+        for page in self.pages() {
+            self.tell_you(effects, page, scene);
+        }
+    }
+
+    /// Tells pages how the room is: all of them, or one.
+    pub fn tell_room(&self, effects: &mut Effects, to: Vec<MemberId>, facts: Facts<'_>, scene: Scene<'_>) {
+        if to.is_empty() {
+            return;
+        }
+        let view = RoomView {
+            room_id: scene.room,
+            name: facts.name,
+            preset: self.policy.preset(),
+            rights: self.table(scene.terms),
+            slow_mode: self.slow_mode.as_secs(),
+            is_locked: self.is_locked,
+            is_permanent: self.permanence.is_permanent,
+            is_public: facts.is_public,
+            has_password: facts.has_password,
+            wait_limit: self.wait_limit(scene.terms).as_secs_f64(),
+            recording: facts.recording,
+            replay: facts.replay,
+        };
+        effects.tell_all(to, ServerEvent::Room(&view).frame());
+    }
+
+    /// Tells all pages who is there.
+    pub fn tell_members(&self, effects: &mut Effects, scene: Scene<'_>) {
+        let pages = self.pages();
+        if pages.is_empty() {
+            return;
+        }
+        let view = |present| member_view(self, present, scene.owner);
+        let members: Vec<MemberView<'_>> = self.present.iter().take(MAX_NAMED_MEMBERS).map(view).collect();
+        let event = ServerEvent::Members { count: self.present.len(), members: &members };
+        effects.tell_all(pages, event.frame());
+    }
+
+    /// Tells a page that has come in, or has said that it is one, all but who is there.
+    pub fn greet(&self, effects: &mut Effects, member: MemberId, facts: Facts<'_>, scene: Scene<'_>) {
+        if !self.get(member).is_some_and(|present| present.is_page) {
+            return;
+        }
+        self.tell_you(effects, member, scene);
+        self.tell_room(effects, vec![member], facts, scene);
+        if let Some(ballot) = &self.ballot {
+            let view = ballot.view(ballot.count(&self.speakers()), None, scene.wall);
+            effects.tell(member, ServerEvent::Vote(&view).frame());
+        }
+    }
+
+    fn is_there(&self, person: PersonId) -> bool {
+        self.present.iter().any(|present| present.person == person)
+    }
+
+    fn person_of(&self, member: MemberId) -> Option<PersonId> {
+        self.get(member).map(|present| present.person)
+    }
+
+    /// The persons who are there and not muted, each once.
+    fn speakers(&self) -> Vec<PersonId> {
+        let mut persons: Vec<PersonId> = self.present.iter().map(|present| present.person).collect();
+        persons.retain(|person| self.persons.get(*person).is_none_or(|record| !record.is_muted));
+        persons.sort();
+        persons.dedup();
+        persons
+    }
+}
+
+fn member_view<'a>(party: &Party, present: &'a Present, owner: MemberId) -> MemberView<'a> {
+    MemberView {
+        id: present.id,
+        name: &present.name,
+        role: party.role_of(present.id, owner),
+        is_muted: party.is_muted(present.id),
+        is_page: present.is_page,
+        is_buffering: present.is_buffering,
+        is_ready: present.is_ready,
+    }
+}

@@ -1,0 +1,193 @@
+//! One vote at a time: who may say yes, when it passes, and when it has failed.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::person::PersonId;
+use super::present::Named;
+use crate::effect::MemberId;
+use crate::time::{Timestamp, WallOffset};
+
+/// What a vote is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VoteSubject {
+    /// On to what is next in the queue.
+    Skip,
+    /// Somebody has to go.
+    Kick,
+}
+
+/// How a vote has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// Enough have said yes.
+    Passed,
+    /// Not enough have, in time.
+    Failed,
+}
+
+/// A vote that is open.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Ballot {
+    /// What it is about.
+    pub subject: VoteSubject,
+    /// Whom it is about, as it was called then.
+    pub target: Option<(PersonId, MemberId)>,
+    by: (MemberId, String),
+    /// Who was there when it was opened.
+    electorate: Vec<PersonId>,
+    yes: Vec<PersonId>,
+    ends_at: Timestamp,
+}
+
+/// A vote as pages see it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VoteView<'a> {
+    subject: VoteSubject,
+    target: Option<MemberId>,
+    by: Named<'a>,
+    yes: usize,
+    needed: usize,
+    ends_at: u64,
+    is_open: bool,
+    outcome: Option<Outcome>,
+}
+
+/// How a vote stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
+    /// So many have said yes.
+    pub yes: usize,
+    /// So many have to.
+    pub needed: usize,
+}
+
+impl Ballot {
+    /// Opens a vote among the persons who are there.
+    pub fn open(
+        subject: VoteSubject,
+        target: Option<(PersonId, MemberId)>,
+        by: (MemberId, String),
+        electorate: Vec<PersonId>,
+        vote_time: Duration,
+        now: Timestamp,
+    ) -> Self {
+        Self { subject, target, by, electorate, yes: Vec::new(), ends_at: now + vote_time }
+    }
+
+    /// When it fails.
+    pub fn ends_at(&self) -> Timestamp {
+        self.ends_at
+    }
+
+    /// Whether it asks the same.
+    pub fn is_about(&self, subject: VoteSubject, target: Option<PersonId>) -> bool {
+        self.subject == subject && self.target.map(|(person, _)| person) == target
+    }
+
+    /// Whether somebody may say anything to it.
+    pub fn may_vote(&self, person: PersonId) -> bool {
+        self.electorate.contains(&person) && !self.is_target(person)
+    }
+
+    /// Somebody says yes.
+    pub fn say_yes(&mut self, person: PersonId) {
+        if self.may_vote(person) && !self.yes.contains(&person) {
+            self.yes.push(person);
+        }
+    }
+
+    /// Somebody takes its yes back.
+    pub fn take_back(&mut self, person: PersonId) {
+        self.yes.retain(|yes| *yes != person);
+    }
+
+    /// How it stands among those who are there and may speak.
+    pub fn count(&self, speakers: &[PersonId]) -> Count {
+        let voters = self.electorate.iter().filter(|person| !self.is_target(**person));
+        let voters: Vec<&PersonId> = voters.filter(|person| speakers.contains(person)).collect();
+        let yes = voters.iter().filter(|person| self.yes.contains(person)).count();
+        Count { yes, needed: voters.len().div_ceil(2).max(1) }
+    }
+
+    /// How it has ended, if it has.
+    pub fn outcome(&self, speakers: &[PersonId], now: Timestamp) -> Option<Outcome> {
+        let count = self.count(speakers);
+        if count.yes >= count.needed {
+            Some(Outcome::Passed)
+        } else {
+            (now >= self.ends_at).then_some(Outcome::Failed)
+        }
+    }
+
+    /// As pages see it.
+    pub fn view(&self, count: Count, outcome: Option<Outcome>, wall: WallOffset) -> VoteView<'_> {
+        VoteView {
+            subject: self.subject,
+            target: self.target.map(|(_, member)| member),
+            by: Named { id: self.by.0, name: &self.by.1 },
+            yes: count.yes,
+            needed: count.needed,
+            ends_at: wall.wall(self.ends_at).as_millis(),
+            is_open: outcome.is_none(),
+            outcome,
+        }
+    }
+
+    fn is_target(&self, person: PersonId) -> bool {
+        self.target.is_some_and(|(target, _)| target == person)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rooms::test_stage::{START, member};
+
+    const MINUTE: Duration = Duration::from_mins(1);
+
+    fn person(name: &str) -> PersonId {
+        PersonId::of_connection(member(name))
+    }
+
+    fn persons(names: &[&str]) -> Vec<PersonId> {
+        names.iter().map(|name| person(name)).collect()
+    }
+
+    fn skip(names: &[&str]) -> Ballot {
+        let by = (member("ann"), "Ann".to_owned());
+        Ballot::open(VoteSubject::Skip, None, by, persons(names), MINUTE, START)
+    }
+
+    #[test]
+    fn half_of_those_who_are_still_there_and_were_then_pass_it() {
+        let all = ["ann", "bob", "cyd", "dan", "eve"];
+        let mut ballot = skip(&all);
+        for name in ["ann", "ann", "bob", "late"] {
+            ballot.say_yes(person(name));
+        }
+        let late = persons(&["ann", "bob", "cyd", "dan", "eve", "late"]);
+        assert_eq!(ballot.count(&late), Count { yes: 2, needed: 3 });
+        assert_eq!(ballot.outcome(&late, START), None);
+        assert_eq!(ballot.outcome(&late, START + MINUTE), Some(Outcome::Failed));
+        assert_eq!(ballot.outcome(&persons(&["ann", "bob", "cyd", "dan"]), START), Some(Outcome::Passed));
+        ballot.take_back(person("bob"));
+        assert_eq!(ballot.outcome(&persons(&["ann", "bob", "cyd", "dan"]), START), None);
+        assert_eq!(ballot.outcome(&[], START), None, "nobody passes nothing");
+    }
+
+    #[test]
+    fn the_target_does_not_count() {
+        let by = (member("ann"), "Ann".to_owned());
+        let target = Some((person("bob"), member("bob")));
+        let electorate = persons(&["ann", "bob", "cyd"]);
+        let mut ballot = Ballot::open(VoteSubject::Kick, target, by, electorate.clone(), MINUTE, START);
+        ballot.say_yes(person("bob"));
+        assert_eq!(ballot.count(&electorate), Count { yes: 0, needed: 1 });
+        assert!(!ballot.may_vote(person("bob")) && ballot.may_vote(person("cyd")));
+    }
+}
