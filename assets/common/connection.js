@@ -29,6 +29,11 @@ export class Connection {
       disconnected();
       if (reason === "io server disconnect") this.#socket.connect();
     });
+    this.listen(handlers);
+  }
+
+  /** Listens to more events: `handlers` maps each to a function. */
+  listen(handlers) {
     for (const [event, hear] of Object.entries(handlers)) this.#socket.on(event, (data) => hear(data ?? {}));
   }
 

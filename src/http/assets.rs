@@ -14,6 +14,11 @@ use rust_embed::RustEmbed;
 const PAGE_POLICY: &str = "default-src 'self'; media-src * blob: data:; img-src 'self' data:; \
     connect-src 'self' ws: wss:; style-src 'self'; script-src 'self'; frame-ancestors 'self'; base-uri 'none'";
 
+/// The same for a page that loads streams piece by piece, from anywhere, and takes them apart in a worker.
+const STREAMING_PAGE_POLICY: &str = "default-src 'self'; media-src * blob: data:; img-src 'self' data: blob:; \
+    connect-src *; worker-src 'self' blob:; style-src 'self'; script-src 'self'; frame-ancestors 'self'; \
+    base-uri 'none'";
+
 /// Where the shared files are among the files of each service, so that pages reach them by relative addresses.
 const COMMON: &str = "common/";
 
@@ -48,8 +53,21 @@ pub fn file<Folder: RustEmbed>(path: &str, headers: &HeaderMap) -> Option<Respon
 
 /// The embedded page at `path`, under a policy that lets nothing foreign run in it.
 pub fn page<Folder: RustEmbed>(path: &str, headers: &HeaderMap) -> Option<Response> {
+    page_under::<Folder>(PAGE_POLICY, path, headers)
+}
+
+/// The same for a page that plays streams of other servers.
+pub fn streaming_page<Folder: RustEmbed>(path: &str, headers: &HeaderMap) -> Option<Response> {
+    page_under::<Folder>(STREAMING_PAGE_POLICY, path, headers)
+}
+
+fn page_under<Folder: RustEmbed>(
+    policy: &'static str,
+    path: &str,
+    headers: &HeaderMap,
+) -> Option<Response> {
     let mut response = file::<Folder>(path, headers)?;
-    response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE_POLICY));
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
     Some(response)
 }

@@ -11,12 +11,12 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use http::{HeaderMap, StatusCode};
-use rust_embed::Embed;
 use serde::Deserialize;
 
 use super::command::{Command, Outcome};
 use super::hub::Hub;
 use super::protocol::RoomId;
+use super::routes::Assets;
 use crate::effect::MemberId;
 use crate::http::operators::{OperatorsDoor, admit};
 use crate::http::{assets, routes};
@@ -27,11 +27,6 @@ const MAX_BANNER_CHARS: usize = 500;
 
 /// The longest ban: a year.
 const MAX_BAN_SECS: u64 = 365 * 24 * 60 * 60;
-
-/// The page and everything that it loads.
-#[derive(Embed)]
-#[folder = "assets/watch/"]
-struct Assets;
 
 /// What the routes share.
 struct Admin {

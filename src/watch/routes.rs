@@ -1,12 +1,13 @@
-//! The HTTP routes of the watch parties: what this is, whether it is well, and counts for who has the key.
+//! The HTTP routes of the watch parties: the page, what this is, whether it is well, and counts for who has the key.
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use rust_embed::Embed;
 use serde_json::json;
 use tower_http::set_header::SetResponseHeaderLayer;
 
@@ -14,7 +15,7 @@ use super::hub::Hub;
 use super::protocol::Refusal;
 use crate::http::connection::Connection;
 use crate::http::keys::KeyedDoor;
-use crate::http::routes;
+use crate::http::{assets, routes};
 use crate::rooms::Queries;
 use crate::runtime::Clock;
 
@@ -33,6 +34,11 @@ const HEADERS: [(&str, &str); 6] = [
     ("x-xss-protection", "0"),
 ];
 
+/// The page, that of the operators, and everything that they load.
+#[derive(Embed)]
+#[folder = "assets/watch/"]
+pub struct Assets;
+
 /// What the routes share.
 pub struct Site {
     /// Asks the hub.
@@ -49,6 +55,7 @@ pub fn router(site: Site) -> Router {
         .route("/", get(front))
         .route("/health", get(health))
         .route("/stats", get(stats))
+        .route("/assets/{*path}", get(asset))
         .with_state(Arc::new(site))
 }
 
@@ -60,13 +67,23 @@ pub fn with_headers(pages: Router) -> Router {
     })
 }
 
-async fn front() -> Response {
+async fn front(headers: HeaderMap) -> Response {
+    if assets::prefers_html(&headers)
+        && let Some(page) = assets::streaming_page::<Assets>("index.html", &headers)
+    {
+        return page;
+    }
     routes::json(&json!({
         "name": "Watch Room Server",
         "version": env!("CARGO_PKG_VERSION"),
         "description": "Watch parties by roomhub",
         "endpoints": { "health": "/health", "stats": "/stats (requires auth)", "socket": "/socket.io" },
     }))
+}
+
+async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
+    assets::file::<Assets>(&path, &headers)
+        .unwrap_or_else(|| routes::error(StatusCode::NOT_FOUND, "not found"))
 }
 
 async fn health(State(site): State<Arc<Site>>) -> Response {

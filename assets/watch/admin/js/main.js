@@ -16,7 +16,7 @@ let overview = null;
 const status = new StatusView();
 const signIn = new SignIn("watch-key", { signedIn: refresh, signedOut: forget });
 
-speak("watch", render);
+speak("watchAdmin", render);
 refresh();
 
 /** Shows the present state, and goes on doing so. */
