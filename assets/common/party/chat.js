@@ -37,6 +37,7 @@ export class Chat {
   #items = new Map();
   #last = null;
   #typists = new Map();
+  #nOwn = 0;
   #toldTypingAt = -Infinity;
   #silentUntil = 0;
   #silentTimer = 0;
@@ -141,7 +142,7 @@ export class Chat {
   #hear(message) {
     this.#typists.delete(message.userId);
     this.#renderTyping();
-    if (this.#items.has(message.id)) return;
+    if (message.userId === this.#party.you?.id) this.#nOwn += 1;
     this.#add(message);
   }
 
@@ -229,8 +230,11 @@ export class Chat {
     this.#input.value = "";
     this.#toldTypingAt = -Infinity;
     const type = ONLY_EMOJI.test(content) && !DIGITS.test(content) ? "emoji" : "text";
+    const nOwn = this.#nOwn;
     const answer = await this.#connection.ask(this.#event, { content, type });
-    const problem = refusal(answer);
+    // The server says it to all, this page too, before it acknowledges it.
+    const isLost = this.#nOwn === nOwn;
+    const problem = refusal(answer) ?? (isLost ? say("refusal_too_many") : null);
     setText(this.#complaint, problem ?? "");
     if (problem && !this.#input.value) this.#input.value = content;
     if (answer?.code === "slow_mode") this.#keepSilent(answer.retryAfter ?? 1);

@@ -40,6 +40,7 @@ export class ScreenShare {
   #source = null;
   #asking = 0;
   #isAnnouncing = false;
+  #isAnnounced = false;
   #ice = null;
 
   #video = element("video", { class: "screen-video", autoplay: true, playsinline: true });
@@ -128,7 +129,9 @@ export class ScreenShare {
       track.contentHint = "motion";
       track.addEventListener("ended", () => this.#stopSharing());
     }
-    const problem = refusal(await this.#announce());
+    const answer = await this.#announce();
+    // The server tells all, this page too, before it acknowledges it.
+    const problem = refusal(answer) ?? (this.#isAnnounced ? null : say("refusal_forbidden"));
     if (problem && this.#stream === stream) {
       this.#letGo();
       this.#complain(problem);
@@ -145,6 +148,7 @@ export class ScreenShare {
     const state = { type: "screen", status: "sharing", ownerName, hasAudio, startedAt: Date.now() };
     this.#shared = state;
     this.#isAnnouncing = true;
+    this.#isAnnounced = false;
     const answer = await this.#connection.ask("screen:start", state);
     this.#isAnnouncing = false;
     return answer;
@@ -188,7 +192,12 @@ export class ScreenShare {
   // Watching
 
   #begin(state) {
-    if (this.isSharing && keyOf(state) === keyOf(this.#shared)) return;
+    if (this.isSharing && keyOf(state) === keyOf(this.#shared)) {
+      this.#isAnnounced = true;
+      return;
+    }
+    // Another share that began just before takes the screen from nobody.
+    if (this.#isAnnouncing && !this.#isAnnounced) return;
     if (this.isSharing) this.#letGo();
     this.#forgetSource();
     this.#shared = state;
