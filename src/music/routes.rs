@@ -54,7 +54,7 @@ pub fn router(queries: Queries<Hub>, clock: Clock, max_list_bytes: usize) -> Rou
 
 async fn front(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
     if assets::prefers_html(&headers)
-        && let Some(page) = assets::page::<Assets>("index.html", &headers)
+        && let Some(page) = assets::streaming_page::<Assets>("index.html", &headers)
     {
         return page;
     }

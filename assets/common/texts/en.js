@@ -132,6 +132,7 @@ export const en = {
     reject: (title) => `Decline ${title}`,
     reorder: (title) => `Move ${title}: drag, or use the arrow keys`,
     moved: (title, place) => `${title} is number ${place} now.`,
+    playsNow: (title) => `${title} plays now.`,
     suggested: (title) => `${title} is suggested.`,
     queueFull: "There is no space for more.", fromLibrary: "From this server", upload: "Upload a file",
     uploading: (percent) => `Uploading… ${percent}%`,

@@ -108,6 +108,7 @@ export const zh = {
     reject: (title) => `谢绝“${title}”`,
     reorder: (title) => `移动“${title}”：拖动或用方向键`,
     moved: (title, place) => `“${title}”现在是第 ${place} 首。`,
+    playsNow: (title) => `“${title}”开始播放。`,
     suggested: (title) => `已推荐“${title}”。`,
     queueFull: "放不下更多了。", fromLibrary: "从服务器选择", upload: "上传文件",
     uploading: (percent) => `正在上传… ${percent}%`,

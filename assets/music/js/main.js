@@ -17,6 +17,7 @@ import { AddView } from "./add-view.js";
 import { Company } from "./company.js";
 import { Entrance } from "./entrance.js";
 import { EntryView } from "./entry-view.js";
+import { Loading } from "./loading.js";
 import { LyricsView } from "./lyrics-view.js";
 import { renderMediaSession } from "./media-session.js";
 import { MembersView } from "./members-view.js";
@@ -53,7 +54,14 @@ let library = { isThere: false, maxUploadBytes: 0 };
 
 const clock = new ServerClock();
 const party = new Party();
-const player = new Player(byId("audio"), clock, sourceOf, { changed: render, playedOut: () => steering.moveOn() });
+const loading = new Loading(() => room?.ticket ?? null);
+const player = new Player(
+  byId("audio"),
+  clock,
+  loadableSourceOf,
+  { changed: noteSound, playedOut: () => steering.moveOn() },
+  (media, source, fail) => loading.attach(media, source, fail),
+);
 
 const connection = new Connection({
   ...party.handlers,
@@ -127,6 +135,7 @@ const passwordDialog = new PasswordDialog();
 party.addEventListener("change", takeStanding);
 party.addEventListener("enter", lookForLibrary);
 party.addEventListener("kicked", () => putOut("kickedOut"));
+party.addEventListener("notice", ({ detail }) => detail.code === "track_skipped" && status.tell("passedOver", detail.name ?? say("untitled")));
 byId("leave").addEventListener("click", leave);
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && wake());
 window.addEventListener("online", wake);
@@ -318,7 +327,6 @@ function takePlaylist(event) {
   if (!told) return;
   told.takePlaylist(event);
   if (told !== room) return;
-  steering.wakeIdle();
   keepForReload();
   render();
 }
@@ -339,10 +347,21 @@ function takeOfOwn(take) {
   render();
 }
 
+/** Where the sound of a track is; null for a file of the server's own as long as the page has no ticket to it. */
+function loadableSourceOf(track) {
+  return ownFileId(track?.url) !== null && !room?.ticket ? null : sourceOf(track);
+}
+
+/** What a ticket that is gone has closed, a new one opens. */
+function noteSound() {
+  if (player.trouble && loading.isStale) player.reload();
+  else render();
+}
+
 /** The page was told what it may do, and what opens the server's own files. */
 function takeStanding() {
   if (room) player.follow(room.playhead);
-  render();
+  noteSound();
 }
 
 async function lookForLibrary() {

@@ -4,13 +4,14 @@
  * Where the server has no queue of its own, the host's page keeps one, and sends it whenever it changes.
  */
 
-import { troubleWith } from "../common/player.js";
+import { refusal } from "../common/party/refusals.js";
 import { say } from "../common/texts.js";
+import { troubleLoading } from "./loading.js";
 import { withAdded, withMoved, withoutIndex } from "./queue.js";
 import { kindWithoutAudio, sourceOf, titleOf, trackFromAddress } from "./track.js";
 import { troubleText } from "./trouble.js";
 
-/** A host who moved on at the end of a track waits this long for the server before trying again. */
+/** Who moved on at the end of a track waits this long for the server before trying again. */
 const MOVE_ON_AGAIN_MS = 5000;
 /** A track that the host cannot load is passed over after this long. */
 const PASS_OVER_AFTER_MS = 3000;
@@ -82,28 +83,23 @@ export class Steering {
     this.#setMode({ byVotes: !this.#room.mode.byVotes });
   }
 
-  /** At the end of a track, on the host's page: the same again, the next one, or a rest at the end. */
+  /**
+   * At the end of a track: the server finds what follows, whichever page tells it first; without a queue of its own, the
+   * host's page does.
+   */
   moveOn() {
     const room = this.#room;
-    if (!room?.isHost || !this.#connection.isOpen) return;
+    if (!room?.may("choose") || !this.#connection.isOpen) return;
     if (performance.now() - this.#movedOnAt < MOVE_ON_AGAIN_MS) return;
     this.#movedOnAt = performance.now();
-    if (room.mode?.repeat === "one") this.#control("play", { currentTime: 0 });
-    else if (this.#hasNext) this.next();
+    if (room.hasQueue) this.#connection.send("queue:next", { endedAt: this.#player.duration });
+    else if (room.queue.length > 0) this.playEntry(0);
     else this.#control("pause", { currentTime: this.#player.duration });
   }
 
   /** The room is at another place: the next end of a track is a new one. */
   noteMove() {
     this.#movedOnAt = -Infinity;
-  }
-
-  /** What was added after all had been played starts by itself. */
-  wakeIdle() {
-    const room = this.#room;
-    if (!room?.isHost || !room.hasQueue || room.queue.length === 0 || !this.#isIdle) return;
-    if (room.playhead?.isPlaying) return;
-    this.moveOn();
   }
 
   /** A dead link must not stop the party: the host's page passes it over, and says so. */
@@ -126,7 +122,7 @@ export class Steering {
     const kind = kindWithoutAudio(track.url);
     if (kind) return say(`${kind}Address`);
     this.#status.keep("checking");
-    const trouble = await troubleWith(sourceOf(track));
+    const trouble = await troubleLoading(sourceOf(track));
     this.#status.clear();
     // What could not be tried once is not tried again by itself.
     if (trouble) return troubleText(trouble.kind === "network" ? { kind: "unusable" } : trouble);
@@ -137,12 +133,13 @@ export class Steering {
   async addTrack(track) {
     const room = this.#room;
     if (!room) return null;
-    if (room.isHost && this.#isIdle && room.queue.length === 0) {
-      this.#playTrack(track);
-    } else if (room.hasQueue) {
+    if (room.hasQueue) {
       const answer = await this.#connection.ask("queue:add", { track });
-      if (answer?.success !== true) return say(answer?.code === "too_many" ? "queueFull" : "refused");
-      this.#status.tell(answer.isSuggested ? "suggested" : "added", titleOf(track));
+      const problem = refusal(answer);
+      if (problem) return answer?.code === "too_many" ? say("queueFull") : problem;
+      this.#status.tell(addedKey(answer), titleOf(track));
+    } else if (room.isHost && this.#isIdle && room.queue.length === 0) {
+      this.#playTrack(track);
     } else if (room.isHost) {
       this.#changeQueue(withAdded(room.queue, track));
       this.#status.tell("added", titleOf(track));
@@ -227,9 +224,13 @@ export class Steering {
     const isGoingRound = this.#nPassedOver > this.#room.queue.length;
     this.#nPassedOver += 1;
     if (this.#hasNext && !isGoingRound) {
-      this.#status.tell("passedOver", title);
-      if (this.#room.hasQueue) this.#connection.send("queue:next", { isUnplayable: true });
-      else this.next();
+      // With a queue of the server's, all pages are told by it.
+      if (this.#room.hasQueue) {
+        this.#connection.send("queue:next", { isUnplayable: true });
+      } else {
+        this.#status.tell("passedOver", title);
+        this.next();
+      }
     } else {
       this.#status.complain("nothingElse", title);
       this.#control("pause", { currentTime: this.#player.targetPosition ?? 0 });
@@ -252,9 +253,16 @@ export class Steering {
     room.expectQueue(queue);
     this.#render();
     const answer = await this.#connection.ask(event, data);
-    if (answer?.success === true) return;
+    const problem = refusal(answer);
+    if (!problem) return;
     room.forgetExpected();
-    this.#status.complain("refused");
+    this.#status.complain("told", problem);
     this.#render();
   }
+}
+
+/** What became of a track that was added: it waits for a yes, it is queued, or it plays at once. */
+function addedKey({ isSuggested, id }) {
+  if (isSuggested) return "suggested";
+  return id === undefined ? "playsNow" : "added";
 }

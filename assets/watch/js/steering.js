@@ -1,10 +1,10 @@
 /** What this page asks the room to do with the film; the server lets who may. */
 
+import { kindOfPlaylist } from "../common/hls.js";
 import { refusal } from "../common/party/refusals.js";
 import { troubleWith } from "../common/player.js";
 import { say } from "../common/texts.js";
 import { channelAt, filmAt, filmFromLibrary, filmFromOwnCopy, isHls, isPage, titleFrom, titleOf, titleOfFile, webAddress } from "./film.js";
-import { kindOfPlaylist } from "./hls.js";
 import { fingerprint } from "./own-copy.js";
 import { troubleText } from "./trouble.js";
 

@@ -14,10 +14,14 @@ export function attachHls(media, address, authorised, fail) {
     media.load();
   };
   const begin = async () => {
-    const { default: Hls } = await import("../common/vendor/hls.min.mjs");
+    const { default: Hls } = await import("./vendor/hls.min.mjs");
     if (isOver) return;
     if (!Hls.isSupported()) return playNatively();
-    player = new Hls({ xhrSetup: (request, url) => request.open("GET", authorised(url), true) });
+    player = new Hls({
+      // A stream that goes on has no length, and so no position to keep.
+      liveDurationInfinity: true,
+      xhrSetup: (request, url) => request.open("GET", authorised(url), true),
+    });
     let hasRecovered = false;
     player.on(Hls.Events.ERROR, (_, { fatal, type, details, response }) => {
       if (!fatal || isOver) return;
