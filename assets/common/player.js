@@ -92,14 +92,15 @@ export class Player {
     return this.duration === null ? target : Math.min(target, this.duration);
   }
 
-  /** Seconds, or null while unknown and for a stream without an end. */
+  /** Seconds, or null while unknown and for a stream without an end; what grows while it plays is as long as it is said to be. */
   get duration() {
+    if (this.#source && this.#playhead?.length > 0) return this.#playhead.length;
     const { duration } = this.#media;
     return this.#source && Number.isFinite(duration) && duration > 0 ? duration : null;
   }
 
   get isLive() {
-    return this.#media.duration === Infinity;
+    return this.#media.duration === Infinity && this.duration === null;
   }
 
   /** Own position minus room position in seconds, smoothed; null while nothing is heard. */

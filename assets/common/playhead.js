@@ -1,7 +1,8 @@
 /**
  * Where the room is in what plays, as the server last said. Pure; positions in seconds, moments in server milliseconds.
  *
- * A playhead is `{track, isPlaying, position, at}`, and `speed` where a room has one.
+ * A playhead is `{track, isPlaying, position, at}`, and `speed` where a room has one; `length` (seconds) is how long the
+ * track is, where that is not to be asked of a stream that is still being made.
  */
 
 /** Takes a `room-playhead` event; what is missing or malformed becomes its neutral value. */

@@ -198,6 +198,7 @@ export const en = {
     roomOf: (name) => `by ${name}`,
     memberCount: (n) => (n === 1 ? "1 person" : `${n} people`),
     needCode: "Type the code of the room first.", needPassword: "This room has a password.",
+    banned: "The server’s operators let nobody in from your address for the time being.",
     wrongMemberKey: "That is not the key of this server.",
     invitationOver: "This invitation has expired or was revoked. Ask for a new one.",
     door_noSuchRoom: (room) => `There is no room ${room ?? ""}. Check the code, or open a room of your own.`,

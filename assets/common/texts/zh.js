@@ -161,6 +161,7 @@ export const zh = {
     roomOf: (name) => `房主：${name}`,
     memberCount: (n) => `${n} 人`,
     needCode: "请先输入房间号。", needPassword: "这个房间有密码。", wrongMemberKey: "服务器密钥不正确。",
+    banned: "服务器管理员暂时不允许你的地址进入。",
     invitationOver: "邀请已过期或被撤销，请重新索取。",
     door_noSuchRoom: (room) => `没有房间 ${room ?? ""}。请检查房间号，或者自己创建一个。`,
     door_no_such_room: (room) => `没有房间 ${room ?? ""}。请检查房间号，或者自己创建一个。`,

@@ -43,7 +43,7 @@ export class ChooseView {
     this.#copy.addEventListener("change", () => {
       const [file] = this.#copy.files;
       this.#copy.value = "";
-      if (file) actions.putCopy(file);
+      if (file) actions.putCopy(file).then(showStage);
     });
     this.#search.addEventListener("input", () => {
       clearTimeout(this.#timer);
@@ -60,9 +60,9 @@ export class ChooseView {
     setText(this.#explanation, say("mayNotChoose", owner));
     for (const field of this.#linkForm.elements) field.disabled = !isOpen;
     // A room that was just entered, and one that lets this page choose only now.
-    const ticket = mayChoose ? this.#ticketOf() : null;
-    if (ticket !== null && party.room?.roomId !== this.#loadedFor) {
-      this.#loadedFor = party.room?.roomId ?? null;
+    const roomId = party.room?.roomId ?? null;
+    if (mayChoose && this.#ticketOf() !== null && roomId !== null && roomId !== this.#loadedFor) {
+      this.#loadedFor = roomId;
       this.#load(true);
     }
     this.#renderLibrary(film);
@@ -99,7 +99,7 @@ export class ChooseView {
   #tile(item, isPlaying) {
     const canPlay = item.isPlayable || Boolean(item.hls);
     const facts = [item.seconds > 0 && readable(item.seconds), item.bytes > 0 && megabytes(item.bytes)];
-    const unplayable = item.why || say("unplayable", (item.codecs ?? []).join(", "));
+    const unplayable = say("unplayable", item.why || (item.codecs ?? []).join(", "));
     const details = canPlay ? facts.filter(Boolean).join(" · ") : unplayable;
     const marks = item.subtitles?.length > 0 ? [element("span", { class: "tile-mark" }, icon("subtitles"))] : [];
     const tile = element(
@@ -109,7 +109,10 @@ export class ChooseView {
       element("span", { class: "film-name" }, item.title),
       element("span", { class: "film-facts" }, details),
     );
-    tile.addEventListener("click", () => this.#actions.putItem(item));
+    tile.addEventListener("click", () => {
+      this.#actions.putItem(item);
+      showStage();
+    });
     return element("li", {}, tile);
   }
 
@@ -126,6 +129,7 @@ export class ChooseView {
     this.#complain(null);
     this.#link.value = "";
     const complaint = await this.#actions.putLink(typed);
+    if (!complaint) showStage();
     // What was typed meanwhile is not replaced.
     if (!complaint || this.#link.value !== "") return;
     this.#link.value = typed;
@@ -137,4 +141,9 @@ export class ChooseView {
     this.#complaint.hidden = complaint === null;
     setText(this.#complaint, complaint ?? "");
   }
+}
+
+/** What was put on is above what can be put on. */
+function showStage() {
+  window.scrollTo({ top: 0, behavior: "smooth" });
 }

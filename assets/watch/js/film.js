@@ -3,7 +3,7 @@
  *
  * A film is `{type: "play", url, currentTime, isPlaying, videoId, videoName, source}`, a channel
  * `{type: "live", channelId, channelName, channelUrl}`. What roomhub's pages add beside those fields others ignore:
- * `subtitles` of the server's files, and `copy` of a film that each member has on its own disk.
+ * `subtitles` of the server's files, `seconds` of those that it transcodes, and `copy` of a film that each member has on its own disk.
  */
 
 import { base } from "../common/base.js";
@@ -31,6 +31,7 @@ export function readScreen(event) {
     position: Number.isFinite(event.position) ? Math.max(0, event.position) : 0,
     speed: Number.isFinite(event.speed) && event.speed > 0 ? event.speed : 1,
     at: Number.isFinite(event.at) ? event.at : 0,
+    length: Number.isFinite(state?.seconds) && state.seconds > 0 ? state.seconds : null,
   };
 }
 
@@ -45,9 +46,11 @@ export function channelAt(url, title) {
 }
 
 /** The state of an item of the server's library. */
-export function filmFromLibrary({ id, title, isPlayable, hls, subtitles }) {
-  const url = isPlayable || !hls ? `media/file/${id}` : hls;
-  return film({ url, videoId: id, videoName: title, source: LIBRARY, subtitles: subtitles ?? [] });
+export function filmFromLibrary({ id, title, seconds, isPlayable, hls, subtitles }) {
+  const isMade = !isPlayable && Boolean(hls);
+  const state = film({ url: isMade ? hls : `media/file/${id}`, videoId: id, videoName: title, source: LIBRARY, subtitles: subtitles ?? [] });
+  // What the server makes while it plays has no end yet.
+  return isMade ? { ...state, seconds } : state;
 }
 
 /** The state of a film that every member has on its own disk; `copy` is the fingerprint of its chooser's. */

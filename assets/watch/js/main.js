@@ -32,6 +32,8 @@ import { TheatreView } from "./theatre-view.js";
 
 const TIME_SHOWN_EVERY_MS = 200;
 const ROOMS_ASKED_EVERY_MS = 5000;
+/** An owner whose page has halted the film at its end waits this long for the server before it does so again. */
+const REST_AGAIN_MS = 3000;
 
 /** The room that the page is in, `{id, name, password, playhead}`, or null at the door. */
 let room = null;
@@ -43,6 +45,7 @@ let pending = null;
 /** The room that this tab was in before it was reloaded, until the page is back in it or has given up. */
 let former = roomInAddress() === formerRoom()?.id ? formerRoom() : null;
 let hasLostConnection = false;
+let restedAt = -Infinity;
 
 const door = new Door();
 const clock = new ServerClock();
@@ -57,7 +60,7 @@ const connection = new Connection(
     disconnected: noteDisconnection,
     upgraded: () => keeper.measure(),
     time_pong: (pong) => keeper.hear(pong),
-    error: (text) => text === "Unauthorized" && noteUnauthorized(),
+    error: noteRefusal,
     "party:playhead": takePlayhead,
     "room:deleted": () => expel("roomClosed"),
     "room:owner-changed": ({ ownerToken }) => room && keepOwnerToken(room.id, ownerToken ?? null),
@@ -160,9 +163,16 @@ function noteDisconnection() {
   render();
 }
 
-/** The server wants another key, or none that the page has. */
-function noteUnauthorized() {
+/** The server lets nobody in from here, or wants another key than the page has. */
+function noteRefusal(text) {
+  if (text !== "Unauthorized" && text !== "Banned") return;
   connection.close();
+  if (text === "Banned") {
+    letGo();
+    status.complain("banned");
+    render();
+    return;
+  }
   const hadKey = door.hasKey;
   if (door.refuse()) {
     connection.open();
@@ -333,7 +343,9 @@ function steer(seconds) {
 
 /** At the end of a film it rests there. */
 function rest() {
-  if (party.isOwner && connection.isOpen && room.playhead.isPlaying) steering.pause();
+  if (!party.isOwner || !connection.isOpen || performance.now() - restedAt < REST_AGAIN_MS) return;
+  restedAt = performance.now();
+  steering.pause();
 }
 
 async function pickCopy(file) {
@@ -381,7 +393,14 @@ function renderTime() {
   stage.renderTime(pageOf());
   subtitles.renderTime(player.position);
   company.renderTime(player.position, room.playhead);
-  readiness.note({ isStuck: player.isWaiting, isLoaded: player.isLoaded });
+  noteReadiness();
+}
+
+/** Nobody is waited for who sees a channel, or who can see nothing however long the room waits. */
+function noteReadiness() {
+  const isFilm = room.playhead?.track?.type === "play";
+  const isBeyondHelp = !isFilm || player.trouble !== null || player.isBlocked;
+  readiness.note({ isStuck: isFilm && player.isWaiting, isLoaded: isBeyondHelp || player.isLoaded });
 }
 
 function pageOf() {
