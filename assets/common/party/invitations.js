@@ -122,7 +122,8 @@ export class Invitations {
   }
 
   #item({ id, expiresAt, skipsPassword, by }) {
-    const mayRevoke = this.#party.isOwner || by?.id === undefined || by.id === this.#party.you?.id;
+    const { isOwner, you } = this.#party;
+    const mayRevoke = isOwner || by === this.#party.member(you?.id)?.name;
     const words = element(
       "div",
       { class: "grows" },
@@ -130,7 +131,7 @@ export class Invitations {
       element(
         "p",
         { class: "hint" },
-        say("invitedBy", by?.name || say("someone"), this.#party.room?.hasPassword && skipsPassword),
+        say("invitedBy", by || say("someone"), this.#party.room?.hasPassword && skipsPassword),
       ),
     );
     const item = element("li", {}, words);
