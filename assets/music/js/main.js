@@ -387,11 +387,13 @@ function announceHost() {
 
 // What the reader does
 
-function upload(file) {
+async function upload(file) {
   if (!room?.ticket) return null;
   status.keep("uploading", 0);
   const progress = (percent) => status.keep("uploading", percent);
-  return uploadFile(file, { ticket: room.ticket, maxBytes: library.maxUploadBytes, progress }).finally(() => status.clear());
+  const { item, problem } = await uploadFile(file, { ticket: room.ticket, maxBytes: library.maxUploadBytes, progress });
+  status.clear();
+  return problem ?? steering.addTrack(trackFromItem(item));
 }
 
 function rename(name) {
