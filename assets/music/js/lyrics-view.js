@@ -16,6 +16,7 @@ export class LyricsView {
   #path = null;
   #lines = [];
   #sung = -1;
+  #isSeen = false;
   #canSeek = false;
   #scrolledAt = -Infinity;
 
@@ -57,12 +58,16 @@ export class LyricsView {
   /** Marks the line that is sung at `position`. */
   renderTime(position) {
     const sung = position === null ? -1 : lineAt(this.#lines, position);
-    if (sung === this.#sung) return;
+    const isSeen = this.#list.clientHeight > 0;
+    const hasAppeared = isSeen && !this.#isSeen;
+    this.#isSeen = isSeen;
+    if (sung === this.#sung && !hasAppeared) return;
     this.#list.children[this.#sung]?.removeAttribute("aria-current");
     this.#sung = sung;
     const line = this.#list.children[sung];
     line?.setAttribute("aria-current", "true");
-    if (line && performance.now() - this.#scrolledAt > OWN_PLACE_MS) this.#bringIntoSight(line);
+    const isFollowed = hasAppeared || performance.now() - this.#scrolledAt > OWN_PLACE_MS;
+    if (line && isFollowed) this.#bringIntoSight(line, hasAppeared);
   }
 
   #draw() {
@@ -80,10 +85,10 @@ export class LyricsView {
   }
 
   /** Scrolls the lyrics alone, never the page. */
-  #bringIntoSight(line) {
+  #bringIntoSight(line, isAtOnce) {
     const middle = line.offsetTop - this.#list.offsetTop - (this.#list.clientHeight - line.offsetHeight) / 2;
     const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    this.#list.scrollTo({ top: middle, behavior: isCalm ? "instant" : "smooth" });
+    this.#list.scrollTo({ top: middle, behavior: isCalm || isAtOnce ? "instant" : "smooth" });
   }
 }
 
