@@ -120,6 +120,11 @@ impl Seconds {
         Self(self.0 + span.as_secs_f64())
     }
 
+    /// The seconds themselves.
+    pub fn as_f64(self) -> f64 {
+        self.0
+    }
+
     /// How far apart two positions are, in seconds.
     pub fn distance(self, other: Self) -> f64 {
         (self.0 - other.0).abs()

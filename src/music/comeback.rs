@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::party::PersonId;
 use crate::time::Timestamp;
 
 /// Hosts that one room expects back: connections that all break at once may be one host's and its followers'.
@@ -31,16 +32,19 @@ pub struct FormerHosts(Vec<FormerHost>);
 struct FormerHost {
     address: IpAddr,
     left_at: Timestamp,
+    /// Who it is, if its page keeps a secret: then nobody else at its address is it.
+    #[serde(default)]
+    person: Option<PersonId>,
 }
 
 impl FormerHosts {
     /// A host was cut off.
-    pub fn expect(&mut self, address: IpAddr, comeback: Duration, now: Timestamp) {
+    pub fn expect(&mut self, address: IpAddr, person: Option<PersonId>, comeback: Duration, now: Timestamp) {
         self.0.retain(|host| now.since(host.left_at) <= comeback);
         if let Some(host) = self.0.iter_mut().find(|host| host.address == address) {
-            host.left_at = now;
+            (host.left_at, host.person) = (now, person);
         } else if self.0.len() < MAX_EXPECTED {
-            self.0.push(FormerHost { address, left_at: now });
+            self.0.push(FormerHost { address, left_at: now, person });
         }
     }
 
@@ -50,12 +54,14 @@ impl FormerHosts {
     pub fn may_be(
         &self,
         address: IpAddr,
+        person: Option<PersonId>,
         joined_at: Option<Timestamp>,
         comeback: Duration,
         now: Timestamp,
     ) -> bool {
         self.0.iter().any(|host| {
             host.address == address
+                && host.person.is_none_or(|known| Some(known) == person)
                 && now.since(host.left_at) <= comeback
                 && joined_at.is_none_or(|joined_at| joined_at >= host.left_at)
         })

@@ -7,51 +7,79 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Config;
-use super::comeback::Patience;
-use super::protocol::{ClientEvent, Dialect, GivenRoom, Refusal, RoomId, RoomReport, ServerEvent, Track};
-use super::room::{DriftLimit, Fate, Room, Seat};
+use super::moment::Moment;
+use super::protocol::{ClientEvent, Dialect, PageEvent, RoomId, RoomReport, ServerEvent};
+use super::room::Room;
+use super::seat::Seat;
 use crate::effect::{Effects, MemberId, NoRecord};
-use crate::rooms::{self, Census, Departure, Handshake, RoomQuota, TrackedMap};
-use crate::time::{Seconds, Timestamp, WallOffset};
+use crate::party::passwords::{self, Passwords, TryLimit};
+use crate::party::{PersonId, Right, Rights, Table, Terms};
+use crate::rooms::{self, Bucket, Census, Departure, Handshake, Rng, RoomQuota, Seed, TrackedMap};
+use crate::time::{Timestamp, WallOffset};
+
+/// What a room begins with: as before there were roles, nobody but the host has a hand in what plays.
+const TABLE: Table =
+    Table { cohost: Rights::ALL, member: Rights::of(&[Right::Chat]), guest: Rights::of(&[Right::Chat]) };
 
 /// Every room and every connected member.
 pub struct Hub {
-    rooms: TrackedMap<RoomId, Room>,
-    members: TrackedMap<MemberId, Member>,
-    config: Config,
-    quota: RoomQuota,
+    pub(super) rooms: TrackedMap<RoomId, Room>,
+    pub(super) members: TrackedMap<MemberId, Member>,
+    /// What nodes tell each other beside the rooms: who was wrong about passwords.
+    pub(super) facts: TrackedMap<String, String>,
+    pub(super) config: Config,
+    pub(super) terms: Terms,
+    pub(super) passwords: Passwords,
+    pub(super) rng: Rng,
+    pub(super) quota: RoomQuota,
     sweep_at: Timestamp,
+    /// When something is due in a room, at the earliest.
+    pub(super) due_at: Option<Timestamp>,
     /// By which dates are told; rules go by the time that never jumps.
-    wall: WallOffset,
+    pub(super) wall: WallOffset,
 }
 
 /// A connected member, in a room or not.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Member {
-    address: IpAddr,
+    pub(super) address: IpAddr,
     /// Fixed by the first event that tells.
-    dialect: Option<Dialect>,
-    is_page: bool,
-    name: Option<String>,
-    room: Option<RoomId>,
+    pub(super) dialect: Option<Dialect>,
+    pub(super) is_page: bool,
+    pub(super) name: Option<String>,
+    pub(super) room: Option<RoomId>,
+    /// Who it is, if its page keeps a secret.
+    #[serde(default)]
+    pub(super) person: Option<PersonId>,
+    #[serde(default)]
+    pub(super) chats: Bucket,
+    #[serde(default)]
+    pub(super) page_events: Bucket,
 }
 
 impl Member {
-    fn seat(&self, id: MemberId, now: Timestamp) -> Seat {
+    pub(super) fn seat(&self, id: MemberId, now: Timestamp) -> Seat {
         let dialect = self.dialect.unwrap_or_default();
         Seat::new(id, dialect, self.address, self.is_page, self.name.clone(), now)
     }
 }
 
 impl Hub {
-    /// No rooms yet; from the networks of `exempt`, any number of them may be made.
-    pub fn new(config: &Config, exempt: Vec<IpNet>, now: Timestamp) -> Self {
+    /// No rooms yet; what is secret in rooms is kept under `seed`, all that is random comes from `rng`, and from the
+    /// networks of `exempt`, any number of rooms may be made.
+    pub fn new(config: &Config, seed: &Seed, rng: Rng, exempt: Vec<IpNet>, now: Timestamp) -> Self {
+        let limit = TryLimit { tries: config.wrong_passwords, window: config.wrong_password_window };
         Self {
             rooms: TrackedMap::default(),
             members: TrackedMap::default(),
+            facts: TrackedMap::default(),
             config: config.clone(),
+            terms: Terms::new(seed, TABLE, true, config.party_limits()),
+            passwords: Passwords::new(seed, limit),
+            rng,
             quota: RoomQuota::new(config.max_rooms_per_address, exempt),
             sweep_at: now + config.room_cleanup_interval,
+            due_at: None,
             wall: WallOffset::default(),
         }
     }
@@ -66,18 +94,25 @@ impl Hub {
         self.rooms.values().map(Room::n_members).sum()
     }
 
-    /// What HTTP tells of a room.
+    /// What HTTP tells of a room, unless only its members may know.
     pub fn report(&self, id: &RoomId, now: Timestamp) -> Option<RoomReport> {
-        self.rooms.get(id).filter(|room| room.n_members() > 0).map(|room| room.report(self.wall, now))
+        let room = self.rooms.get(id).filter(|room| room.n_members() > 0 && !room.is_secret())?;
+        Some(room.report(self.wall, now))
     }
 
-    /// What HTTP tells of all rooms.
+    /// What HTTP tells of all public rooms.
     pub fn reports(&self, now: Timestamp) -> Vec<RoomReport> {
         self.rooms
             .values()
-            .filter(|room| room.n_members() > 0)
+            .filter(|room| room.n_members() > 0 && room.is_public())
             .map(|room| room.report(self.wall, now))
             .collect()
+    }
+
+    /// The ticket of the member of that name.
+    #[cfg(test)]
+    pub fn ticket_of(&self, name: &str) -> String {
+        self.terms.tickets.sign(crate::rooms::test_stage::member(name))
     }
 
     /// The room of that name.
@@ -91,227 +126,11 @@ impl Hub {
         self.members.get(&member)?.room.as_ref()
     }
 
-    fn drift_limit(&self) -> DriftLimit {
-        DriftLimit {
-            tolerance_secs: self.config.drift_correction_secs,
-            interval: self.config.drift_correction_interval,
-        }
+    pub(super) fn moment(&self, now: Timestamp) -> Moment<'_> {
+        Moment { terms: &self.terms, config: &self.config, wall: self.wall, now }
     }
 
-    fn patience(&self) -> Patience {
-        Patience {
-            host: self.config.host_comeback,
-            cut_off: self.config.empty_grace,
-            lost: self.config.room_comeback,
-        }
-    }
-
-    fn dispatch(&mut self, from: MemberId, event: ClientEvent, now: Timestamp) -> Effects {
-        match event.without_large(self.config.max_track_bytes, self.config.max_playlist_bytes) {
-            ClientEvent::CreateRoom { room, track, position } => {
-                self.create(from, room, track, position, now)
-            }
-            ClientEvent::JoinRoom { room } => self.join(from, room, now),
-            ClientEvent::LeaveRoom { room } => self.leave_room(from, room, now),
-            ClientEvent::GetRoomState { room } => self.tell_state(from, room, now),
-            ClientEvent::Introduce { name } => self.introduce(from, name, now),
-            ClientEvent::TimePing { client_time } => tell_time(from, client_time, now),
-            ClientEvent::TrackChange { room, track: Some(track) } => {
-                self.in_own_room(from, &room, |room| room.change_track(from, track, now))
-            }
-            ClientEvent::Play { room, position } => {
-                self.in_own_room(from, &room, |room| room.play(from, position, now))
-            }
-            ClientEvent::Pause { room, position } => {
-                self.in_own_room(from, &room, |room| room.pause(from, position, now))
-            }
-            ClientEvent::Seek { room, position: Some(position) } => {
-                self.in_own_room(from, &room, |room| room.seek(from, position, now))
-            }
-            ClientEvent::SyncProgress { room, position: Some(position) } => {
-                let drift = self.drift_limit();
-                self.in_own_room(from, &room, |room| room.report_progress(from, position, drift, now))
-            }
-            ClientEvent::PlaylistUpdate { room, playlist: Some(playlist) } => {
-                self.in_own_room(from, &room, |room| room.update_playlist(from, playlist))
-            }
-            ClientEvent::TrackChange { track: None, .. }
-            | ClientEvent::Seek { position: None, .. }
-            | ClientEvent::SyncProgress { position: None, .. }
-            | ClientEvent::PlaylistUpdate { playlist: None, .. } => Effects::none(),
-        }
-    }
-
-    fn create(
-        &mut self,
-        from: MemberId,
-        room: GivenRoom,
-        track: Option<Track>,
-        position: Option<Seconds>,
-        now: Timestamp,
-    ) -> Effects {
-        let id = match room {
-            GivenRoom::Missing => return self.refuse(from, Refusal::RoomIdRequired),
-            GivenRoom::Invalid => return self.refuse(from, Refusal::InvalidRoomId),
-            GivenRoom::Valid(id) => id,
-        };
-        self.remove_if_abandoned(&id, now);
-        let Some(member) = self.members.get(&from) else { return Effects::none() };
-        let seat = member.seat(from, now);
-        if let Some(room) = self.rooms.get(&id) {
-            if room.n_members() > 0 && room.host() == from {
-                return room.confirm_host(now);
-            }
-            let patience = self.patience();
-            if room.n_members() > 0 && !room.expects_host_at(from, member.address, patience, now) {
-                return self.refuse(from, Refusal::RoomExists);
-            }
-            let is_member = member.room.as_ref() == Some(&id);
-            if !is_member && room.n_members() >= self.config.max_users_per_room {
-                return self.refuse(from, Refusal::RoomFull);
-            }
-            let mut effects = self.leave_other(from, &id, now);
-            self.take_seat(from, &id);
-            if let Some(room) = self.rooms.get_mut(&id) {
-                effects.append(room.welcome_back(seat, track, position, now));
-            }
-            return effects;
-        }
-        let made_from = self.quota.counted(member.address);
-        if self.rooms.count() >= self.config.max_rooms
-            || !self.quota.allows(made_from, self.rooms.values().map(Room::made_from))
-        {
-            return self.refuse(from, Refusal::TooManyRooms);
-        }
-        let mut effects = self.leave_other(from, &id, now);
-        let (room, opened) =
-            Room::open(id.clone(), seat, made_from, track, position.unwrap_or_default(), now);
-        self.take_seat(from, &id);
-        self.rooms.insert(id, room);
-        effects.append(opened);
-        effects
-    }
-
-    fn join(&mut self, from: MemberId, room: GivenRoom, now: Timestamp) -> Effects {
-        let Some(member) = self.members.get(&from) else { return Effects::none() };
-        let id = match room {
-            // The deployed player joins nothing when its page loads, and leaves on any error.
-            GivenRoom::Missing if member.dialect == Some(Dialect::Kebab) => return Effects::none(),
-            GivenRoom::Missing => return self.refuse(from, Refusal::RoomIdRequired),
-            GivenRoom::Invalid => return self.refuse(from, Refusal::InvalidRoomId),
-            GivenRoom::Valid(id) => id,
-        };
-        self.remove_if_abandoned(&id, now);
-        let Some(member) = self.members.get(&from) else { return Effects::none() };
-        let Some(room) = self.rooms.get(&id) else { return self.refuse(from, Refusal::RoomNotFound) };
-        let is_member = member.room.as_ref() == Some(&id);
-        if !is_member && room.n_members() >= self.config.max_users_per_room {
-            return self.refuse(from, Refusal::RoomFull);
-        }
-        let seat = member.seat(from, now);
-        let mut effects = self.leave_other(from, &id, now);
-        self.take_seat(from, &id);
-        if let Some(room) = self.rooms.get_mut(&id) {
-            effects.append(room.join(seat, now));
-        }
-        effects
-    }
-
-    /// Leaves the room that is named, or the one the member is in; told so either way.
-    fn leave_room(&mut self, from: MemberId, room: GivenRoom, now: Timestamp) -> Effects {
-        let own = self.room_of(from).cloned();
-        let id = match room {
-            GivenRoom::Valid(id) => id,
-            GivenRoom::Missing | GivenRoom::Invalid => match own.clone() {
-                Some(id) => id,
-                None => return Effects::none(),
-            },
-        };
-        let mut effects = Effects::none();
-        if own.as_ref() == Some(&id) {
-            effects = self.leave_own(from, Departure::Said, now);
-        }
-        let dialect = self.dialect_of(from);
-        effects.tell(from, ServerEvent::RoomLeft { room: &id }.frame(dialect));
-        effects
-    }
-
-    fn tell_state(&self, from: MemberId, room: GivenRoom, now: Timestamp) -> Effects {
-        let mut effects = Effects::none();
-        let GivenRoom::Valid(id) = room else { return effects };
-        let Some(room) = self.rooms.get(&id) else { return effects };
-        let playback = room.playback(now);
-        let state = ServerEvent::RoomState { room: &id, n_members: room.n_members(), playback: &playback };
-        effects.tell(from, state.frame(self.dialect_of(from)));
-        effects
-    }
-
-    fn introduce(&mut self, from: MemberId, name: Option<String>, now: Timestamp) -> Effects {
-        let Some(member) = self.members.get_mut(&from) else { return Effects::none() };
-        member.is_page = true;
-        member.name.clone_from(&name);
-        member.dialect.get_or_insert(Dialect::Kebab);
-        let Some(room) = member.room.clone() else { return Effects::none() };
-        self.rooms.get_mut(&room).map_or_else(Effects::none, |room| room.introduce(from, name, now))
-    }
-
-    /// Does something in the room that is named, if the member sits there: rooms are out of reach for others.
-    fn in_own_room(
-        &mut self,
-        from: MemberId,
-        given: &GivenRoom,
-        act: impl FnOnce(&mut Room) -> Effects,
-    ) -> Effects {
-        let GivenRoom::Valid(id) = given else { return Effects::none() };
-        if self.room_of(from) != Some(id) {
-            return Effects::none();
-        }
-        self.rooms.get_mut(id).map_or_else(Effects::none, act)
-    }
-
-    fn take_seat(&mut self, member: MemberId, room: &RoomId) {
-        if let Some(member) = self.members.get_mut(&member) {
-            member.room = Some(room.clone());
-        }
-    }
-
-    /// Leaves the room that the member is in, unless it is `room`.
-    fn leave_other(&mut self, member: MemberId, room: &RoomId, now: Timestamp) -> Effects {
-        if self.room_of(member).is_some_and(|own| own != room) {
-            self.leave_own(member, Departure::Said, now)
-        } else {
-            Effects::none()
-        }
-    }
-
-    fn leave_own(&mut self, member: MemberId, departure: Departure, now: Timestamp) -> Effects {
-        let Some(id) = self.members.get_mut(&member).and_then(|member| member.room.take()) else {
-            return Effects::none();
-        };
-        let patience = self.patience();
-        let Some(room) = self.rooms.get_mut(&id) else { return Effects::none() };
-        let (effects, fate) = room.leave(member, departure, patience, now);
-        if fate == Fate::Gone {
-            self.rooms.remove(&id);
-        }
-        effects
-    }
-
-    fn refuse(&self, from: MemberId, refusal: Refusal) -> Effects {
-        let mut effects = Effects::none();
-        effects.tell(from, ServerEvent::Error(refusal).frame(self.dialect_of(from)));
-        effects.refused(refusal.code());
-        effects
-    }
-
-    fn remove_if_abandoned(&mut self, room: &RoomId, now: Timestamp) {
-        let patience = self.patience();
-        if self.rooms.get(room).is_some_and(|room| room.is_abandoned(patience, now)) {
-            self.rooms.remove(room);
-        }
-    }
-
-    fn dialect_of(&self, member: MemberId) -> Dialect {
+    pub(super) fn dialect_of(&self, member: MemberId) -> Dialect {
         self.members.get(&member).and_then(|member| member.dialect).unwrap_or_default()
     }
 }
@@ -330,7 +149,16 @@ impl rooms::Hub for Hub {
 
     fn connect(&mut self, member: MemberId, handshake: Handshake, _: Timestamp) -> Effects {
         let address = handshake.address;
-        let occupant = Member { address, dialect: None, is_page: false, name: None, room: None };
+        let occupant = Member {
+            address,
+            dialect: None,
+            is_page: false,
+            name: None,
+            room: None,
+            person: None,
+            chats: Bucket::default(),
+            page_events: Bucket::default(),
+        };
         self.members.insert(member, occupant);
         let mut effects = Effects::none();
         effects.tell(member, ServerEvent::Connected.frame(Dialect::default()));
@@ -344,7 +172,12 @@ impl rooms::Hub for Hub {
         {
             member.dialect = member.dialect.or(told);
             effects = self.dispatch(from, event, now);
+        } else if let Some(event) = PageEvent::read(event, payload)
+            && self.members.contains(&from)
+        {
+            effects = self.dispatch_page(from, event, now);
         }
+        // Whoever asked for an answer gets one; the first one counts.
         effects.ack();
         effects
     }
@@ -362,24 +195,28 @@ impl rooms::Hub for Hub {
     }
 
     fn next_timeout(&self) -> Option<Timestamp> {
-        Some(self.sweep_at)
+        Some(self.due_at.map_or(self.sweep_at, |due| due.min(self.sweep_at)))
     }
 
     fn handle_timeout(&mut self, now: Timestamp) -> Effects {
-        if now < self.sweep_at {
-            return Effects::none();
+        if now >= self.sweep_at {
+            self.sweep_at = now + self.config.room_cleanup_interval;
+            self.tick(now)
+        } else if self.due_at.is_some_and(|due| due <= now) {
+            self.run_due(now)
+        } else {
+            Effects::none()
         }
-        self.sweep_at = now + self.config.room_cleanup_interval;
-        self.tick(now)
     }
 
     fn tick(&mut self, now: Timestamp) -> Effects {
-        let patience = self.patience();
-        let abandoned = self.rooms.all().filter(|(_, room)| room.is_abandoned(patience, now));
+        self.passwords.forget(&mut self.facts, now);
+        let moment = self.moment(now);
+        let abandoned = self.rooms.all().filter(|(_, room)| room.is_abandoned(&moment));
         for room in abandoned.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
             self.rooms.remove(&room);
         }
-        Effects::none()
+        self.run_due(now)
     }
 
     fn census(&self) -> Census {
@@ -398,6 +235,11 @@ impl rooms::Hub for Hub {
         payload: Option<&RawValue>,
         now: Timestamp,
     ) -> Option<Effects> {
+        if event == "chat:history" && self.members.contains(&from) {
+            let mut effects = self.tell_chats(from);
+            effects.ack();
+            return Some(effects);
+        }
         if !ClientEvent::may_ask(event) {
             return None;
         }
@@ -434,9 +276,10 @@ impl rooms::Hub for Hub {
 
     fn on_member_lost(&mut self, member: MemberId, room: &RoomId, now: Timestamp) -> Effects {
         self.evict(member, room);
-        let patience = self.patience();
-        let room = self.rooms.get_mut(room);
-        room.map_or_else(Effects::none, |room| room.leave(member, Departure::Lost, patience, now).0)
+        let mut effects =
+            self.in_room(room, now, |room, moment| room.leave(member, Departure::Lost, moment).0);
+        effects.append(self.recount(room, now));
+        effects
     }
 
     fn evict(&mut self, member: MemberId, room: &RoomId) {
@@ -446,9 +289,25 @@ impl rooms::Hub for Hub {
             member.room = None;
         }
     }
+
+    fn facts(&mut self) -> Option<&mut TrackedMap<String, String>> {
+        Some(&mut self.facts)
+    }
+
+    fn merge(_: &str, theirs: &str, ours: &str) -> String {
+        passwords::merge(theirs, ours)
+    }
+
+    fn seed(&mut self, now: Timestamp, offset: u64) {
+        self.rng.begin(now, offset);
+    }
+
+    fn restored(&mut self, _: Timestamp) {
+        self.due_at = self.rooms.values().filter_map(Room::next_timeout).min();
+    }
 }
 
-fn tell_time(to: MemberId, client_time: Option<f64>, now: Timestamp) -> Effects {
+pub(super) fn tell_time(to: MemberId, client_time: Option<f64>, now: Timestamp) -> Effects {
     let mut effects = Effects::none();
     effects.tell(to, ServerEvent::TimePong { client_time, now }.frame(Dialect::Kebab));
     effects

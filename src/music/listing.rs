@@ -37,12 +37,12 @@ mod tests {
 
     use super::*;
     use crate::music::Config;
-    use crate::music::hub::Hub;
+    use crate::music::tests::hub;
     use crate::rooms::test_stage::{START, Stage};
 
     /// Lists rooms, each made by a member of its own, with a track of that size.
     fn list(n_rooms: usize, track_bytes: usize, max_bytes: usize) -> (usize, Value) {
-        let mut stage = Stage::new(Hub::new(&Config::default(), Vec::new(), START));
+        let mut stage = Stage::new(hub(&Config::default()));
         for n in 0..n_rooms {
             let track = json!({ "name": "x".repeat(track_bytes) });
             stage.play(&format!(
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn rooms_are_dated_by_a_clock_that_was_put_and_their_positions_are_not() {
-        let mut stage = Stage::new(Hub::new(&Config::default(), Vec::new(), START));
+        let mut stage = Stage::new(hub(&Config::default()));
         stage.play(
             "ann connects\nann: create_room {\"room_id\":\"AB12\"}\nthe wall clock is put 2days ahead\n3s pass",
         );

@@ -5,17 +5,28 @@
 //! takes over. `GET /` is the page for browsers and a status for programs; `/rooms` and `/room/{id}` tell
 //! what plays.
 
+mod arrival;
 mod comeback;
+mod company;
+mod controls;
+mod entrance;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+mod handlers;
 mod hub;
 mod listing;
+mod moment;
+mod playhead;
 #[cfg(test)]
 mod properties;
 mod protocol;
+mod queue;
+mod queueing;
 mod room;
 mod routes;
+mod seat;
 mod server;
+mod telling;
 #[cfg(test)]
 mod tests;
 
@@ -77,6 +88,58 @@ pub struct Config {
     /// A room whose members a restart has cut off waits this long for the first of them.
     #[serde(with = "human")]
     pub room_comeback: Duration,
+    /// Characters of a room's password.
+    pub max_password_chars: usize,
+    /// Wrong passwords of one address at one room, within `wrong_password_window`.
+    pub wrong_passwords: u32,
+    /// After this time, whoever was wrong may try again.
+    #[serde(with = "human")]
+    pub wrong_password_window: Duration,
+    /// Tracks in a playlist to which members add.
+    pub max_queue_entries: usize,
+    /// Tracks that the members of one room suggest.
+    pub max_suggestions: usize,
+    /// Tracks that one member suggests.
+    pub max_suggestions_per_member: usize,
+    /// Tracks that played before, to go back to.
+    pub max_played_tracks: usize,
+    /// What one member asks of its room beside controls, chat and reactions, a second on average; more is refused.
+    pub page_events_per_second: u32,
+    /// What one member asks of its room at once.
+    pub page_event_burst: u32,
+    /// Characters of a chat message.
+    pub max_chat_chars: usize,
+    /// Bytes of the chat that a room keeps for newcomers.
+    pub max_chat_history_bytes: usize,
+    /// Chat messages a second of one member on average; more are refused.
+    pub chats_per_second: u32,
+    /// Chat messages of one member at once.
+    pub chat_burst: u32,
+    /// Reactions a second of one member on average; more are refused.
+    pub reactions_per_second: u32,
+    /// Reactions of one member at once.
+    pub reaction_burst: u32,
+    /// Whoever is put out of a room may not come back for so long.
+    #[serde(with = "human")]
+    pub kick_time: Duration,
+    /// A vote fails after this long.
+    #[serde(with = "human")]
+    pub vote_time: Duration,
+    /// The longest time that slow mode puts between two chat messages of one member.
+    #[serde(with = "human")]
+    pub max_slow_mode: Duration,
+    /// Invitations of one room that hold at a time.
+    pub max_invitations: usize,
+    /// The longest time for which an invitation holds.
+    #[serde(with = "human")]
+    pub max_invitation_time: Duration,
+    /// Persons that a room remembers when they are not there: their roles, and who is muted or put out.
+    pub max_absent_persons: usize,
+    /// Rooms at a time that stay when they are empty; 0 has none.
+    pub max_permanent_rooms: usize,
+    /// A room that stays is deleted when nobody has been there for so long.
+    #[serde(with = "human")]
+    pub permanent_room_expiry: Duration,
     /// How often a client is asked whether it is still there.
     #[serde(with = "human")]
     pub ping_interval: Duration,
@@ -103,6 +166,29 @@ impl Default for Config {
             host_comeback: Duration::from_secs(30),
             empty_grace: Duration::from_secs(30),
             room_comeback: Duration::from_mins(2),
+            max_password_chars: 20,
+            wrong_passwords: 10,
+            wrong_password_window: Duration::from_mins(10),
+            max_queue_entries: 500,
+            max_suggestions: 100,
+            max_suggestions_per_member: 10,
+            max_played_tracks: 50,
+            page_events_per_second: 5,
+            page_event_burst: 100,
+            max_chat_chars: 2000,
+            max_chat_history_bytes: 128 * 1024,
+            chats_per_second: 5,
+            chat_burst: 20,
+            reactions_per_second: 5,
+            reaction_burst: 20,
+            kick_time: Duration::from_mins(10),
+            vote_time: Duration::from_mins(1),
+            max_slow_mode: Duration::from_mins(10),
+            max_invitations: 50,
+            max_invitation_time: Duration::from_hours(24 * 7),
+            max_absent_persons: 100,
+            max_permanent_rooms: 100,
+            permanent_room_expiry: Duration::from_hours(24 * 30),
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(20),
         }
@@ -118,6 +204,19 @@ impl Config {
         findings.at_least_one("music.max_track_bytes", self.max_track_bytes);
         findings.at_least_one("music.max_playlist_bytes", self.max_playlist_bytes);
         findings.at_least_one("music.max_list_bytes", self.max_list_bytes);
+        findings.at_least_one("music.max_password_chars", self.max_password_chars);
+        findings.at_least_one("music.wrong_passwords", self.wrong_passwords as usize);
+        findings.at_least_one("music.max_queue_entries", self.max_queue_entries);
+        findings.at_least_one("music.page_events_per_second", self.page_events_per_second as usize);
+        findings.at_least_one("music.page_event_burst", self.page_event_burst as usize);
+        findings.at_least_one("music.max_chat_chars", self.max_chat_chars);
+        findings.at_least_one("music.chats_per_second", self.chats_per_second as usize);
+        findings.at_least_one("music.chat_burst", self.chat_burst as usize);
+        findings.at_least_one("music.reactions_per_second", self.reactions_per_second as usize);
+        findings.at_least_one("music.reaction_burst", self.reaction_burst as usize);
+        findings.not_zero("music.vote_time", self.vote_time);
+        findings.not_zero("music.max_invitation_time", self.max_invitation_time);
+        findings.not_zero("music.permanent_room_expiry", self.permanent_room_expiry);
         findings.not_zero("music.room_cleanup_interval", self.room_cleanup_interval);
         findings.not_zero("music.ping_interval", self.ping_interval);
         findings.not_zero("music.ping_timeout", self.ping_timeout);

@@ -1,91 +1,48 @@
-//! One listening room: who sits in it, who is the host, what plays and where. No I/O, no clock.
+//! One listening room: who sits in it, who is the host, and what becomes of it when they go. No I/O, no clock.
+//!
+//! The host has the controls. It is the owner too, but for rooms that stay: there whoever is host while the owner is away
+//! stands in for it.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
+use super::arrival::{Arrival, Founding, Ownership};
 use super::comeback::{FormerHosts, Patience};
-use super::protocol::{Dialect, Playback, PublicMember, RoomId, RoomReport, ServerEvent, Track};
+use super::moment::{MAX_NAMED_MEMBERS, Moment};
+use super::playhead::Playhead;
+use super::protocol::{Playback, RoomId, RoomReport, ServerEvent, Track};
+use super::queue::{Playlist, Queue, QueueNews};
+use super::seat::Seat;
 use crate::effect::{Effects, MemberId};
+use crate::party::chat::Chats;
+use crate::party::passwords::Code;
+use crate::party::{Done, Party, PersonId, Role, Scene};
 use crate::rooms::Departure;
 use crate::time::{Seconds, Timestamp, WallOffset};
 
-/// Members that a page is told by name; the count tells of all.
-const MAX_NAMED_MEMBERS: usize = 100;
-
-/// When a member that drifts is corrected.
-#[derive(Debug, Clone, Copy)]
-pub struct DriftLimit {
-    /// Seconds off the room's position; 0 corrects nobody.
-    pub tolerance_secs: f64,
-    /// From one correction of a member to the next.
-    pub interval: Duration,
-}
-
-/// A member in its seat.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Seat {
-    /// Who sits there.
-    pub id: MemberId,
-    /// How to speak to it.
-    pub dialect: Dialect,
-    /// Where it connects from.
-    pub address: IpAddr,
-    /// Whether it is a page, which is told of members and playback in full.
-    pub is_page: bool,
-    /// The name that a page gave.
-    pub name: Option<String>,
-    #[serde(default)]
-    joined_at: Timestamp,
-    /// Whether its last report was off the room's position.
-    was_off: bool,
-    corrected_at: Option<Timestamp>,
-}
-
-impl Seat {
-    /// A seat for somebody whose position is not known yet.
-    pub fn new(
-        id: MemberId,
-        dialect: Dialect,
-        address: IpAddr,
-        is_page: bool,
-        name: Option<String>,
-        now: Timestamp,
-    ) -> Self {
-        Self { id, dialect, address, is_page, name, joined_at: now, was_off: false, corrected_at: None }
-    }
-}
-
-/// Where the track is: a position, and the moment it was true.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-struct Playhead {
-    is_playing: bool,
-    position: Seconds,
-    at: Timestamp,
-}
-
-impl Playhead {
-    /// The position now, as far as it has played since.
-    fn position_at(&self, now: Timestamp) -> Seconds {
-        if self.is_playing { self.position.after(now.since(self.at)) } else { self.position }
-    }
-}
-
 /// A room with at least one member, but for the time after all of them were cut off.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Room {
-    id: RoomId,
+    pub(super) id: RoomId,
     created_at: Timestamp,
     /// In the order of joining.
-    seats: Vec<Seat>,
-    host: MemberId,
+    pub(super) seats: Vec<Seat>,
+    pub(super) host: MemberId,
+    #[serde(default)]
+    pub(super) owner: Ownership,
     #[serde(default)]
     former_hosts: FormerHosts,
-    track: Option<Track>,
-    playlist: Option<Box<RawValue>>,
-    playhead: Playhead,
+    pub(super) track: Option<Track>,
+    #[serde(default)]
+    pub(super) playlist: Playlist,
+    pub(super) playhead: Playhead,
+    /// When somebody else than the host last moved the playhead.
+    #[serde(default)]
+    pub(super) steered_at: Option<Timestamp>,
+    /// Whether the track is over and nothing was next.
+    #[serde(default)]
+    pub(super) is_over: bool,
     /// Since when it waits for its members, who were all cut off.
     vacant_since: Option<Timestamp>,
     /// How the last of them went.
@@ -94,6 +51,26 @@ pub struct Room {
     /// The address that it was made from, if that one's rooms are limited.
     #[serde(default)]
     made_from: Option<IpAddr>,
+    /// What its founder called it.
+    #[serde(default)]
+    pub(super) name: Option<String>,
+    #[serde(default = "yes")]
+    pub(super) is_public: bool,
+    #[serde(default)]
+    pub(super) code: Option<Code>,
+    #[serde(default)]
+    pub(super) party: Party,
+    #[serde(default)]
+    pub(super) chats: Chats,
+    #[serde(default)]
+    pub(super) queue: Queue,
+    #[serde(default)]
+    pub(super) queue_news: QueueNews,
+}
+
+/// Rooms of earlier versions are public.
+fn yes() -> bool {
+    true
 }
 
 /// Whether a room stays.
@@ -109,28 +86,33 @@ impl Room {
     /// Opens a room that plays; `founder` is its host.
     ///
     /// Wire: `["create-room", {"roomId":"AB12","track":{…},"currentTime":0}]`.
-    pub fn open(
-        id: RoomId,
-        founder: Seat,
-        made_from: Option<IpAddr>,
-        track: Option<Track>,
-        position: Seconds,
-        now: Timestamp,
-    ) -> (Self, Effects) {
-        let room = Self {
-            id,
+    pub fn open(founding: Founding, founder: Arrival, moment: &Moment<'_>) -> (Self, Effects) {
+        let (host, now) = (founder.seat.id, moment.now);
+        let mut room = Self {
+            id: founding.id,
             created_at: now,
-            host: founder.id,
-            seats: vec![founder],
+            host,
+            owner: Ownership { member: Some(host), person: founder.person },
+            seats: Vec::new(),
             former_hosts: FormerHosts::default(),
-            track,
-            playlist: None,
-            playhead: Playhead { is_playing: true, position, at: now },
+            track: founding.track,
+            playlist: Playlist::default(),
+            playhead: Playhead { is_playing: true, position: founding.position, at: now },
+            steered_at: None,
+            is_over: false,
             vacant_since: None,
             vacated_by: Departure::default(),
-            made_from,
+            made_from: founding.made_from,
+            name: founding.name,
+            is_public: founding.is_public,
+            code: founding.code,
+            party: Party::default(),
+            chats: Chats::default(),
+            queue: Queue::default(),
+            queue_news: QueueNews::default(),
         };
-        let effects = room.confirm_host(now);
+        room.seat(founder, now);
+        let effects = room.confirm_host(moment);
         (room, effects)
     }
 
@@ -149,32 +131,106 @@ impl Room {
         self.host
     }
 
+    /// Whose room it is, here or away.
+    pub fn owner(&self) -> MemberId {
+        self.owner.member.unwrap_or(self.host)
+    }
+
+    /// Whether it is that person's room.
+    pub fn is_of(&self, person: Option<PersonId>) -> bool {
+        person.is_some() && self.owner.person == person
+    }
+
+    /// How its password is kept, if it has one.
+    pub fn code(&self) -> Option<&Code> {
+        self.code.as_ref()
+    }
+
+    /// What it knows of persons and their rights.
+    pub fn party(&self) -> &Party {
+        &self.party
+    }
+
+    /// Whether its owner is here, and can be told from others when it comes back.
+    pub fn has_lasting_owner(&self) -> bool {
+        self.owner.person.is_some() && self.has(self.owner())
+    }
+
+    /// Takes another password, or none.
+    pub fn set_code(&mut self, code: Option<Code>) {
+        self.code = code;
+    }
+
+    /// Whether it stays when it is empty.
+    pub fn is_permanent(&self) -> bool {
+        self.party.permanence.is_permanent
+    }
+
+    /// Whether it shows in lists.
+    pub fn is_public(&self) -> bool {
+        self.is_public
+    }
+
+    /// Whether nobody but its members may know what plays.
+    pub fn is_secret(&self) -> bool {
+        !self.is_public || self.code.is_some()
+    }
+
+    /// Whether a member sits in it.
+    pub fn has(&self, member: MemberId) -> bool {
+        self.seats.iter().any(|seat| seat.id == member)
+    }
+
+    /// The playlist as it is told.
+    #[cfg(test)]
+    pub fn playlist_text(&self) -> Option<&str> {
+        self.playlist.text().map(serde_json::value::RawValue::get)
+    }
+
     /// Everybody in it, in the order of joining.
     pub fn members(&self) -> impl Iterator<Item = MemberId> + '_ {
         self.seats.iter().map(|seat| seat.id)
     }
 
-    /// What HTTP tells of it.
+    /// The chat so far, as far as it is kept.
+    pub fn chats(&self) -> &Chats {
+        &self.chats
+    }
+
+    /// What HTTP tells of it: nothing of what plays, if that takes a password.
     pub fn report(&self, wall: WallOffset, now: Timestamp) -> RoomReport {
         let created_at = wall.wall(self.created_at);
-        RoomReport::new(self.id.clone(), self.host, self.n_members(), created_at, self.playback(now))
+        let mut playback = self.playback(now);
+        playback.track.take_if(|_| self.code.is_some());
+        RoomReport::new(self.id.clone(), self.host, self.n_members(), created_at, playback)
+    }
+
+    /// What the rules of parties go by.
+    pub(super) fn scene<'a>(&'a self, moment: &Moment<'a>) -> Scene<'a> {
+        moment.scene(self.id.as_str(), self.owner())
     }
 
     /// Takes a member in, or greets one anew that is in already.
-    pub fn join(&mut self, handshake: Seat, now: Timestamp) -> Effects {
+    pub fn join(&mut self, arrival: Arrival, moment: &Moment<'_>) -> Effects {
         let mut effects = Effects::none();
-        let (id, dialect) = (handshake.id, handshake.dialect);
-        self.seat(handshake);
-        let inherits = self.vacant_since.take().is_some();
+        let (id, dialect, now) = (arrival.seat.id, arrival.seat.dialect, moment.now);
+        let is_owner = self.is_owner_back(arrival.person);
+        self.seat(arrival, now);
+        let inherits = self.reopen(moment) || is_owner;
+        let former = self.host;
         if inherits {
             self.host = id;
         }
+        if is_owner || (inherits && !self.is_permanent()) {
+            self.owner.member = Some(id);
+        }
+        self.appoint_deputy();
         let playback = self.playback(now);
         let joined = ServerEvent::RoomJoined {
             room: &self.id,
             n_members: self.n_members(),
             playback: &playback,
-            playlist: self.playlist.as_deref(),
+            playlist: self.playlist.text(),
         };
         effects.tell(id, joined.frame(dialect));
         if inherits {
@@ -184,77 +240,97 @@ impl Room {
         if playback.track.is_some() {
             effects.tell(id, ServerEvent::SyncState { playback: &playback }.frame(dialect));
         }
-        self.tell_page(&mut effects, id, now);
-        if self.n_members() <= MAX_NAMED_MEMBERS {
-            self.tell_members(&mut effects);
+        self.tell_page(&mut effects, id, moment);
+        if former != self.host {
+            self.party.tell_you(&mut effects, former, self.scene(moment));
+        }
+        if self.n_members() <= MAX_NAMED_MEMBERS || former != self.host {
+            self.tell_members(&mut effects, moment);
         }
         effects
     }
 
     /// Tells its host that the room is there.
-    pub fn confirm_host(&self, now: Timestamp) -> Effects {
+    pub fn confirm_host(&self, moment: &Moment<'_>) -> Effects {
         let mut effects = Effects::none();
         let event = ServerEvent::RoomCreated { room: &self.id, n_members: self.n_members() };
-        tell(&mut effects, self.seats.iter().filter(|seat| seat.id == self.host), &event);
+        self.tell_one(&mut effects, self.host, &event);
         self.tell_count(&mut effects);
-        self.tell_page(&mut effects, self.host, now);
-        self.tell_members(&mut effects);
+        self.tell_page(&mut effects, self.host, moment);
+        self.tell_members(&mut effects, moment);
         effects
     }
 
-    /// Whether somebody there may be the host whose connection broke a moment ago.
-    pub fn expects_host_at(&self, id: MemberId, address: IpAddr, patience: Patience, now: Timestamp) -> bool {
+    /// Whether somebody may be the host whose connection broke a moment ago.
+    ///
+    /// The owner is known by its person; others by their address, but not in a room that stays.
+    pub fn expects_host(
+        &self,
+        id: MemberId,
+        address: IpAddr,
+        person: Option<PersonId>,
+        patience: Patience,
+        now: Timestamp,
+    ) -> bool {
         let joined_at = self.seats.iter().find(|seat| seat.id == id).map(|seat| seat.joined_at);
-        self.former_hosts.may_be(address, joined_at, patience.host, now)
+        let may_be = || self.former_hosts.may_be(address, person, joined_at, patience.host, now);
+        self.is_of(person) || (!self.is_permanent() && may_be())
     }
 
     /// Gives the controls back to a host that has returned; its track counts if it is another one.
     pub fn welcome_back(
         &mut self,
-        host: Seat,
+        host: Arrival,
         track: Option<Track>,
         position: Option<Seconds>,
-        now: Timestamp,
+        moment: &Moment<'_>,
     ) -> Effects {
-        let id = host.id;
-        self.former_hosts.is_back(host.address);
-        self.seat(host);
-        self.host = id;
-        self.vacant_since = None;
-        let mut effects = self.confirm_host(now);
+        let (id, person) = (host.seat.id, host.person);
+        self.former_hosts.is_back(host.seat.address);
+        self.seat(host, moment.now);
+        let former = std::mem::replace(&mut self.host, id);
+        self.owner = Ownership { member: Some(id), person: person.or(self.owner.person) };
+        self.reopen(moment);
+        self.appoint_deputy();
+        let mut effects = self.confirm_host(moment);
+        if former != id {
+            self.party.tell_you(&mut effects, former, self.scene(moment));
+        }
         if let Some(track) = track.filter(|track| self.track.as_ref() != Some(track)) {
-            effects.append(self.change_track(id, track, now));
+            effects.append(self.change_track(id, track, moment));
             if let Some(position) = position {
-                effects.append(self.seek(id, position, now));
+                effects.append(self.seek(id, position, moment));
             }
         }
         effects
     }
 
-    /// Lets a member go; the longest-standing one becomes host when the host goes.
+    /// Lets a member go; when the host goes, its first co-host is host, or else the longest-standing member.
     ///
     /// The last one that says goodbye takes the room with it; if its connection broke, the room waits for any member.
-    pub fn leave(
-        &mut self,
-        member: MemberId,
-        departure: Departure,
-        patience: Patience,
-        now: Timestamp,
-    ) -> (Effects, Fate) {
+    pub fn leave(&mut self, member: MemberId, departure: Departure, moment: &Moment<'_>) -> (Effects, Fate) {
         let mut effects = Effects::none();
+        let now = moment.now;
         let Some(place) = self.seats.iter().position(|seat| seat.id == member) else {
             return (effects, Fate::Stays);
         };
         let gone = self.seats.remove(place);
+        let (person, lasting) = (self.party.get(member).map(|present| present.person), self.lasting(member));
+        self.party.exit(member, moment.terms, now);
         match departure {
-            Departure::Said => self.former_hosts.expect_no_more(gone.address, gone.joined_at),
+            Departure::Said => {
+                self.former_hosts.expect_no_more(gone.address, gone.joined_at);
+                if let Some(person) = person {
+                    self.forget_votes(&mut effects, person, moment);
+                }
+            }
             Departure::CutOff | Departure::Lost if gone.id == self.host => {
-                self.former_hosts.expect(gone.address, patience.host, now);
+                self.former_hosts.expect(gone.address, lasting, moment.config.host_comeback, now);
             }
             Departure::CutOff | Departure::Lost => {}
         }
-        let Some(heir) = self.seats.first() else {
-            if departure == Departure::Said {
+        let Some(heir) = self.heir() else {
+            if departure == Departure::Said && !self.is_permanent() {
                 return (effects, Fate::Gone);
             }
             self.vacant_since = Some(now);
@@ -262,123 +338,121 @@ impl Room {
             return (effects, Fate::Stays);
         };
         if gone.id == self.host {
-            self.host = heir.id;
-            effects.tell(heir.id, ServerEvent::BecomeHost { room: &self.id }.frame(heir.dialect));
-            self.tell_others(
-                &mut effects,
-                self.host,
-                &ServerEvent::RoomUsers { n_members: self.n_members() },
-            );
+            if departure == Departure::Said && !self.is_permanent() {
+                self.owner.person = self.lasting(heir);
+            }
+            self.succeed(heir, &mut effects, moment);
         } else {
             self.tell_count(&mut effects);
         }
         if place < MAX_NAMED_MEMBERS || gone.id == self.host {
-            self.tell_members(&mut effects);
+            self.tell_members(&mut effects, moment);
         }
         (effects, Fate::Stays)
     }
 
     /// Whether nobody came back to it for so long.
-    pub fn is_abandoned(&self, patience: Patience, now: Timestamp) -> bool {
+    pub fn is_abandoned(&self, moment: &Moment<'_>) -> bool {
+        let patience = moment.config.patience();
+        if self.is_permanent() {
+            return self.party.permanence.has_expired(moment.config.permanent_room_expiry, moment.now);
+        }
         let limit = match self.vacated_by {
             Departure::CutOff => patience.cut_off,
             Departure::Lost | Departure::Said => patience.lost,
         };
-        let since = self.vacant_since.unwrap_or(now);
-        self.seats.is_empty() && now.since(since) >= limit
+        let since = self.vacant_since.unwrap_or(moment.now);
+        self.seats.is_empty() && moment.now.since(since) >= limit
     }
 
-    /// Notes that a member is a page, and what it is called.
-    pub fn introduce(&mut self, member: MemberId, name: Option<String>, now: Timestamp) -> Effects {
-        let mut effects = Effects::none();
-        if let Some(seat) = self.seats.iter_mut().find(|seat| seat.id == member) {
-            seat.is_page = true;
-            seat.name = name;
-            self.tell_page(&mut effects, member, now);
-            self.tell_members(&mut effects);
-        }
-        effects
-    }
-
-    /// Puts on another track, which plays from its start; ignored unless `from` is the host.
-    ///
-    /// Wire: `["track-change", {"roomId":"AB12","track":{…}}]`; others get
-    /// `["track-change", {"track":{…},"currentTime":0}]`.
-    pub fn change_track(&mut self, from: MemberId, track: Track, now: Timestamp) -> Effects {
-        if from != self.host {
-            return Effects::none();
-        }
-        self.jump(Seconds::ZERO, now);
-        self.playhead.is_playing = true;
-        let track = self.track.insert(track).clone();
-        self.relay(from, &ServerEvent::TrackChange { track: &track }, now)
-    }
-
-    /// Starts playback; ignored unless `from` is the host.
-    ///
-    /// `position` is seconds into the track; `None` keeps the extrapolated one.
-    /// Wire: `["play", {"roomId":"AB12","currentTime":12.5}]`; others get `["play", {"currentTime":12.5}]`.
-    pub fn play(&mut self, from: MemberId, position: Option<Seconds>, now: Timestamp) -> Effects {
-        if from != self.host {
-            return Effects::none();
-        }
-        let position = position.unwrap_or_else(|| self.playhead.position_at(now));
-        self.playhead = Playhead { is_playing: true, position, at: now };
-        self.relay(from, &ServerEvent::Play { position }, now)
-    }
-
-    /// Stops playback, as [`Self::play`] starts it.
-    pub fn pause(&mut self, from: MemberId, position: Option<Seconds>, now: Timestamp) -> Effects {
-        if from != self.host {
-            return Effects::none();
-        }
-        let position = position.unwrap_or_else(|| self.playhead.position_at(now));
-        self.playhead = Playhead { is_playing: false, position, at: now };
-        self.relay(from, &ServerEvent::Pause { position }, now)
-    }
-
-    /// Goes on from elsewhere in the track; ignored unless `from` is the host.
-    pub fn seek(&mut self, from: MemberId, position: Seconds, now: Timestamp) -> Effects {
-        if from != self.host {
-            return Effects::none();
-        }
-        self.jump(position, now);
-        self.relay(from, &ServerEvent::Seek { position }, now)
-    }
-
-    /// Takes a report of where a member is: the host's is where the room is, any other's may be off.
-    ///
-    /// A member that is off in two reports running gets a `seek` of its own.
-    pub fn report_progress(
+    /// Notes that a member is a page, what it is called, and who it is.
+    pub fn introduce(
         &mut self,
-        from: MemberId,
-        position: Seconds,
-        drift: DriftLimit,
-        now: Timestamp,
-    ) -> Effects {
-        if from != self.host {
-            return self.correct(from, position, drift, now);
+        member: MemberId,
+        name: Option<String>,
+        person: Option<PersonId>,
+        moment: &Moment<'_>,
+    ) -> Done {
+        let mut done = Done::default();
+        let told = name.as_deref().unwrap_or_default();
+        done.follow_ups = self.party.introduce(member, Some(told), person, moment.now);
+        let Some(seat) = self.seats.iter_mut().find(|seat| seat.id == member) else { return done };
+        seat.is_page = true;
+        seat.name = name;
+        let effects = &mut done.effects;
+        if member == self.owner() && person.is_some() {
+            self.owner.person = person;
+        } else if self.is_owner_back(person) {
+            self.hand_over(member, effects, moment);
         }
-        self.playhead.position = position;
-        self.playhead.at = now;
-        self.relay(from, &ServerEvent::SyncProgress { position }, now)
+        self.tell_page(effects, member, moment);
+        self.tell_members(effects, moment);
+        done
     }
 
-    /// Replaces the list; ignored unless `from` is the host.
-    pub fn update_playlist(&mut self, from: MemberId, playlist: Box<RawValue>) -> Effects {
-        let mut effects = Effects::none();
-        if from != self.host {
-            return effects;
+    /// Makes somebody who is there host, and the room its own, unless it stays and its owner is away.
+    pub(super) fn succeed(&mut self, heir: MemberId, effects: &mut Effects, moment: &Moment<'_>) {
+        self.host = heir;
+        if !self.is_permanent() || self.is_of(self.lasting(heir)) {
+            self.owner.member = Some(heir);
         }
-        self.tell_others(
-            &mut effects,
-            from,
-            &ServerEvent::PlaylistUpdate { room: &self.id, playlist: &playlist },
-        );
-        let pages = self.seats.iter().filter(|seat| seat.is_page);
-        tell(&mut effects, pages, &ServerEvent::RoomPlaylist { room: &self.id, playlist: Some(&playlist) });
-        self.playlist = Some(playlist);
-        effects
+        self.appoint_deputy();
+        self.tell_one(effects, heir, &ServerEvent::BecomeHost { room: &self.id });
+        self.tell_others(effects, heir, &ServerEvent::RoomUsers { n_members: self.n_members() });
+        self.party.tell_you(effects, heir, self.scene(moment));
+    }
+
+    /// Hands the room over to somebody who is there.
+    pub(super) fn hand_over(&mut self, to: MemberId, effects: &mut Effects, moment: &Moment<'_>) {
+        if !self.has(to) {
+            return;
+        }
+        let former = self.host;
+        self.owner = Ownership { member: Some(to), person: self.lasting(to) };
+        self.succeed(to, effects, moment);
+        self.party.tell_you(effects, former, self.scene(moment));
+        self.tell_members(effects, moment);
+    }
+
+    /// Whoever is host of a room that stays, while its owner is away, stands in for it.
+    fn appoint_deputy(&mut self) {
+        self.party.deputy = Some(self.host).filter(|host| *host != self.owner());
+    }
+
+    /// The owner in another connection, or its first co-host, or whoever has been there for longest.
+    fn heir(&self) -> Option<MemberId> {
+        let is_owner = |seat: &&Seat| self.is_of(self.lasting(seat.id));
+        let is_cohost = |seat: &&Seat| self.party.role_of(seat.id, self.owner()) == Role::Cohost;
+        let mut seats = self.seats.iter();
+        seats.clone().find(is_owner).or(seats.clone().find(is_cohost)).or(seats.next()).map(|seat| seat.id)
+    }
+
+    /// Whether that person is the owner, and somebody else is in its place, or nobody.
+    pub fn is_owner_back(&self, person: Option<PersonId>) -> bool {
+        self.is_of(person) && self.lasting(self.owner()) != person
+    }
+
+    /// Somebody is there again; whether nobody was. What stood empty for longer than a cut takes does not play on.
+    fn reopen(&mut self, moment: &Moment<'_>) -> bool {
+        let Some(since) = self.vacant_since.take() else { return false };
+        if self.is_permanent() && moment.now.since(since) > moment.config.empty_grace {
+            let position = self.playhead.position_at(since);
+            self.playhead = Playhead { is_playing: false, position, at: moment.now };
+        }
+        true
+    }
+
+    fn lasting(&self, member: MemberId) -> Option<PersonId> {
+        self.party.get(member).filter(|present| present.is_lasting).map(|present| present.person)
+    }
+
+    /// Gives somebody a seat, or the seat that it has a new occupant.
+    fn seat(&mut self, arrival: Arrival, now: Timestamp) {
+        self.party.enter(arrival.newcomer(), now);
+        match self.seats.iter_mut().find(|seat| seat.id == arrival.seat.id) {
+            Some(seat) => *seat = Seat { joined_at: seat.joined_at, ..arrival.seat },
+            None => self.seats.push(arrival.seat),
+        }
     }
 
     /// What plays now.
@@ -387,108 +461,6 @@ impl Room {
             track: self.track.clone(),
             is_playing: self.playhead.is_playing,
             position: self.playhead.position_at(now),
-        }
-    }
-
-    fn correct(&mut self, from: MemberId, position: Seconds, drift: DriftLimit, now: Timestamp) -> Effects {
-        let mut effects = Effects::none();
-        let expected = self.playhead.position_at(now);
-        let has_track = self.track.is_some();
-        let Some(seat) = self.seats.iter_mut().find(|seat| seat.id == from) else { return effects };
-        let is_off =
-            has_track && drift.tolerance_secs > 0.0 && position.distance(expected) > drift.tolerance_secs;
-        let may_correct = seat.corrected_at.is_none_or(|at| now.since(at) >= drift.interval);
-        if is_off && seat.was_off && may_correct {
-            seat.was_off = false;
-            seat.corrected_at = Some(now);
-            effects.tell(from, ServerEvent::Seek { position: expected }.frame(seat.dialect));
-        } else {
-            seat.was_off = is_off;
-        }
-        effects
-    }
-
-    /// Moves the playhead on the host's word: whoever was off the old position is measured anew.
-    fn jump(&mut self, position: Seconds, now: Timestamp) {
-        self.playhead.position = position;
-        self.playhead.at = now;
-        for seat in &mut self.seats {
-            seat.was_off = false;
-        }
-    }
-
-    /// Gives somebody a seat, or the seat that it has a new occupant.
-    fn seat(&mut self, handshake: Seat) {
-        match self.seats.iter_mut().find(|seat| seat.id == handshake.id) {
-            Some(seat) => *seat = Seat { joined_at: seat.joined_at, ..handshake },
-            None => self.seats.push(handshake),
-        }
-    }
-
-    /// Sends a host's control to the others, and to all pages what it came to.
-    fn relay(&self, from: MemberId, event: &ServerEvent<'_>, now: Timestamp) -> Effects {
-        let mut effects = Effects::none();
-        self.tell_others(&mut effects, from, event);
-        self.tell_playhead(&mut effects, now);
-        effects
-    }
-
-    fn tell_others(&self, effects: &mut Effects, from: MemberId, event: &ServerEvent<'_>) {
-        tell(effects, self.seats.iter().filter(|seat| seat.id != from), event);
-    }
-
-    fn tell_count(&self, effects: &mut Effects) {
-        tell(effects, self.seats.iter(), &ServerEvent::RoomUsers { n_members: self.n_members() });
-    }
-
-    /// Tells every page who is there; changes behind the first hundred show in the count alone.
-    fn tell_members(&self, effects: &mut Effects) {
-        let members: Vec<PublicMember> = self
-            .seats
-            .iter()
-            .take(MAX_NAMED_MEMBERS)
-            .map(|seat| PublicMember { id: seat.id, name: seat.name.clone() })
-            .collect();
-        let event = ServerEvent::RoomMembers {
-            room: &self.id,
-            host: self.host,
-            n_members: self.n_members(),
-            members: &members,
-        };
-        tell(effects, self.seats.iter().filter(|seat| seat.is_page), &event);
-    }
-
-    fn tell_playhead(&self, effects: &mut Effects, now: Timestamp) {
-        let playback = self.playback(now);
-        let event = ServerEvent::RoomPlayhead { room: &self.id, playback: &playback, at: now };
-        tell(effects, self.seats.iter().filter(|seat| seat.is_page), &event);
-    }
-
-    /// Tells a page that enters all there is to know.
-    fn tell_page(&self, effects: &mut Effects, page: MemberId, now: Timestamp) {
-        let playback = self.playback(now);
-        let seats = || self.seats.iter().filter(|seat| seat.is_page && seat.id == page);
-        tell(effects, seats(), &ServerEvent::RoomPlayhead { room: &self.id, playback: &playback, at: now });
-        tell(
-            effects,
-            seats(),
-            &ServerEvent::RoomPlaylist { room: &self.id, playlist: self.playlist.as_deref() },
-        );
-    }
-}
-
-/// Sends an event to each of the seats in its own dialect, written once a dialect.
-fn tell<'a>(effects: &mut Effects, seats: impl Iterator<Item = &'a Seat>, event: &ServerEvent<'_>) {
-    let (mut snake, mut kebab) = (Vec::new(), Vec::new());
-    for seat in seats {
-        match seat.dialect {
-            Dialect::Snake => snake.push(seat.id),
-            Dialect::Kebab => kebab.push(seat.id),
-        }
-    }
-    for (to, dialect) in [(snake, Dialect::Snake), (kebab, Dialect::Kebab)] {
-        if !to.is_empty() {
-            effects.tell_all(to, event.frame(dialect));
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{Config, routes};
 use crate::http::layers;
 use crate::http::listener::Listener;
 use crate::http::origin::AllowedOrigins;
-use crate::rooms::{Pings, Runner};
+use crate::rooms::{Pings, Rng, Runner};
 use crate::service::{Running, ServiceContext};
 use crate::socketio;
 
@@ -25,10 +25,9 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
     let mut runner = Runner::new(SERVICE, service_context.members, context);
     let endpoint = socketio::endpoint(&mut runner, pings, &origins, service_context.socketio, &listener);
     let storage = service_context.persistent_storage(SERVICE);
-    let queries = runner.run(
-        storage,
-        Hub::new(config, service_context.opening.network.trusted_networks(), context.clock.now()),
-    );
+    let (seed, rng) = (*storage.seed(), Rng::new(&storage.random_source()));
+    let exempt = service_context.opening.network.trusted_networks();
+    let queries = runner.run(storage, Hub::new(config, &seed, rng, exempt, context.clock.now()));
     let pages = routes::router(queries, context.clock, config.max_list_bytes);
     let pages =
         layers::with_common_layers(pages, Router::new(), &origins, service_context.metrics.clone(), context);

@@ -159,6 +159,8 @@ pub struct Party {
     wait_limit: Option<Duration>,
     /// Whether it stays when it is empty.
     pub permanence: Permanence,
+    /// Who stands in for an owner that is away, with the rights of a co-host.
+    pub deputy: Option<MemberId>,
     /// In the order of joining.
     present: Vec<Present>,
     persons: Persons,
@@ -296,6 +298,9 @@ impl Party {
     pub fn role_of(&self, member: MemberId, owner: MemberId) -> Role {
         if member == owner {
             return Role::Owner;
+        }
+        if self.deputy == Some(member) {
+            return Role::Cohost;
         }
         let record = self.get(member).and_then(|present| self.persons.get(present.person));
         record.map(|record| record.role).filter(|role| *role != Role::Owner).unwrap_or_default()

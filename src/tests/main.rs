@@ -22,6 +22,7 @@ mod lifecycle;
 mod limits;
 mod log;
 mod metrics;
+mod music;
 mod probe;
 mod radio;
 mod radio_air;

@@ -2,17 +2,29 @@
 
 use serde_json::value::RawValue;
 
-use super::fields::{Fields, GivenRoom};
+use super::fields::{Credentials, Fields, GivenRoom};
 use super::names::{Dialect, Track};
+use crate::party::PersonId;
 use crate::time::Seconds;
+
+/// What a founder says of its room, which old clients do not.
+#[derive(Debug)]
+pub struct Opening {
+    /// What it is called.
+    pub name: Option<String>,
+    /// Whether it is listed.
+    pub is_public: bool,
+    /// Its password, and who the founder is.
+    pub credentials: Credentials,
+}
 
 /// What a client sends, read but not yet judged.
 #[derive(Debug)]
 pub enum ClientEvent {
-    /// `create_room {room_id, track, current_time}`.
-    CreateRoom { room: GivenRoom, track: Option<Track>, position: Option<Seconds> },
-    /// `join_room {room_id}`.
-    JoinRoom { room: GivenRoom },
+    /// `create_room {room_id, track, current_time, is_public?, password?, name?, person?}`.
+    CreateRoom { room: GivenRoom, track: Option<Track>, position: Option<Seconds>, opening: Opening },
+    /// `join_room {room_id, password?, person?, invitation?}`.
+    JoinRoom { room: GivenRoom, credentials: Credentials },
     /// `leave_room {room_id}`.
     LeaveRoom { room: GivenRoom },
     /// `track_change {room_id, track}`.
@@ -29,8 +41,8 @@ pub enum ClientEvent {
     GetRoomState { room: GivenRoom },
     /// `playlist-update {roomId, playlist}`.
     PlaylistUpdate { room: GivenRoom, playlist: Option<Box<RawValue>> },
-    /// `introduce {name}`: the sender is a page, and is told of members and playback in full.
-    Introduce { name: Option<String> },
+    /// `introduce {name, person?}`: the sender is a page, and is told of members and playback in full.
+    Introduce { name: Option<String>, person: Option<PersonId> },
     /// `time_ping {clientTime}`: the sender measures its clock against ours.
     TimePing { client_time: Option<f64> },
 }
@@ -43,10 +55,10 @@ impl ClientEvent {
         let room = fields.room();
         let position = fields.position();
         let (event, dialect) = match name {
-            "create_room" => (Self::CreateRoom { room, track: fields.track(), position }, Some(Snake)),
-            "create-room" => (Self::CreateRoom { room, track: fields.track(), position }, Some(Kebab)),
-            "join_room" => (Self::JoinRoom { room }, Some(Snake)),
-            "join-room" => (Self::JoinRoom { room }, Some(Kebab)),
+            "create_room" => (Self::create(room, &fields), Some(Snake)),
+            "create-room" => (Self::create(room, &fields), Some(Kebab)),
+            "join_room" => (Self::JoinRoom { room, credentials: fields.credentials() }, Some(Snake)),
+            "join-room" => (Self::JoinRoom { room, credentials: fields.credentials() }, Some(Kebab)),
             "leave_room" => (Self::LeaveRoom { room }, Some(Snake)),
             "leave-room" => (Self::LeaveRoom { room }, Some(Kebab)),
             "track_change" => (Self::TrackChange { room, track: fields.track() }, Some(Snake)),
@@ -59,7 +71,7 @@ impl ClientEvent {
             "play" => (Self::Play { room, position }, fields.dialect()),
             "pause" => (Self::Pause { room, position }, fields.dialect()),
             "seek" => (Self::Seek { room, position }, fields.dialect()),
-            "introduce" => (Self::Introduce { name: fields.name() }, None),
+            "introduce" => (Self::Introduce { name: fields.name(), person: fields.person() }, None),
             "time_ping" => (Self::TimePing { client_time: fields.client_time() }, None),
             _ => return None,
         };
@@ -68,6 +80,12 @@ impl ClientEvent {
 }
 
 impl ClientEvent {
+    fn create(room: GivenRoom, fields: &Fields<'_>) -> Self {
+        let opening =
+            Opening { name: fields.name(), is_public: fields.is_public(), credentials: fields.credentials() };
+        Self::CreateRoom { room, track: fields.track(), position: fields.position(), opening }
+    }
+
     /// Whether an event of that name may ask for something and change nothing.
     pub fn may_ask(name: &str) -> bool {
         matches!(name, "time_ping" | "get_room_state" | "get-room-state")

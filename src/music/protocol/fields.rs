@@ -1,11 +1,14 @@
 //! The fields of a client's event, in either spelling, forgiving whatever does not belong.
 
+use std::fmt;
+
 use serde::Deserialize;
 use serde_json::Number;
 use serde_json::value::RawValue;
 
 use super::names::{Dialect, RoomId, Track};
 use crate::json;
+use crate::party::PersonId;
 use crate::time::Seconds;
 
 /// The longest name that a page may introduce itself by, in characters.
@@ -30,6 +33,34 @@ pub struct Fields<'a> {
     name: Option<&'a RawValue>,
     #[serde(borrow, default, rename = "clientTime")]
     client_time: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    password: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    person: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    invitation: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    is_public: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "isPublic")]
+    kebab_is_public: Option<&'a RawValue>,
+}
+
+/// What somebody shows to come in.
+#[derive(Clone, Default)]
+pub struct Credentials {
+    /// The room's password.
+    pub password: Option<String>,
+    /// Who it is.
+    pub person: Option<PersonId>,
+    /// An invitation's token.
+    pub invitation: Option<String>,
+}
+
+/// Secrets do not show.
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials")
+    }
 }
 
 /// What stands where a room's id should.
@@ -99,8 +130,33 @@ impl<'a> Fields<'a> {
         (!name.is_empty()).then(|| name.to_owned())
     }
 
+    /// Whether a room is to be listed: it is, unless its founder says no.
+    pub fn is_public(&self) -> bool {
+        let given = self.is_public.or(self.kebab_is_public);
+        given.and_then(|given| serde_json::from_str(given.get()).ok()).unwrap_or(true)
+    }
+
+    /// Who the sender is, if it says so in a way that counts.
+    pub fn person(&self) -> Option<PersonId> {
+        text(self.person).and_then(|secret| PersonId::of_secret(&secret))
+    }
+
+    /// What the sender shows to come in; nothing in quotes is nothing.
+    pub fn credentials(&self) -> Credentials {
+        let given = |field| text(field).filter(|text| !text.is_empty());
+        Credentials {
+            password: given(self.password),
+            person: self.person(),
+            invitation: given(self.invitation),
+        }
+    }
+
     /// The client's own clock, in milliseconds.
     pub fn client_time(&self) -> Option<f64> {
         self.client_time.and_then(|time| serde_json::from_str(time.get()).ok())
     }
+}
+
+fn text(field: Option<&RawValue>) -> Option<String> {
+    serde_json::from_str(field?.get()).ok()
 }

@@ -6,10 +6,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::json;
 use crate::time::Seconds;
 
 /// The longest room id, in characters.
 const MAX_ROOM_ID_CHARS: usize = 64;
+
+/// Characters of a title that pages are told beside the track.
+const MAX_TITLE_CHARS: usize = 200;
 
 /// How a family of clients spells events and fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -34,6 +38,11 @@ impl RoomId {
             && !text.chars().any(char::is_control);
         is_valid.then(|| Self(text.into()))
     }
+
+    /// Its text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 impl fmt::Display for RoomId {
@@ -51,6 +60,22 @@ impl Track {
     /// The track, if the text is an object.
     pub fn new(text: &RawValue) -> Option<Self> {
         text.get().starts_with('{').then(|| Self(text.to_owned().into()))
+    }
+
+    /// Its text.
+    pub fn text(&self) -> &RawValue {
+        &self.0
+    }
+
+    /// What it is called, if it says so in a way that is known.
+    pub fn title(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Titled {
+            title: Option<String>,
+            name: Option<String>,
+        }
+        let Titled { title, name } = json::read(self.0.get())?;
+        Some(title.or(name)?.chars().take(MAX_TITLE_CHARS).collect())
     }
 
     /// The length of its text.

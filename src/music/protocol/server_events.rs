@@ -5,6 +5,7 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::names::{Dialect, Playback, RoomId, Track};
+use super::queue_events::{QueueMode, SuggestionView};
 use super::refusals::Refusal;
 use crate::effect::{Frame, MemberId};
 use crate::time::{Seconds, Timestamp};
@@ -19,7 +20,7 @@ pub struct PublicMember {
 }
 
 /// What the server sends.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum ServerEvent<'a> {
     /// The connection stands.
     Connected,
@@ -59,6 +60,10 @@ pub enum ServerEvent<'a> {
     RoomPlayhead { room: &'a RoomId, playback: &'a Playback, at: Timestamp },
     /// For pages: the list, as the host last left it.
     RoomPlaylist { room: &'a RoomId, playlist: Option<&'a RawValue> },
+    /// For pages: by which rules the next track is found.
+    QueueMode(QueueMode),
+    /// For pages: what members suggest.
+    QueueSuggestions(&'a [SuggestionView<'a>]),
 }
 
 /// One name in both spellings.
@@ -122,6 +127,8 @@ impl ServerEvent<'_> {
             Self::RoomMembers { .. } => Spelling::same("room-members"),
             Self::RoomPlayhead { .. } => Spelling::same("room-playhead"),
             Self::RoomPlaylist { .. } => Spelling::same("room-playlist"),
+            Self::QueueMode(_) => Spelling::same("queue:mode"),
+            Self::QueueSuggestions(_) => Spelling::same("queue:suggestions"),
         }
     }
 }
@@ -195,6 +202,14 @@ impl Serialize for Spelled<'_> {
             ServerEvent::RoomPlaylist { room, playlist } => {
                 object.put(&Spelling::same("roomId"), room)?;
                 object.put(&PLAYLIST, playlist)?;
+            }
+            ServerEvent::QueueMode(mode) => {
+                object.put(&Spelling::same("repeat"), &mode.repeat)?;
+                object.put(&Spelling::same("isShuffled"), &mode.is_shuffled)?;
+                object.put(&Spelling::same("byVotes"), &mode.by_votes)?;
+            }
+            ServerEvent::QueueSuggestions(suggestions) => {
+                object.put(&Spelling::same("suggestions"), suggestions)?;
             }
         }
         object.map.end()

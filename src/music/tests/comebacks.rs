@@ -2,8 +2,11 @@
 
 use expect_test::expect;
 
-use super::{check, check_with};
+use super::{check, check_with, hub};
 use crate::music::Config;
+use crate::music::protocol::RoomId;
+use crate::rooms::snapshot_store::take_over;
+use crate::rooms::test_stage::{START, Stage};
 
 #[test]
 fn a_guest_that_is_back_first_finds_the_room_and_its_host_is_host_again() {
@@ -382,4 +385,38 @@ fn one_address_makes_so_many_rooms_and_others_still_make_theirs() {
               eve <- room_users {"count":1}
         "#]],
     );
+}
+
+#[test]
+fn a_room_of_an_earlier_version_is_taken_over_with_its_list() {
+    let mut stage = Stage::new(hub(&Config::default()));
+    let kept = r#"{"id":"AB12","created_at":1700000000000000,"seats":[{"id":"ann","dialect":"Kebab",
+        "address":"10.0.0.1","is_page":true,"name":"Ann","joined_at":1700000000000000,"was_off":false,
+        "corrected_at":null}],"host":"ann","former_hosts":[],"track":{"id":1},"playlist":[{"id":2}],
+        "playhead":{"is_playing":true,"position":0,"at":1700000000000000},"vacant_since":null,
+        "vacated_by":"Lost","made_from":null}"#;
+    let id = RoomId::new("AB12").unwrap();
+    take_over(&mut stage.hub, &id, serde_json::from_str(kept).unwrap(), START);
+    let told = stage.play(
+        r#"
+        3s pass
+        bob connects
+        bob: join-room {"roomId":"AB12"}
+        bob asks: queue:next {}
+        "#,
+    );
+    expect![[r#"
+        3s pass
+        bob connects
+          bob <- connected {"message":"连接成功"}
+        bob: join-room {"roomId":"AB12"}
+          bob <- room-joined {"roomId":"AB12","userCount":1,"currentTrack":{"id":1},"isPlaying":true,"currentTime":3,"playlist":[{"id":2}]}
+          bob <- become-host {"roomId":"AB12"}
+          bob <- room-users {"count":1}
+          bob <- sync-state {"currentTrack":{"id":1},"isPlaying":true,"currentTime":3}
+        bob asks: queue:next {}
+          bob <- track-change {"track":{"id":2},"currentTime":0}
+          bob <- playlist-update {"roomId":"AB12","playlist":[]}
+          answer {"success":true}
+    "#]].assert_eq(&told);
 }

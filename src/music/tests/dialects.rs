@@ -302,12 +302,18 @@ fn pages_are_told_of_members_and_playback_in_full_and_old_clients_never_see_it()
               ann <- room-users {"count":1}
               ann <- room-playhead {"roomId":"AB12","track":{"id":1},"isPlaying":true,"currentTime":0,"at":1700000000000.0}
               ann <- room-playlist {"roomId":"AB12","playlist":null}
+              ann <- queue:mode {"repeat":"off","isShuffled":false,"byVotes":false}
+              ann <- queue:suggestions {"suggestions":[]}
+              ann <- party:you {"id":"ann","role":"owner","rights":["control","choose","queue","chat","voice","share","invite","kick"],"isMuted":false,"ticket":"YW5u.JVbDkgFxms0263PdFKBp69rrllGE0u3THblSS7SutSc"}
+              ann <- party:room {"roomId":"AB12","name":"AB12","preset":null,"rights":{"cohost":["control","choose","queue","chat","voice","share","invite","kick"],"member":["chat"],"guest":["chat"]},"slowMode":0,"isLocked":false,"isPermanent":false,"isPublic":true,"hasPassword":false,"waitLimit":0.0,"recording":null,"replay":null}
               ann <- room-members {"roomId":"AB12","hostId":"ann","count":1,"members":[{"id":"ann","name":"Ann"}]}
+              ann <- party:members {"count":1,"members":[{"id":"ann","name":"Ann","role":"owner","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false}]}
             bob: join-room {"roomId":"AB12"}
               bob <- room-joined {"roomId":"AB12","userCount":2,"currentTrack":{"id":1},"isPlaying":true,"currentTime":0}
               ann, bob <- room-users {"count":2}
               bob <- sync-state {"currentTrack":{"id":1},"isPlaying":true,"currentTime":0}
               ann <- room-members {"roomId":"AB12","hostId":"ann","count":2,"members":[{"id":"ann","name":"Ann"},{"id":"bob","name":null}]}
+              ann <- party:members {"count":2,"members":[{"id":"ann","name":"Ann","role":"owner","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false},{"id":"bob","name":"","role":"member","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false}]}
             1s pass
             ann: pause {"roomId":"AB12","currentTime":1}
               bob <- pause {"currentTime":1}
@@ -322,15 +328,26 @@ fn pages_are_told_of_members_and_playback_in_full_and_old_clients_never_see_it()
               cyd <- sync-state {"currentTrack":{"id":1},"isPlaying":false,"currentTime":1}
               cyd <- room-playhead {"roomId":"AB12","track":{"id":1},"isPlaying":false,"currentTime":1,"at":1700000001000.0}
               cyd <- room-playlist {"roomId":"AB12","playlist":[{"id":2}]}
+              cyd <- queue:mode {"repeat":"off","isShuffled":false,"byVotes":false}
+              cyd <- queue:suggestions {"suggestions":[]}
+              cyd <- party:you {"id":"cyd","role":"member","rights":["chat"],"isMuted":false,"ticket":"Y3lk.HmXpN8kzRDSC-72F9t-9m0XVWYGBI6RsIB2B1RScUqY"}
+              cyd <- party:room {"roomId":"AB12","name":"AB12","preset":null,"rights":{"cohost":["control","choose","queue","chat","voice","share","invite","kick"],"member":["chat"],"guest":["chat"]},"slowMode":0,"isLocked":false,"isPermanent":false,"isPublic":true,"hasPassword":false,"waitLimit":0.0,"recording":null,"replay":null}
               ann, cyd <- room-members {"roomId":"AB12","hostId":"ann","count":3,"members":[{"id":"ann","name":"Ann"},{"id":"bob","name":null},{"id":"cyd","name":null}]}
+              ann, cyd <- party:members {"count":3,"members":[{"id":"ann","name":"Ann","role":"owner","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false},{"id":"bob","name":"","role":"member","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false},{"id":"cyd","name":"","role":"member","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false}]}
             cyd: introduce {"name":"Cyd"}
               cyd <- room-playhead {"roomId":"AB12","track":{"id":1},"isPlaying":false,"currentTime":1,"at":1700000001000.0}
               cyd <- room-playlist {"roomId":"AB12","playlist":[{"id":2}]}
+              cyd <- queue:mode {"repeat":"off","isShuffled":false,"byVotes":false}
+              cyd <- queue:suggestions {"suggestions":[]}
+              cyd <- party:you {"id":"cyd","role":"member","rights":["chat"],"isMuted":false,"ticket":"Y3lk.HmXpN8kzRDSC-72F9t-9m0XVWYGBI6RsIB2B1RScUqY"}
+              cyd <- party:room {"roomId":"AB12","name":"AB12","preset":null,"rights":{"cohost":["control","choose","queue","chat","voice","share","invite","kick"],"member":["chat"],"guest":["chat"]},"slowMode":0,"isLocked":false,"isPermanent":false,"isPublic":true,"hasPassword":false,"waitLimit":0.0,"recording":null,"replay":null}
               ann, cyd <- room-members {"roomId":"AB12","hostId":"ann","count":3,"members":[{"id":"ann","name":"Ann"},{"id":"bob","name":null},{"id":"cyd","name":"Cyd"}]}
+              ann, cyd <- party:members {"count":3,"members":[{"id":"ann","name":"Ann","role":"owner","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false},{"id":"bob","name":"","role":"member","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false},{"id":"cyd","name":"Cyd","role":"member","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false}]}
             ann goes
               bob <- become-host {"roomId":"AB12"}
               cyd <- room-users {"count":2}
               cyd <- room-members {"roomId":"AB12","hostId":"bob","count":2,"members":[{"id":"bob","name":null},{"id":"cyd","name":"Cyd"}]}
+              cyd <- party:members {"count":2,"members":[{"id":"bob","name":"","role":"owner","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false},{"id":"cyd","name":"Cyd","role":"member","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false}]}
         "#]],
     );
 }

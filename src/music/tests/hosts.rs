@@ -2,11 +2,10 @@
 
 use expect_test::expect;
 
-use super::check;
+use super::{check, hub};
 use crate::music::Config;
-use crate::music::hub::Hub;
 use crate::music::protocol::RoomId;
-use crate::rooms::test_stage::{START, Stage};
+use crate::rooms::test_stage::Stage;
 
 #[test]
 fn only_the_host_controls_and_others_are_ignored_in_silence() {
@@ -321,7 +320,7 @@ fn creating_and_joining_again_are_idempotent() {
 #[test]
 fn a_restarted_room_plays_on_for_whoever_comes_first_and_its_host_takes_it_over_again() {
     let config = Config::default();
-    let mut before = Stage::new(Hub::new(&config, Vec::new(), START));
+    let mut before = Stage::new(hub(&config));
     before.play(
         r#"
         ann connects from 10.0.0.1
@@ -330,7 +329,7 @@ fn a_restarted_room_plays_on_for_whoever_comes_first_and_its_host_takes_it_over_
         bob: join_room {"room_id":"AB12"}
         "#,
     );
-    let transcript = before.restart(Hub::new(&config, Vec::new(), START)).play(
+    let transcript = before.restart(hub(&config)).play(
         r#"
         5s pass
         bob2 connects
@@ -359,14 +358,14 @@ fn a_restarted_room_plays_on_for_whoever_comes_first_and_its_host_takes_it_over_
 #[test]
 fn a_restarted_room_is_nobodys_until_somebody_comes_and_goes_in_the_end() {
     let config = Config::default();
-    let mut before = Stage::new(Hub::new(&config, Vec::new(), START));
+    let mut before = Stage::new(hub(&config));
     before.play(
         r#"
         ann connects
         ann: create_room {"room_id":"AB12"}
         "#,
     );
-    let mut after = before.restart(Hub::new(&config, Vec::new(), START));
+    let mut after = before.restart(hub(&config));
     let room = RoomId::new("AB12").unwrap();
     assert!(after.hub.room(&room).is_some() && after.hub.report(&room, after.now).is_none());
     after.play("119s pass");

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use expect_test::expect;
 
-use super::{check, check_with};
+use super::{check, check_with, hub};
 use crate::music::Config;
-use crate::music::hub::Hub;
 use crate::rooms::Hub as _;
 use crate::rooms::test_stage::{START, Stage};
 
@@ -191,7 +190,7 @@ fn a_jump_of_the_host_starts_the_measure_anew_and_zero_turns_it_off() {
 #[test]
 fn the_sweep_comes_round_at_its_interval() {
     let config = Config { room_cleanup_interval: Duration::from_secs(7), ..Config::default() };
-    let mut stage = Stage::new(Hub::new(&config, Vec::new(), START));
+    let mut stage = Stage::new(hub(&config));
     assert_eq!(stage.hub.next_timeout(), Some(START + Duration::from_secs(7)));
     stage.play("7s pass");
     assert_eq!(stage.hub.next_timeout(), Some(START + Duration::from_secs(14)));

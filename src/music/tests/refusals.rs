@@ -2,10 +2,9 @@
 
 use expect_test::expect;
 
-use super::check_with;
+use super::{check_with, hub};
 use crate::effect::Effect;
 use crate::music::Config;
-use crate::music::hub::Hub;
 use crate::rooms::Hub as _;
 use crate::rooms::test_stage::{START, Stage, member};
 
@@ -77,7 +76,7 @@ fn every_refusal_has_its_text_and_code() {
 
 #[test]
 fn every_event_is_acknowledged_whatever_it_is() {
-    let mut stage = Stage::new(Hub::new(&Config::default(), Vec::new(), START));
+    let mut stage = Stage::new(hub(&Config::default()));
     stage.play("ann connects");
     let events = [
         "create_room",

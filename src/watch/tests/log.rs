@@ -38,5 +38,5 @@ fn a_log_replayed_comes_to_the_same_rooms_also_from_a_snapshot_on() {
 
 #[test]
 fn other_rules_have_another_number() {
-    expect!["rules 1: 9249d80d8bf2e84a"].assert_eq(&replay::golden(make, event, None));
+    expect!["rules 2: 9249d80d8bf2e84a"].assert_eq(&replay::golden(make, event, None));
 }
