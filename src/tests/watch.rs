@@ -77,6 +77,53 @@ fn the_key_may_come_in_three_ways() {
 }
 
 #[test]
+fn an_invitation_opens_its_room_without_the_key() {
+    everywhere("watch", &[KEY_AS_FOUND], |deployment| {
+        let mut owner = member(deployment);
+        let room = create(&mut owner, "Films");
+        let other = create(&mut member(deployment), "Other");
+        let made = ask(&mut owner, "party:invite", &json!({"expiresIn": 3600, "skipsPassword": true}));
+        let token = made["invitation"]["token"].as_str().unwrap();
+        // On several nodes, the guest's may not know of it yet.
+        let mut guest = eventually("the guest is let in", || {
+            let auth = json!({ "token": token }).to_string();
+            let mut guest = Client::connect_by(deployment.address, "", &[], &auth);
+            guest.emit("heartbeat", &json!({}));
+            (guest.hear()?.0 == "heartbeat:pong").then_some(guest)
+        });
+        assert_eq!(ask(&mut guest, "room:list", &json!({})), json!([]));
+        let given = json!({"name": "Mine", "isPublic": true, "userName": "Bob"});
+        assert_eq!(ask(&mut guest, "room:create", &given)["success"], false);
+        let refused = ask(&mut guest, "room:join", &json!({"roomId": other, "userName": "Bob"}));
+        assert_eq!(refused["success"], false);
+        guest.emit("introduce", &json!({"person": "a secret of sixteen"}));
+        join(&mut guest, &room, "Bob");
+        assert_eq!(guest.expect("party:members")["count"], 2);
+        let you = guest.expect("party:you");
+        assert_eq!((&you["role"], &you["id"]), (&json!("guest"), &json!(guest.id)));
+        assert_eq!(owner.expect("room:member-joined")["name"], "Bob");
+
+        let id = &made["invitation"]["id"];
+        assert_eq!(ask(&mut owner, "party:revoke", &json!({ "id": id }))["success"], true);
+        let auth = json!({ "token": token }).to_string();
+        eventually("the invitation is revoked", || {
+            let mut late = Client::connect_by(deployment.address, "", &[], &auth);
+            late.emit("heartbeat", &json!({}));
+            let (event, payload) = late.hear()?;
+            if event == "heartbeat:pong" {
+                return None;
+            }
+            assert_eq!((event.as_str(), &payload["code"]), ("party:notice", &json!("no_such_invitation")));
+            assert_eq!(late.expect("error"), "Unauthorized");
+            Some(())
+        });
+        guest.emit("chat:message", &json!({"content": "still here", "type": "text"}));
+        assert_eq!(owner.expect("chat:message")["content"], "still here");
+        assert!(!deployment.log().contains(token), "tokens are never logged");
+    });
+}
+
+#[test]
 fn http_answers_as_the_original_does() {
     everywhere("watch", &[KEY_AS_FOUND], |deployment| {
         let front = http::get(deployment.address, "/");

@@ -20,6 +20,7 @@ pub enum AuditEvent {
     Left,
     CutOff,
     HandedOver,
+    Kicked,
     ClosedByAdmin,
     KickedByAdmin,
     BannerByAdmin,

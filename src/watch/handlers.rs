@@ -6,18 +6,19 @@ use serde_json::value::RawValue;
 
 use super::audit::{AuditEntry, AuditEvent};
 use super::counts::Count;
-use super::hub::Hub;
+use super::hub::{Hub, Member};
 use super::listing;
 use super::protocol::{
-    ClientEvent, CreateRoom, JoinRoom, Refusal, RoomId, RoomType, RoomView, ServerEvent, Show, Success,
-    refuse,
+    ClientEvent, CreateRoom, JoinRoom, Refusal, RoomId, RoomType, RoomView, ServerEvent, Show, Signal,
+    Success, refuse,
 };
-use super::room::{Founding, Room};
-use super::rules::Control;
+use super::room::{Founding, Moment, Room};
 use crate::effect::{Effects, MemberId};
 use crate::party::chat::{Chat, ChatMessage};
 use crate::party::passwords::Guesser;
-use crate::rooms::Departure;
+use crate::party::protocol as party;
+use crate::party::{Claim, Right, Role};
+use crate::rooms::{Departure, TrackedMap};
 use crate::time::Timestamp;
 
 /// The list of rooms is written anew at most this often, however many ask.
@@ -30,31 +31,31 @@ impl Hub {
             ClientEvent::Create(given) => self.create(from, given, now),
             ClientEvent::Join(given) => self.join(from, given, now),
             ClientEvent::Leave => self.leave_own(from, Departure::Said, now),
-            ClientEvent::List => self.list(now),
+            ClientEvent::List => self.list(from, now),
             ClientEvent::Show(show, state) => self.show(from, show, &state, now),
             ClientEvent::Seek(position) => {
-                self.steer(from, |room, window| room.seek(from, position, window, now))
+                self.steer(from, now, |room, window| room.seek(from, position, window, now))
             }
-            ClientEvent::Resume => self.steer(from, |room, window| room.resume(from, window, now)),
-            ClientEvent::Pause => self.steer(from, |room, window| room.pause(from, window, now)),
+            ClientEvent::Resume => self.toggle(from, now, |room, window| room.resume(from, window, now)),
+            ClientEvent::Pause => self.pause(from, now),
             ClientEvent::RegisterHelper { room, token } => self.register_helper(from, room, &token),
             ClientEvent::StartSharing(state) => {
                 if state.get().len() > self.config.max_state_bytes {
                     return Effects::none();
                 }
-                self.in_shared_room(from, |room| room.start_sharing(from, state))
+                self.start_sharing(from, state, now)
             }
-            ClientEvent::StopSharing => self.in_shared_room(from, |room| room.stop_sharing(from)),
+            ClientEvent::StopSharing => self.stop_sharing(from, now),
             ClientEvent::ViewerReady => self.in_own_room(from, |room| room.viewer_ready(from)),
-            ClientEvent::Signal { event, to, body } => {
-                self.in_shared_room(from, |room| room.signal(from, event, to, &body))
-            }
+            ClientEvent::Signal { event, to, body } => self.signal(from, event, to, &body, now),
             ClientEvent::AudioChunk { audio, sample_rate } => self.speak(from, &audio, &sample_rate, now),
             ClientEvent::Chat(chat) => self.chat(from, chat, now),
-            ClientEvent::ClearState => self.clear_state(from),
+            ClientEvent::ClearState => self.clear_state(from, now),
             ClientEvent::Heartbeat => self.answer_heartbeat(from, now),
             ClientEvent::ChatHistory => self.tell_chats(from),
             ClientEvent::Transfer { to } => self.transfer(from, to, now),
+            ClientEvent::Shared(event) => self.dispatch_shared(from, event, now),
+            ClientEvent::Page(event) => self.dispatch_page(from, event, now),
         }
     }
 
@@ -68,9 +69,11 @@ impl Hub {
         if !fits {
             return refuse(Refusal::CreateFailed);
         }
-        let Some(address) = self.members.get(&from).map(|member| member.address) else {
-            return Effects::none();
-        };
+        let Some(member) = self.members.get(&from) else { return Effects::none() };
+        if member.guest_of.is_some() {
+            return refuse(Refusal::CreateFailed);
+        }
+        let address = member.address;
         let made_from = self.quota.counted(address);
         if self.rooms.count() >= config.max_rooms
             || !self.quota.allows(made_from, self.rooms.values().map(Room::made_from))
@@ -97,6 +100,7 @@ impl Hub {
         self.rooms.insert(id, room);
         self.take_seat(from, id);
         self.counts.add(Count::RoomsCreated);
+        effects.append(self.welcome(from, id, Role::Member, now));
         effects
     }
 
@@ -104,27 +108,40 @@ impl Hub {
         if !is_short(&given.user_name, self.config.max_user_name_chars) {
             return refuse(Refusal::JoinFailed);
         }
-        let Some(address) = self.members.get(&from).map(|member| member.address) else {
-            return Effects::none();
-        };
+        let Some(member) = self.members.get(&from) else { return Effects::none() };
+        let (address, person) = (member.address, member.person);
         let id = RoomId::read(&given.room_id);
         let Some((id, room)) = id.and_then(|id| Some((id, self.rooms.get(&id)?))) else {
             return refuse(Refusal::NoSuchRoom);
         };
-        if room.is_abandoned(self.config.patience(), now) {
+        let is_elsewhere = member.guest_of.as_ref().is_some_and(|claim| claim.room != id.as_str());
+        if is_elsewhere || room.is_abandoned(self.config.patience(), now) {
             return refuse(Refusal::NoSuchRoom);
         }
         let is_owner = given.owner_token.is_some_and(|token| room.is_token(&token));
-        if !is_owner {
+        let claim = match (&member.guest_of, &given.invitation) {
+            (Some(claim), _) => Some(claim.clone()),
+            (None, Some(token)) => self.terms.invitations.read(token),
+            (None, None) => None,
+        };
+        let invitation = claim.filter(|claim| claim.room == id.as_str());
+        let invitation = invitation.and_then(|claim| room.party.invitation(&claim.id, now));
+        if !is_owner && !room.has(from) {
+            if member.guest_of.is_some() && invitation.is_none() {
+                return party::refuse(party::Refusal::NoSuchInvitation);
+            }
+            if let Err(refusal) = room.party.admits(person, self.quota.counted(address), now) {
+                return party::refuse(refusal);
+            }
             let guess = given.password.as_deref().unwrap_or_default();
             let guesser = Guesser { room: id.as_str(), address };
             if let Some(code) = room.code()
-                && !room.has(from)
+                && invitation != Some(true)
                 && !self.passwords.is_right(&mut self.facts, guesser, code, guess, now)
             {
                 return refuse(Refusal::WrongPassword);
             }
-            if !room.has(from) && room.n_members() >= self.config.max_members_per_room {
+            if room.n_members() >= self.config.max_members_per_room {
                 return refuse(Refusal::RoomFull);
             }
         }
@@ -150,6 +167,8 @@ impl Hub {
             let event = if is_owner { AuditEvent::OwnerReturned } else { AuditEvent::Joined };
             effects.note(&AuditEntry::new(self.wall.wall(now), event, room, from));
         }
+        let role = if invitation.is_some() { Role::Guest } else { Role::Member };
+        effects.append(self.welcome(from, id, role, now));
         effects
     }
 
@@ -160,7 +179,13 @@ impl Hub {
         effects
     }
 
-    pub(super) fn list(&self, now: Timestamp) -> Effects {
+    /// The list of rooms; empty for who came by an invitation, which is for one of them.
+    pub(super) fn list(&self, from: MemberId, now: Timestamp) -> Effects {
+        if self.members.get(&from).is_some_and(|member| member.guest_of.is_some()) {
+            let mut effects = Effects::none();
+            effects.answer(&[(); 0]);
+            return effects;
+        }
         let mut list = self.list.lock();
         let fresh = list.take().filter(|(at, _)| now.since(*at) < LIST_AGE);
         let write = || listing::write(self.rooms.values(), self.wall, self.config.max_list_bytes);
@@ -176,24 +201,99 @@ impl Hub {
             return Effects::none();
         }
         let is_music = !matches!(show, Show::PlayUpdate | Show::PlayChange | Show::LiveChange);
-        self.in_own_room(from, |room| {
+        self.with_right(from, Right::Choose, now, |room| {
             if is_music && room.room_type() != RoomType::Music {
                 return Effects::none();
             }
-            room.show(from, show, state, now)
+            let mut effects = room.show(from, show, state, now);
+            room.keep_waiting_for_film(&mut effects, now);
+            room.tell_playhead(&mut effects, now);
+            effects
         })
     }
 
-    /// Does what any member may, unless the owner alone has the controls.
-    fn steer(&mut self, from: MemberId, act: impl FnOnce(&mut Room, Duration) -> Effects) -> Effects {
-        let (control, window) = (self.config.control, self.config.crossing_window);
-        self.in_own_room(from, |room| match control {
-            Control::Owner if !room.is_owner(from) => Effects::none(),
-            Control::Owner | Control::Any => act(room, window),
+    /// Moves the film.
+    fn steer(
+        &mut self,
+        from: MemberId,
+        now: Timestamp,
+        act: impl FnOnce(&mut Room, Duration) -> Effects,
+    ) -> Effects {
+        let window = self.config.crossing_window;
+        self.with_right(from, Right::Control, now, |room| {
+            let mut effects = act(room, window);
+            room.tell_playhead(&mut effects, now);
+            effects
         })
+    }
+
+    fn pause(&mut self, from: MemberId, now: Timestamp) -> Effects {
+        let room = self.room_of(from).and_then(|id| self.rooms.get(&id));
+        if room.is_some_and(|room| room.is_echo(from)) {
+            return Effects::none();
+        }
+        self.toggle(from, now, |room, window| room.pause(from, window, now))
+    }
+
+    /// Lets the film play, or halts it: whatever the room waited for, that is over.
+    fn toggle(
+        &mut self,
+        from: MemberId,
+        now: Timestamp,
+        act: impl FnOnce(&mut Room, Duration) -> Effects,
+    ) -> Effects {
+        self.steer(from, now, |room, window| {
+            let mut effects = act(room, window);
+            room.stop_waiting(&mut effects, now);
+            room.close_check_of_playing(&mut effects);
+            effects
+        })
+    }
+
+    fn start_sharing(&mut self, from: MemberId, state: Box<RawValue>, now: Timestamp) -> Effects {
+        let moment = Moment { terms: &self.terms, now, wall: self.wall };
+        let Some(room) = shared_room(&self.members, &mut self.rooms, from) else { return Effects::none() };
+        if !room.is_helper(from) && !room.may(from, Right::Share, moment) {
+            return Effects::none();
+        }
+        let mut effects = room.start_sharing(from, state);
+        room.keep_waiting_for_film(&mut effects, now);
+        room.tell_playhead(&mut effects, now);
+        effects
+    }
+
+    fn stop_sharing(&mut self, from: MemberId, now: Timestamp) -> Effects {
+        let moment = Moment { terms: &self.terms, now, wall: self.wall };
+        let Some(room) = shared_room(&self.members, &mut self.rooms, from) else { return Effects::none() };
+        // Who may share may not end another's share: the owner and its helper do.
+        let may_stop = room.is_helper(from) || room.may(from, Right::Choose, moment);
+        let mut effects = room.stop_sharing(from, may_stop);
+        room.tell_playhead(&mut effects, now);
+        effects
+    }
+
+    /// Passes a word of WebRTC's on. Who may not speak opens no call, but answers one: so it hears the others.
+    fn signal(
+        &mut self,
+        from: MemberId,
+        event: Signal,
+        to: MemberId,
+        body: &RawValue,
+        now: Timestamp,
+    ) -> Effects {
+        let moment = Moment { terms: &self.terms, now, wall: self.wall };
+        let Some(room) = shared_room(&self.members, &mut self.rooms, from) else { return Effects::none() };
+        if event.opens_call() && !room.is_helper(from) && !room.may(from, Right::Voice, moment) {
+            return Effects::none();
+        }
+        room.signal(from, event, to, body)
     }
 
     fn register_helper(&mut self, from: MemberId, id: RoomId, token: &str) -> Effects {
+        let guest_of = self.members.get(&from).and_then(|member| member.guest_of.as_ref());
+        if guest_of.is_some_and(|claim: &Claim| claim.room != id.as_str()) {
+            return refuse(Refusal::NoSuchRoom);
+        }
         let Some(room) = self.rooms.get_mut(&id) else { return refuse(Refusal::NoSuchRoom) };
         if !room.is_token(token) {
             return refuse(Refusal::NotTheOwner);
@@ -212,6 +312,10 @@ impl Hub {
         let Some(room) = self.room_of(from).and_then(|id| self.rooms.get(&id)) else {
             return Effects::none();
         };
+        let moment = Moment { terms: &self.terms, now, wall: self.wall };
+        if !room.may(from, Right::Voice, moment) {
+            return Effects::none();
+        }
         let spoken = self.voices.entry(room.id()).or_default();
         if !spoken.take_many(audio.get().len() as u64, self.config.voices(), now) {
             let mut effects = Effects::none();
@@ -222,9 +326,11 @@ impl Hub {
     }
 
     fn chat(&mut self, from: MemberId, chat: Chat, now: Timestamp) -> Effects {
+        let moment = Moment { terms: &self.terms, now, wall: self.wall };
         // To be changed, so that a step that is taken back gives back what it took.
         let Some(member) = self.members.get_mut(&from) else { return Effects::none() };
-        let Some(room) = member.room.and_then(|id| self.rooms.get_mut(&id)) else { return Effects::none() };
+        let Some(id) = member.room else { return Effects::none() };
+        let Some(room) = self.rooms.get_mut(&id) else { return Effects::none() };
         if chat.content.is_empty() || !is_short(&chat.content, self.config.max_chat_chars) {
             return Effects::none();
         }
@@ -232,6 +338,10 @@ impl Hub {
             let mut effects = Effects::none();
             effects.refused("too_many_chats");
             return effects;
+        }
+        let scene = moment.scene(&id, room.owner);
+        if let Err(refusal) = room.party.take_chat(from, scene) {
+            return party::refuse(refusal);
         }
         let Some(name) = room.name_of(from) else { return Effects::none() };
         let timestamp = self.wall.wall(now).as_millis();
@@ -242,7 +352,7 @@ impl Hub {
             content: chat.content,
             kind: chat.kind,
             timestamp,
-            position: None,
+            position: room.position(now),
         };
         self.counts.add(Count::Chats);
         room.chat(message, self.config.max_chat_history_bytes)
@@ -257,46 +367,63 @@ impl Hub {
         effects
     }
 
-    fn clear_state(&mut self, from: MemberId) -> Effects {
+    fn clear_state(&mut self, from: MemberId, now: Timestamp) -> Effects {
+        let moment = Moment { terms: &self.terms, now, wall: self.wall };
         let Some(id) = self.room_of(from) else { return refuse(Refusal::NotInARoom) };
         let Some(room) = self.rooms.get_mut(&id) else { return refuse(Refusal::RoomGone) };
-        if !room.is_owner(from) {
+        if !room.may(from, Right::Choose, moment) {
             return refuse(Refusal::NotOwner);
         }
         let mut effects = room.clear_state(from);
+        room.keep_waiting_for_film(&mut effects, now);
+        room.tell_playhead(&mut effects, now);
         effects.answer(&Success::plain());
         effects
     }
 
     fn transfer(&mut self, from: MemberId, to: MemberId, now: Timestamp) -> Effects {
         let Some(id) = self.room_of(from) else { return refuse(Refusal::NotInARoom) };
-        let Some(room) = self.rooms.get_mut(&id) else { return refuse(Refusal::RoomGone) };
+        let Some(room) = self.rooms.get(&id) else { return refuse(Refusal::RoomGone) };
         if !room.is_owner(from) {
             return refuse(Refusal::NotOwner);
         }
         if !room.has(to) {
             return refuse(Refusal::NoSuchMember);
         }
-        let mut effects = room.transfer(to, self.rng.owner_token(), now);
+        let mut effects = self.hand_over(id, to, now);
         effects.answer(&Success::plain());
-        if let Some(room) = self.rooms.get(&id) {
-            effects.note(&AuditEntry::new(self.wall.wall(now), AuditEvent::HandedOver, room, to));
-        }
         effects
+    }
+
+    /// Does something in the member's room, if it has the right to.
+    fn with_right(
+        &mut self,
+        from: MemberId,
+        right: Right,
+        now: Timestamp,
+        act: impl FnOnce(&mut Room) -> Effects,
+    ) -> Effects {
+        let moment = Moment { terms: &self.terms, now, wall: self.wall };
+        let room = self.members.get(&from).and_then(|member| member.room);
+        let room = room.and_then(|id| self.rooms.get_mut(&id));
+        room.filter(|room| room.may(from, right, moment)).map_or_else(Effects::none, act)
     }
 
     fn in_own_room(&mut self, from: MemberId, act: impl FnOnce(&mut Room) -> Effects) -> Effects {
         let room = self.room_of(from).and_then(|id| self.rooms.get_mut(&id));
         room.map_or_else(Effects::none, act)
     }
+}
 
-    /// Does something in the member's room, or in the one whose screen it may share.
-    fn in_shared_room(&mut self, from: MemberId, act: impl FnOnce(&mut Room) -> Effects) -> Effects {
-        let Some(member) = self.members.get(&from) else { return Effects::none() };
-        let helped = member.helps.filter(|id| self.rooms.get(id).is_some_and(|room| room.is_helper(from)));
-        let room = helped.or(member.room).and_then(|id| self.rooms.get_mut(&id));
-        room.map_or_else(Effects::none, act)
-    }
+/// The member's room, or the one whose screen it may share.
+fn shared_room<'a>(
+    members: &TrackedMap<MemberId, Member>,
+    rooms: &'a mut TrackedMap<RoomId, Room>,
+    from: MemberId,
+) -> Option<&'a mut Room> {
+    let member = members.get(&from)?;
+    let helped = member.helps.filter(|id| rooms.get(id).is_some_and(|room| room.is_helper(from)));
+    rooms.get_mut(&helped.or(member.room)?)
 }
 
 fn is_short(text: &str, max_chars: usize) -> bool {

@@ -20,6 +20,8 @@ use super::room::{Fate, Room, Seat};
 use crate::effect::{Close, Effects, MemberId, NoRecord};
 use crate::http::keys::KeyedDoor;
 use crate::party::passwords::{self, Passwords, TryLimit};
+use crate::party::protocol::{self as party, ServerEvent as PartyEvent};
+use crate::party::{Claim, PersonId, Terms};
 use crate::rooms::{self, Bucket, Census, Departure, Handshake, RoomQuota, Seed, TrackedMap};
 use crate::time::{Timestamp, WallOffset};
 
@@ -39,11 +41,15 @@ pub struct Hub {
     pub(super) quota: RoomQuota,
     pub(super) rng: Rng,
     pub(super) passwords: Passwords,
+    /// What pages may have done in rooms.
+    pub(super) terms: Terms,
     /// Bytes of voices in each room lately, on this node.
     pub(super) voices: HashMap<RoomId, Bucket>,
     /// Public rooms as text, and since when they look like that.
     pub(super) list: Mutex<Option<(Timestamp, Box<RawValue>)>>,
     sweep_at: Timestamp,
+    /// When a vote or a wait is over in some room, alone; on several nodes, their ticks come round.
+    pub(super) alarm_at: Option<Timestamp>,
 }
 
 /// A connected member, in a room or not.
@@ -55,6 +61,15 @@ pub struct Member {
     /// The room whose screen it may share for the owner.
     pub(super) helps: Option<RoomId>,
     pub(super) chats: Bucket,
+    /// Who it is, if its page has said so.
+    #[serde(default)]
+    pub(super) person: Option<PersonId>,
+    /// Whether it is told what pages are told.
+    #[serde(default)]
+    pub(super) is_page: bool,
+    /// The invitation that it came by, in place of the key.
+    #[serde(default)]
+    pub(super) guest_of: Option<Claim>,
 }
 
 impl Hub {
@@ -82,9 +97,11 @@ impl Hub {
             quota: RoomQuota::new(config.max_rooms_per_address, exempt),
             rng,
             passwords: Passwords::new(seed, limit),
+            terms: config.terms(seed),
             voices: HashMap::new(),
             list: Mutex::default(),
             sweep_at: now + config.sweep_interval,
+            alarm_at: None,
         }
     }
 
@@ -136,6 +153,7 @@ impl Hub {
         let (told, fate) = room.leave(member, departure, self.config.owner_leave, now);
         effects.append(told);
         self.decide(&mut effects, id, fate, now);
+        effects.append(self.settle_seats(id, now));
         effects
     }
 
@@ -149,6 +167,28 @@ impl Hub {
         for member in room.members() {
             self.give_up_seat(member);
         }
+    }
+
+    /// Lets somebody in by an invitation, if that holds; it is told why before it is let go.
+    fn admit_guest(
+        &self,
+        member: MemberId,
+        claim: &Claim,
+        handshake: &mut Handshake,
+        now: Timestamp,
+    ) -> Result<(), Effects> {
+        let room = RoomId::read(&claim.room).and_then(|id| self.rooms.get(&id));
+        if room.is_some_and(|room| room.party.invitation(&claim.id, now).is_some()) {
+            handshake.token = serde_json::to_string(claim).ok().map(Into::into);
+            return Ok(());
+        }
+        let mut effects = Effects::none();
+        let code = party::Refusal::NoSuchInvitation.code();
+        effects.tell(member, PartyEvent::Notice { code, name: None }.frame());
+        effects.tell(member, ServerEvent::Unauthorized.frame());
+        effects.disconnect(member, Close::Done);
+        effects.refused(code);
+        Err(effects)
     }
 
     pub(super) fn stop_helping(&mut self, member: MemberId, id: RoomId) -> Effects {
@@ -188,6 +228,10 @@ impl rooms::Hub for Hub {
             effects.refused("banned");
             return Err(effects);
         }
+        let claim = handshake.token.as_deref().and_then(|token| self.terms.invitations.read(token));
+        if let Some(claim) = claim {
+            return self.admit_guest(member, &claim, handshake, now);
+        }
         if self.key.open(handshake.address, handshake.token.as_deref(), now).is_err() {
             // The client stops its attempts when it is told first and disconnected then.
             effects.tell(member, ServerEvent::Unauthorized.frame());
@@ -200,8 +244,15 @@ impl rooms::Hub for Hub {
     }
 
     fn connect(&mut self, member: MemberId, handshake: Handshake, _: Timestamp) -> Effects {
-        let occupant =
-            Member { address: handshake.address, room: None, helps: None, chats: Bucket::default() };
+        let occupant = Member {
+            address: handshake.address,
+            room: None,
+            helps: None,
+            chats: Bucket::default(),
+            person: None,
+            is_page: false,
+            guest_of: handshake.token.as_deref().and_then(|claim| serde_json::from_str(claim).ok()),
+        };
         self.members.insert(member, occupant);
         Effects::none()
     }
@@ -215,8 +266,10 @@ impl rooms::Hub for Hub {
         let mut effects = match ClientEvent::read(event, payload) {
             Ok(event) => self.dispatch(from, event, now),
             Err(Unread::Malformed(Some(refusal))) => refuse(refusal),
+            Err(Unread::Refused(refusal)) => party::refuse(refusal),
             Err(Unread::Malformed(None) | Unread::Unknown) => Effects::none(),
         };
+        self.set_alarm(from);
         // Whoever asked for an answer gets one; the first one counts.
         effects.ack();
         effects
@@ -241,12 +294,13 @@ impl rooms::Hub for Hub {
     }
 
     fn next_timeout(&self) -> Option<Timestamp> {
-        Some(self.sweep_at)
+        Some(self.alarm_at.map_or(self.sweep_at, |alarm| alarm.min(self.sweep_at)))
     }
 
     fn handle_timeout(&mut self, now: Timestamp) -> Effects {
         if now < self.sweep_at {
-            return Effects::none();
+            let is_due = self.alarm_at.is_some_and(|alarm| alarm <= now);
+            return if is_due { self.ring(now) } else { Effects::none() };
         }
         self.sweep_at = now + self.config.sweep_interval;
         self.tick(now)
@@ -258,6 +312,7 @@ impl rooms::Hub for Hub {
         self.history.look(self.rooms.count(), self.n_members(), self.counts.totals(), now);
         self.bans.look(&self.facts, now);
         let mut effects = self.let_go_of_banned(now);
+        effects.append(self.ring(now));
         let patience = self.config.patience();
         let due = self.rooms.values().filter(|room| room.overdue(patience, now).is_some());
         let mut due: Vec<RoomId> = due.map(Room::id).collect();
@@ -266,6 +321,10 @@ impl rooms::Hub for Hub {
             let Some(room) = self.rooms.get_mut(&id) else { continue };
             let (told, fate) = room.sweep(patience, now);
             effects.append(told);
+            if fate == Fate::Stays {
+                room.keep_waiting_for_film(&mut effects, now);
+                room.tell_playhead(&mut effects, now);
+            }
             self.decide(&mut effects, id, fate, now);
         }
         effects
@@ -301,9 +360,12 @@ impl rooms::Hub for Hub {
             return None;
         }
         let mut effects = match ClientEvent::read(event, payload) {
-            Ok(ClientEvent::List) => self.list(now),
+            Ok(ClientEvent::List) => self.list(from, now),
             Ok(ClientEvent::Heartbeat) => self.answer_heartbeat(from, now),
             Ok(ClientEvent::ChatHistory) => self.tell_chats(from),
+            Ok(ClientEvent::Shared(party::ClientEvent::TimePing { client_time })) => {
+                party::tell_time(from, client_time, now)
+            }
             Ok(_) | Err(_) => return None,
         };
         self.counts.add(Count::Events);
@@ -338,7 +400,10 @@ impl rooms::Hub for Hub {
 
     fn on_member_lost(&mut self, member: MemberId, room: &RoomId, now: Timestamp) -> Effects {
         self.evict(member, room);
-        self.rooms.get_mut(room).map_or_else(Effects::none, |room| room.lose(member, now))
+        let Some(lost_in) = self.rooms.get_mut(room) else { return Effects::none() };
+        let mut effects = lost_in.lose(member, now);
+        effects.append(self.settle_seats(*room, now));
+        effects
     }
 
     fn evict(&mut self, member: MemberId, room: &RoomId) {

@@ -20,8 +20,11 @@ mod key;
 mod listing;
 mod on_screen;
 mod overview;
+mod page_handlers;
+mod pages;
 mod presses;
 mod protocol;
+mod readiness;
 mod rng;
 mod room;
 mod routes;
@@ -31,6 +34,8 @@ mod sharing;
 mod steering;
 #[cfg(test)]
 mod tests;
+mod views;
+mod waiting;
 
 use std::time::Duration;
 
@@ -117,6 +122,37 @@ pub struct Config {
     pub chats_per_second: u32,
     /// Chat messages of one member at once.
     pub chat_burst: u32,
+    /// Reactions a second of one member on average; more are refused.
+    pub reactions_per_second: u32,
+    /// Reactions of one member at once.
+    pub reaction_burst: u32,
+    /// The longest time between two chat messages that a room's slow mode may ask for.
+    #[serde(with = "human")]
+    pub max_slow_mode: Duration,
+    /// Who was kicked may not come back for this long.
+    #[serde(with = "human")]
+    pub kick_time: Duration,
+    /// A vote fails after this time.
+    #[serde(with = "human")]
+    pub vote_time: Duration,
+    /// A room waits this long for members that load, unless its owner says otherwise; 0 waits for nobody.
+    #[serde(with = "human")]
+    pub wait_limit: Duration,
+    /// The longest that an owner may have its room wait.
+    #[serde(with = "human")]
+    pub max_wait_limit: Duration,
+    /// Invitations of one room that hold at a time.
+    pub max_invitations: usize,
+    /// An invitation holds for this long at most.
+    #[serde(with = "human")]
+    pub max_invitation_time: Duration,
+    /// Persons whom one room remembers when they are not there: their roles, and who is muted or kicked.
+    pub max_absent_persons: usize,
+    /// Rooms at a time that stay when they are empty.
+    pub max_permanent_rooms: usize,
+    /// A permanent room goes when nobody has used it for this long.
+    #[serde(with = "human")]
+    pub permanent_unused: Duration,
     /// Bytes of voices a second that one room may relay on average; more are dropped.
     pub voice_bytes_per_second: u32,
     /// Bytes of voices that one room may relay at once.
@@ -171,6 +207,18 @@ impl Default for Config {
             max_chat_history_bytes: 128 * 1024,
             chats_per_second: 5,
             chat_burst: 20,
+            reactions_per_second: 5,
+            reaction_burst: 20,
+            max_slow_mode: Duration::from_hours(1),
+            kick_time: Duration::from_mins(10),
+            vote_time: Duration::from_mins(1),
+            wait_limit: Duration::from_secs(5),
+            max_wait_limit: Duration::from_mins(1),
+            max_invitations: 50,
+            max_invitation_time: Duration::from_hours(30 * 24),
+            max_absent_persons: 1000,
+            max_permanent_rooms: 100,
+            permanent_unused: Duration::from_hours(30 * 24),
             voice_bytes_per_second: 4_000_000,
             voice_burst_bytes: 4_000_000,
             event_log: String::new(),
@@ -198,6 +246,12 @@ impl Config {
         findings.at_least_one("watch.max_list_bytes", self.max_list_bytes);
         findings.at_least_one("watch.chats_per_second", self.chats_per_second as usize);
         findings.at_least_one("watch.chat_burst", self.chat_burst as usize);
+        findings.at_least_one("watch.reactions_per_second", self.reactions_per_second as usize);
+        findings.at_least_one("watch.reaction_burst", self.reaction_burst as usize);
+        findings.not_zero("watch.vote_time", self.vote_time);
+        if self.wait_limit > self.max_wait_limit {
+            findings.add("watch.wait_limit", "at most max_wait_limit is expected");
+        }
         findings.at_least_one("watch.voice_bytes_per_second", self.voice_bytes_per_second as usize);
         findings.at_least_one("watch.voice_burst_bytes", self.voice_burst_bytes as usize);
         findings.at_least_one("watch.wrong_passwords", self.wrong_passwords as usize);

@@ -13,6 +13,9 @@ use crate::effect::MemberId;
 use crate::json;
 use crate::time::Timestamp;
 
+/// The speed at which films are made.
+const USUAL_SPEED: f64 = 1.0;
+
 /// The fields of a video's state that the server understands.
 const CURRENT_TIME: &str = "currentTime";
 const IS_PLAYING: &str = "isPlaying";
@@ -73,7 +76,19 @@ pub struct Video {
     position: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     is_playing: Option<bool>,
+    #[serde(default = "usual_speed", skip_serializing_if = "is_usual")]
+    speed: f64,
     at: Timestamp,
+}
+
+fn usual_speed() -> f64 {
+    USUAL_SPEED
+}
+
+/// Speeds go in steps, so this one is met exactly.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_usual(speed: &f64) -> bool {
+    *speed == USUAL_SPEED
 }
 
 /// The fields that members steer, in a state; what is none of its kind is not there.
@@ -86,10 +101,20 @@ struct Steered<'a> {
     is_playing: Option<&'a RawValue>,
 }
 
+impl Steered<'_> {
+    fn position(&self) -> Option<f64> {
+        serde_json::from_str::<Value>(self.current_time?.get()).ok()?.as_f64()
+    }
+
+    fn is_playing(&self) -> Option<bool> {
+        serde_json::from_str::<Value>(self.is_playing?.get()).ok()?.as_bool()
+    }
+}
+
 impl Video {
     /// The video of a client's state.
     pub fn new(state: &RawValue, now: Timestamp) -> Self {
-        Self { fields: state.to_owned(), position: None, is_playing: None, at: now }
+        Self { fields: state.to_owned(), position: None, is_playing: None, speed: USUAL_SPEED, at: now }
     }
 
     /// The state as it was set last.
@@ -100,6 +125,14 @@ impl Video {
     /// The state with the position that it has by now.
     pub fn state_at(&self, now: Timestamp) -> Box<RawValue> {
         self.state_with(self.position_at(now))
+    }
+
+    /// The same at the speed of what was on before, which its owner only tells anew.
+    pub fn at_speed_of(self, before: &OnScreen) -> Self {
+        match before {
+            OnScreen::Video(video) => Self { speed: video.speed, ..self },
+            OnScreen::Nothing | OnScreen::Live(_) | OnScreen::Share { .. } | OnScreen::Music(_) => self,
+        }
     }
 
     /// Goes on from elsewhere.
@@ -116,20 +149,41 @@ impl Video {
         self.is_playing = Some(is_playing);
     }
 
+    /// How fast it plays.
+    pub fn speed(&self) -> f64 {
+        self.speed
+    }
+
+    /// Plays faster or slower from where it is.
+    pub fn set_speed(&mut self, speed: f64, now: Timestamp) {
+        if let Some(position) = self.position_at(now) {
+            self.seek(position, now);
+        }
+        self.speed = speed;
+    }
+
+    /// Whether it plays.
+    pub fn is_playing(&self) -> bool {
+        self.is_playing.or_else(|| self.steered()?.is_playing()).unwrap_or_default()
+    }
+
+    /// The second at which it is by now, as far as that is known.
+    pub fn position_at(&self, now: Timestamp) -> Option<f64> {
+        let given = self.steered();
+        let position = self.position.or_else(|| given.as_ref()?.position())?;
+        let is_playing = self.is_playing.or_else(|| given?.is_playing()).unwrap_or_default();
+        let played = if is_playing { now.since(self.at) } else { Duration::ZERO };
+        Some(position + played.as_secs_f64() * self.speed)
+    }
+
+    fn steered(&self) -> Option<Steered<'_>> {
+        json::read(self.fields.get())
+    }
+
     fn state_with(&self, position: Option<f64>) -> Box<RawValue> {
         let steered =
             [(CURRENT_TIME, position.map(Value::from)), (IS_PLAYING, self.is_playing.map(Value::from))];
         with(&self.fields, &steered)
-    }
-
-    fn position_at(&self, now: Timestamp) -> Option<f64> {
-        let given: Option<Steered<'_>> = json::read(self.fields.get());
-        let given = given.as_ref();
-        let read = |text: Option<&RawValue>| serde_json::from_str::<Value>(text?.get()).ok();
-        let position = self.position.or_else(|| read(given?.current_time)?.as_f64())?;
-        let is_playing = self.is_playing.or_else(|| read(given?.is_playing)?.as_bool()).unwrap_or_default();
-        let played = if is_playing { now.since(self.at) } else { Duration::ZERO };
-        Some(position + played.as_secs_f64())
     }
 }
 

@@ -40,6 +40,11 @@ impl Rng {
         digits.iter().map(|digit| char::from(digit.to_ascii_lowercase())).collect()
     }
 
+    /// The stream itself, for what rooms of other services draw too.
+    pub fn shared(&mut self) -> &mut rooms::Rng {
+        &mut self.0
+    }
+
     fn digits<const N: usize>(&mut self) -> [u8; N] {
         let drawn = self.0.draw();
         let mut wide = [0; 2];

@@ -8,11 +8,13 @@ use serde_json::value::RawValue;
 
 use super::on_screen::{OnScreen, Video};
 use super::presses::Presses;
-use super::protocol::{HIDDEN, MemberView, OwnerToken, RoomId, RoomType, RoomView, ServerEvent, Show};
+use super::protocol::{OwnerToken, RoomId, RoomType, ServerEvent, Show};
+use super::readiness::Readiness;
 use super::rules::{OwnerLeave, Patience};
 use crate::effect::{Effects, MemberId};
 use crate::party::chat::{ChatMessage, Chats};
 use crate::party::passwords::Code;
+use crate::party::{Party, Terms};
 use crate::rooms::Departure;
 use crate::time::{Timestamp, WallOffset};
 
@@ -34,6 +36,17 @@ pub struct Seat {
     pub address: Option<IpAddr>,
     /// When it last said anything.
     pub heard_at: Timestamp,
+}
+
+/// What the rules of pages go by, beside the room.
+#[derive(Clone, Copy)]
+pub struct Moment<'a> {
+    /// What the service lets its rooms do.
+    pub terms: &'a Terms,
+    /// The moment.
+    pub now: Timestamp,
+    /// By which times are told.
+    pub wall: WallOffset,
 }
 
 /// Whether a room stays.
@@ -74,16 +87,16 @@ pub struct Founding {
 /// A room.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Room {
-    founding: Founding,
+    pub(super) founding: Founding,
     pub(super) owner: MemberId,
-    owner_name: String,
+    pub(super) owner_name: String,
     /// Sockets that owned it before, with the same token, and are still here; the last one owns it next.
     #[serde(default)]
     earlier_owners: Vec<MemberId>,
-    owner_heard_at: Timestamp,
+    pub(super) owner_heard_at: Timestamp,
     created_at: Timestamp,
     /// In the order of joining.
-    seats: Vec<Seat>,
+    pub(super) seats: Vec<Seat>,
     /// The socket that may share the screen in the owner's place.
     pub(super) helper: Option<MemberId>,
     pub(super) on_screen: OnScreen,
@@ -91,6 +104,11 @@ pub struct Room {
     pub(super) presses: Presses,
     chats: Chats,
     vacancy: Option<Vacancy>,
+    /// What it has in common with listening rooms.
+    #[serde(default)]
+    pub(super) party: Party,
+    #[serde(default)]
+    pub(super) readiness: Readiness,
 }
 
 /// Nobody is there, and the room waits for any member.
@@ -118,6 +136,8 @@ impl Room {
             presses: Presses::default(),
             chats: Chats::default(),
             vacancy: None,
+            party: Party::default(),
+            readiness: Readiness::default(),
         }
     }
 
@@ -139,6 +159,11 @@ impl Room {
     /// The address that it was made from, if that one's rooms are limited.
     pub fn made_from(&self) -> Option<IpAddr> {
         self.founding.made_from
+    }
+
+    /// Whether a film is on, and plays.
+    pub fn is_playing(&self) -> bool {
+        matches!(&self.on_screen, OnScreen::Video(video) if video.is_playing())
     }
 
     /// What members do together.
@@ -183,49 +208,19 @@ impl Room {
         self.seats.iter().map(|seat| seat.id).collect()
     }
 
-    /// Whether it shows in the list: public, and somebody is there.
+    /// Whether it is meant to show in the list.
+    pub fn is_public(&self) -> bool {
+        self.founding.is_public
+    }
+
+    /// Whether it stays when nobody is there.
+    pub fn is_permanent(&self) -> bool {
+        self.party.permanence.is_permanent
+    }
+
+    /// Whether it shows in the list: public, and somebody is there or may come at any time.
     pub fn is_listed(&self) -> bool {
-        self.founding.is_public && !self.seats.is_empty()
-    }
-
-    /// The room as somebody else than its owner sees it.
-    pub fn view(&self, wall: WallOffset) -> RoomView<'_> {
-        RoomView { current_state: self.on_screen.state(), ..self.bare_view(wall) }
-    }
-
-    fn bare_view(&self, wall: WallOffset) -> RoomView<'_> {
-        RoomView {
-            id: self.founding.id,
-            name: &self.founding.name,
-            description: &self.founding.description,
-            password: self.founding.code.as_ref().map(|_| HIDDEN),
-            is_public: self.founding.is_public,
-            room_type: self.founding.room_type,
-            owner_id: self.owner,
-            owner_name: &self.owner_name,
-            owner_token: None,
-            member_count: self.seats.len(),
-            current_state: None,
-            created_at: wall.wall(self.created_at).as_millis(),
-            last_owner_heartbeat: wall.wall(self.owner_heard_at).as_millis(),
-        }
-    }
-
-    /// The room as others see it, without what is on the screen if that takes more than so many bytes.
-    pub fn brief_view(&self, wall: WallOffset, max_state_bytes: usize) -> RoomView<'_> {
-        let is_brief = self.on_screen.n_bytes() <= max_state_bytes;
-        let current_state = if is_brief { self.on_screen.state() } else { None };
-        RoomView { current_state, ..self.bare_view(wall) }
-    }
-
-    /// The room as its owner sees it.
-    pub fn owners_view(&self, wall: WallOffset) -> RoomView<'_> {
-        RoomView { owner_token: Some(self.founding.token.expose()), ..self.view(wall) }
-    }
-
-    /// Its members as everybody sees them.
-    pub fn member_views(&self, wall: WallOffset) -> Vec<MemberView<'_>> {
-        self.seats.iter().map(|seat| self.member_view(seat, wall)).collect()
+        self.founding.is_public && (!self.seats.is_empty() || self.is_permanent())
     }
 
     /// The chat so far, as far as it is kept.
@@ -306,7 +301,11 @@ impl Room {
         if !self.has(member) {
             return (effects, Fate::Stays);
         }
-        if departure == Departure::Said && self.owner == member && owner_leave == OwnerLeave::Disband {
+        if departure == Departure::Said
+            && self.owner == member
+            && owner_leave == OwnerLeave::Disband
+            && !self.is_permanent()
+        {
             self.seats.retain(|seat| seat.id != member);
             let deleted = ServerEvent::RoomDeleted { reason: Some("owner_left") };
             effects.tell_all(self.members(), deleted.frame());
@@ -315,8 +314,8 @@ impl Room {
         effects.append(self.evict(member));
         self.vacancy = match departure {
             _ if !self.seats.is_empty() => None,
-            Departure::Said => return (effects, Fate::Gone),
-            Departure::CutOff => Some(Vacancy::CutOff(now)),
+            Departure::Said if !self.is_permanent() => return (effects, Fate::Gone),
+            Departure::Said | Departure::CutOff => Some(Vacancy::CutOff(now)),
             Departure::Lost => Some(Vacancy::Lost(now)),
         };
         // An owner that was cut off is silent because it cannot speak.
@@ -343,6 +342,9 @@ impl Room {
 
     /// Whether nobody came back to it in time.
     pub fn is_abandoned(&self, patience: Patience, now: Timestamp) -> bool {
+        if self.is_permanent() {
+            return self.party.permanence.has_expired(patience.unused, now);
+        }
         match self.vacancy {
             None => false,
             Some(Vacancy::CutOff(since)) => now.since(since) >= patience.empty,
@@ -359,6 +361,8 @@ impl Room {
         };
         if self.is_abandoned(patience, now) {
             Some(Overdue::Abandoned)
+        } else if self.is_permanent() {
+            None
         } else if silence >= patience.owner {
             Some(Overdue::Owner)
         } else {
@@ -385,15 +389,13 @@ impl Room {
         (effects, fate)
     }
 
-    /// Sets what is on the screen; ignored unless `from` is the owner.
+    /// Sets what is on the screen.
     ///
     /// Wire: `["play:update", {…}]`; others get the same.
     pub fn show(&mut self, from: MemberId, show: Show, state: &RawValue, now: Timestamp) -> Effects {
-        if self.owner != from {
-            return Effects::none();
-        }
         self.on_screen = match show {
-            Show::PlayUpdate | Show::PlayChange => OnScreen::Video(Video::new(state, now)),
+            Show::PlayUpdate => OnScreen::Video(Video::new(state, now).at_speed_of(&self.on_screen)),
+            Show::PlayChange => OnScreen::Video(Video::new(state, now)),
             Show::LiveChange => OnScreen::Live(state.to_owned()),
             Show::MusicPlay => OnScreen::music(state, Some(true)),
             Show::MusicPause => OnScreen::music(state, Some(false)),
@@ -472,15 +474,6 @@ impl Room {
 
     fn seat(&self, member: MemberId) -> Option<&Seat> {
         self.seats.iter().find(|seat| seat.id == member)
-    }
-
-    fn member_view<'a>(&self, seat: &'a Seat, wall: WallOffset) -> MemberView<'a> {
-        MemberView {
-            id: seat.id,
-            name: &seat.name,
-            is_owner: seat.id == self.owner,
-            last_heartbeat: wall.wall(seat.heard_at).as_millis(),
-        }
     }
 
     pub(super) fn tell_others(&self, from: MemberId, event: &ServerEvent<'_>) -> Effects {

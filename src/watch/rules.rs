@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Config;
-use crate::rooms::Allowance;
+use crate::party::{Limits, Right, Rights, Table, Terms};
+use crate::rooms::{Allowance, Seed};
 
 /// Who may seek, pause and resume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +39,8 @@ pub struct Patience {
     pub empty: Duration,
     /// A room whose members were cut off by the end of their server waits this long for any of them.
     pub lost: Duration,
+    /// A permanent room goes when nobody has used it for so long.
+    pub unused: Duration,
 }
 
 impl Config {
@@ -48,7 +51,30 @@ impl Config {
             owner: self.owner_silence,
             empty: self.empty_grace,
             lost: self.room_comeback,
+            unused: self.permanent_unused,
         }
+    }
+
+    /// What pages may have done in rooms, which begin with what members could before there were roles.
+    pub(super) fn terms(&self, seed: &Seed) -> Terms {
+        let rights = match self.control {
+            Control::Any => Rights::of(&[Right::Control, Right::Chat, Right::Voice]),
+            Control::Owner => Rights::of(&[Right::Chat, Right::Voice]),
+        };
+        let table = Table { cohost: Rights::ALL, member: rights, guest: rights };
+        let limits = Limits {
+            kick_time: self.kick_time,
+            vote_time: self.vote_time,
+            max_slow_mode: self.max_slow_mode,
+            wait_limit: self.wait_limit,
+            max_wait_limit: self.max_wait_limit,
+            max_invitations: self.max_invitations,
+            max_invitation_time: self.max_invitation_time,
+            max_absent_persons: self.max_absent_persons,
+            max_password_chars: self.max_password_chars,
+            reactions: Allowance::new(self.reactions_per_second, self.reaction_burst),
+        };
+        Terms::new(seed, table, false, limits)
     }
 
     /// Chat messages of one member.

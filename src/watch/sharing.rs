@@ -38,19 +38,17 @@ impl Room {
         effects
     }
 
-    /// Starts a screen share; ignored unless `from` is the owner or its helper. Everybody is told, `from` too.
+    /// Starts a screen share. Everybody is told, `from` too.
     pub fn start_sharing(&mut self, from: MemberId, state: Box<RawValue>) -> Effects {
-        if !self.may_share(from) {
-            return Effects::none();
-        }
         let effects = self.tell_all_and(from, &ServerEvent::SharingStarted(&state));
         self.on_screen = OnScreen::Share { state, by: from };
         effects
     }
 
-    /// Ends a screen share, as [`Self::start_sharing`] starts it; its sharer may also do so when it owns the room no more.
-    pub fn stop_sharing(&mut self, from: MemberId) -> Effects {
-        if !self.may_share(from) && self.sharer() != Some(from) {
+    /// Ends a screen share, as [`Self::start_sharing`] starts it; its sharer may also do so when it has no right to
+    /// any more.
+    pub fn stop_sharing(&mut self, from: MemberId, may_share: bool) -> Effects {
+        if !may_share && self.sharer() != Some(from) {
             return Effects::none();
         }
         self.on_screen = OnScreen::Nothing;
@@ -61,8 +59,10 @@ impl Room {
     pub fn viewer_ready(&self, from: MemberId) -> Effects {
         let mut effects = Effects::none();
         let Some(by) = self.sharer() else { return effects };
-        if self.owner != from && by != from && self.has(from) {
-            let sharer = if self.may_share(by) { self.helper.unwrap_or(self.owner) } else { by };
+        let is_for_owner = self.is_owner(by) || self.is_helper(by);
+        let is_viewer = by != from && !(is_for_owner && self.is_owner(from));
+        if is_viewer && self.has(from) {
+            let sharer = if is_for_owner { self.helper.unwrap_or(self.owner) } else { by };
             effects.tell(sharer, ServerEvent::ViewerReady { from }.frame());
         }
         effects
@@ -82,10 +82,6 @@ impl Room {
             effects.tell(to, ServerEvent::Signal { event, from, body }.frame());
         }
         effects
-    }
-
-    fn may_share(&self, from: MemberId) -> bool {
-        self.owner == from || self.is_helper(from)
     }
 
     /// Tells the whole room, and `from` also if it is no member.

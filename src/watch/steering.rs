@@ -5,8 +5,10 @@ use std::time::Duration;
 use super::on_screen::OnScreen;
 use super::presses::Crossing;
 use super::protocol::ServerEvent;
-use super::room::Room;
+use super::room::{Moment, Room};
 use crate::effect::{Effects, MemberId};
+use crate::party::Right;
+use crate::party::protocol::Refusal;
 use crate::time::Timestamp;
 
 impl Room {
@@ -27,6 +29,21 @@ impl Room {
     /// Halts the video.
     pub fn pause(&mut self, from: MemberId, window: Duration, now: Timestamp) -> Effects {
         self.toggle(from, false, window, now)
+    }
+
+    /// Has the film play faster or slower: pages are told, other clients know of no speeds.
+    ///
+    /// # Errors
+    /// It has no right to it, or no film is on.
+    pub fn set_speed(&mut self, from: MemberId, speed: f64, moment: Moment<'_>) -> Result<Effects, Refusal> {
+        if !self.may(from, Right::Control, moment) {
+            return Err(Refusal::Forbidden);
+        }
+        let OnScreen::Video(video) = &mut self.on_screen else { return Err(Refusal::Invalid) };
+        video.set_speed(speed, moment.now);
+        let mut effects = Effects::none();
+        self.tell_playhead(&mut effects, moment.now);
+        Ok(effects)
     }
 
     fn toggle(&mut self, from: MemberId, is_playing: bool, window: Duration, now: Timestamp) -> Effects {

@@ -6,4 +6,4 @@ mod server_events;
 
 pub use client_events::{ClientEvent, OwnerKey, RecordingEvent, RoomEvent, Settings};
 pub use refusals::{Refusal, refuse};
-pub use server_events::{MemberView, RecordingView, ReplayView, RoomView, ServerEvent, Success};
+pub use server_events::{MemberView, RecordingView, ReplayView, RoomView, ServerEvent, Success, tell_time};

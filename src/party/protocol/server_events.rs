@@ -7,7 +7,7 @@ use super::super::invitations::InvitationView;
 use super::super::present::Named;
 use super::super::roles::{Preset, Rights, Role, Table};
 use super::super::votes::VoteView;
-use crate::effect::{Frame, MemberId};
+use crate::effect::{Effects, Frame, MemberId};
 use crate::time::Timestamp;
 
 /// `{success:true}`, with what was asked for.
@@ -198,6 +198,13 @@ impl ServerEvent<'_> {
             }
         }
     }
+}
+
+/// Answers a page that measures its clock.
+pub fn tell_time(to: MemberId, client_time: Option<f64>, now: Timestamp) -> Effects {
+    let mut effects = Effects::none();
+    effects.tell(to, ServerEvent::TimePong { client_time, now }.frame());
+    effects
 }
 
 #[derive(Serialize)]

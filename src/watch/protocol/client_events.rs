@@ -5,10 +5,12 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::names::{RoomId, RoomType};
+use super::page_events::PageEvent;
 use super::refusals::Refusal;
 use crate::effect::MemberId;
 use crate::json;
 use crate::party::chat::Chat;
+use crate::party::protocol as party;
 
 /// An event of a client.
 #[derive(Debug)]
@@ -45,6 +47,10 @@ pub enum ClientEvent {
     Transfer {
         to: MemberId,
     },
+    /// What pages of both services say.
+    Shared(party::ClientEvent),
+    /// What pages say of the film.
+    Page(PageEvent),
 }
 
 /// `room:create`.
@@ -73,6 +79,8 @@ pub struct JoinRoom {
     pub user_name: String,
     #[serde(default)]
     pub owner_token: Option<String>,
+    #[serde(default)]
+    pub invitation: Option<String>,
 }
 
 /// The events by which an owner sets what is on the screen.
@@ -117,6 +125,13 @@ pub struct Signal {
     pub key: &'static str,
 }
 
+impl Signal {
+    /// Whether it opens a call of voices.
+    pub fn opens_call(self) -> bool {
+        self.name == "voice:offer"
+    }
+}
+
 const SIGNALS: [Signal; 6] = [
     Signal { name: "screen:offer", key: "offer" },
     Signal { name: "screen:answer", key: "answer" },
@@ -133,12 +148,14 @@ pub enum Unread {
     Unknown,
     /// Its data are not what they must be.
     Malformed(Option<Refusal>),
+    /// A page is told why.
+    Refused(party::Refusal),
 }
 
 impl ClientEvent {
     /// Whether an event of that name may ask for something and change nothing.
     pub fn may_ask(name: &str) -> bool {
-        matches!(name, "room:list" | "chat:history" | "heartbeat")
+        matches!(name, "room:list" | "chat:history" | "heartbeat" | "time_ping")
     }
 
     /// Reads an event with its first argument.
@@ -179,6 +196,12 @@ impl ClientEvent {
                 Self::Transfer { to }
             }
             _ => {
+                if let Some(event) = party::ClientEvent::read(event, payload) {
+                    return event.map(Self::Shared).map_err(Unread::Refused);
+                }
+                if let Some(event) = PageEvent::read(event, payload) {
+                    return event.map(Self::Page).map_err(Unread::Refused);
+                }
                 if let Some((show, _)) = Show::ALL.into_iter().find(|(_, name)| *name == event) {
                     return Ok(Self::Show(show, raw_object(payload).ok_or(silent)?));
                 }

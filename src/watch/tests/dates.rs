@@ -40,9 +40,9 @@ fn dates_follow_a_clock_that_is_put_and_positions_and_silences_do_not() {
               ann <- room:member-joined {"id":"bob","name":"Bob","isOwner":false,"lastHeartbeat":1700172801000}
               bob <- play:update {"type":"play","url":"u","currentTime":11.0,"isPlaying":true}
             bob: chat:message {"content":"hi","type":"text"}
-              ann, bob <- chat:message {"id":"1700172801000-qhi5g1p","userId":"bob","userName":"Bob","content":"hi","type":"text","timestamp":1700172801000}
+              ann, bob <- chat:message {"id":"1700172801000-qhi5g1p","userId":"bob","userName":"Bob","content":"hi","type":"text","timestamp":1700172801000,"position":11.0}
             bob asks: chat:history
-              answer [{"id":"1700172801000-qhi5g1p","userId":"bob","userName":"Bob","content":"hi","type":"text","timestamp":1700172801000}]
+              answer [{"id":"1700172801000-qhi5g1p","userId":"bob","userName":"Bob","content":"hi","type":"text","timestamp":1700172801000,"position":11.0}]
             ann: heartbeat
               ann <- heartbeat:pong {"timestamp":1700172801000}
             ann asks: room:list

@@ -3,11 +3,17 @@
 mod comebacks;
 mod dates;
 mod doors;
+mod invitations;
 mod log;
 mod owners;
+mod permanence;
 mod presses;
+mod roles;
+mod rude;
 mod screen;
 mod tabs;
+mod votes;
+mod waiting;
 
 use expect_test::Expect;
 

@@ -360,7 +360,7 @@ fn after_a_restart_whoever_comes_first_is_let_in_and_the_owner_owns_its_room_aga
           answer {"success":true,"room":{"id":"ROOM","name":"Films","description":"","password":"***","isPublic":true,"roomType":"sync","ownerId":"ann","ownerName":"Ann","memberCount":1,"currentState":{"type":"play","currentTime":60,"isPlaying":true},"createdAt":1700000000000,"lastOwnerHeartbeat":1700000000000},"members":[{"id":"bob2","name":"Bob","isOwner":false,"lastHeartbeat":1700000010000}]}
           bob2 <- play:update {"type":"play","currentTime":70.0,"isPlaying":true}
         bob2 asks: chat:history
-          answer [{"id":"1700000000000-qhi5g1p","userId":"bob","userName":"Bob","content":"hello","type":"text","timestamp":1700000000000}]
+          answer [{"id":"1700000000000-qhi5g1p","userId":"bob","userName":"Bob","content":"hello","type":"text","timestamp":1700000000000,"position":60.0}]
         50s pass
           bob2 <- state:cleared
         ann2 connects with key
