@@ -18,6 +18,11 @@ fn a_link_that_cannot_be_played_is_refused_or_passed_over_with_a_word() {
 }
 
 #[test]
+fn three_windows_of_a_listening_room_suggest_vote_steer_and_let_each_other_in() {
+    run_client("node", "listening-party.mjs", &Server::start(), &[]);
+}
+
+#[test]
 fn every_page_works_under_a_path_of_a_proxy() {
     let data = tempfile::tempdir().unwrap();
     let mut command = roomhub(&["all", "--host", "127.0.0.1", "--log-format", "json"]);
