@@ -41,6 +41,14 @@ pub fn look(services: &[Service], loaded: &Loaded<Settings>, report: &mut Report
         let parent = parent.filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."));
         folder("watch.event_log", parent, report);
     }
+    for (service, key, path) in [
+        (Service::Music, "music.recordings_dir", &settings.music.recordings_dir),
+        (Service::Watch, "watch.recordings_dir", &settings.watch.recordings_dir),
+    ] {
+        if has_any(&[service]) && !path.is_empty() {
+            folder(key, Path::new(path), report);
+        }
+    }
     if has_any(&[Service::Radio]) {
         if !settings.radio.data_dir.is_empty() {
             folder("radio.data_dir", Path::new(&settings.radio.data_dir), report);

@@ -79,6 +79,7 @@ impl Room {
     pub fn chat(&mut self, message: ChatMessage, moment: &Moment<'_>) -> Effects {
         let mut effects = Effects::none();
         self.party.tell_pages(&mut effects, party::ServerEvent::Chat(&message).frame());
+        self.party.recording.note_chat(&mut effects, &message, moment.now);
         self.chats.keep(message, moment.config.max_chat_history_bytes);
         effects.answer(&Success::plain());
         effects

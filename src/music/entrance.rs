@@ -179,6 +179,7 @@ impl Hub {
         });
         match fate {
             Fate::Gone => {
+                self.record(Some(&id), Some(member), &mut effects, now);
                 self.rooms.remove(&id);
             }
             Fate::Stays => effects.append(self.recount(&id, now)),

@@ -69,8 +69,7 @@ impl Hub {
             Ok(PageEvent::Room(event)) => self.act(from, event, now),
             Ok(PageEvent::Chat(chat)) => self.chat(from, chat, now),
             Ok(PageEvent::ChatHistory) => Ok(self.tell_chats(from)),
-            // Nothing is recorded here.
-            Ok(PageEvent::Recording) => Err(Refusal::NoSuchRecording),
+            Ok(PageEvent::Recording(event)) => self.act_on_recording(from, &event, now),
         };
         done.unwrap_or_else(refuse)
     }
@@ -232,6 +231,7 @@ impl Hub {
             if let Some(outcome) = self.with_room(&id, now, Room::handle_timeout) {
                 effects.append(self.settle(&id, outcome, now));
             }
+            self.record(Some(&id), None, &mut effects, now);
         }
         self.due_at = self.rooms.values().filter_map(Room::next_timeout).min();
         effects
@@ -261,7 +261,7 @@ impl Hub {
         self.with_room(id, now, |room, _, moment| act(room, moment)).unwrap_or_default()
     }
 
-    fn with_room<T>(
+    pub(super) fn with_room<T>(
         &mut self,
         id: &RoomId,
         now: Timestamp,

@@ -6,11 +6,12 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::Config;
+use super::command::Command;
 use super::moment::Moment;
 use super::protocol::{ClientEvent, Dialect, PageEvent, RoomId, RoomReport, ServerEvent};
 use super::room::Room;
 use super::seat::Seat;
+use super::{Config, SERVICE};
 use crate::effect::{Effects, MemberId, NoRecord};
 use crate::party::passwords::{self, Passwords, TryLimit};
 use crate::party::{PersonId, Right, Rights, Table, Terms};
@@ -74,7 +75,10 @@ impl Hub {
             members: TrackedMap::default(),
             facts: TrackedMap::default(),
             config: config.clone(),
-            terms: Terms::new(seed, TABLE, true, config.party_limits()),
+            terms: Terms {
+                records_for: (!config.recordings_dir.is_empty()).then_some(SERVICE),
+                ..Terms::new(seed, TABLE, true, config.party_limits())
+            },
             passwords: Passwords::new(seed, limit),
             rng,
             quota: RoomQuota::new(config.max_rooms_per_address, exempt),
@@ -139,7 +143,7 @@ impl rooms::Hub for Hub {
     type RoomId = RoomId;
     type Room = Room;
     type Member = Member;
-    type Command = ();
+    type Command = Command;
     type Outcome = ();
     type Record = NoRecord;
 
@@ -167,6 +171,7 @@ impl rooms::Hub for Hub {
 
     fn handle(&mut self, from: MemberId, event: &str, payload: Option<&RawValue>, now: Timestamp) -> Effects {
         let mut effects = Effects::none();
+        let before = self.room_of(from).cloned();
         if let Some((event, told)) = ClientEvent::read(event, payload)
             && let Some(member) = self.members.get_mut(&from)
         {
@@ -177,19 +182,24 @@ impl rooms::Hub for Hub {
         {
             effects = self.dispatch_page(from, event, now);
         }
+        self.record_both(from, before.as_ref(), &mut effects, now);
         // Whoever asked for an answer gets one; the first one counts.
         effects.ack();
         effects
     }
 
     fn leave(&mut self, member: MemberId, now: Timestamp) -> Effects {
-        let effects = self.leave_own(member, Departure::CutOff, now);
+        let before = self.room_of(member).cloned();
+        let mut effects = self.leave_own(member, Departure::CutOff, now);
+        self.record(before.as_ref(), Some(member), &mut effects, now);
         self.members.remove(&member);
         effects
     }
 
     fn goodbye(&mut self, member: MemberId, now: Timestamp) -> Effects {
-        let effects = self.leave_own(member, Departure::Said, now);
+        let before = self.room_of(member).cloned();
+        let mut effects = self.leave_own(member, Departure::Said, now);
+        self.record(before.as_ref(), Some(member), &mut effects, now);
         self.members.remove(&member);
         effects
     }
@@ -223,8 +233,10 @@ impl rooms::Hub for Hub {
         Census::of(self.members.values().filter_map(|member| member.room.as_ref()))
     }
 
-    fn command(&mut self, (): (), _: Timestamp) -> ((), Effects) {
-        ((), Effects::none())
+    fn command(&mut self, command: Command, now: Timestamp) -> ((), Effects) {
+        match command {
+            Command::DeleteRecording(recording) => ((), self.delete_recording(recording, now)),
+        }
     }
 
     /// Whoever asks for the time or for a room, and has told its dialect before.
@@ -279,6 +291,7 @@ impl rooms::Hub for Hub {
         let mut effects =
             self.in_room(room, now, |room, moment| room.leave(member, Departure::Lost, moment).0);
         effects.append(self.recount(room, now));
+        self.record(Some(room), None, &mut effects, now);
         effects
     }
 

@@ -7,6 +7,7 @@
 
 mod arrival;
 mod comeback;
+mod command;
 mod company;
 mod controls;
 mod entrance;
@@ -22,6 +23,7 @@ mod properties;
 mod protocol;
 mod queue;
 mod queueing;
+mod recordings;
 mod room;
 mod routes;
 mod seat;
@@ -39,6 +41,9 @@ use crate::http::origin::AllowedOrigins;
 use crate::time::human;
 
 pub use server::start;
+
+/// The service's name in logs, metrics and recordings.
+const SERVICE: &str = "music";
 
 /// The names that the original server reads from its environment.
 pub const ALIASES: [Alias; 5] = [
@@ -137,6 +142,8 @@ pub struct Config {
     pub max_absent_persons: usize,
     /// Rooms at a time that stay when they are empty; 0 has none.
     pub max_permanent_rooms: usize,
+    /// The folder that rooms are recorded in, each node's own; empty records nothing.
+    pub recordings_dir: String,
     /// A room that stays is deleted when nobody has been there for so long.
     #[serde(with = "human")]
     pub permanent_room_expiry: Duration,
@@ -188,6 +195,7 @@ impl Default for Config {
             max_invitation_time: Duration::from_hours(24 * 7),
             max_absent_persons: 100,
             max_permanent_rooms: 100,
+            recordings_dir: String::new(),
             permanent_room_expiry: Duration::from_hours(24 * 30),
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(20),

@@ -4,19 +4,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use axum::routing::get;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use rust_embed::Embed;
+use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::Mutex;
 
+use super::Config;
 use super::hub::Hub;
 use super::listing;
 use super::protocol::{Refusal, RoomId};
 use crate::http::{assets, routes};
+use crate::ice::IceServers;
 use crate::rooms::Queries;
 use crate::runtime::Clock;
 use crate::sample;
@@ -31,20 +34,28 @@ const REPORT_AGE: Duration = Duration::from_secs(1);
 struct Assets;
 
 /// What the routes share.
-struct Site {
+pub struct Site {
     queries: Queries<Hub>,
+    ice: IceServers,
     clock: Clock,
     /// The answer to `GET /rooms` and when it was written: whoever finds it too old writes it anew, and the others wait.
     rooms: Mutex<Option<(Timestamp, Bytes)>>,
     max_list_bytes: usize,
 }
 
-/// The routes, which ask the hub; `/rooms` answers with up to `max_list_bytes`.
-pub fn router(queries: Queries<Hub>, clock: Clock, max_list_bytes: usize) -> Router {
-    let site = Site { queries, clock, rooms: Mutex::default(), max_list_bytes };
+impl Site {
+    /// Asks the hub for everything but what calls need.
+    pub fn new(queries: Queries<Hub>, ice: IceServers, clock: Clock, config: &Config) -> Self {
+        Self { queries, ice, clock, rooms: Mutex::default(), max_list_bytes: config.max_list_bytes }
+    }
+}
+
+/// The routes.
+pub fn router(site: Site) -> Router {
     Router::new()
         .route("/", get(front))
         .route("/health", get(health))
+        .route("/ice", get(ice))
         .route("/rooms", get(rooms))
         .route("/room/{id}", get(room))
         .route("/assets/sample.wav", get(tune))
@@ -75,6 +86,24 @@ async fn front(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
 
 async fn health(State(site): State<Arc<Site>>) -> Response {
     routes::json(&json!({ "status": "healthy", "timestamp": site.clock.wall().to_string() }))
+}
+
+/// What a page of a room brings.
+#[derive(Deserialize)]
+struct Asked {
+    #[serde(default)]
+    ticket: String,
+}
+
+async fn ice(State(site): State<Arc<Site>>, Query(asked): Query<Asked>) -> Response {
+    match site.queries.ask(move |hub, _| hub.holder_of(&asked.ticket)).await {
+        Some(Some(member)) => {
+            let servers = site.ice.of(member.as_str(), None, site.clock.wall());
+            routes::json(&json!({ "iceServers": servers }))
+        }
+        Some(None) => routes::error(StatusCode::FORBIDDEN, "the ticket of a member of a room is expected"),
+        None => stopping(),
+    }
 }
 
 async fn room(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response {

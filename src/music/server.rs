@@ -1,19 +1,24 @@
 //! Opens the port of the listening rooms, and starts the hub behind its Socket.IO endpoint.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 use axum::Router;
 
 use super::hub::Hub;
-use super::{Config, routes};
+use super::recordings::RecordedRooms;
+use super::routes::Site;
+use super::{Config, SERVICE, routes};
 use crate::http::layers;
 use crate::http::listener::Listener;
 use crate::http::origin::AllowedOrigins;
+use crate::recordings;
 use crate::rooms::{Pings, Rng, Runner};
 use crate::service::{Running, ServiceContext};
 use crate::socketio;
 
-/// The service's name in logs and metrics.
-const SERVICE: &str = "music";
+/// What recordings are called where something is wrong with them.
+const RECORDINGS: &str = "recordings of music";
 
 /// Opens the port and serves until the process stops.
 pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Running> {
@@ -24,11 +29,29 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
     let pings = Pings { interval: config.ping_interval, timeout: config.ping_timeout };
     let mut runner = Runner::new(SERVICE, service_context.members, context);
     let endpoint = socketio::endpoint(&mut runner, pings, &origins, service_context.socketio, &listener);
+    let named = recordings::Service { name: SERVICE, remarks: RECORDINGS };
+    let recordings = service_context.recordings(named, &config.recordings_dir);
+    let catalogue = recordings.map(|recordings| {
+        runner.keep_recordings(recordings.recorder);
+        recordings.catalogue
+    });
+    let commands = runner.ingress().commands();
     let storage = service_context.persistent_storage(SERVICE);
     let (seed, rng) = (*storage.seed(), Rng::new(&storage.random_source()));
     let exempt = service_context.opening.network.trusted_networks();
     let queries = runner.run(storage, Hub::new(config, &seed, rng, exempt, context.clock.now()));
-    let pages = routes::router(queries, context.clock, config.max_list_bytes);
+    let mut pages =
+        routes::router(Site::new(queries.clone(), service_context.ice.clone(), context.clock, config));
+    if let Some(catalogue) = catalogue {
+        let rooms = RecordedRooms { queries, commands };
+        let wrong_keys = Arc::clone(&service_context.wrong_keys);
+        pages = pages.merge(recordings::router(recordings::Site {
+            rooms,
+            catalogue,
+            wrong_keys,
+            clock: context.clock,
+        }));
+    }
     let pages =
         layers::with_common_layers(pages, Router::new(), &origins, service_context.metrics.clone(), context);
     listener.serve(endpoint.merge(pages), context);

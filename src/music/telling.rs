@@ -106,7 +106,6 @@ impl Room {
             name: self.name.as_deref().unwrap_or_else(|| self.id.as_str()),
             is_public: self.is_public,
             has_password: self.code.is_some(),
-            ..Facts::default()
         }
     }
 

@@ -29,6 +29,16 @@ pub enum ChatKind {
     Emoji,
 }
 
+impl ChatKind {
+    /// Its name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Emoji => "emoji",
+        }
+    }
+}
+
 /// A chat message, as it is kept and told.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -309,6 +309,9 @@ impl Party {
         }
         let by = self.get(from).ok_or(Refusal::NotInARoom)?.named();
         effects.tell_lossy(self.pages(), ServerEvent::Reaction { by, emoji, position }.frame());
+        if let Some(present) = self.present.iter().find(|present| present.id == from) {
+            self.recording.note_reaction(effects, present, emoji, position, scene.now);
+        }
         Ok(())
     }
 

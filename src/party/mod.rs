@@ -12,6 +12,7 @@ mod permanence;
 mod person;
 mod present;
 pub mod protocol;
+mod recording;
 mod roles;
 #[cfg(test)]
 mod tests;
@@ -28,12 +29,13 @@ use crate::rooms::{Allowance, Seed};
 use crate::time::{Timestamp, WallOffset};
 use moderation::Barred;
 use person::Persons;
-use protocol::{MemberView, RecordingView, Refusal, ReplayView, RoomView, ServerEvent};
+use protocol::{MemberView, Refusal, RoomView, ServerEvent};
 
 pub use invitations::{Claim, InvitationKey};
 pub use permanence::Permanence;
 pub use person::PersonId;
 pub use present::{Named, Newcomer, Present};
+pub use recording::{Glance, Playback, Recording, delete};
 pub use roles::{Policy, Preset, Right, Rights, Role, Table};
 pub use ticket::TicketKey;
 pub use votes::{Ballot, Outcome, VoteSubject};
@@ -79,13 +81,15 @@ pub struct Terms {
     pub tickets: TicketKey,
     /// Signs invitations.
     pub invitations: InvitationKey,
+    /// The service that recordings are of; none if it keeps none.
+    pub records_for: Option<&'static str>,
 }
 
 impl Terms {
     /// With the keys of that seed.
     pub fn new(seed: &Seed, table: Table, has_queue: bool, limits: Limits) -> Self {
         let (tickets, invitations) = (TicketKey::new(seed), InvitationKey::new(seed));
-        Self { table, has_queue, limits, tickets, invitations }
+        Self { table, has_queue, limits, tickets, invitations, records_for: None }
     }
 }
 
@@ -113,10 +117,6 @@ pub struct Facts<'a> {
     pub is_public: bool,
     /// Whether it has a password.
     pub has_password: bool,
-    /// What is recorded of it.
-    pub recording: Option<RecordingView<'a>>,
-    /// What is replayed in it.
-    pub replay: Option<ReplayView<'a>>,
 }
 
 /// What is left for the room to do.
@@ -161,6 +161,9 @@ pub struct Party {
     pub permanence: Permanence,
     /// Who stands in for an owner that is away, with the rights of a co-host.
     pub deputy: Option<MemberId>,
+    /// What is recorded of it, and replayed in it.
+    #[serde(skip_serializing_if = "Recording::is_idle")]
+    pub recording: Recording,
     /// In the order of joining.
     present: Vec<Present>,
     persons: Persons,
@@ -374,8 +377,8 @@ impl Party {
             is_public: facts.is_public,
             has_password: facts.has_password,
             wait_limit: self.wait_limit(scene.terms).as_secs_f64(),
-            recording: facts.recording,
-            replay: facts.replay,
+            recording: self.recording.view(),
+            replay: self.recording.replay_view(),
         };
         effects.tell_all(to, ServerEvent::Room(&view).frame());
     }

@@ -21,23 +21,27 @@ struct Room {
     now: Timestamp,
 }
 
+/// What a service may let its rooms do.
+pub fn terms() -> Terms {
+    let limits = Limits {
+        kick_time: Duration::from_mins(10),
+        vote_time: Duration::from_mins(1),
+        max_slow_mode: Duration::from_hours(1),
+        wait_limit: Duration::from_secs(5),
+        max_wait_limit: Duration::from_mins(1),
+        max_invitations: 2,
+        max_invitation_time: Duration::from_hours(24),
+        max_absent_persons: 3,
+        max_password_chars: 8,
+        reactions: Allowance::new(1, 2),
+    };
+    Terms::new(&SEED, Preset::Controlled.table(), true, limits)
+}
+
 impl Room {
     /// Ann owns it.
     fn with(names: &[&str]) -> Self {
-        let limits = Limits {
-            kick_time: Duration::from_mins(10),
-            vote_time: Duration::from_mins(1),
-            max_slow_mode: Duration::from_hours(1),
-            wait_limit: Duration::from_secs(5),
-            max_wait_limit: Duration::from_mins(1),
-            max_invitations: 2,
-            max_invitation_time: Duration::from_hours(24),
-            max_absent_persons: 3,
-            max_password_chars: 8,
-            reactions: Allowance::new(1, 2),
-        };
-        let terms = Terms::new(&SEED, Preset::Controlled.table(), true, limits);
-        let mut room = Self { party: Party::default(), terms, rng: Rng::new(&SEED), now: START };
+        let mut room = Self { party: Party::default(), terms: terms(), rng: Rng::new(&SEED), now: START };
         for name in names {
             room.enter(name, Role::Member);
         }

@@ -32,6 +32,7 @@ mod radio_http;
 mod radio_library;
 mod radio_live;
 mod radio_relay;
+mod recordings;
 mod restart;
 mod rude;
 mod secrets;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::protocol::RoomId;
 use crate::effect::MemberId;
+use crate::recordings::Replayed;
 
 /// What operators may have done.
 #[derive(Debug, Serialize, Deserialize)]
@@ -21,6 +22,8 @@ pub enum Command {
     Ban(IpAddr, Duration),
     /// Lets an address in again.
     LiftBan(IpAddr),
+    /// Deletes a recording, on every node.
+    DeleteRecording(Replayed),
 }
 
 /// Whether there was something to be done.

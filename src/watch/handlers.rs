@@ -355,7 +355,7 @@ impl Hub {
             position: room.position(now),
         };
         self.counts.add(Count::Chats);
-        room.chat(message, self.config.max_chat_history_bytes)
+        room.chat(message, self.config.max_chat_history_bytes, now)
     }
 
     pub(super) fn tell_chats(&self, from: MemberId) -> Effects {

@@ -162,7 +162,8 @@ impl Hub {
         if fate == Fate::Stays {
             return;
         }
-        let Some(room) = self.rooms.remove(&id) else { return };
+        let Some(mut room) = self.rooms.remove(&id) else { return };
+        room.end_recording(effects, now);
         effects.note(&AuditEntry::new(self.wall.wall(now), AuditEvent::RoomDeleted, &room, room.owner()));
         for member in room.members() {
             self.give_up_seat(member);
@@ -263,6 +264,7 @@ impl rooms::Hub for Hub {
         }
         self.heard(from, now);
         self.counts.add(Count::Events);
+        let before = self.room_of(from);
         let mut effects = match ClientEvent::read(event, payload) {
             Ok(event) => self.dispatch(from, event, now),
             Err(Unread::Malformed(Some(refusal))) => refuse(refusal),
@@ -270,6 +272,7 @@ impl rooms::Hub for Hub {
             Err(Unread::Malformed(None) | Unread::Unknown) => Effects::none(),
         };
         self.set_alarm(from);
+        self.record_both(from, before, &mut effects, now);
         // Whoever asked for an answer gets one; the first one counts.
         effects.ack();
         effects
@@ -285,7 +288,9 @@ impl rooms::Hub for Hub {
     }
 
     fn leave(&mut self, member: MemberId, now: Timestamp) -> Effects {
+        let before = self.room_of(member);
         let mut effects = self.leave_own(member, Departure::CutOff, now);
+        self.record(before, Some(member), &mut effects, now);
         let helped = self.members.remove(&member).and_then(|member| member.helps);
         if let Some(id) = helped {
             effects.append(self.stop_helping(member, id));
@@ -327,6 +332,7 @@ impl rooms::Hub for Hub {
             }
             self.decide(&mut effects, id, fate, now);
         }
+        self.record_all(&mut effects, now);
         effects
     }
 
@@ -341,6 +347,7 @@ impl rooms::Hub for Hub {
             Command::Kick(member) => self.kick(member, now),
             Command::Ban(address, span) => self.ban(address, span, now),
             Command::LiftBan(address) => self.lift_ban(address),
+            Command::DeleteRecording(recording) => (Outcome::Done, self.delete_recording(recording, now)),
         }
     }
 
@@ -403,6 +410,7 @@ impl rooms::Hub for Hub {
         let Some(lost_in) = self.rooms.get_mut(room) else { return Effects::none() };
         let mut effects = lost_in.lose(member, now);
         effects.append(self.settle_seats(*room, now));
+        self.record(Some(*room), None, &mut effects, now);
         effects
     }
 

@@ -25,6 +25,7 @@ mod pages;
 mod presses;
 mod protocol;
 mod readiness;
+mod recordings;
 mod rng;
 mod room;
 mod routes;
@@ -48,6 +49,9 @@ use crate::time::human;
 
 pub use rules::{Control, OwnerLeave};
 pub use server::start;
+
+/// The service's name in logs, metrics and recordings.
+const SERVICE: &str = "watch";
 
 /// The names that the original server reads from its environment.
 pub const ALIASES: [Alias; 3] = [
@@ -163,6 +167,8 @@ pub struct Config {
     pub event_log_bytes: u64,
     /// Logs that are kept aside.
     pub event_logs_kept: u32,
+    /// The folder that rooms are recorded in, each node's own; empty records nothing.
+    pub recordings_dir: String,
     /// Wrong passwords of one address at one room, within `wrong_password_window`.
     pub wrong_passwords: u32,
     /// After this time, whoever was wrong may try again.
@@ -224,6 +230,7 @@ impl Default for Config {
             event_log: String::new(),
             event_log_bytes: 10_000_000,
             event_logs_kept: 5,
+            recordings_dir: String::new(),
             wrong_passwords: 10,
             wrong_password_window: Duration::from_mins(10),
             ping_interval: Duration::from_secs(25),

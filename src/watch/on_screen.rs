@@ -51,6 +51,15 @@ impl OnScreen {
         }
     }
 
+    /// What tells it from others: the state without where it is and whether it plays.
+    pub fn key(&self) -> String {
+        match self {
+            Self::Nothing => String::new(),
+            Self::Video(video) => key(&video.fields),
+            Self::Live(state) | Self::Share { state, .. } | Self::Music(state) => key(state),
+        }
+    }
+
     /// Bytes of the state, about: what members have steered since is a few more or less.
     pub fn n_bytes(&self) -> usize {
         match self {
@@ -185,6 +194,12 @@ impl Video {
             [(CURRENT_TIME, position.map(Value::from)), (IS_PLAYING, self.is_playing.map(Value::from))];
         with(&self.fields, &steered)
     }
+}
+
+fn key(state: &RawValue) -> String {
+    let Ok(Fields(fields)) = serde_json::from_str(state.get()) else { return state.get().to_owned() };
+    let kept = fields.iter().filter(|(name, _)| name != CURRENT_TIME && name != IS_PLAYING);
+    kept.flat_map(|(name, value)| [name, "\0", value.get(), "\0"]).collect()
 }
 
 /// An object with other values in some of its fields, each in its place or else behind the others.

@@ -19,7 +19,7 @@ impl Hub {
             ClientEvent::Introduce { name, person } => self.introduce(from, name, person, now),
             ClientEvent::TimePing { client_time } => party::tell_time(from, client_time, now),
             ClientEvent::Room(event) => self.act(from, event, now).unwrap_or_else(refuse),
-            ClientEvent::Recording(_) => refuse(Refusal::NoSuchRecording),
+            ClientEvent::Recording(event) => self.act_on_recording(from, &event, now).unwrap_or_else(refuse),
         }
     }
 
@@ -202,6 +202,7 @@ impl Hub {
             room.party.handle_timeout(&mut done, moment.scene(&id, room.owner));
             done.effects.append(room.look_at_waiting(moment));
             effects.append(self.follow_up(id, done, now));
+            self.record(Some(id), None, &mut effects, now);
         }
         self.alarm_at = self.rooms.values().filter_map(Room::next_timeout).min();
         effects

@@ -138,12 +138,6 @@ impl Room {
     }
 
     fn facts(&self) -> Facts<'_> {
-        Facts {
-            name: self.name(),
-            is_public: self.is_public(),
-            has_password: self.code().is_some(),
-            recording: None,
-            replay: None,
-        }
+        Facts { name: self.name(), is_public: self.is_public(), has_password: self.code().is_some() }
     }
 }

@@ -423,9 +423,10 @@ impl Room {
     }
 
     /// Says something to everybody, and keeps it for newcomers.
-    pub fn chat(&mut self, message: ChatMessage, max_history_bytes: usize) -> Effects {
+    pub fn chat(&mut self, message: ChatMessage, max_history_bytes: usize, now: Timestamp) -> Effects {
         let mut effects = Effects::none();
         effects.tell_all(self.members(), ServerEvent::Chat(&message).frame());
+        self.party.recording.note_chat(&mut effects, &message, now);
         self.chats.keep(message, max_history_bytes);
         effects
     }

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use rust_embed::Embed;
+use serde::Deserialize;
 use serde_json::json;
 use tower_http::set_header::SetResponseHeaderLayer;
 
@@ -16,6 +17,7 @@ use super::protocol::Refusal;
 use crate::http::connection::Connection;
 use crate::http::keys::KeyedDoor;
 use crate::http::{assets, routes};
+use crate::ice::IceServers;
 use crate::rooms::Queries;
 use crate::runtime::Clock;
 
@@ -43,6 +45,8 @@ pub struct Assets;
 pub struct Site {
     /// Asks the hub.
     pub queries: Queries<Hub>,
+    /// What calls between members need.
+    pub ice: IceServers,
     /// The process's clock.
     pub clock: Clock,
     /// What `/stats` asks for.
@@ -54,6 +58,7 @@ pub fn router(site: Site) -> Router {
     Router::new()
         .route("/", get(front))
         .route("/health", get(health))
+        .route("/ice", get(ice))
         .route("/stats", get(stats))
         .route("/assets/{*path}", get(asset))
         .with_state(Arc::new(site))
@@ -92,6 +97,24 @@ async fn health(State(site): State<Arc<Site>>) -> Response {
         "timestamp": site.clock.wall().to_string(),
         "uptime": site.clock.uptime().as_secs_f64(),
     }))
+}
+
+/// What a page of a room brings.
+#[derive(Deserialize)]
+struct Asked {
+    #[serde(default)]
+    ticket: String,
+}
+
+async fn ice(State(site): State<Arc<Site>>, Query(asked): Query<Asked>) -> Response {
+    match site.queries.ask(move |hub, _| hub.holder_of(&asked.ticket)).await {
+        Some(Some(member)) => {
+            let servers = site.ice.of(member.as_str(), None, site.clock.wall());
+            routes::json(&json!({ "iceServers": servers }))
+        }
+        Some(None) => routes::error(StatusCode::FORBIDDEN, "the ticket of a member of a room is expected"),
+        None => routes::error(StatusCode::SERVICE_UNAVAILABLE, "stopping"),
+    }
 }
 
 async fn stats(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Config;
+use super::{Config, SERVICE};
 use crate::party::{Limits, Right, Rights, Table, Terms};
 use crate::rooms::{Allowance, Seed};
 
@@ -74,7 +74,8 @@ impl Config {
             max_password_chars: self.max_password_chars,
             reactions: Allowance::new(self.reactions_per_second, self.reaction_burst),
         };
-        Terms::new(seed, table, false, limits)
+        let records_for = (!self.recordings_dir.is_empty()).then_some(SERVICE);
+        Terms { records_for, ..Terms::new(seed, table, false, limits) }
     }
 
     /// Chat messages of one member.

@@ -1,27 +1,30 @@
 //! Opens the port of the watch parties, and starts the hub behind its Socket.IO endpoint.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Result;
 use tracing::warn;
 
 use super::event_log::{self, Rotation};
 use super::hub::Hub;
+use super::recordings::RecordedRooms;
 use super::rng::Rng;
 use super::routes::Site;
-use super::{Config, admin, key, routes};
+use super::{Config, SERVICE, admin, key, routes};
 use crate::config;
 use crate::http::keys::KeyedDoor;
 use crate::http::layers;
 use crate::http::listener::Listener;
 use crate::http::operators::OperatorsDoor;
 use crate::http::origin::AllowedOrigins;
+use crate::recordings;
 use crate::rooms::{Pings, Runner};
 use crate::service::{Running, ServiceContext};
 use crate::socketio;
 
-/// The service's name in logs and metrics.
-const SERVICE: &str = "watch";
+/// What recordings are called where something is wrong with them.
+const RECORDINGS: &str = "recordings of watch";
 
 /// Opens the port and serves until the process stops.
 pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Running> {
@@ -43,14 +46,32 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
         let rotation = Rotation { max_bytes: config.event_log_bytes, n_kept: config.event_logs_kept };
         runner.keep_notes(event_log::start(Path::new(&config.event_log), rotation, context)?);
     }
+    let named = recordings::Service { name: SERVICE, remarks: RECORDINGS };
+    let recordings = service_context.recordings(named, &config.recordings_dir);
+    let catalogue = recordings.map(|recordings| {
+        runner.keep_recordings(recordings.recorder);
+        recordings.catalogue
+    });
     let commands = runner.ingress().commands();
     let storage = service_context.persistent_storage(SERVICE);
     let (rng, exempt) =
         (Rng::new(&storage.random_source()), service_context.opening.network.trusted_networks());
     let hub = Hub::new(config, key.clone(), storage.seed(), rng, exempt, context.clock.now());
     let queries = runner.run(storage, hub);
-    let admin = admin::routes(queries.clone(), commands, OperatorsDoor::new(admin_key, context.clock));
-    let pages = routes::router(Site { queries, clock: context.clock, key });
+    let admin =
+        admin::routes(queries.clone(), commands.clone(), OperatorsDoor::new(admin_key, context.clock));
+    let rooms = RecordedRooms { queries: queries.clone(), commands };
+    let ice = service_context.ice.clone();
+    let mut pages = routes::router(Site { queries, ice, clock: context.clock, key });
+    if let Some(catalogue) = catalogue {
+        let wrong_keys = Arc::clone(&service_context.wrong_keys);
+        pages = pages.merge(recordings::router(recordings::Site {
+            rooms,
+            catalogue,
+            wrong_keys,
+            clock: context.clock,
+        }));
+    }
     let pages = layers::with_common_layers(pages, admin, &origins, service_context.metrics.clone(), context);
     listener.serve(endpoint.merge(routes::with_headers(pages)), context);
     Ok(running)

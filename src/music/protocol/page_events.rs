@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::queue_events::QueueEvent;
 use crate::json;
 use crate::party::chat::Chat;
-use crate::party::protocol::{ClientEvent, Refusal, RoomEvent};
+use crate::party::protocol::{ClientEvent, RecordingEvent, Refusal, RoomEvent};
 
 /// An event of a page.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub enum PageEvent {
     /// `chat:history`.
     ChatHistory,
     /// `recording:*` and `replay:*`.
-    Recording,
+    Recording(RecordingEvent),
 }
 
 impl PageEvent {
@@ -36,7 +36,7 @@ impl PageEvent {
         }
         match ClientEvent::read(name, payload)? {
             Ok(ClientEvent::Room(event)) => Some(Ok(Self::Room(event))),
-            Ok(ClientEvent::Recording(_)) => Some(Ok(Self::Recording)),
+            Ok(ClientEvent::Recording(event)) => Some(Ok(Self::Recording(event))),
             // Those are read as old pages say them.
             Ok(ClientEvent::Introduce { .. } | ClientEvent::TimePing { .. }) => None,
             Err(refusal) => Some(Err(refusal)),

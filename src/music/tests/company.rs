@@ -345,7 +345,7 @@ fn whoever_sits_nowhere_is_told_so() {
             ann asks: queue:next {}
               answer {"success":false,"error":"Not in a room","code":"not_in_a_room"}
             ann asks: recording:stop {}
-              answer {"success":false,"error":"Recording not found","code":"no_such_recording"}
+              answer {"success":false,"error":"Not in a room","code":"not_in_a_room"}
             ann asks: queue:vote []
               answer {"success":false,"error":"Invalid data","code":"invalid"}
         "#]],

@@ -11,6 +11,7 @@ mod pace;
 mod permanent;
 mod private;
 mod queue;
+mod recordings;
 mod refusals;
 
 use expect_test::Expect;

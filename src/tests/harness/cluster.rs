@@ -108,6 +108,7 @@ fn node(service: &str, name: &str, port: u16, url: &str, data: &Path, more: &[(S
         ("ROOMHUB_WATCH__ADMIN_KEY", ADMIN_KEY),
     ]);
     command.env("ROOMHUB_DEVICES__DATA_DIR", data.join(name));
+    command.env("ROOMHUB_WATCH__RECORDINGS_DIR", data.join(name).join("recordings"));
     command.envs(more.iter().map(|(name, value)| (name, value)));
     Server::spawn(command)
 }

@@ -47,6 +47,7 @@ impl Deployment {
         let mut command = roomhub(&[service, "--host", "127.0.0.1", "--port", "0", "--log-format", "json"]);
         command.env("AUTH_KEY", "open sesame").env("ROOMHUB_WATCH__ADMIN_KEY", ADMIN_KEY);
         command.env("ROOMHUB_DEVICES__DATA_DIR", data.path());
+        command.env("ROOMHUB_WATCH__RECORDINGS_DIR", data.path().join("recordings"));
         command.envs(environment.iter().copied());
         let server = Server::spawn(command);
         Self { address: server.address, service, servers: Servers::One(Box::new(server)), _data: data }

@@ -8,6 +8,7 @@ mod log;
 mod owners;
 mod permanence;
 mod presses;
+mod recordings;
 mod roles;
 mod rude;
 mod screen;
