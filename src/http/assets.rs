@@ -61,11 +61,7 @@ pub fn streaming_page<Folder: RustEmbed>(path: &str, headers: &HeaderMap) -> Opt
     page_under::<Folder>(STREAMING_PAGE_POLICY, path, headers)
 }
 
-fn page_under<Folder: RustEmbed>(
-    policy: &'static str,
-    path: &str,
-    headers: &HeaderMap,
-) -> Option<Response> {
+fn page_under<Folder: RustEmbed>(policy: &'static str, path: &str, headers: &HeaderMap) -> Option<Response> {
     let mut response = file::<Folder>(path, headers)?;
     response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
