@@ -1,5 +1,6 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
+pub mod audio;
 pub mod check;
 pub mod cli;
 pub mod cluster;
@@ -7,6 +8,7 @@ pub mod config;
 pub mod devices;
 pub mod effect;
 pub mod error_reports;
+pub mod folder;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 pub mod http;

@@ -6,17 +6,17 @@ use std::path::Path;
 
 use bytes::{Bytes, BytesMut};
 
-use super::audio::decode::{Decoder, Mp3Decoder};
-use super::audio::frame_reader::FrameReader;
-use super::audio::mp3::{Frame, Header};
-use super::library::charset;
-use super::library::one_line::clean;
-use super::library::track_info::TrackInfo;
 use super::output::hls::HlsPath;
 use super::sources::http_body::{ChunkDecoder, HttpBody};
 use super::sources::icy::{IcyItem, IcyReader, ResponseHead};
 use super::sources::{relay, upstream};
 use super::{by_route, paths};
+use crate::audio::charset;
+use crate::audio::decode::{Decoder, Mp3Decoder};
+use crate::audio::frame_reader::FrameReader;
+use crate::audio::mp3::{Frame, Header};
+use crate::audio::one_line::clean;
+use crate::audio::track_info::TrackInfo;
 
 /// The most blocks of a file that are decoded; faults show early.
 const MAX_BLOCKS: usize = 64;

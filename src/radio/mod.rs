@@ -6,9 +6,8 @@
 //! Live sources broadcast by `PUT` and `SOURCE`, as to Icecast; streams of other servers are relayed.
 //!
 //! `library` finds files and orders them, `sources` make frames of them, `station` paces the frames, and `output` sends
-//! them. `audio` reads, converts and encodes; it knows no stations.
+//! them. `crate::audio` reads, converts and encodes; it knows no stations.
 
-mod audio;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod library;
@@ -266,9 +265,9 @@ impl Config {
         if !(0.0..=30.0).contains(&self.burst_seconds) {
             findings.add("radio.burst_seconds", "0 to 30 seconds are expected");
         }
-        if !audio::encode::BITRATES.iter().any(|(kbps, _)| *kbps == self.bitrate_kbps) {
+        if !crate::audio::encode::BITRATES.iter().any(|(kbps, _)| *kbps == self.bitrate_kbps) {
             let allowed: Vec<String> =
-                audio::encode::BITRATES.iter().map(|(kbps, _)| kbps.to_string()).collect();
+                crate::audio::encode::BITRATES.iter().map(|(kbps, _)| kbps.to_string()).collect();
             findings.add("radio.bitrate_kbps", format!("one of {} is expected", allowed.join(", ")));
         }
         if let Err(problem) = self.directories() {

@@ -7,11 +7,11 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::Config;
-use super::audio::format::Format;
 use super::library::track::Track;
 use super::library::track_queue::ScanProgress;
 use super::output::ring::{IcyMode, META_INTERVAL};
 use super::sources::source_slot::SourceKind;
+use crate::audio::format::Format;
 
 /// The header that lists the stations through which a stream came.
 pub const PATH_HEADER: &str = "roomhub-path";

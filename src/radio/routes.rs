@@ -102,7 +102,8 @@ pub fn router(stations: &Arc<Stations>, metrics: KeyedDoor) -> Router {
         .route("/admin/metadata", get(metadata))
         .with_state(Arc::clone(stations));
     let anyone = AllowedOrigins::new(&["*".to_owned()]);
-    let router = layers::with_common_layers(pages, operators, &anyone, metrics, &stations.context);
+    let router =
+        layers::with_common_layers(pages, Router::new(), operators, &anyone, metrics, &stations.context);
     let ready = Router::new().route("/readyz", get(readiness)).with_state(Arc::clone(stations));
     let router = Router::new().fallback_service(router).merge(ready);
     Router::new().fallback_service(MapRequest::new(router, with_normalized_path))

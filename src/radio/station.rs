@@ -11,8 +11,6 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
-use super::audio::format::Format;
-use super::audio::mp3::{Frame, Header};
 use super::library::track::Track;
 use super::library::track_queue::TrackQueue;
 use super::output::pace::Pacer;
@@ -21,6 +19,8 @@ use super::output::segments::Segments;
 use super::sources::SourceItem;
 use super::sources::source_slot::SourceKind;
 use super::station_handle::{Command, HistoryEntry, JoinRequest, OnAir, StationHandle};
+use crate::audio::format::Format;
+use crate::audio::mp3::{Frame, Header};
 use crate::http::connection::DisconnectReason;
 use crate::runtime::Context;
 use crate::time::Timestamp;

@@ -7,7 +7,6 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::sync::watch;
 
-use super::audio::format::Format;
 use super::library::track::Track;
 use super::library::track_queue::TrackQueue;
 use super::output::hls_listeners::HlsListeners;
@@ -15,6 +14,7 @@ use super::output::ring::IcyMode;
 use super::output::segments::Segments;
 use super::sources::SourceItem;
 use super::sources::source_slot::{SourceKind, SourceSlot};
+use crate::audio::format::Format;
 use crate::http::connection::Connection;
 use crate::time::Timestamp;
 

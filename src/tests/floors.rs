@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 /// From the lowest floor to the highest. Modules of one floor do not know each other, but for the pairs below.
 const FLOORS: [&[&str]; 13] = [
-    &["heap", "effect", "json", "time", "secret", "sample", "private", "random"],
-    &["jwt", "rate", "ice"],
+    &["heap", "effect", "json", "time", "secret", "sample", "private", "random", "audio"],
+    &["jwt", "rate", "ice", "folder"],
     &["config"],
     &["runtime", "logging", "error_reports"],
     &["metrics"],

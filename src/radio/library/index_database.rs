@@ -13,11 +13,11 @@ use anyhow::{Context as _, Result};
 use rusqlite::{Connection, ErrorCode, Row, params};
 use tracing::warn;
 
-use super::file_stamp::FileStamp;
-use super::track_info::TrackInfo;
+use crate::audio::format::Format;
+use crate::audio::loudness::Loudness;
+use crate::audio::track_info::TrackInfo;
+use crate::folder::file_stamp::FileStamp;
 use crate::private;
-use crate::radio::audio::format::Format;
-use crate::radio::audio::loudness::Loudness;
 use crate::time::Timestamp;
 
 /// The database in the data directory.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::file_stamp::FileStamp;
+use crate::folder::file_stamp::FileStamp;
 
 /// A file that has failed is tried again after this time, in case the disk was at fault.
 const RETRY_AFTER: Duration = Duration::from_mins(10);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::track_info::TrackInfo;
+use crate::audio::track_info::TrackInfo;
 
 /// A track's metadata.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]

@@ -8,11 +8,11 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::{Mutex, MutexGuard};
 use tracing::warn;
 
-use super::file_stamp::FileStamp;
 use super::index_database::{Change, IndexDatabase};
 use super::playback_failures::PlaybackFailures;
-use super::track_info::TrackInfo;
-use crate::radio::audio::format::Format;
+use crate::audio::format::Format;
+use crate::audio::track_info::TrackInfo;
+use crate::folder::file_stamp::FileStamp;
 
 /// What is known of all files.
 #[derive(Debug)]
@@ -154,7 +154,7 @@ impl TrackIndex {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::radio::audio::loudness::Loudness;
+    use crate::audio::loudness::Loudness;
     use crate::time::Timestamp;
 
     const STAMP: FileStamp =

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::playlist::{Order, Playlist};
 use super::track::Track;
-use crate::radio::audio::format::Format;
+use crate::audio::format::Format;
 
 /// Skipped files that are remembered.
 const MAX_SKIPPED: usize = 20;

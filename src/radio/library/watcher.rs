@@ -7,22 +7,28 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::watch;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
-use super::file_stamp::FileStamp;
-use super::stable_files::StableFiles;
 use super::track_index::TrackIndex;
-use super::track_info::TrackInfo;
 use super::track_queue::{ScanProgress, TrackQueue};
-use super::walk::{LinkPolicy, WalkReport, walk};
+use crate::audio::track_info::TrackInfo;
+use crate::folder::changes::watch_in_background;
+use crate::folder::file_stamp::FileStamp;
+use crate::folder::stable_files::StableFiles;
+use crate::folder::walk::{LinkPolicy, WalkReport, walk};
 use crate::runtime::Clock;
+
+/// The extensions of files that the decoders read.
+const EXTENSIONS: [&str; 17] = [
+    "mp3", "wav", "flac", "ogg", "oga", "m4a", "mp4", "aac", "alac", "m4b", "mp2", "mpga", "wave", "w64",
+    "aif", "aiff", "aifc",
+];
 
 /// A folder with files that are not stable yet is scanned again after this time.
 const UNSTABLE_RESCAN: Duration = Duration::from_millis(700);
@@ -133,7 +139,7 @@ impl LibraryWatcher {
         let (mut found, mut n_found) = (Vec::new(), 0);
         let is_first = self.n_stable.is_none();
         let files = &mut self.files;
-        let report = walk(folder, *max_tracks, *links, |path, stamp| {
+        let report = walk(folder, &EXTENSIONS, *max_tracks, *links, |path, stamp| {
             n_found += 1;
             found.extend(files.observe(path, stamp, clock.now()));
             let now = clock.uptime();
@@ -231,41 +237,4 @@ impl LibraryWatcher {
         }
         queue.scan.lock().unread = self.unread.len();
     }
-}
-
-/// Starts a file system watcher on a thread of its own, because that walks the whole tree.
-///
-/// The watcher is returned once it works, and works as long as it is kept.
-fn watch_in_background(folder: PathBuf, requests: SyncSender<()>) -> Receiver<RecommendedWatcher> {
-    let (started, watchers) = channel();
-    let run = move || {
-        if let Err(error) = watch_tree(&folder, requests, &started) {
-            debug!(folder = %folder.display(), %error, "the folder cannot be watched and is rescanned at intervals");
-        }
-    };
-    let spawned = thread::Builder::new().name("radio watcher".into()).spawn(run);
-    if let Err(error) = spawned {
-        debug!(%error, "a folder cannot be watched and is rescanned at intervals");
-    }
-    watchers
-}
-
-fn watch_tree(
-    folder: &Path,
-    requests: SyncSender<()>,
-    started: &Sender<RecommendedWatcher>,
-) -> notify::Result<()> {
-    let first = requests.clone();
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        if event.is_ok_and(|event| !event.kind.is_access()) {
-            // A full channel already holds a request.
-            let _ = requests.try_send(());
-        }
-    })?;
-    watcher.watch(folder, RecursiveMode::Recursive)?;
-    if started.send(watcher).is_ok() {
-        // Changes from before the watcher worked have caused no event.
-        let _ = first.try_send(());
-    }
-    Ok(())
 }

@@ -12,11 +12,11 @@ use tokio::time::{Duration, timeout};
 
 use super::listener_limits::ListenerPermit;
 use super::ring::IcyMode;
+use crate::audio::format::Format;
 use crate::http::address::rate_limit_key;
 use crate::http::assets;
 use crate::http::guarded::{Guarded, StallLimit};
 use crate::http::head::Head;
-use crate::radio::audio::format::Format;
 use crate::radio::paths::decoded;
 use crate::radio::protocol::{FULL, stream_head};
 use crate::radio::station_handle::{Command, JoinRequest, StationHandle};

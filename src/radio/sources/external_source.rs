@@ -16,12 +16,12 @@ use tracing::{info, warn};
 
 use super::SourceItem;
 use super::source_slot::{SourceInput, SourceKind, SourceLease};
+use crate::audio::decode::Mp3Decoder;
+use crate::audio::format::Format;
+use crate::audio::frame_reader::FrameReader;
+use crate::audio::mp3::Frame;
+use crate::audio::transcoder::Transcoder;
 use crate::radio::Config;
-use crate::radio::audio::decode::Mp3Decoder;
-use crate::radio::audio::format::Format;
-use crate::radio::audio::frame_reader::FrameReader;
-use crate::radio::audio::mp3::Frame;
-use crate::radio::audio::transcoder::Transcoder;
 use crate::radio::library::track::Track;
 use crate::radio::station_handle::{Command, StationHandle};
 

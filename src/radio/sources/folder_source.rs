@@ -16,17 +16,17 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tracing::{info, warn};
 
 use super::SourceItem;
-use crate::radio::audio::block::Block;
-use crate::radio::audio::decode::{Decoder, Mp3Decoder, counted_seconds};
-use crate::radio::audio::format::Format;
-use crate::radio::audio::loudness::{self, Loudness};
-use crate::radio::audio::mp3::Frame;
-use crate::radio::audio::sniff::{is_named_mp3, mp3_frames, sniff};
-use crate::radio::audio::transcoder::Transcoder;
-use crate::radio::library::file_stamp::FileStamp;
+use crate::audio::block::Block;
+use crate::audio::decode::{Decoder, Mp3Decoder, counted_seconds};
+use crate::audio::format::Format;
+use crate::audio::loudness::{self, Loudness};
+use crate::audio::mp3::Frame;
+use crate::audio::sniff::{is_named_mp3, mp3_frames, sniff};
+use crate::audio::track_info::{TrackInfo, frame_format};
+use crate::audio::transcoder::Transcoder;
+use crate::folder::file_stamp::FileStamp;
 use crate::radio::library::track::Track;
 use crate::radio::library::track_index::TrackIndex;
-use crate::radio::library::track_info::{TrackInfo, frame_format};
 use crate::radio::library::track_queue::TrackQueue;
 use crate::runtime::Clock;
 use crate::sample;
@@ -416,7 +416,7 @@ mod tests {
     use std::process::Command;
 
     use super::*;
-    use crate::radio::audio::encode::Encoder;
+    use crate::audio::encode::Encoder;
     use crate::radio::library::playlist::Order;
 
     /// Frames of a second and a half of noise, by LAME.

@@ -2,8 +2,8 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use crate::audio::charset;
 use crate::http::head;
-use crate::radio::library::charset;
 
 /// A part of the stream.
 #[derive(Debug, PartialEq, Eq)]

@@ -11,8 +11,8 @@ pub mod upstream;
 
 use std::sync::Arc;
 
-use super::audio::mp3::Frame;
 use super::library::track::Track;
+use crate::audio::mp3::Frame;
 
 /// What a source hands to its station, in order.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::radio::audio::decode::Decoder;
+use crate::audio::decode::Decoder;
 
 /// A folder for files.
 pub struct Folder(tempfile::TempDir);

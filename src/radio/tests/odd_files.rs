@@ -3,8 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::files::{Folder, measure};
-use crate::radio::audio::loudness::{self, Loudness};
-use crate::radio::library::track_info::TrackInfo;
+use crate::audio::loudness::{self, Loudness};
+use crate::audio::track_info::TrackInfo;
 
 /// Two seconds of a tone each, with the arguments that make ffmpeg write them, and the name that they get.
 const PLAIN: [(&str, &str); 40] = [

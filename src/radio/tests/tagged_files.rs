@@ -1,7 +1,7 @@
 //! Titles, artists and lengths of files with tags of every type.
 
 use super::files::Folder;
-use crate::radio::library::track_info::TrackInfo;
+use crate::audio::track_info::TrackInfo;
 
 fn info(folder: &Folder, name: &str, bytes: &[u8]) -> TrackInfo {
     TrackInfo::read(&folder.write(name, bytes)).unwrap()

@@ -6,12 +6,12 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
+use super::decode::counted_seconds;
+use super::format::Format;
+use super::loudness::Loudness;
+use super::sniff::{Content, mp3_frames, sniff};
 use super::tags::Tags;
-use crate::radio::audio::decode::counted_seconds;
-use crate::radio::audio::format::Format;
-use crate::radio::audio::loudness::Loudness;
-use crate::radio::audio::sniff::{Content, mp3_frames, sniff};
-use crate::radio::audio::wav::Spec;
+use super::wav::Spec;
 
 /// What is known of an audio file.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -70,7 +70,7 @@ impl Transcoder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::radio::audio::decode::Mp3Decoder;
+    use crate::audio::decode::Mp3Decoder;
 
     /// A tone of `n` samples, on both channels.
     fn tone(n: usize) -> Block {

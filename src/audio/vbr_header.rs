@@ -100,7 +100,7 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::radio::audio::mp3::Header;
+    use crate::audio::mp3::Header;
 
     /// A silent frame with a header at an offset.
     fn described(header: [u8; 4], at: usize) -> Frame {

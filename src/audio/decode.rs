@@ -125,14 +125,20 @@ pub struct Mp3Decoder {
     format: Option<Format>,
 }
 
-impl Mp3Decoder {
-    /// A decoder without a previous frame.
-    pub fn new() -> Self {
+impl Default for Mp3Decoder {
+    fn default() -> Self {
         Self {
             decoder: Box::new(nanomp3::Decoder::new()),
             samples: vec![0.0; nanomp3::MAX_SAMPLES_PER_FRAME],
             format: None,
         }
+    }
+}
+
+impl Mp3Decoder {
+    /// A decoder without a previous frame.
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// Decodes a frame; one that cannot be decoded becomes silence of the same length.

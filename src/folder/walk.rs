@@ -1,4 +1,4 @@
-//! Walks a folder for audio files, by extension.
+//! Walks a folder for files of certain kinds, by extension.
 //!
 //! Each file is reported as it is found, so that the first can play before the last is found. A walk ends on any tree:
 //! folders are known by device and inode, so that links into loops are walked once.
@@ -14,13 +14,7 @@ use rustix::io::Errno;
 
 use super::file_stamp::FileStamp;
 
-/// The extensions of files that the decoders read.
-const EXTENSIONS: [&str; 17] = [
-    "mp3", "wav", "flac", "ogg", "oga", "m4a", "mp4", "aac", "alac", "m4b", "mp2", "mpga", "wave", "w64",
-    "aif", "aiff", "aifc",
-];
-
-/// Smaller files hold no music.
+/// Smaller files hold no music and no film.
 const MIN_BYTES: u64 = 1024;
 
 /// The problem with a root that may not be read.
@@ -47,7 +41,7 @@ pub struct WalkReport {
     pub n_unreadable: usize,
     /// Links out of the root that were not followed.
     pub n_links: usize,
-    /// Files that are not audio, by extension.
+    /// Files of other kinds, by extension.
     pub other_files: BTreeMap<String, usize>,
     /// Folders that were read.
     pub n_folders: usize,
@@ -79,12 +73,13 @@ impl WalkReport {
     }
 }
 
-/// Reports every audio file below a folder: at most `max_files`, in at most as many folders. A root that is a file is
-/// reported itself.
+/// Reports every file below a folder that has one of these extensions: at most `max_files`, in at most as many folders.
+/// A root that is a file is reported itself.
 ///
 /// What cannot be read is left out.
 pub fn walk(
     root: &Path,
+    extensions: &[&str],
     max_files: usize,
     links: LinkPolicy,
     mut found: impl FnMut(PathBuf, FileStamp),
@@ -98,7 +93,7 @@ pub fn walk(
             known.insert((metadata.dev(), metadata.ino()));
             waiting.push(root.to_owned());
         }
-        Ok(metadata) if metadata.is_file() && is_audio(root) => {
+        Ok(metadata) if metadata.is_file() && has_extension(root, extensions) => {
             found(root.to_owned(), FileStamp::of(&metadata));
         }
         Ok(_) => report.problem = Some("a folder of audio is expected, and this is a file of another kind"),
@@ -134,7 +129,7 @@ pub fn walk(
             if is_hidden(&path) {
                 continue;
             }
-            if !is_candidate(&path, file_type) {
+            if !is_candidate(&path, file_type, extensions) {
                 count(&mut report.other_files, &path);
                 continue;
             }
@@ -155,7 +150,7 @@ pub fn walk(
                 } else if known.insert((metadata.dev(), metadata.ino())) {
                     waiting.push(path);
                 }
-            } else if metadata.is_file() && metadata.len() >= MIN_BYTES && is_audio(&path) {
+            } else if metadata.is_file() && metadata.len() >= MIN_BYTES && has_extension(&path, extensions) {
                 if n_files == max_files {
                     return WalkReport { is_truncated: true, ..report };
                 }
@@ -194,14 +189,15 @@ fn is_hidden(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
-/// Folders, links that may lead to folders, and files with an audio extension.
-fn is_candidate(path: &Path, file_type: FileType) -> bool {
-    file_type.is_dir() || file_type.is_symlink() || is_audio(path)
+/// Folders, links that may lead to folders, and files with one of the extensions.
+fn is_candidate(path: &Path, file_type: FileType, extensions: &[&str]) -> bool {
+    file_type.is_dir() || file_type.is_symlink() || has_extension(path, extensions)
 }
 
-fn is_audio(path: &Path) -> bool {
+/// Whether a file has one of these extensions, in whatever case.
+pub fn has_extension(path: &Path, extensions: &[&str]) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension))
+    extensions.iter().any(|known| known.eq_ignore_ascii_case(extension))
 }
 
 #[cfg(test)]
@@ -210,6 +206,8 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+
+    const EXTENSIONS: [&str; 3] = ["mp3", "wav", "flac"];
 
     fn fill(folder: &Path, names: &[(&str, usize)]) {
         for (name, n_bytes) in names {
@@ -221,7 +219,7 @@ mod tests {
 
     fn names(root: &Path, max_files: usize) -> (Vec<PathBuf>, WalkReport) {
         let mut found = Vec::new();
-        let report = walk(root, max_files, LinkPolicy::StayInside, |path, _| found.push(path));
+        let report = walk(root, &EXTENSIONS, max_files, LinkPolicy::StayInside, |path, _| found.push(path));
         found.sort();
         (found, report)
     }
@@ -272,7 +270,7 @@ mod tests {
         let (found, report) = names(folder.path(), 100);
         assert_eq!((found.len(), report.n_links), (2, 2), "{found:?}");
         let mut n_found = 0;
-        let report = walk(folder.path(), 100, LinkPolicy::Follow, |_, _| n_found += 1);
+        let report = walk(folder.path(), &EXTENSIONS, 100, LinkPolicy::Follow, |_, _| n_found += 1);
         assert_eq!((n_found, report.n_links), (4, 0));
     }
 

@@ -10,9 +10,9 @@ use symphonia::core::meta::{MetadataRevision, StandardTag};
 use super::charset;
 use super::id3::{Field, read_v1, read_v2};
 use super::one_line::clean;
-use crate::radio::audio::sniff::{Content, read};
-use crate::radio::audio::symphonia_decoder::probe;
-use crate::radio::audio::tag_sizes::{APE_HEAD_BYTES, ID3V1_BYTES, id3v2_bytes};
+use super::sniff::{Content, read};
+use super::symphonia_decoder::probe;
+use super::tag_sizes::{APE_HEAD_BYTES, ID3V1_BYTES, id3v2_bytes};
 
 /// The most bytes of a tag that are read: titles may come after pictures of 10 MiB.
 const MAX_TAG_BYTES: u64 = 16 * 1024 * 1024;
