@@ -22,7 +22,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Listening rooms in sync, with a page for browsers (port 3000)
-    Music(Serve),
+    Music(ServeMusic),
     /// Watch parties for MoonTVPlus (port 3001)
     Watch(ServeWatch),
     /// WebRTC signalling, with a page to try calls with (port 5000)
@@ -69,6 +69,19 @@ pub struct ServeWatch {
     /// File that holds the key
     #[arg(long, value_name = "FILE")]
     auth_key_file: Option<String>,
+    /// Folder of films that rooms play
+    #[arg(long, value_name = "FOLDER")]
+    media_dir: Option<String>,
+}
+
+/// What listening rooms take.
+#[derive(Debug, Args)]
+pub struct ServeMusic {
+    #[command(flatten)]
+    serve: Serve,
+    /// Folder of music that rooms play
+    #[arg(long, value_name = "FOLDER")]
+    media_dir: Option<String>,
 }
 
 /// What the device rooms take besides.
@@ -290,12 +303,22 @@ impl Serve {
     }
 }
 
+impl ServeMusic {
+    /// Listening rooms.
+    pub fn request(self) -> Request {
+        let mut request = self.serve.request(Service::Music);
+        request.set("music.media_dir", self.media_dir, "--media-dir");
+        request
+    }
+}
+
 impl ServeWatch {
     /// Watch parties.
     pub fn request(self) -> Request {
         let mut request = self.serve.request(Service::Watch);
         request.set("watch.auth_key", self.auth_key, "--auth-key");
         request.set("watch.auth_key_file", self.auth_key_file, "--auth-key-file");
+        request.set("watch.media_dir", self.media_dir, "--media-dir");
         request
     }
 }

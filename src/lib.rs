@@ -16,6 +16,7 @@ pub mod ice;
 pub mod json;
 pub mod jwt;
 pub mod logging;
+pub mod media;
 pub mod metrics;
 pub mod music;
 pub mod party;

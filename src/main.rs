@@ -9,7 +9,7 @@ use roomhub::settings::Service;
 
 fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Music(command) => process::serve(&command.request(Service::Music)),
+        Command::Music(command) => process::serve(&command.request()),
         Command::Watch(command) => process::serve(&command.request()),
         Command::Devices(command) => match command.spool_task() {
             Some(task) => process::spool(&command.request(), task),

@@ -127,6 +127,7 @@ fn describe() {
         "Times that a station had nothing to play and sent silence"
     );
     describe_counter!("roomhub_radio_listeners_rejected_total", "Listeners rejected by a limit");
+    describe_counter!("roomhub_media_refused_total", "Requests for media refused, by service and reason");
     describe_gauge!("roomhub_cluster_connected", "Whether Redis answers, by service");
     describe_counter!(
         "roomhub_cluster_entries_total",

@@ -49,12 +49,20 @@ pub fn look(services: &[Service], loaded: &Loaded<Settings>, report: &mut Report
             folder(key, Path::new(path), report);
         }
     }
+    for (service, key, path) in [
+        (Service::Music, "music.media_dir", &settings.music.media_dir),
+        (Service::Watch, "watch.media_dir", &settings.watch.media_dir),
+    ] {
+        if has_any(&[service]) && !path.is_empty() {
+            report.add(key, source_folder(Path::new(path)));
+        }
+    }
     if has_any(&[Service::Radio]) {
         if !settings.radio.data_dir.is_empty() {
             folder("radio.data_dir", Path::new(&settings.radio.data_dir), report);
         }
         for (key, path) in radio::audio_folders(&settings.radio) {
-            report.add(key, audio_folder(&path));
+            report.add(key, source_folder(&path));
         }
     }
 }
@@ -71,7 +79,7 @@ fn readable_file(path: &Path) -> Result<String> {
     Ok(format!("{shown} can be read"))
 }
 
-fn audio_folder(path: &Path) -> Result<String> {
+fn source_folder(path: &Path) -> Result<String> {
     let shown = path.display();
     let about = fs::metadata(path).with_context(|| format!("{shown}: cannot be looked into"))?;
     ensure!(about.is_dir(), "{shown}: a folder is expected, this is a file");

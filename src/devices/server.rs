@@ -163,6 +163,7 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
     let none_foreign = AllowedOrigins::new(&[]);
     let pages = layers::with_common_layers(
         Router::new(),
+        Router::new(),
         pages,
         &none_foreign,
         service_context.metrics.clone(),

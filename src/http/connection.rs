@@ -15,6 +15,8 @@ use parking_lot::Mutex;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
+use super::sent_files::SentFiles;
+
 /// Why the server cut a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DisconnectReason {
@@ -67,6 +69,7 @@ pub struct Connection {
     pub(super) way_out: WayOut,
     pub(super) reader: AtomicWaker,
     pub(super) writer: AtomicWaker,
+    pub(super) files: SentFiles,
 }
 
 /// What every send looks at, side by side: with thousands of connections it is memory that a send waits for.
@@ -121,6 +124,7 @@ impl Connection {
             },
             reader: AtomicWaker::new(),
             writer: AtomicWaker::new(),
+            files: SentFiles::default(),
         })
     }
 
@@ -133,6 +137,11 @@ impl Connection {
         tracing::debug!(connection = self.id, peer = %self.peer, reason = reason.code(), "connection cut");
         self.reader.wake();
         self.writer.wake();
+    }
+
+    /// The files that the kernel sends on it by itself; none where all bytes must be encrypted first.
+    pub fn sent_files(&self) -> Option<&SentFiles> {
+        self.way_out.plain.is_some().then_some(&self.files)
     }
 
     /// Has the kernel hold no more than about so many bytes that the other end has not taken.

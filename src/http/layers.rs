@@ -55,9 +55,10 @@ struct Probes {
 /// Puts the common layers around a service's routes, and adds the routes that all services have.
 ///
 /// Pages of other origins may read what the public routes answer, as far as `origins` goes, and never what the
-/// operators' routes do.
+/// operators' routes do. Bodies of `files` are neither compressed, nor cut, nor limited: they are large as they are.
 pub fn with_common_layers(
     public: Router,
+    files: Router,
     operators: Router,
     origins: &AllowedOrigins,
     metrics: KeyedDoor,
@@ -88,6 +89,7 @@ pub fn with_common_layers(
         .layer(map_response(pieces::cut))
         .layer(CompressionLayer::new().compress_when(is_worth_it))
         .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
+        .merge(files.layer(origins.cors()))
         .layer(fixed(X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(fixed(X_FRAME_OPTIONS, "SAMEORIGIN"))
         .layer(fixed(REFERRER_POLICY, "no-referrer"))

@@ -31,7 +31,7 @@ use super::guarded::{Guarded, StallLimit};
 use super::head::{self, Head};
 use super::inbound::MessageLimits;
 use super::limits::{ConnectionLimits, Permit};
-use super::request_body::{self, BodyLimits};
+use super::request_body::{self, BodyLimits, Intake};
 use super::transport::Transport;
 use super::{Config, tls};
 use crate::runtime::Context;
@@ -83,6 +83,7 @@ pub struct Listener {
     bodies: Arc<BodyLimits>,
     refusals: Arc<Semaphore>,
     interceptor: Option<Interceptor>,
+    streamed_path: Option<&'static str>,
 }
 
 /// What is needed to open a port, beside the service's own host and port.
@@ -128,6 +129,7 @@ impl Listener {
             bodies: Arc::new(bodies),
             refusals: Arc::new(Semaphore::new(network.max_refusals)),
             interceptor: None,
+            streamed_path: None,
         })
     }
 
@@ -160,6 +162,11 @@ impl Listener {
     /// Shows the head of every connection's request to an interceptor first. Each connection then serves one request.
     pub fn intercepted_by(self, interceptor: Interceptor) -> Self {
         Self { interceptor: Some(interceptor), ..self }
+    }
+
+    /// Takes in bodies of requests to that path piece by piece, however large they are.
+    pub fn streaming_bodies_to(self, path: &'static str) -> Self {
+        Self { streamed_path: Some(path), ..self }
     }
 
     /// Serves `router` until the process stops.
@@ -264,9 +271,11 @@ impl Listener {
             let Some(given_back) = self.ask(interceptor, io, &context).await else { return };
             io = given_back;
         }
-        let bodies = Arc::clone(&self.bodies);
-        let service = service_fn(move |request| {
-            answer(request, Arc::clone(&connection), Arc::clone(&bodies), router.clone())
+        let (bodies, streamed_path) = (Arc::clone(&self.bodies), self.streamed_path);
+        let service = service_fn(move |request: Request<Incoming>| {
+            let is_streamed = streamed_path == Some(request.uri().path());
+            let intake = if is_streamed { Intake::Streamed } else { Intake::Whole };
+            answer(request, Arc::clone(&connection), Arc::clone(&bodies), intake, router.clone())
         });
         let http = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -317,9 +326,10 @@ async fn answer(
     request: Request<Incoming>,
     connection: Arc<Connection>,
     bodies: Arc<BodyLimits>,
+    intake: Intake,
     router: Router,
 ) -> Result<Response<Body>, Infallible> {
-    let (mut request, fate) = request_body::limit(request, &bodies);
+    let (mut request, fate) = request_body::limit(request, &bodies, intake);
     request.extensions_mut().insert(connection);
     let response = router.oneshot(request).await?;
     Ok(fate.and_then(|fate| fate.refusal()).unwrap_or(response))

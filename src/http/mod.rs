@@ -20,6 +20,7 @@ pub mod origin;
 mod pieces;
 mod request_body;
 pub mod routes;
+pub mod sent_files;
 pub mod tls;
 mod transport;
 pub mod upgrade;

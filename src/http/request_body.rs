@@ -11,10 +11,22 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONNECTION, RETRY_AFTER};
 use http::{Request, StatusCode};
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::budget::{Budget, Share};
 use super::routes;
+
+/// What a streamed body must move within the time that others have for all of it.
+const STREAM_PROGRESS_BYTES: usize = 64 * 1024;
+
+/// How a body is taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Intake {
+    /// As a whole, which is in memory until it is here.
+    Whole,
+    /// Piece by piece: it may be large and take long, as long as it goes on.
+    Streamed,
+}
 
 /// What bodies of requests may be.
 #[derive(Debug)]
@@ -55,18 +67,25 @@ struct Limited {
     due: Pin<Box<Sleep>>,
     share: Share,
     n_bytes: usize,
+    intake: Intake,
+    timeout: Duration,
     fate: Arc<Fate>,
 }
 
 /// Sets limits to a request's body; nothing is watched of a request without one.
-pub fn limit(request: Request<Incoming>, limits: &BodyLimits) -> (Request<Body>, Option<Arc<Fate>>) {
+pub fn limit(
+    request: Request<Incoming>,
+    limits: &BodyLimits,
+    intake: Intake,
+) -> (Request<Body>, Option<Arc<Fate>>) {
     if request.body().is_end_stream() {
         return (request.map(|_| Body::empty()), None);
     }
     let fate = Arc::new(Fate::default());
     let limited = request.map(|inner| {
         let (due, share) = (Box::pin(sleep(limits.timeout)), Share::new(&limits.budget));
-        Body::new(Limited { inner, due, share, n_bytes: 0, fate: Arc::clone(&fate) })
+        let timeout = limits.timeout;
+        Body::new(Limited { inner, due, share, n_bytes: 0, intake, timeout, fate: Arc::clone(&fate) })
     });
     (limited, Some(fate))
 }
@@ -90,8 +109,15 @@ impl hyper::body::Body for Limited {
         match Pin::new(&mut this.inner).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 this.n_bytes += frame.data_ref().map_or(0, Bytes::len);
-                if this.share.cover(this.n_bytes).is_err() {
-                    return this.give_up(NO_MEMORY);
+                match this.intake {
+                    Intake::Whole if this.share.cover(this.n_bytes).is_err() => {
+                        return this.give_up(NO_MEMORY);
+                    }
+                    Intake::Streamed if this.n_bytes >= STREAM_PROGRESS_BYTES => {
+                        this.n_bytes = 0;
+                        this.due.as_mut().reset(Instant::now() + this.timeout);
+                    }
+                    Intake::Whole | Intake::Streamed => {}
                 }
                 Poll::Ready(Some(Ok(frame)))
             }

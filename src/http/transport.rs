@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use super::connection::Connection;
+use super::sent_files::is_stand_in;
 
 /// A connection's bytes, plain or encrypted.
 pub enum Transport {
@@ -78,9 +79,11 @@ impl Transport {
             Self::Plain => loop {
                 let socket = plain(connection)?;
                 ready!(socket.poll_write_ready(cx))?;
-                let outcome = match parts {
-                    [part] => socket.try_write(part),
-                    parts => socket.try_write_vectored(parts),
+                let n_own = parts.iter().take_while(|part| !is_stand_in(part)).count();
+                let outcome = match (&parts[..n_own], parts.first()) {
+                    ([], Some(stand_in)) => connection.files.send(socket, stand_in.len()),
+                    ([part], _) => socket.try_write(part),
+                    (own, _) => socket.try_write_vectored(own),
                 };
                 match outcome {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

@@ -16,6 +16,7 @@ pub mod fuzz;
 mod handlers;
 mod hub;
 mod listing;
+mod media;
 mod moment;
 mod playhead;
 #[cfg(test)]
@@ -147,6 +148,24 @@ pub struct Config {
     /// A room that stays is deleted when nobody has been there for so long.
     #[serde(with = "human")]
     pub permanent_room_expiry: Duration,
+    /// A folder of music that rooms play; none if empty.
+    pub media_dir: String,
+    /// Files in it that are listed.
+    pub media_max_files: usize,
+    /// It is looked through this often, for file systems that report no changes.
+    #[serde(with = "human")]
+    pub media_rescan_interval: Duration,
+    /// Files that are sent at a time; for more, the answer is 503.
+    pub media_max_streams: usize,
+    /// Bytes of a file that a member may upload; 0 takes none.
+    pub max_upload_bytes: u64,
+    /// Uploads that are kept at a time.
+    pub max_uploads: usize,
+    /// Bytes of all uploads, in `rooms.data_dir`.
+    pub max_uploads_bytes: u64,
+    /// How long an upload is kept.
+    #[serde(with = "human")]
+    pub upload_kept: Duration,
     /// How often a client is asked whether it is still there.
     #[serde(with = "human")]
     pub ping_interval: Duration,
@@ -197,6 +216,14 @@ impl Default for Config {
             max_permanent_rooms: 100,
             recordings_dir: String::new(),
             permanent_room_expiry: Duration::from_hours(24 * 30),
+            media_dir: String::new(),
+            media_max_files: 200_000,
+            media_rescan_interval: Duration::from_mins(1),
+            media_max_streams: 1_000,
+            max_upload_bytes: 0,
+            max_uploads: 1_000,
+            max_uploads_bytes: 4_000_000_000,
+            upload_kept: Duration::from_hours(24),
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(20),
         }
@@ -225,6 +252,14 @@ impl Config {
         findings.not_zero("music.vote_time", self.vote_time);
         findings.not_zero("music.max_invitation_time", self.max_invitation_time);
         findings.not_zero("music.permanent_room_expiry", self.permanent_room_expiry);
+        findings.at_least_one("music.media_max_files", self.media_max_files);
+        findings.at_least_one("music.media_max_streams", self.media_max_streams);
+        findings.at_least_one("music.max_uploads", self.max_uploads);
+        findings.not_zero("music.upload_kept", self.upload_kept);
+        if self.max_uploads_bytes < self.max_upload_bytes {
+            findings.add("music.max_uploads_bytes", "at least max_upload_bytes is expected");
+        }
+        findings.not_zero("music.media_rescan_interval", self.media_rescan_interval);
         findings.not_zero("music.room_cleanup_interval", self.room_cleanup_interval);
         findings.not_zero("music.ping_interval", self.ping_interval);
         findings.not_zero("music.ping_timeout", self.ping_timeout);

@@ -8,10 +8,12 @@ use axum::Router;
 use super::hub::Hub;
 use super::recordings::RecordedRooms;
 use super::routes::Site;
-use super::{Config, SERVICE, routes};
+use super::{Config, SERVICE, media, routes};
 use crate::http::layers;
 use crate::http::listener::Listener;
 use crate::http::origin::AllowedOrigins;
+use crate::media::UPLOAD_PATH;
+use crate::party::TicketKey;
 use crate::recordings;
 use crate::rooms::{Pings, Rng, Runner};
 use crate::service::{Running, ServiceContext};
@@ -37,9 +39,11 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
     });
     let commands = runner.ingress().commands();
     let storage = service_context.persistent_storage(SERVICE);
+    let tickets = TicketKey::new(storage.seed());
     let (seed, rng) = (*storage.seed(), Rng::new(&storage.random_source()));
     let exempt = service_context.opening.network.trusted_networks();
     let queries = runner.run(storage, Hub::new(config, &seed, rng, exempt, context.clock.now()));
+    let media = media::router(config, queries.clone(), tickets, service_context)?;
     let mut pages =
         routes::router(Site::new(queries.clone(), service_context.ice.clone(), context.clock, config));
     if let Some(catalogue) = catalogue {
@@ -52,8 +56,14 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
             clock: context.clock,
         }));
     }
-    let pages =
-        layers::with_common_layers(pages, Router::new(), &origins, service_context.metrics.clone(), context);
-    listener.serve(endpoint.merge(pages), context);
+    let pages = layers::with_common_layers(
+        pages,
+        media,
+        Router::new(),
+        &origins,
+        service_context.metrics.clone(),
+        context,
+    );
+    listener.streaming_bodies_to(UPLOAD_PATH).serve(endpoint.merge(pages), context);
     Ok(running)
 }

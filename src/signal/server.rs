@@ -41,8 +41,14 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
     let hub = Hub::new(config, keys, storage.seed(), service_context.opening.network.trusted_networks());
     let queries = runner.run(storage, hub);
     let pages = routes::router(Site { queries, plain, clock: context.clock, key });
-    let pages =
-        layers::with_common_layers(pages, Router::new(), &origins, service_context.metrics.clone(), context);
+    let pages = layers::with_common_layers(
+        pages,
+        Router::new(),
+        Router::new(),
+        &origins,
+        service_context.metrics.clone(),
+        context,
+    );
     listener.serve(endpoint.merge(pages), context);
     Ok(running)
 }

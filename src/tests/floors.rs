@@ -18,7 +18,7 @@ const FLOORS: [&[&str]; 13] = [
     &["websocket"],
     &["socketio"],
     &["service"],
-    &["party"],
+    &["media", "party"],
     &["music", "watch", "signal", "devices", "radio"],
 ];
 

@@ -21,6 +21,7 @@ mod keys;
 mod lifecycle;
 mod limits;
 mod log;
+mod media;
 mod metrics;
 mod music;
 mod probe;

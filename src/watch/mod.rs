@@ -18,6 +18,7 @@ mod history;
 mod hub;
 mod key;
 mod listing;
+mod media;
 mod on_screen;
 mod overview;
 mod page_handlers;
@@ -174,6 +175,31 @@ pub struct Config {
     /// After this time, whoever was wrong may try again.
     #[serde(with = "human")]
     pub wrong_password_window: Duration,
+    /// A folder of films that rooms play; none if empty.
+    pub media_dir: String,
+    /// Files in it that are listed.
+    pub media_max_files: usize,
+    /// It is looked through this often, for file systems that report no changes.
+    #[serde(with = "human")]
+    pub media_rescan_interval: Duration,
+    /// Files that are sent at a time; for more, the answer is 503.
+    pub media_max_streams: usize,
+    /// Bytes of frames of films that are kept in `rooms.data_dir`.
+    pub media_cache_bytes: u64,
+    /// The name or the path of ffmpeg, with ffprobe beside it; empty uses none.
+    pub ffmpeg: String,
+    /// Whether films that browsers do not play are made into HLS by ffmpeg.
+    pub transcode: bool,
+    /// Films that are transcoded at a time.
+    pub transcode_jobs: usize,
+    /// Bytes of such films in `rooms.data_dir`; finished ones that nobody watches go first.
+    pub transcode_max_bytes: u64,
+    /// The longest that one film may take.
+    #[serde(with = "human")]
+    pub transcode_timeout: Duration,
+    /// A film that nobody has asked for in this time is given up.
+    #[serde(with = "human")]
+    pub transcode_idle: Duration,
     /// How often a client is asked whether it is still there.
     #[serde(with = "human")]
     pub ping_interval: Duration,
@@ -233,6 +259,17 @@ impl Default for Config {
             recordings_dir: String::new(),
             wrong_passwords: 10,
             wrong_password_window: Duration::from_mins(10),
+            media_dir: String::new(),
+            media_max_files: 20_000,
+            media_rescan_interval: Duration::from_mins(1),
+            media_max_streams: 1_000,
+            media_cache_bytes: 256 * 1024 * 1024,
+            ffmpeg: "ffmpeg".into(),
+            transcode: false,
+            transcode_jobs: 1,
+            transcode_max_bytes: 20_000_000_000,
+            transcode_timeout: Duration::from_hours(4),
+            transcode_idle: Duration::from_mins(2),
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_mins(1),
         }
@@ -262,6 +299,13 @@ impl Config {
         findings.at_least_one("watch.voice_bytes_per_second", self.voice_bytes_per_second as usize);
         findings.at_least_one("watch.voice_burst_bytes", self.voice_burst_bytes as usize);
         findings.at_least_one("watch.wrong_passwords", self.wrong_passwords as usize);
+        findings.at_least_one("watch.media_max_files", self.media_max_files);
+        findings.at_least_one("watch.media_max_streams", self.media_max_streams);
+        findings.at_least_one("watch.transcode_jobs", self.transcode_jobs);
+        findings.at_least_one("watch.transcode_max_bytes", self.transcode_max_bytes as usize);
+        findings.not_zero("watch.transcode_timeout", self.transcode_timeout);
+        findings.not_zero("watch.transcode_idle", self.transcode_idle);
+        findings.not_zero("watch.media_rescan_interval", self.media_rescan_interval);
         findings.not_zero("watch.sweep_interval", self.sweep_interval);
         findings.not_zero("watch.ping_interval", self.ping_interval);
         findings.not_zero("watch.ping_timeout", self.ping_timeout);

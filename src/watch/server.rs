@@ -11,13 +11,14 @@ use super::hub::Hub;
 use super::recordings::RecordedRooms;
 use super::rng::Rng;
 use super::routes::Site;
-use super::{Config, SERVICE, admin, key, routes};
+use super::{Config, SERVICE, admin, key, media, routes};
 use crate::config;
 use crate::http::keys::KeyedDoor;
 use crate::http::layers;
 use crate::http::listener::Listener;
 use crate::http::operators::OperatorsDoor;
 use crate::http::origin::AllowedOrigins;
+use crate::party::TicketKey;
 use crate::recordings;
 use crate::rooms::{Pings, Runner};
 use crate::service::{Running, ServiceContext};
@@ -57,9 +58,11 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
     let (rng, exempt) =
         (Rng::new(&storage.random_source()), service_context.opening.network.trusted_networks());
     let hub = Hub::new(config, key.clone(), storage.seed(), rng, exempt, context.clock.now());
+    let tickets = TicketKey::new(storage.seed());
     let queries = runner.run(storage, hub);
     let admin =
         admin::routes(queries.clone(), commands.clone(), OperatorsDoor::new(admin_key, context.clock));
+    let media = media::router(config, queries.clone(), tickets, service_context)?;
     let rooms = RecordedRooms { queries: queries.clone(), commands };
     let ice = service_context.ice.clone();
     let mut pages = routes::router(Site { queries, ice, clock: context.clock, key });
@@ -72,7 +75,8 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
             clock: context.clock,
         }));
     }
-    let pages = layers::with_common_layers(pages, admin, &origins, service_context.metrics.clone(), context);
+    let pages =
+        layers::with_common_layers(pages, media, admin, &origins, service_context.metrics.clone(), context);
     listener.serve(endpoint.merge(routes::with_headers(pages)), context);
     Ok(running)
 }

@@ -15,7 +15,7 @@ use tokio::runtime;
 use tokio::task::yield_now;
 
 use crate::http::budget::{Budget, FREE_BYTES, Share};
-use crate::http::request_body::{BodyLimits, limit};
+use crate::http::request_body::{BodyLimits, Intake, limit};
 
 /// What a connection holds between its two ends.
 const PIPE_BYTES: usize = 64 * 1024;
@@ -52,7 +52,7 @@ fn serve(bytes: &[u8], piece: usize, budget_bytes: usize) -> Vec<Outcome> {
     let limits = BodyLimits { timeout: TIMEOUT, budget: Arc::clone(&budget) };
     let outcomes = Mutex::new(Vec::new());
     let answer = service_fn(|request| {
-        let (request, fate) = limit(request, &limits);
+        let (request, fate) = limit(request, &limits, Intake::Whole);
         let outcomes = &outcomes;
         async move {
             let body = to_bytes(request.into_body(), usize::MAX).await.ok();

@@ -1,0 +1,58 @@
+//! What listening rooms set of their media, and who may have them.
+
+use std::path::Path;
+
+use anyhow::Result;
+use axum::Router;
+
+use super::Config;
+use super::hub::Hub;
+use crate::effect::MemberId;
+use crate::media::{self, Caller, Kind, Settings, UploadLimits};
+use crate::party::{Right, TicketKey};
+use crate::rooms::Queries;
+use crate::service::ServiceContext;
+use crate::time::Timestamp;
+
+/// The routes of the media, for the members of rooms.
+pub fn router(
+    config: &Config,
+    queries: Queries<Hub>,
+    tickets: TicketKey,
+    service_context: &ServiceContext<'_>,
+) -> Result<Router> {
+    let door = media::door(queries, move |ticket| tickets.read(ticket), Hub::media_caller);
+    media::start(config.media(&service_context.rooms.data_dir), door, service_context.context)
+}
+
+impl Config {
+    /// The media, with what members bring kept below `data_dir`.
+    fn media(&self, data_dir: &Path) -> Settings {
+        Settings {
+            service: "music",
+            folder: (&self.media_dir).into(),
+            kinds: &[Kind::Audio],
+            max_files: self.media_max_files,
+            rescan_interval: self.media_rescan_interval,
+            ffmpeg: String::new(),
+            data_dir: data_dir.join("music.media"),
+            max_cache_bytes: 0,
+            max_streams: self.media_max_streams,
+            transcoding: None,
+            uploads: (self.max_upload_bytes > 0).then_some(UploadLimits {
+                max_bytes: self.max_upload_bytes,
+                max_files: self.max_uploads,
+                max_total_bytes: self.max_uploads_bytes,
+                kept: self.upload_kept,
+            }),
+        }
+    }
+}
+
+impl Hub {
+    /// Somebody who may have the media: whoever sits in a room.
+    fn media_caller(&self, member: MemberId, now: Timestamp) -> Option<Caller> {
+        let room = self.rooms.get(self.room_of(member)?)?;
+        Some(Caller { member, may_add: room.may(member, Right::Queue, &self.moment(now)) })
+    }
+}
