@@ -14,7 +14,7 @@ use std::{fs, process};
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::{devices, http, json, radio, socketio};
+use crate::{devices, http, json, media, radio, socketio};
 
 /// A function of any bytes.
 pub type Target = fn(&[u8]);
@@ -34,6 +34,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("music", hubs::music),
     ("packet", socketio::fuzz::packet),
     ("post", socketio::fuzz::post),
+    ("range", media::fuzz::range),
     ("record", devices::fuzz::record),
     ("relay_answer", radio::fuzz::relay_response),
     ("request_body", http::fuzz::request_body),
@@ -41,6 +42,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("routes", radio::fuzz::routes),
     ("signal", hubs::signal),
     ("spool", spool),
+    ("subtitles", media::fuzz::subtitles),
     ("watch", hubs::watch),
 ];
 

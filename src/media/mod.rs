@@ -10,6 +10,8 @@
 mod door;
 mod file_body;
 mod formats;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod item;
 mod library;
 mod posters;

@@ -89,7 +89,8 @@ async fn list(State(site): State<Arc<Site>>, uri: Uri) -> Response {
     let after = value(&uri, "after").filter(|after| !after.is_empty()).map(|after| ItemId::named(&after));
     let page = site.library.search(&query, after.as_ref());
     let items: Vec<_> = page.items.iter().map(|item| item.report(site.abilities)).collect();
-    routes::json(&json!({ "items": items, "after": page.after }))
+    let max_upload_bytes = site.uploads.as_ref().map_or(0, |uploads| uploads.max_bytes());
+    routes::json(&json!({ "maxUploadBytes": max_upload_bytes, "items": items, "after": page.after }))
 }
 
 async fn file(State(site): State<Arc<Site>>, Path(id): Path<String>, request: Request) -> Response {

@@ -517,6 +517,8 @@ async fn uploads_are_music_within_limits_from_those_who_may() {
         (mp3.clone().into(), "audio/mpeg")
     );
     assert!(house.items(0).await.is_empty(), "uploads are not listed");
+    let list = house.get("/media/list?ticket=bob", &[]).await.json();
+    assert_eq!(list["maxUploadBytes"], 200_000);
 
     film(made.path(), "film.mp4", 1, PLAYABLE);
     let film = fs::read(made.path().join("film.mp4")).unwrap();

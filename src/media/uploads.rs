@@ -130,6 +130,11 @@ impl Uploads {
         Ok(uploads)
     }
 
+    /// Bytes of the largest file that is taken.
+    pub fn max_bytes(&self) -> u64 {
+        self.limits.max_bytes
+    }
+
     /// The upload of that name.
     pub fn item(&self, id: &ItemId) -> Option<Arc<Item>> {
         self.held.lock().items.get(id).map(Arc::clone)

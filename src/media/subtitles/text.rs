@@ -7,6 +7,11 @@ use crate::audio::charset;
 /// Decodes a text file: by its byte order mark, as UTF-8 if it is that, as UTF-16 if every other byte is zero, as Chinese
 /// if it can be nothing else, and by the guess for tags.
 pub fn decode(bytes: &[u8]) -> String {
+    let text = decode_with_zeros(bytes);
+    if text.contains('\0') { text.replace('\0', "") } else { text }
+}
+
+fn decode_with_zeros(bytes: &[u8]) -> String {
     if let Some((encoding, n_bytes)) = Encoding::for_bom(bytes) {
         return encoding.decode_without_bom_handling(&bytes[n_bytes..]).0.into_owned();
     }
@@ -23,7 +28,7 @@ pub fn decode(bytes: &[u8]) -> String {
     {
         return text.into_owned();
     }
-    charset::decode(bytes, None).replace('\0', "")
+    charset::decode(bytes, None)
 }
 
 /// The byte order of UTF-16 in which most characters are Latin.
