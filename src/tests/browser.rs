@@ -1,5 +1,9 @@
 //! The page in Chromium: two windows in one room, one far away and with a wrong clock.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
 use crate::clients::{run_client, run_client_at, run_client_everywhere};
 use crate::harness::balancer::Balancer;
 use crate::harness::deployment::ADMIN_KEY;
@@ -35,6 +39,31 @@ fn every_page_works_under_a_path_of_a_proxy() {
     let services = eventually("five services", || Some(server.services()).filter(|found| found.len() == 5));
     let proxy = Balancer::under_paths(&services);
     run_client_at("node", "under-a-path.mjs", proxy.address, &[], &|| server.log());
+}
+
+#[test]
+fn a_party_sees_the_same_picture_whatever_its_clocks_and_lines_and_waits_for_the_slow() {
+    let folder = tempfile::tempdir().unwrap();
+    let film =
+        make_film(folder.path(), "film.webm", 90, "-c:v libvpx -b:v 500k -deadline realtime -cpu-used 8");
+    let server = Server::of("watch", &[], &[("AUTH_KEY", "open sesame")]);
+    run_client("node", "watch-party.mjs", &server, &["open sesame", film.to_str().unwrap()]);
+}
+
+#[test]
+fn streams_and_copies_and_subtitles_that_members_bring_are_played_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let webm = "-c:v libvpx -b:v 200k -deadline realtime -cpu-used 8";
+    make_film(folder.path(), "film.webm", 30, webm);
+    make_film(folder.path(), "other.webm", 26, webm);
+    let hls =
+        "-c:v libx264 -preset ultrafast -g 50 -pix_fmt yuv420p -f hls -hls_time 2 -hls_playlist_type vod";
+    make_film(folder.path(), "film.m3u8", 30, hls);
+    let subtitles =
+        "1\r\n00:00:01,000 --> 00:00:29,000\r\n<i>They’re</i> coming to get you, &lt;Barbara&gt;.\r\n";
+    fs::write(folder.path().join("film.srt"), subtitles).unwrap();
+    let server = Server::of("watch", &[], &[("AUTH_KEY", "open sesame")]);
+    run_client("node", "watch-sources.mjs", &server, &["open sesame", folder.path().to_str().unwrap()]);
 }
 
 #[test]
@@ -80,4 +109,19 @@ fn the_radio_page_works_below_any_path_and_asks_for_little() {
     on_air(&server);
     let proxy = Balancer::below_paths(server.address);
     run_client_at("node", "radio-page.mjs", proxy.address, &[], &|| server.log());
+}
+
+/// Makes a film of so many seconds with a tone, by the program `ffmpeg`.
+fn make_film(folder: &Path, name: &str, seconds: u32, codec: &str) -> PathBuf {
+    let path = folder.join(name);
+    let output = Command::new("ffmpeg")
+        .args(["-hide_banner", "-loglevel", "error", "-y"])
+        .args(["-f", "lavfi", "-i", &format!("testsrc2=s=320x180:r=25:d={seconds}")])
+        .args(["-f", "lavfi", "-i", &format!("sine=440:d={seconds}")])
+        .args(codec.split(' '))
+        .arg(&path)
+        .output()
+        .unwrap_or_else(|error| panic!("ffmpeg: {error}; apt-get install ffmpeg"));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    path
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use serde_json::{Value, json};
 
 use crate::harness::deployment::{ADMIN_BEARER, Deployment, everywhere};
-use crate::harness::process::run;
+use crate::harness::process::{Server, run};
 use crate::harness::websocket::Client;
 use crate::harness::{eventually, http};
 
@@ -164,6 +164,19 @@ fn http_answers_as_the_original_does() {
             !stats.body.contains("pw") && !stats.body.contains(made["room"]["ownerToken"].as_str().unwrap())
         );
     });
+}
+
+#[test]
+fn a_browser_is_shown_a_page_that_may_load_films_from_anywhere() {
+    let server = Server::of("watch", &[], &[("AUTH_KEY", KEY)]);
+    let page = http::get_with(server.address, "/", &[("accept", "text/html,*/*;q=0.8")]);
+    assert!(page.header("content-type").starts_with("text/html"));
+    let policy = page.header("content-security-policy");
+    for rule in ["script-src 'self'", "media-src * blob:", "connect-src *", "worker-src 'self' blob:"] {
+        assert!(policy.contains(rule), "{rule} in {policy}");
+    }
+    assert_eq!(http::get(server.address, "/assets/js/main.js").status, 200);
+    assert_eq!(http::get(server.address, "/assets/js/nothing.js").status, 404);
 }
 
 #[test]
