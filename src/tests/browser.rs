@@ -72,6 +72,18 @@ fn the_admin_page_shows_rooms_and_acts_on_them() {
 }
 
 #[test]
+fn a_watch_party_has_guests_roles_chat_and_votes() {
+    let server = Server::of("watch", &[], &[("AUTH_KEY", "open sesame")]);
+    run_client("node", "company.mjs", &server, &["open sesame"]);
+}
+
+#[test]
+fn members_of_a_watch_party_talk_and_share_their_screens() {
+    let server = Server::of("watch", &[], &[("AUTH_KEY", "open sesame")]);
+    run_client("node", "voice-and-screen.mjs", &server, &["open sesame"]);
+}
+
+#[test]
 fn two_tabs_call_each_other_through_the_signalling_page() {
     run_client_everywhere("node", "two-tabs.mjs", "signal", &[]);
 }
