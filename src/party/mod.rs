@@ -3,8 +3,8 @@
 //! A room of either kind embeds one [`Party`], tells it who comes and goes, and gives it the events of pages. What only
 //! the room itself can do comes back as [`FollowUp`]s.
 
+mod actions;
 pub mod chat;
-mod deeds;
 mod invitations;
 mod moderation;
 pub mod passwords;

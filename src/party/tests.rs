@@ -256,21 +256,22 @@ fn in_slow_mode_a_member_writes_once_in_so_many_seconds() {
 }
 
 #[test]
-fn a_vote_passes_at_half_of_those_who_count() {
+fn a_vote_to_kick_passes_with_more_than_half_of_those_who_count() {
     let mut room = Room::with(&["ann", "bob", "cyd", "dan", "eve"]);
     let kick_eve = r#"{"subject":"kick","targetUserId":"eve"}"#;
     let done = room.act("bob", "party:vote", kick_eve).unwrap();
     assert_eq!(
         told(&done, "party:vote"),
         [
-            r#"{"subject":"kick","target":"eve","by":{"id":"bob","name":"BOB"},"yes":1,"needed":2,"endsAt":1700000060000,"isOpen":true,"outcome":null}"#
+            r#"{"subject":"kick","target":"eve","by":{"id":"bob","name":"BOB"},"yes":1,"needed":3,"endsAt":1700000060000,"isOpen":true,"outcome":null}"#
         ]
     );
     assert_eq!(room.ask("eve", "party:vote", kick_eve), Err(Refusal::Forbidden));
     assert_eq!(room.ask("cyd", "party:vote", r#"{"subject":"skip"}"#), Err(Refusal::TooMany));
     room.enter("fay", Role::Member);
     assert_eq!(room.ask("fay", "party:vote", kick_eve), Err(Refusal::Forbidden), "it came later");
-    let done = room.act("cyd", "party:vote", kick_eve).unwrap();
+    assert_eq!(room.ask("cyd", "party:vote", kick_eve), Ok(Vec::new()), "two of four are no more than half");
+    let done = room.act("dan", "party:vote", kick_eve).unwrap();
     assert!(told(&done, "party:vote")[0].ends_with(r#""isOpen":false,"outcome":"passed"}"#));
     assert_eq!(done.follow_ups, [FollowUp::PutOut(vec![member("eve")])]);
     room.exit("eve");

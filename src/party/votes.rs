@@ -111,7 +111,11 @@ impl Ballot {
         let voters = self.electorate.iter().filter(|person| !self.is_target(**person));
         let voters: Vec<&PersonId> = voters.filter(|person| speakers.contains(person)).collect();
         let yes = voters.iter().filter(|person| self.yes.contains(person)).count();
-        Count { yes, needed: voters.len().div_ceil(2).max(1) }
+        let needed = match self.subject {
+            VoteSubject::Skip => voters.len().div_ceil(2).max(1),
+            VoteSubject::Kick => voters.len() / 2 + 1,
+        };
+        Count { yes, needed }
     }
 
     /// How it has ended, if it has.
@@ -187,7 +191,7 @@ mod tests {
         let electorate = persons(&["ann", "bob", "cyd"]);
         let mut ballot = Ballot::open(VoteSubject::Kick, target, by, electorate.clone(), MINUTE, START);
         ballot.say_yes(person("bob"));
-        assert_eq!(ballot.count(&electorate), Count { yes: 0, needed: 1 });
+        assert_eq!(ballot.count(&electorate), Count { yes: 0, needed: 2 }, "nobody puts anybody out alone");
         assert!(!ballot.may_vote(person("bob")) && ballot.may_vote(person("cyd")));
     }
 }

@@ -294,7 +294,7 @@ fn a_vote_to_skip_the_last_track_lets_the_room_rest() {
 }
 
 #[test]
-fn a_vote_fails_in_time_and_passes_when_others_have_gone() {
+fn a_vote_fails_in_time_and_to_kick_takes_more_than_half_of_those_who_are_there() {
     expect![[r#"
         cyd connects
           cyd <- connected {"message":"连接成功"}
@@ -320,7 +320,9 @@ fn a_vote_fails_in_time_and_passes_when_others_have_gone() {
           bob <- party:you {"id":"bob","role":"owner","rights":["control","choose","queue","chat","voice","share","invite","kick"],"isMuted":false,"ticket":"Ym9i.3HFf8IKGw95U2hDFfCDI3ZtIjP345gBzszWt5NmAOWQ"}
           bob <- room-members {"roomId":"AB12","hostId":"bob","count":3,"members":[{"id":"bob","name":"Bob"},{"id":"old","name":null},{"id":"cyd","name":null}]}
           bob <- party:members {"count":3,"members":[{"id":"bob","name":"Bob","role":"owner","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false},{"id":"old","name":"","role":"member","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false},{"id":"cyd","name":"","role":"member","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false}]}
-          bob <- party:vote {"subject":"kick","target":"old","by":{"id":"cyd","name":""},"yes":1,"needed":1,"endsAt":1700000120000,"isOpen":false,"outcome":"passed"}
+          bob <- party:vote {"subject":"kick","target":"old","by":{"id":"cyd","name":""},"yes":1,"needed":2,"endsAt":1700000120000,"isOpen":true,"outcome":null}
+        bob: party:vote {"subject":"kick","targetUserId":"old"}
+          bob <- party:vote {"subject":"kick","target":"old","by":{"id":"cyd","name":""},"yes":2,"needed":2,"endsAt":1700000120000,"isOpen":false,"outcome":"passed"}
           old <- room_left {"room_id":"AB12"}
           bob, cyd <- room-users {"count":2}
           bob <- room-members {"roomId":"AB12","hostId":"bob","count":2,"members":[{"id":"bob","name":"Bob"},{"id":"cyd","name":null}]}
@@ -334,6 +336,7 @@ fn a_vote_fails_in_time_and_passes_when_others_have_gone() {
         cyd: party:vote {"subject":"kick","targetUserId":"old"}
         ann asks: party:vote {"subject":"skip"}
         ann says goodbye
+        bob: party:vote {"subject":"kick","targetUserId":"old"}
         "#,
     ));
 }

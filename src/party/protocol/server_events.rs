@@ -183,11 +183,11 @@ impl ServerEvent<'_> {
             Self::Chat(message) => Frame::new("party:chat", message),
             Self::Reaction { by, emoji, position } => {
                 let reaction =
-                    Deed { user_id: by.id, user_name: by.name, emoji: Some(emoji), position: *position };
+                    MemberAct { user_id: by.id, user_name: by.name, emoji: Some(emoji), position: *position };
                 Frame::new("party:reaction", &reaction)
             }
             Self::Typing(by) => {
-                let typing = Deed { user_id: by.id, user_name: by.name, emoji: None, position: None };
+                let typing = MemberAct { user_id: by.id, user_name: by.name, emoji: None, position: None };
                 Frame::new("party:typing", &typing)
             }
             Self::Kicked => Frame::new("party:kicked", &serde_json::json!({})),
@@ -225,7 +225,7 @@ struct Members<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Deed<'a> {
+struct MemberAct<'a> {
     user_id: MemberId,
     user_name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -19,10 +19,13 @@ fn members_vote_somebody_out() {
         cyd: room:join {"roomId":"ROOM","userName":"Cyd"}
         dan connects with key
         dan: room:join {"roomId":"ROOM","userName":"Dan"}
+        eve connects with key
+        eve: room:join {"roomId":"ROOM","userName":"Eve"}
         bob asks: party:vote {"subject":"skip"}
         bob asks: party:vote {"subject":"kick","targetUserId":"ann"}
         bob asks: party:vote {"subject":"kick","targetUserId":"dan"}
-        cyd goes
+        cyd asks: party:vote {"subject":"kick","targetUserId":"dan"}
+        eve goes
         60s pass
         "#
         .replace("ROOM", ROOM),
@@ -34,15 +37,18 @@ fn members_vote_somebody_out() {
         bob asks: party:vote {"subject":"kick","targetUserId":"ann"}
           answer {"success":false,"error":"No right to it","code":"forbidden"}
         bob asks: party:vote {"subject":"kick","targetUserId":"dan"}
-          bob <- party:vote {"subject":"kick","target":"dan","by":{"id":"bob","name":"Bob"},"yes":1,"needed":2,"endsAt":1700000060000,"isOpen":true,"outcome":null}
+          bob <- party:vote {"subject":"kick","target":"dan","by":{"id":"bob","name":"Bob"},"yes":1,"needed":3,"endsAt":1700000060000,"isOpen":true,"outcome":null}
           answer {"success":true}
-        cyd goes
-          ann, bob, dan <- room:member-left "cyd"
-          bob <- party:members {"count":3,"members":[{"id":"ann","name":"Ann","role":"owner","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false},{"id":"bob","name":"Bob","role":"member","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false},{"id":"dan","name":"Dan","role":"member","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false}]}
-          bob <- party:vote {"subject":"kick","target":"dan","by":{"id":"bob","name":"Bob"},"yes":1,"needed":1,"endsAt":1700000060000,"isOpen":false,"outcome":"passed"}
+        cyd asks: party:vote {"subject":"kick","targetUserId":"dan"}
+          bob <- party:vote {"subject":"kick","target":"dan","by":{"id":"bob","name":"Bob"},"yes":2,"needed":3,"endsAt":1700000060000,"isOpen":true,"outcome":null}
+          answer {"success":true}
+        eve goes
+          ann, bob, cyd, dan <- room:member-left "eve"
+          bob <- party:members {"count":4,"members":[{"id":"ann","name":"Ann","role":"owner","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false},{"id":"bob","name":"Bob","role":"member","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false},{"id":"cyd","name":"Cyd","role":"member","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false},{"id":"dan","name":"Dan","role":"member","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false}]}
+          bob <- party:vote {"subject":"kick","target":"dan","by":{"id":"bob","name":"Bob"},"yes":2,"needed":2,"endsAt":1700000060000,"isOpen":false,"outcome":"passed"}
           dan <- room:deleted {"reason":"kicked"}
-          ann, bob <- room:member-left "dan"
-          bob <- party:members {"count":2,"members":[{"id":"ann","name":"Ann","role":"owner","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false},{"id":"bob","name":"Bob","role":"member","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false}]}
+          ann, bob, cyd <- room:member-left "dan"
+          bob <- party:members {"count":3,"members":[{"id":"ann","name":"Ann","role":"owner","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false},{"id":"bob","name":"Bob","role":"member","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false},{"id":"cyd","name":"Cyd","role":"member","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false}]}
         60s pass
     "#]].assert_eq(&after);
 }
