@@ -22,6 +22,17 @@ try {
     await page.waitForFunction(() => !location.search);
     check("leaving leads to the door", new URL(page.url()).pathname === "/music/");
   });
+  await visit("watch/#key=open%20sesame%2C%20long%20enough", async (page) => {
+    await page.waitForSelector("#entry-form:not([hidden])");
+    await page.type("#name", "Ann");
+    await page.click("#create");
+    await page.waitForFunction(() => window.roomhub?.role === "owner");
+    await page.reload();
+    await page.waitForFunction(() => window.roomhub?.role === "owner");
+    check("a reload leads back into the room", new URL(page.url()).pathname === "/watch/");
+    await page.click("#leave");
+    await page.waitForFunction(() => !location.search);
+  });
   await visit("watch/admin", async (page) => {
     await page.waitForSelector("#entrance");
     check("its address ends with a slash", new URL(page.url()).pathname === "/watch/admin/");
@@ -48,9 +59,9 @@ async function visit(path, tryIt) {
   page.setDefaultTimeout(60_000);
   const missing = [];
   page.on("pageerror", (error) => missing.push(error.message));
-  // Pages ask what the server has of its own, which here is nothing.
-  const isMissing = (response) => response.status() === 404 && !response.url().includes("/media/list?");
-  page.on("response", (response) => isMissing(response) && missing.push(response.url()));
+  // A server without films of its own has no list of them.
+  const isFile = (address) => !new URL(address).pathname.endsWith("/media/list");
+  page.on("response", (response) => response.status() === 404 && isFile(response.url()) && missing.push(response.url()));
   await page.goto(new URL(path, url).href);
   await tryIt(page);
   await page.select("#language", "zh");
