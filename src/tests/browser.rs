@@ -84,6 +84,15 @@ fn members_of_a_watch_party_talk_and_share_their_screens() {
 }
 
 #[test]
+fn a_recording_of_a_watch_party_is_replayed_with_its_chat() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let settings = [("AUTH_KEY", "open sesame"), ("ROOMHUB_WATCH__RECORDINGS_DIR", path)];
+    let server = Server::of("watch", &[], &settings);
+    run_client("node", "replay.mjs", &server, &["open sesame"]);
+}
+
+#[test]
 fn two_tabs_call_each_other_through_the_signalling_page() {
     run_client_everywhere("node", "two-tabs.mjs", "signal", &[]);
 }
