@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::clients::{run_client, run_client_at, run_client_everywhere};
 use crate::harness::balancer::Balancer;
@@ -11,23 +12,35 @@ use crate::harness::eventually;
 use crate::harness::process::{Server, roomhub};
 use crate::harness::radio::{make, on_air, station};
 
+/// Chromium draws with the CPU: windows of two tests at once would keep each other from playing in time.
+static CHROMIUM: Mutex<()> = Mutex::new(());
+
+/// Waits until no other test has Chromium open.
+fn only_chromium() -> MutexGuard<'static, ()> {
+    CHROMIUM.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[test]
 fn two_windows_hear_the_same_second_whatever_their_clocks_and_latency() {
+    let _chromium = only_chromium();
     run_client_everywhere("node", "two-windows.mjs", "music", &["--limit", "50"]);
 }
 
 #[test]
 fn a_link_that_cannot_be_played_is_refused_or_passed_over_with_a_word() {
+    let _chromium = only_chromium();
     run_client("node", "dead-links.mjs", &Server::start(), &[]);
 }
 
 #[test]
 fn three_windows_of_a_listening_room_suggest_vote_steer_and_let_each_other_in() {
+    let _chromium = only_chromium();
     run_client_everywhere("node", "listening-party.mjs", "music", &[]);
 }
 
 #[test]
 fn every_page_works_under_a_path_of_a_proxy() {
+    let _chromium = only_chromium();
     let data = tempfile::tempdir().unwrap();
     let mut command = roomhub(&["all", "--host", "127.0.0.1", "--log-format", "json"]);
     for service in ["MUSIC", "WATCH", "SIGNAL", "DEVICES", "RADIO"] {
@@ -43,6 +56,7 @@ fn every_page_works_under_a_path_of_a_proxy() {
 
 #[test]
 fn a_party_sees_the_same_picture_whatever_its_clocks_and_lines_and_waits_for_the_slow() {
+    let _chromium = only_chromium();
     let folder = tempfile::tempdir().unwrap();
     let film =
         make_film(folder.path(), "film.webm", 90, "-c:v libvpx -b:v 500k -deadline realtime -cpu-used 8");
@@ -52,6 +66,7 @@ fn a_party_sees_the_same_picture_whatever_its_clocks_and_lines_and_waits_for_the
 
 #[test]
 fn streams_and_copies_and_subtitles_that_members_bring_are_played_together() {
+    let _chromium = only_chromium();
     let folder = tempfile::tempdir().unwrap();
     let webm = "-c:v libvpx -b:v 200k -deadline realtime -cpu-used 8";
     make_film(folder.path(), "film.webm", 30, webm);
@@ -68,23 +83,27 @@ fn streams_and_copies_and_subtitles_that_members_bring_are_played_together() {
 
 #[test]
 fn the_admin_page_shows_rooms_and_acts_on_them() {
+    let _chromium = only_chromium();
     run_client_everywhere("node", "admin.mjs", "watch", &["open sesame", ADMIN_KEY]);
 }
 
 #[test]
 fn a_watch_party_has_guests_roles_chat_and_votes() {
+    let _chromium = only_chromium();
     let server = Server::of("watch", &[], &[("AUTH_KEY", "open sesame")]);
     run_client("node", "company.mjs", &server, &["open sesame"]);
 }
 
 #[test]
 fn members_of_a_watch_party_talk_and_share_their_screens() {
+    let _chromium = only_chromium();
     let server = Server::of("watch", &[], &[("AUTH_KEY", "open sesame")]);
     run_client("node", "voice-and-screen.mjs", &server, &["open sesame"]);
 }
 
 #[test]
 fn a_recording_of_a_watch_party_is_replayed_with_its_chat() {
+    let _chromium = only_chromium();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
     let settings = [("AUTH_KEY", "open sesame"), ("ROOMHUB_WATCH__RECORDINGS_DIR", path)];
@@ -94,11 +113,13 @@ fn a_recording_of_a_watch_party_is_replayed_with_its_chat() {
 
 #[test]
 fn two_tabs_call_each_other_through_the_signalling_page() {
+    let _chromium = only_chromium();
     run_client_everywhere("node", "two-tabs.mjs", "signal", &[]);
 }
 
 #[test]
 fn the_signalling_page_asks_for_a_token() {
+    let _chromium = only_chromium();
     let secret = "a secret of the application's own, long enough";
     let server = Server::of("signal", &[], &[("ROOMHUB_SIGNAL__TOKEN_SECRET", secret)]);
     run_client("node", "token.mjs", &server, &[secret]);
@@ -106,6 +127,7 @@ fn the_signalling_page_asks_for_a_token() {
 
 #[test]
 fn the_radio_page_plays_through_changes_of_rate_and_its_title_changes_with_the_sound() {
+    let _chromium = only_chromium();
     let folder = tempfile::tempdir().unwrap();
     let files = [
         ("stereo.mp3", 600, "-ac 2 -ar 44100 -b:a 128k"),
@@ -123,6 +145,7 @@ fn the_radio_page_plays_through_changes_of_rate_and_its_title_changes_with_the_s
 
 #[test]
 fn the_radio_page_works_below_any_path_and_asks_for_little() {
+    let _chromium = only_chromium();
     let folder = tempfile::tempdir().unwrap();
     make(folder.path(), "a.mp3", "sine=600", 100, "-ac 2 -ar 44100 -b:a 64k -metadata title=600");
     let flags = ["--audio-dir", folder.path().to_str().unwrap(), "--stream-routes", "/,/ночь ту"];
