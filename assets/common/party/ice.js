@@ -1,4 +1,4 @@
-/** The STUN and TURN servers by which browsers find each other, as the server gives them to whoever is in a room. */
+/** The STUN and TURN servers for WebRTC, as the server gives them to members. */
 
 import { base } from "../base.js";
 

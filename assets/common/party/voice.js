@@ -13,7 +13,7 @@ import { iceServers } from "./ice.js";
 import { Peer } from "./peer.js";
 import { Speech } from "./speech.js";
 
-/** Browsers that one connects to; with more, a mesh has nobody heard. */
+/** The most peers in the voice mesh: with more, uplinks are not enough. */
 const MOST_PEERS = 24;
 const BODIES = { offer: "offer", answer: "answer", ice: "candidate" };
 const MICROPHONE = { audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true } };
@@ -73,7 +73,7 @@ export class Voice extends EventTarget {
     return this.#others.size;
   }
 
-  /** Whether somebody is in it, as far as is known. */
+  /** Whether a member has joined the voice chat, as far as is known. */
   isIn(id) {
     return id === this.#party.you?.id ? this.#isJoined : this.#others.has(id);
   }
@@ -82,7 +82,7 @@ export class Voice extends EventTarget {
     return this.#speech.isSpeaking(id);
   }
 
-  /** How loud somebody is here, from 0 to 1; null if it is not heard. */
+  /** The playback volume of a member, from 0 to 1; null if no audio comes from it. */
   volumeOf(id) {
     return this.#peers.has(id) ? (this.#volumes.get(id) ?? 1) : null;
   }
