@@ -36,7 +36,7 @@ pub fn door<H: Hub>(
         let (member, queries) = (read(ticket), queries.clone());
         Box::pin(async move {
             let member = member?;
-            queries.ask(move |hub, now| caller(hub, member, now)).await?
+            queries.find(move |hub, now| caller(hub, member, now)).await?
         })
     })
 }

@@ -114,7 +114,7 @@ pub struct RecordedRooms {
 
 impl Rooms for RecordedRooms {
     async fn replayed(&self, ticket: String) -> Option<Replayed> {
-        self.queries.ask(move |hub, _| hub.replayed(&ticket)).await?
+        self.queries.find(move |hub, _| hub.replayed(&ticket)).await?
     }
 
     async fn delete(&self, id: RecordingId, owner: Owner) {

@@ -26,6 +26,8 @@ pub enum Arrival<H: Hub> {
     Disconnected { member: MemberId, session: u64, departure: Departure },
     /// Somebody outside asks about the rooms.
     Query(Query<H>),
+    /// Somebody outside waits until all that was in the log by now is known here, and is told by the end of this sender.
+    CatchUp(oneshot::Sender<()>),
     /// Somebody outside has something done, and is told what came of it.
     Command(H::Command, oneshot::Sender<H::Outcome>),
 }
@@ -145,6 +147,23 @@ impl<H: Hub> Queries<H> {
         });
         self.0.send(Arrival::Query(query)).ok()?;
         answered.await.ok()
+    }
+
+    /// Runs a query for something that may have happened on another node just now: if there is nothing, once more when all
+    /// that the log has by then is known here.
+    pub async fn find<A, F>(&self, query: F) -> Option<Option<A>>
+    where
+        A: Send + 'static,
+        F: Fn(&H, Timestamp) -> Option<A> + Clone + Send + 'static,
+    {
+        if let Some(found) = self.ask(query.clone()).await? {
+            return Some(Some(found));
+        }
+        let (caught_up, until_caught_up) = oneshot::channel();
+        self.0.send(Arrival::CatchUp(caught_up)).ok()?;
+        // Its end is the answer.
+        let _ = until_caught_up.await;
+        self.ask(query).await
     }
 }
 

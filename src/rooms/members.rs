@@ -103,7 +103,7 @@ impl Members {
                 self.seats.remove(&member);
                 Some(Task::Leave(member, departure))
             }
-            Arrival::Query(_) => None,
+            Arrival::Query(_) | Arrival::CatchUp(_) => None,
             Arrival::Command(command, answer) => Some(Task::Command(command, answer)),
         }
     }

@@ -35,7 +35,7 @@ fn a_link_that_cannot_be_played_is_refused_or_passed_over_with_a_word() {
 #[test]
 fn three_windows_of_a_listening_room_suggest_vote_steer_and_let_each_other_in() {
     let _chromium = only_chromium();
-    run_client("node", "listening-party.mjs", &Server::start(), &[]);
+    run_client_everywhere("node", "listening-party.mjs", "music", &[]);
 }
 
 #[test]
@@ -60,8 +60,7 @@ fn a_party_sees_the_same_picture_whatever_its_clocks_and_lines_and_waits_for_the
     let folder = tempfile::tempdir().unwrap();
     let film =
         make_film(folder.path(), "film.webm", 90, "-c:v libvpx -b:v 500k -deadline realtime -cpu-used 8");
-    let server = Server::of("watch", &[], &[("AUTH_KEY", "open sesame")]);
-    run_client("node", "watch-party.mjs", &server, &["open sesame", film.to_str().unwrap()]);
+    run_client_everywhere("node", "watch-party.mjs", "watch", &["open sesame", film.to_str().unwrap()]);
 }
 
 #[test]
@@ -90,25 +89,19 @@ fn the_admin_page_shows_rooms_and_acts_on_them() {
 #[test]
 fn a_watch_party_has_guests_roles_chat_and_votes() {
     let _chromium = only_chromium();
-    let server = Server::of("watch", &[], &[("AUTH_KEY", "open sesame")]);
-    run_client("node", "company.mjs", &server, &["open sesame"]);
+    run_client_everywhere("node", "company.mjs", "watch", &["open sesame"]);
 }
 
 #[test]
 fn members_of_a_watch_party_talk_and_share_their_screens() {
     let _chromium = only_chromium();
-    let server = Server::of("watch", &[], &[("AUTH_KEY", "open sesame")]);
-    run_client("node", "voice-and-screen.mjs", &server, &["open sesame"]);
+    run_client_everywhere("node", "voice-and-screen.mjs", "watch", &["open sesame"]);
 }
 
 #[test]
 fn a_recording_of_a_watch_party_is_replayed_with_its_chat() {
     let _chromium = only_chromium();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().to_str().unwrap();
-    let settings = [("AUTH_KEY", "open sesame"), ("ROOMHUB_WATCH__RECORDINGS_DIR", path)];
-    let server = Server::of("watch", &[], &settings);
-    run_client("node", "replay.mjs", &server, &["open sesame"]);
+    run_client_everywhere("node", "replay.mjs", "watch", &["open sesame"]);
 }
 
 #[test]

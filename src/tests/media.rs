@@ -44,7 +44,7 @@ impl Cinema {
         member.emit("introduce", &json!({"name": "Ann"}));
         let room = json!({"name": "Films", "description": "", "isPublic": true, "userName": "Ann"});
         member.emit("room:create", &room);
-        let ticket = ticket(&mut member);
+        let ticket = member.ticket();
         (member, ticket)
     }
 
@@ -54,16 +54,6 @@ impl Cinema {
             let list = http::get(self.server.address, &format!("/media/list?ticket={ticket}")).json();
             list["items"].get(0).cloned()
         })
-    }
-}
-
-/// The ticket in what a page is told of itself; whatever comes before is lost.
-fn ticket(member: &mut Client) -> String {
-    loop {
-        let (event, payload) = member.hear().unwrap();
-        if event == "party:you" {
-            return payload["ticket"].as_str().unwrap().to_owned();
-        }
     }
 }
 
@@ -252,9 +242,9 @@ fn who_may_add_to_the_queue_of_a_listening_room_brings_music_that_all_of_it_hear
         client.emit("introduce", &json!({"name": name}));
     }
     ann.emit("create-room", &json!({"roomId": "AB12"}));
-    let of_ann = ticket(&mut ann);
+    let of_ann = ann.ticket();
     bob.emit("join-room", &json!({"roomId": "AB12"}));
-    let of_bob = ticket(&mut bob);
+    let of_bob = bob.ticket();
 
     let path = made.path().join("a.mp3");
     let mut command = Command::new("ffmpeg");

@@ -49,10 +49,6 @@ fn open_room(owner: &mut Client, name: &str) -> String {
     done(owner, "room:create", &given)["room"]["id"].as_str().unwrap().to_owned()
 }
 
-fn ticket(client: &mut Client) -> String {
-    hear(client, "party:you", |_| true)["ticket"].as_str().unwrap().to_owned()
-}
-
 fn start_recording(owner: &mut Client) -> String {
     done(owner, "recording:start", &json!({"ownerKey": KEY, "withChat": true}));
     let room = hear(owner, "party:room", |room| room["recording"].is_object());
@@ -91,7 +87,7 @@ fn a_session_is_recorded_on_every_node_listed_exported_replayed_and_deleted() {
         let id = start_recording(&mut ann);
         let mut bob = page(deployment.address, "Bob");
         done(&mut bob, "room:join", &json!({"roomId": room, "userName": "Bob"}));
-        let bobs = ticket(&mut bob);
+        let bobs = bob.ticket();
         ann.emit("play:change", &json!({"url": "a/film.mp4", "currentTime": 0, "isPlaying": true}));
         hear(&mut bob, "play:change", |_| true);
         bob.emit("chat:message", &json!({"content": "What a film", "type": "text"}));
@@ -143,7 +139,7 @@ fn a_session_is_recorded_on_every_node_listed_exported_replayed_and_deleted() {
 
         let mut eve = page(deployment.address, "Eve");
         open_room(&mut eve, "Elsewhere");
-        let eves = ticket(&mut eve);
+        let eves = eve.ticket();
         done(&mut eve, "replay:start", &json!({"id": id, "ownerKey": OTHER_KEY}));
         done(&mut ann, "replay:start", &json!({"id": id, "ownerKey": KEY}));
         hear(&mut bob, "party:room", |room| room["replay"]["id"] == id.as_str());

@@ -107,7 +107,7 @@ struct Asked {
 }
 
 async fn ice(State(site): State<Arc<Site>>, Query(asked): Query<Asked>) -> Response {
-    match site.queries.ask(move |hub, _| hub.holder_of(&asked.ticket)).await {
+    match site.queries.find(move |hub, _| hub.holder_of(&asked.ticket)).await {
         Some(Some(member)) => {
             let servers = site.ice.of(member.as_str(), None, site.clock.wall());
             routes::json(&json!({ "iceServers": servers }))

@@ -18,6 +18,10 @@ import { refusal } from "./refusals.js";
 
 /** For how long a file that was saved is kept in memory (milliseconds). */
 const SAVING_MS = 60_000;
+/** A recording that was stopped is finished on each server a moment later: the list is asked for again, this often… */
+const FINISHING_MS = 500;
+/** … and so many times. */
+const FINISHING_TIMES = 20;
 
 export class Recordings {
   #party;
@@ -26,6 +30,8 @@ export class Recordings {
   #complain;
   #recordings = null;
   #isOn = false;
+  #lastId = null;
+  #loading = null;
   #withChat = element("input", { type: "checkbox" });
   #withChatLabel = element("label", { class: "check" }, this.#withChat, element("span", { "data-say": "recordChat" }));
   #record = button("", () => this.#startOrStop(), { class: "outlined" });
@@ -63,8 +69,9 @@ export class Recordings {
     this.render();
   }
 
-  /** Asks the server for this browser's recordings. */
-  async load() {
+  /** Asks the server for this browser's recordings; again while one that was stopped is not finished there. */
+  async load(nTimes = FINISHING_TIMES) {
+    clearTimeout(this.#loading);
     if (!this.#party.isOwner) return;
     try {
       const { recordings } = await ask(new URL("recordings", base), { key: ownerKey() });
@@ -74,6 +81,14 @@ export class Recordings {
       this.#recordings = [];
     }
     this.#renderList();
+    if (this.#isFinishing() && nTimes > 0) this.#loading = setTimeout(() => this.load(nTimes - 1), FINISHING_MS);
+  }
+
+  /** Whether the recording that ran last has ended, and is not yet in the list as one that has. */
+  #isFinishing() {
+    if (this.#lastId === null || this.#isOn) return false;
+    const last = this.#recordings.find((each) => each.id === this.#lastId);
+    return last === undefined || last.isRunning;
   }
 
   render() {
@@ -101,6 +116,7 @@ export class Recordings {
     this.notice.classList.toggle("is-replay", recording === null);
     const hasChanged = this.#isOn !== (recording !== null);
     this.#isOn = recording !== null;
+    if (recording) this.#lastId = recording.id;
     if (hasChanged) this.load();
   }
 
@@ -168,6 +184,7 @@ export class Recordings {
   async #delete(id, when) {
     if (!(await confirmed(say("askDelete", when), say("deleteRecording")))) return;
     const response = await this.#fetch(id, "DELETE");
+    if (id === this.#lastId) this.#lastId = null;
     if (response?.ok) this.#tell("recordingDeleted");
     else this.#complain(say("refusal_no_such_recording"));
     this.load();

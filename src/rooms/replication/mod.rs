@@ -110,6 +110,8 @@ struct Pending<H: Hub> {
     what: What,
     /// The command that it is, with the way back to whoever gave it.
     command: Option<(H::Command, oneshot::Sender<H::Outcome>)>,
+    /// Who waits until it is applied, and with it all that came before it: told by being dropped.
+    waiters: Vec<oneshot::Sender<()>>,
     member: Option<MemberId>,
     /// Under which number an answer is wanted.
     ack: Option<i64>,
@@ -153,7 +155,15 @@ struct Figures {
 
 impl<H: Hub> Pending<H> {
     fn of(input: Input) -> Self {
-        Self { what: What::Input(input), command: None, member: None, ack: None, arrived_at: None, event: 0 }
+        Self {
+            what: What::Input(input),
+            command: None,
+            waiters: Vec::new(),
+            member: None,
+            ack: None,
+            arrived_at: None,
+            event: 0,
+        }
     }
 }
 
@@ -266,6 +276,7 @@ impl<H: Hub> Node<H> {
         let now = self.clock.now();
         match arrival {
             Arrival::Query(query) => query(&self.machine.hub, now),
+            Arrival::CatchUp(waiter) => self.catch_up(waiter),
             arrival => {
                 if let Some(task) = self.members.admit(arrival) {
                     self.enqueue(task, now);
@@ -311,6 +322,7 @@ impl<H: Hub> Node<H> {
                     Some(_) => self.push(Pending {
                         what: What::Query(incoming),
                         command: None,
+                        waiters: Vec::new(),
                         member: Some(member),
                         ack,
                         arrived_at: Some(at),
@@ -366,12 +378,26 @@ impl<H: Hub> Node<H> {
     }
 
     fn announce_stored(&mut self) {
+        self.push_stored(None);
+    }
+
+    /// What this node appends next comes after all that is in the log now: once that is applied here, so is the rest.
+    fn catch_up(&mut self, waiter: oneshot::Sender<()>) {
+        self.push_stored(Some(waiter));
+    }
+
+    /// Many in a row are one.
+    fn push_stored(&mut self, waiter: Option<oneshot::Sender<()>>) {
         if !self.is_connected() {
             return;
         }
-        match self.queue.back_mut() {
-            Some(Pending { what: What::Input(Input::Stored(offset)), .. }) => *offset = self.stored,
-            Some(_) | None => self.queue.push_back(Pending::of(Input::Stored(self.stored))),
+        let is_last = matches!(self.queue.back(), Some(Pending { what: What::Input(Input::Stored(_)), .. }));
+        if !is_last {
+            self.queue.push_back(Pending::of(Input::Stored(self.stored)));
+        }
+        if let Some(last) = self.queue.back_mut() {
+            last.what = What::Input(Input::Stored(self.stored));
+            last.waiters.extend(waiter);
         }
     }
 

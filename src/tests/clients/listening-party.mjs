@@ -135,7 +135,8 @@ async function rights(ann, ben, cleo) {
   await act(ann, "Ben", "Hand the room over");
   await press(ann, "dialog.question .primary");
   await ben.waitForFunction(() => window.roomhub.isHost);
-  check("the room is handed over", !(await ann.evaluate(() => window.roomhub.isHost)));
+  await ann.waitForFunction(() => !window.roomhub.isHost);
+  check("the room is handed over", true);
 }
 
 async function privacy(ann) {

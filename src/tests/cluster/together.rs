@@ -1,9 +1,14 @@
 //! Members on different nodes are in one room, and cannot tell.
 
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::harness::cluster::Cluster;
 use crate::harness::deployment::ADMIN_BEARER;
+use crate::harness::faulty_proxy::FaultyProxy;
 use crate::harness::redis::{Redis, redis_cluster};
 use crate::harness::websocket::Client;
 use crate::harness::{eventually, http, polling};
@@ -48,6 +53,30 @@ fn a_listening_room_is_one_room_on_three_nodes() {
                 .then_some(())
         });
     }
+}
+
+/// A page asks for files and call servers as soon as it is told its ticket, of whichever node the balancer chooses.
+#[test]
+fn a_ticket_is_good_at_once_on_a_node_that_has_yet_to_hear_of_its_member() {
+    let redis = Redis::start();
+    let way = FaultyProxy::to(redis.port);
+    let urls = [redis.url(), redis.url(), format!("redis://127.0.0.1:{}/", way.port)];
+    let cluster = Cluster::at("watch", redis, &urls, &[]);
+    let (near, far) = (cluster.nodes[0].address, cluster.nodes[2].address);
+    let mut ann = Client::connect_by(near, "", &[], KEY);
+    let held = way.hold();
+    ann.emit("introduce", &json!({"name": "Ann"}));
+    ann.emit(
+        "room:create",
+        &json!({"name": "Films", "description": "", "isPublic": true, "userName": "Ann"}),
+    );
+    let ticket = ann.ticket();
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || tell.send(http::get(far, &format!("/ice?ticket={ticket}")).status));
+    // Less than a node takes for a Redis that is gone; a node that refuses has done so by then.
+    let early = told.recv_timeout(Duration::from_millis(200)).ok();
+    drop(held);
+    assert_eq!(early.unwrap_or_else(|| told.recv().unwrap()), 200);
 }
 
 #[test]

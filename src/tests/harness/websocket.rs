@@ -169,6 +169,16 @@ impl Client {
         }
     }
 
+    /// The ticket in what a page is told of itself; whatever comes before is lost.
+    pub fn ticket(&mut self) -> String {
+        loop {
+            let (event, payload) = self.hear().unwrap();
+            if event == "party:you" {
+                return payload["ticket"].as_str().unwrap().to_owned();
+            }
+        }
+    }
+
     /// Waits for a ping and answers it; whatever comes before is lost.
     pub fn answer_ping(&mut self) {
         loop {
