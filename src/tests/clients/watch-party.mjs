@@ -31,7 +31,7 @@ try {
   await ann.waitForSelector("#entry-form:not([hidden])");
   check("the key is taken out of the address", (await ann.evaluate(() => location.hash)) === "");
   await ann.type("#name", "Ann");
-  await ann.click("#create");
+  await press(ann, "#create");
   await ann.waitForFunction(() => window.roomhub.role === "owner");
   const roomId = await ann.evaluate(() => window.roomhub.roomId);
 
@@ -48,8 +48,8 @@ try {
   await ann.waitForFunction(() => window.roomhub.film?.videoName === "Night film");
 
   // The invitation leads in through a slow line, without the key.
-  await ann.click("#panel-invite-tab");
-  await ann.click(".invitation-form .primary");
+  await press(ann, "#panel-invite-tab");
+  await press(ann, ".invitation-form .primary");
   await ann.waitForFunction(() => document.querySelector(".invitation-made .share-link").value.includes("#invitation="));
   const invitation = new URL(await ann.$eval(".invitation-made .share-link", (field) => field.value));
   invitation.host = `127.0.0.1:${proxy.port}`;
@@ -58,7 +58,7 @@ try {
   check("the invitation is taken out of the address", (await ben.evaluate(() => location.hash)) === "");
   check("who is invited makes no rooms", await ben.$eval("#entry-create", (part) => part.hidden));
   await ben.type("#name", "Ben");
-  await ben.click("#join");
+  await press(ben, "#join");
   await ben.waitForFunction((id) => window.roomhub.roomId === id && window.roomhub.role === "guest", {}, roomId);
   await ben.waitForFunction(() => window.roomhub.film?.videoName === "Night film");
   check("a guest comes in without the key", true);
@@ -104,7 +104,7 @@ try {
   await ann.waitForFunction(() => window.roomhub?.role === "owner");
   check("a reload leaves the owner its room", true);
 
-  await ann.click("#panel-room-tab");
+  await press(ann, "#panel-room-tab");
   await ann.evaluate(() => document.querySelector(".room-settings select").scrollIntoView());
   await ann.$eval(".room-settings select", (choice) => {
     choice.value = "lecture";
@@ -116,7 +116,7 @@ try {
   await waitsForTheSlow(ann, roomId);
   if (folder) await ann.screenshot({ path: `${folder}/watch-after.png` });
 
-  await ann.click("#leave");
+  await press(ann, "#leave");
   await ben.waitForFunction(() => window.roomhub.roomId === null);
   check("the owner leaves, and the others are told", (await words(ben, "#status")).includes("closed"));
 } finally {
@@ -138,7 +138,7 @@ async function waitsForTheSlow(ann, roomId) {
   const slow = await openWindow(`${url}?room=${roomId}#key=${encodeURIComponent(key)}`, 0, "Slow");
   await slow.waitForSelector("#entry-form:not([hidden])");
   await slow.type("#name", "Sue");
-  await slow.click("#join");
+  await press(slow, "#join");
   await slow.waitForFunction(() => window.roomhub.film !== null);
   await ann.waitForFunction(() => document.querySelector("#waiting").textContent.includes("Sue"), { polling: 20 });
   const since = performance.now();
@@ -195,7 +195,7 @@ function startOfFilm() {
 async function put(page, typed) {
   await page.$eval("#film-url", (field) => (field.value = ""));
   await page.type("#film-url", typed);
-  await page.click("#put-link");
+  await press(page, "#put-link");
 }
 
 async function press(page, selector) {
