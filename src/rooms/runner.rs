@@ -12,7 +12,7 @@ use tracing::warn;
 use super::inbox::{Arrival, Arrivals, Queries, inbox};
 use super::members::{FAREWELL, Farewell, Members};
 use super::session::Ingress;
-use super::snapshot_store::{Flush, SnapshotStore};
+use super::snapshot_store::{Flush, Progress, SnapshotStore};
 use super::storage::Storage;
 use super::write_barrier::{Decision, WriteBarrier};
 use super::{Config, Hub, replication};
@@ -106,8 +106,8 @@ impl<H: Hub> Runner<H> {
         queries
     }
 
-    fn keep(&mut self, hub: &mut H, flush: Flush) -> bool {
-        self.snapshots.as_mut().is_none_or(|snapshots| snapshots.keep(hub, flush))
+    fn keep(&mut self, hub: &mut H, flush: Flush) -> Progress {
+        self.snapshots.as_mut().map_or(Progress::Done, |snapshots| snapshots.keep(hub, flush))
     }
 
     /// Runs until the process stops and the members have been told.
@@ -148,9 +148,12 @@ impl<H: Hub> Runner<H> {
                     timer_is_for = None;
                 }
                 () = &mut census, if !is_settled => {
-                    self.members.count(&hub);
-                    census.as_mut().reset(Instant::now() + CENSUS_EVERY);
-                    is_settled = self.keep(&mut hub, Flush::Soon);
+                    let progress = self.keep(&mut hub, Flush::Soon);
+                    if progress != Progress::Piece {
+                        self.members.count(&hub);
+                        census.as_mut().reset(Instant::now() + CENSUS_EVERY);
+                    }
+                    is_settled = progress == Progress::Done;
                     continue;
                 }
                 _ = clock_look.tick() => {

@@ -3,6 +3,7 @@
 //! Written about once a second, only rooms that changed, by a thread of its own; what a crash may cost is that second.
 //! Whoever can read the file can read what rooms keep secret, so it is its owner's alone.
 
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,6 +40,10 @@ const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, secret BLOB NOT NULL) WITHOUT ROWID;
 ";
 
+/// Rooms are turned into text in pieces of so many bytes, between which members have their turns: a thousand rooms at once
+/// would make them wait for milliseconds.
+const PIECE_BYTES: usize = 64 * 1024;
+
 /// `[rooms]`: whether rooms survive a restart.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -70,6 +75,9 @@ pub struct SnapshotStore {
     pub seed: Seed,
     service: &'static str,
     found: Found,
+    /// Changed rooms that have yet to be turned into text, and those that have been.
+    changed: Vec<String>,
+    texts: Vec<Write>,
     writer: Sender<Vec<Write>>,
     is_writing: Arc<AtomicBool>,
 }
@@ -89,6 +97,17 @@ pub enum Flush {
     Last,
 }
 
+/// How far the store is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// All that had changed is handed over.
+    Done,
+    /// There is another piece.
+    Piece,
+    /// There is more, but not now: the disk is behind, or rooms have changed between the pieces.
+    Later,
+}
+
 impl SnapshotStore {
     /// Opens a service's rooms, as they were when the process before this one ended.
     pub fn open(service: &'static str, config: &Config, context: &Context) -> Result<Self> {
@@ -103,13 +122,13 @@ impl SnapshotStore {
         context.spawn(async move {
             let _ = thread.await;
         });
-        Ok(Self { seed, service, found, writer, is_writing })
+        Ok(Self { seed, service, found, changed: Vec::new(), texts: Vec::new(), writer, is_writing })
     }
 
     /// Puts the rooms back that were found; all their members are gone and waited for.
     pub fn restore<H: Hub>(&mut self, hub: &mut H, now: Timestamp) {
         let mut n_restored = 0;
-        for (id, text) in std::mem::take(&mut self.found) {
+        for (id, text) in mem::take(&mut self.found) {
             let room = serde_json::from_str::<H::Room>(&text);
             let (Some(id), Ok(room)) = (H::room_id(&id), room) else {
                 warn!(service = self.service, room = id, "a room on disk cannot be read: left out");
@@ -122,24 +141,31 @@ impl SnapshotStore {
         hub.rooms().note_changes();
     }
 
-    /// Hands over what has changed; false if that has to wait, because the disk is behind.
-    pub fn keep<H: Hub>(&mut self, hub: &mut H, flush: Flush) -> bool {
-        if flush == Flush::Soon && self.is_writing.load(Ordering::Acquire) {
-            return false;
-        }
+    /// Takes the next piece of what has changed, and hands it all over with the last one.
+    pub fn keep<H: Hub>(&mut self, hub: &mut H, flush: Flush) -> Progress {
         let rooms = hub.rooms();
-        let changed = rooms.changes();
-        if changed.is_empty() {
-            return true;
+        if self.changed.is_empty() || flush == Flush::Last {
+            if flush == Flush::Soon && self.is_writing.load(Ordering::Acquire) {
+                return Progress::Later;
+            }
+            self.changed.extend(rooms.changes().into_iter().map(|id| id.to_string()));
         }
-        let write = |id: H::RoomId| {
-            let room = rooms.get(&id).map(|room| serde_json::to_string(room).expect("a room is plain data"));
-            (id.to_string(), room)
-        };
-        self.is_writing.store(true, Ordering::Release);
-        // The thread ends with this snapshots alone.
-        let _ = self.writer.send(changed.into_iter().map(write).collect());
-        true
+        let mut n_bytes = 0;
+        while let Some(name) = self.changed.pop() {
+            let room = H::room_id(&name).and_then(|id| rooms.get(&id));
+            let text = room.map(|room| serde_json::to_string(room).expect("a room is plain data"));
+            n_bytes += text.as_ref().map_or(0, String::len);
+            self.texts.push((name, text));
+            if flush == Flush::Soon && n_bytes > PIECE_BYTES && !self.changed.is_empty() {
+                return Progress::Piece;
+            }
+        }
+        if !self.texts.is_empty() {
+            self.is_writing.store(true, Ordering::Release);
+            // The thread ends with this store alone.
+            let _ = self.writer.send(mem::take(&mut self.texts));
+        }
+        if rooms.has_changed() { Progress::Later } else { Progress::Done }
     }
 }
 
@@ -207,4 +233,54 @@ fn write(connection: &mut Connection, batch: &[Write]) -> rusqlite::Result<()> {
         }
     }
     transaction.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watch::Config as WatchConfig;
+    use crate::watch::tests::stage;
+
+    #[test]
+    fn a_thousand_changed_rooms_do_not_hold_up_members_and_all_are_written() {
+        let mut stage = stage(&WatchConfig::default());
+        stage.hub.rooms().note_changes();
+        for n in 0..1_000 {
+            stage.play(&format!(
+                r#"m{n} connects with key
+                m{n}: room:create {{"name":"{n}","userName":"Ann"}}"#
+            ));
+        }
+        let (writer, batches) = channel();
+        let is_writing = Arc::new(AtomicBool::new(false));
+        let mut store = SnapshotStore {
+            seed: random_seed(),
+            service: "watch",
+            found: Vec::new(),
+            changed: Vec::new(),
+            texts: Vec::new(),
+            writer,
+            is_writing: Arc::clone(&is_writing),
+        };
+        assert_eq!(store.keep(&mut stage.hub, Flush::Soon), Progress::Piece);
+        stage.play("m7: play:change {\"type\":\"play\",\"url\":\"late\"}");
+        let mut n_pieces = 1;
+        let progress = loop {
+            n_pieces += 1;
+            match store.keep(&mut stage.hub, Flush::Soon) {
+                Progress::Piece => {}
+                progress => break progress,
+            }
+        };
+        let batch = batches.try_recv().unwrap();
+        let n_bytes: usize = batch.iter().filter_map(|(_, text)| text.as_ref()).map(String::len).sum();
+        assert!(n_pieces >= n_bytes / (2 * PIECE_BYTES), "{n_pieces} pieces of {n_bytes} bytes");
+        assert_eq!(batch.len(), 1_000);
+        assert_eq!(progress, Progress::Later, "a room has changed since");
+        assert_eq!(store.keep(&mut stage.hub, Flush::Soon), Progress::Later, "the disk is behind");
+        is_writing.store(false, Ordering::Release);
+        assert_eq!(store.keep(&mut stage.hub, Flush::Soon), Progress::Done);
+        let (_, text) = batches.try_recv().unwrap().pop().unwrap();
+        assert!(text.unwrap().contains("late"));
+    }
 }

@@ -35,7 +35,7 @@ mod server;
 mod sharing;
 mod steering;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod views;
 mod waiting;
 

@@ -45,7 +45,7 @@ fn check_with(config: &Config, script: &str, expected: &Expect) {
     expected.assert_eq(&transcript.replace(ROOM, "ROOM").replace(TOKEN, "TOKEN"));
 }
 
-pub(super) fn stage(config: &Config) -> Stage<Hub> {
+pub(crate) fn stage(config: &Config) -> Stage<Hub> {
     Stage::new(hub(config))
 }
 
