@@ -159,8 +159,7 @@ fn every_link_leads_somewhere_and_those_of_the_book_stay_in_it() {
 #[test]
 fn the_summary_lists_every_page_of_the_book() {
     let summary = Page::read(Path::new("docs/SUMMARY.md"));
-    let listed: BTreeSet<PathBuf> =
-        summary.links().iter().map(|link| Path::new("docs").join(link)).collect();
+    let listed: BTreeSet<PathBuf> = summary.links().iter().map(|link| Path::new("docs").join(link)).collect();
     let mut files = Vec::new();
     files_of_the_book(Path::new("docs"), &mut files);
     files.retain(|path| *path != summary.path);
