@@ -59,10 +59,10 @@ impl Page {
                 (Some(kind), None) => open = Some(Block { kind: kind.to_owned(), text: String::new() }),
                 (Some(_), Some(block)) => page.blocks.push(block),
                 (None, Some(mut block)) => {
-                    block.text.push_str(&format!("{line}\n"));
+                    block.text.extend([line, "\n"]);
                     open = Some(block);
                 }
-                (None, None) => page.prose.push_str(&format!("{line}\n")),
+                (None, None) => page.prose.extend([line, "\n"]),
             }
         }
         assert!(open.is_none(), "{} ends within a block", path.display());
