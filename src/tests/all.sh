@@ -18,6 +18,7 @@ command -v node >/dev/null || install nodejs
 command -v npm >/dev/null || install npm
 command -v kill >/dev/null || install procps
 command -v make >/dev/null || install make
+command -v curl >/dev/null || install curl
 command -v script >/dev/null || install bsdutils
 command -v ffmpeg >/dev/null || install ffmpeg
 command -v mp3val >/dev/null || install mp3val
@@ -37,10 +38,12 @@ servers=target/servers
 mkdir -p $servers
 [ -x $servers/valkey-server ] || bash src/tests/install-valkey.sh $servers
 [ -x $servers/redis-server-6.2 ] || bash src/tests/install-redis-6.2.sh $servers
+[ -x $servers/mdbook ] || bash src/tests/install-mdbook.sh $servers
 npm ci --prefix src/tests/clients --no-audit --no-fund --loglevel=error
 
 python3 assets/licenses/collect.py --check
 cargo fmt --check
 cargo clippy --locked --all-targets -- -D warnings
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
+$servers/mdbook build docs
 cargo test --locked

@@ -12,6 +12,7 @@ mod cluster;
 mod command_line;
 mod crowding;
 mod devices;
+mod documentation;
 mod doors;
 mod endpoint;
 mod floors;
