@@ -70,6 +70,8 @@ pub struct Connection {
     pub(super) reader: AtomicWaker,
     pub(super) writer: AtomicWaker,
     pub(super) files: SentFiles,
+    /// Whether a request was answered before its body was here.
+    pub(super) has_unread_body: AtomicBool,
 }
 
 /// What every send looks at, side by side: with thousands of connections it is memory that a send waits for.
@@ -125,6 +127,7 @@ impl Connection {
             reader: AtomicWaker::new(),
             writer: AtomicWaker::new(),
             files: SentFiles::default(),
+            has_unread_body: AtomicBool::new(false),
         })
     }
 

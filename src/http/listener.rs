@@ -329,7 +329,7 @@ async fn answer(
     intake: Intake,
     router: Router,
 ) -> Result<Response<Body>, Infallible> {
-    let (mut request, fate) = request_body::limit(request, &bodies, intake);
+    let (mut request, fate) = request_body::limit(request, &bodies, intake, &connection);
     request.extensions_mut().insert(connection);
     let response = router.oneshot(request).await?;
     Ok(fate.and_then(|fate| fate.refusal()).unwrap_or(response))

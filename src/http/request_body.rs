@@ -14,6 +14,7 @@ use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::budget::{Budget, Share};
+use super::connection::Connection;
 use super::routes;
 
 /// What a streamed body must move within the time that others have for all of it.
@@ -70,6 +71,7 @@ struct Limited {
     intake: Intake,
     timeout: Duration,
     fate: Arc<Fate>,
+    connection: Arc<Connection>,
 }
 
 /// Sets limits to a request's body; nothing is watched of a request without one.
@@ -77,6 +79,7 @@ pub fn limit(
     request: Request<Incoming>,
     limits: &BodyLimits,
     intake: Intake,
+    connection: &Arc<Connection>,
 ) -> (Request<Body>, Option<Arc<Fate>>) {
     if request.body().is_end_stream() {
         return (request.map(|_| Body::empty()), None);
@@ -85,7 +88,8 @@ pub fn limit(
     let limited = request.map(|inner| {
         let (due, share) = (Box::pin(sleep(limits.timeout)), Share::new(&limits.budget));
         let timeout = limits.timeout;
-        Body::new(Limited { inner, due, share, n_bytes: 0, intake, timeout, fate: Arc::clone(&fate) })
+        let (fate, connection) = (Arc::clone(&fate), Arc::clone(connection));
+        Body::new(Limited { inner, due, share, n_bytes: 0, intake, timeout, fate, connection })
     });
     (limited, Some(fate))
 }
@@ -94,6 +98,16 @@ impl Limited {
     fn give_up(&self, fate: u8) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         self.fate.0.store(fate, Ordering::Relaxed);
         Poll::Ready(Some(Err(axum::Error::new(std::io::Error::from(std::io::ErrorKind::TimedOut)))))
+    }
+}
+
+impl Drop for Limited {
+    fn drop(&mut self) {
+        // Where memory is short, a connection is ended rather than heard out.
+        let is_heard_out = self.fate.0.load(Ordering::Relaxed) != NO_MEMORY;
+        if is_heard_out && !self.inner.is_end_stream() {
+            self.connection.has_unread_body.store(true, Ordering::Relaxed);
+        }
     }
 }
 

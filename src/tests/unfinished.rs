@@ -225,3 +225,20 @@ fn a_head_without_end_is_refused() {
     stream.read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"HTTP/1.1 431");
 }
+
+#[test]
+fn the_answer_to_a_body_that_nobody_reads_is_not_taken_back_by_a_reset() {
+    let data = TempDir::new().unwrap();
+    let folder = ("ROOMHUB_DEVICES__DATA_DIR", data.path().to_str().unwrap());
+    for service in ["music", "watch", "signal", "devices", "radio"] {
+        let server = Server::of(service, &[], &[folder, ("AUTH_KEY", "open sesame")]);
+        let mut stream = http::connect(server.address);
+        let body = vec![b'x'; 4_000_000];
+        write!(stream, "POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", body.len())
+            .unwrap();
+        stream.write_all(&body).unwrap_or_else(|error| panic!("{service}: {error}"));
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap_or_else(|error| panic!("{service}: {error}"));
+        assert!(answer.starts_with("HTTP/1.1 4"), "{service}: {answer}");
+    }
+}

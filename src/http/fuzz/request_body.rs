@@ -1,6 +1,7 @@
 //! Fuzz target of requests' bodies: however they are cut they are the same, and what they hold is given back.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use tokio::runtime;
 use tokio::task::yield_now;
 
 use crate::http::budget::{Budget, FREE_BYTES, Share};
+use crate::http::connection::Connection;
 use crate::http::request_body::{BodyLimits, Intake, limit};
 
 /// What a connection holds between its two ends.
@@ -50,9 +52,10 @@ fn serve(bytes: &[u8], piece: usize, budget_bytes: usize) -> Vec<Outcome> {
     let runtime = runtime::Builder::new_current_thread().enable_time().build().expect("there is memory");
     let budget = Budget::new(budget_bytes);
     let limits = BodyLimits { timeout: TIMEOUT, budget: Arc::clone(&budget) };
+    let connection = Connection::new(0, SocketAddr::from(([127, 0, 0, 1], 0)), "fuzz", None);
     let outcomes = Mutex::new(Vec::new());
     let answer = service_fn(|request| {
-        let (request, fate) = limit(request, &limits, Intake::Whole);
+        let (request, fate) = limit(request, &limits, Intake::Whole, &connection);
         let outcomes = &outcomes;
         async move {
             let body = to_bytes(request.into_body(), usize::MAX).await.ok();

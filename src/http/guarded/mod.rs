@@ -1,6 +1,7 @@
 //! What stands around every connection: it can be cut from elsewhere, sent to from elsewhere, and it fails a
 //! reader that stalls.
 
+mod linger;
 mod read;
 mod stall;
 mod write;
@@ -12,6 +13,7 @@ use bytes::Bytes;
 use socket2::SockRef;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use linger::Linger;
 pub use stall::StallLimit;
 use stall::StallWatch;
 
@@ -40,6 +42,7 @@ pub struct Guarded {
     attendant: Option<Box<dyn Attendant>>,
     /// Judges what comes in, once the connection is a WebSocket.
     inbound: Option<Inbound>,
+    linger: Linger,
     _permit: Permit,
     _token: TaskTrackerToken,
 }
@@ -61,6 +64,7 @@ impl Guarded {
             needs_flush: false,
             attendant: None,
             inbound: None,
+            linger: Linger::default(),
             _permit: permit,
             _token: token,
         }

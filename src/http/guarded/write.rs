@@ -130,6 +130,10 @@ impl AsyncWrite for Guarded {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let outcome = this.transport.poll_shutdown(&this.connection, cx);
-        self.judge_own(outcome.map_ok(|()| 0), 0, cx).map_ok(|_| ())
+        ready!(self.judge_own(outcome.map_ok(|()| 0), 0, cx))?;
+        if self.connection.has_unread_body.load(Ordering::Relaxed) {
+            return self.poll_linger(cx);
+        }
+        Poll::Ready(Ok(()))
     }
 }
