@@ -86,6 +86,9 @@ try {
   console.log("ok   a client of before hears what it knows, and nothing else");
   assert.deepEqual(complaints, []);
   console.log("ok   nothing is asked for in vain");
+} catch (error) {
+  for (const page of await browser.pages()) console.error(await page.evaluate(() => document.querySelector("#track-url-complaint")?.textContent));
+  throw error;
 } finally {
   await browser.close();
 }
