@@ -134,6 +134,19 @@ fn music_of_the_server_and_of_guests_plays_with_covers_and_lyrics() {
 }
 
 #[test]
+fn a_browser_that_lets_nothing_sound_by_itself_is_in_sync_after_one_tap() {
+    let _chromium = only_chromium();
+    run_client("node", "autoplay.mjs", &Server::start(), &[]);
+}
+
+#[test]
+fn the_owner_of_a_room_that_stays_is_owner_again_after_a_restart() {
+    let _chromium = only_chromium();
+    let server = Server::of("watch", &[], &[("AUTH_KEY", "open sesame")]);
+    run_client("node", "permanent-room.mjs", &server, &[env!("CARGO_BIN_EXE_roomhub")]);
+}
+
+#[test]
 fn the_admin_page_shows_rooms_and_acts_on_them() {
     let _chromium = only_chromium();
     run_client_everywhere("node", "admin.mjs", "watch", &["open sesame", ADMIN_KEY]);
