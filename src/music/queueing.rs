@@ -155,7 +155,6 @@ impl Room {
     }
 
     /// Adds one, and says which list has changed.
-
     fn add(
         &mut self,
         from: MemberId,

@@ -107,9 +107,7 @@ fn films_of_the_server_play_for_a_guest_too_and_go_on_when_a_connection_is_cut()
 fn music_of_the_server_and_of_guests_plays_with_covers_and_lyrics() {
     let _chromium = only_chromium();
     let (folder, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    for (name, title, pitch) in
-        [("a.mp3", "Blue", 440), ("b.mp3", "Second", 660), ("guest.mp3", "", 550)]
-    {
+    for (name, title, pitch) in [("a.mp3", "Blue", 440), ("b.mp3", "Second", 660), ("guest.mp3", "", 550)] {
         let args = format!("-b:a 96k -metadata title={title} -metadata artist=Ann");
         make(folder.path(), name, &format!("sine={pitch}"), 40, &args);
     }
