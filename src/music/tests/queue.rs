@@ -223,8 +223,6 @@ fn a_list_of_tracks_is_added_by_one_event_as_far_as_there_is_room() {
               ann <- room_created {"room_id":"AB12","user_count":1}
               ann <- room_users {"count":1}
             ann asks: queue:add {"tracks":[{"id":1},{"id":2},{"id":3},{"id":4}]}
-              ann <- playlist-update {"roomId":"AB12","playlist":[{"id":1,"entryId":"1","addedBy":{"id":"ann","name":""},"votes":0}]}
-              ann <- playlist-update {"roomId":"AB12","playlist":[{"id":1,"entryId":"1","addedBy":{"id":"ann","name":""},"votes":0},{"id":2,"entryId":"2","addedBy":{"id":"ann","name":""},"votes":0}]}
               ann <- playlist-update {"roomId":"AB12","playlist":[{"id":1,"entryId":"1","addedBy":{"id":"ann","name":""},"votes":0},{"id":2,"entryId":"2","addedBy":{"id":"ann","name":""},"votes":0},{"id":3,"entryId":"3","addedBy":{"id":"ann","name":""},"votes":0}]}
               answer {"success":true,"id":"1","isSuggested":false,"count":3}
             1s pass
