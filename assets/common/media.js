@@ -17,7 +17,7 @@ export function withTicket(path, ticket) {
   return address.href;
 }
 
-/** A part of the list of files, `{items, after, maxUploadBytes}`, that has the words `q`; null if the server gives none. */
+/** A part of the list of files, `{hasFolder, items, after, maxUploadBytes}`, that has the words `q`; null if the server gives none. */
 export async function listMedia(ticket, { q = "", after = null } = {}) {
   const address = new URL(withTicket("media/list", ticket));
   if (q) address.searchParams.set("q", q);
@@ -25,8 +25,9 @@ export async function listMedia(ticket, { q = "", after = null } = {}) {
   try {
     const response = await fetch(address);
     if (!response.ok) return null;
-    const { items, after: next, maxUploadBytes } = await response.json();
+    const { hasFolder, items, after: next, maxUploadBytes } = await response.json();
     return {
+      hasFolder: hasFolder === true,
       items: Array.isArray(items) ? items : [],
       after: next ?? null,
       maxUploadBytes: Number.isFinite(maxUploadBytes) ? maxUploadBytes : 0,

@@ -1,4 +1,4 @@
-/** The one line that says what just happened, on the screen and to screen readers. */
+/** The one line that says what just happened, on the screen and to screen readers; in front of the dialog that is open. */
 
 import { byId, setText } from "./elements.js";
 import { say } from "./texts.js";
@@ -7,6 +7,7 @@ const SHOWN_FOR_MS = 4500;
 
 export class StatusView {
   #line = byId("status");
+  #home = this.#line.parentElement;
   #said = null;
   #fading = null;
 
@@ -40,8 +41,18 @@ export class StatusView {
   #show(tone, key, values) {
     clearTimeout(this.#fading);
     this.#said = { key, values };
+    this.#comeToFront();
     this.#line.dataset.tone = tone;
     this.#line.classList.remove("is-stale");
     this.render();
+  }
+
+  /** All but the open dialog lies behind its backdrop, and is not read out. */
+  #comeToFront() {
+    const dialog = [...document.querySelectorAll("dialog:modal")].at(-1);
+    const place = dialog ?? this.#home;
+    if (this.#line.parentElement === place) return;
+    place.append(this.#line);
+    dialog?.addEventListener("close", () => this.#home.append(this.#line), { once: true });
   }
 }

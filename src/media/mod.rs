@@ -55,7 +55,7 @@ use crate::runtime::Context;
 pub struct Settings {
     /// The service.
     pub service: &'static str,
-    /// The folder; without one there are no media.
+    /// The folder; without one nothing is listed.
     pub folder: PathBuf,
     /// What is looked for in it.
     pub kinds: &'static [Kind],
@@ -80,16 +80,13 @@ pub struct Settings {
 /// Where a member's upload goes to: its body may be as large and take as long as the limits say.
 pub const UPLOAD_PATH: &str = "/media/upload";
 
-/// Begins to look through the folder, and gives the routes of what is in it; none, if there are no media.
+/// Begins to look through the folder, and gives the routes of what is in it; without a folder, a list that says so.
 ///
 /// # Errors
 /// If a folder is none, or cannot be made.
 pub fn start(settings: Settings, door: Door, context: &Context) -> Result<Router> {
     let Settings { service, folder, data_dir, .. } = settings;
     let has_folder = !folder.as_os_str().is_empty();
-    if !has_folder && settings.uploads.is_none() {
-        return Ok(Router::new());
-    }
     if has_folder {
         let shown = folder.display();
         let about = std::fs::metadata(&folder)
@@ -129,6 +126,7 @@ pub fn start(settings: Settings, door: Door, context: &Context) -> Result<Router
     let library = if has_folder { Library::start(library, tools, context)? } else { Arc::default() };
     Ok(routes::router(Arc::new(Site {
         service,
+        has_folder,
         library,
         posters,
         transcoder,

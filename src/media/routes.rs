@@ -52,6 +52,8 @@ const FILE_NAME: HeaderName = HeaderName::from_static("x-file-name");
 pub struct Site {
     /// The service's name.
     pub service: &'static str,
+    /// Whether a folder is configured.
+    pub has_folder: bool,
     /// The files.
     pub library: Arc<Library>,
     /// Their pictures.
@@ -90,7 +92,12 @@ async fn list(State(site): State<Arc<Site>>, uri: Uri) -> Response {
     let page = site.library.search(&query, after.as_ref());
     let items: Vec<_> = page.items.iter().map(|item| item.report(site.abilities)).collect();
     let max_upload_bytes = site.uploads.as_ref().map_or(0, |uploads| uploads.max_bytes());
-    routes::json(&json!({ "maxUploadBytes": max_upload_bytes, "items": items, "after": page.after }))
+    routes::json(&json!({
+        "hasFolder": site.has_folder,
+        "maxUploadBytes": max_upload_bytes,
+        "items": items,
+        "after": page.after,
+    }))
 }
 
 async fn file(State(site): State<Arc<Site>>, Path(id): Path<String>, request: Request) -> Response {
@@ -180,7 +187,7 @@ async fn upload(State(site): State<Arc<Site>>, request: Request) -> Response {
     if !caller.may_add {
         return routes::error(StatusCode::FORBIDDEN, "the right to add to the queue is needed");
     }
-    let _slot = match site.slots.take(caller.member) {
+    let _slot = match site.slots.take(caller.person) {
         Ok(slot) => slot,
         Err(busy) => return site.busy(busy),
     };
@@ -234,7 +241,7 @@ impl Site {
         let id = ItemId::named(id);
         let item =
             self.library.item(&id).or_else(|| self.uploads.as_ref()?.item(&id)).ok_or_else(no_such_file)?;
-        let slot = self.slots.take(caller.member).map_err(|busy| self.busy(busy))?;
+        let slot = self.slots.take(caller.person).map_err(|busy| self.busy(busy))?;
         Ok((item, slot))
     }
 
@@ -242,7 +249,7 @@ impl Site {
     fn busy(&self, busy: Busy) -> Response {
         let (reason, status) = match busy {
             Busy::Full => ("full", StatusCode::SERVICE_UNAVAILABLE),
-            Busy::TooManyOfMember => ("too_many_of_member", StatusCode::TOO_MANY_REQUESTS),
+            Busy::TooManyOfPerson => ("too_many_of_person", StatusCode::TOO_MANY_REQUESTS),
         };
         self.count(reason);
         ([(RETRY_AFTER, "2")], routes::error(status, "too much is being sent")).into_response()

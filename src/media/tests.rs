@@ -16,12 +16,13 @@ use tokio::net::TcpStream;
 use tower::ServiceExt;
 
 use super::{Caller, Door, Kind, Settings, TranscodeLimits, UploadLimits, start};
-use crate::effect::MemberId;
 use crate::http::budget::Budget;
 use crate::http::keys::{KeyedDoor, WrongKeys};
 use crate::http::listener::{Listener, Opening};
 use crate::http::origin::AllowedOrigins;
 use crate::http::{self as own_http, layers};
+use crate::party::PersonId;
+use crate::rooms::test_stage::member;
 use crate::runtime::systemd::ActivatedSockets;
 use crate::runtime::{self, Clock, Context};
 use crate::secret::Secret;
@@ -94,8 +95,9 @@ impl House {
         change(&mut settings);
         let context = Context::new(Clock::start(), &runtime::Config::default());
         let door: Door = Arc::new(|ticket| {
-            let member = MemberId::new(ticket).filter(|_| ["ann", "bob"].contains(&ticket));
-            Box::pin(async move { member.map(|member| Caller { member, may_add: member.as_str() == "ann" }) })
+            let may_add = ticket == "ann";
+            let person = ["ann", "bob"].contains(&ticket).then(|| PersonId::of_connection(member(ticket)));
+            Box::pin(async move { person.map(|person| Caller { person, may_add }) })
         });
         let router = start(settings, door, &context).unwrap();
         Self { folder, data, context, router }
@@ -547,4 +549,13 @@ async fn uploads_are_music_within_limits_from_those_who_may() {
     let again = House::open(|_| {}, |settings| settings.data_dir = house.data.path().into());
     let path = format!("/media/file/{}?ticket=ann", id(&untagged["item"]));
     assert_eq!(again.get(&path, &[]).await.status, StatusCode::OK, "they outlive the process");
+}
+
+#[tokio::test]
+async fn without_a_folder_the_list_says_so() {
+    let house = House::open(|_| {}, |settings| (settings.folder, settings.uploads) = Default::default());
+    let list = house.get("/media/list?ticket=ann", &[]).await;
+    let nothing = json!({ "hasFolder": false, "maxUploadBytes": 0, "items": [], "after": null });
+    assert_eq!((list.status, list.json()), (StatusCode::OK, nothing));
+    assert_eq!(house.get("/media/list", &[]).await.status, StatusCode::FORBIDDEN);
 }

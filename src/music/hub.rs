@@ -113,10 +113,12 @@ impl Hub {
             .collect()
     }
 
-    /// The ticket of the member of that name.
+    /// The ticket of the member of that name in the room of its person.
     #[cfg(test)]
-    pub fn ticket_of(&self, name: &str) -> String {
-        self.terms.tickets.sign(crate::rooms::test_stage::member(name))
+    pub fn ticket_of(&self, name: &str, room: &str) -> String {
+        let id = crate::rooms::test_stage::member(name);
+        let person = self.members.get(&id).and_then(|member| member.person);
+        self.terms.tickets.sign(person.unwrap_or_else(|| PersonId::of_connection(id)), room)
     }
 
     /// The room of that name.

@@ -7,9 +7,8 @@ use axum::Router;
 
 use super::Config;
 use super::hub::Hub;
-use crate::effect::MemberId;
 use crate::media::{self, Caller, Kind, Settings, UploadLimits};
-use crate::party::{Right, TicketKey};
+use crate::party::{Holder, Right, TicketKey};
 use crate::rooms::Queries;
 use crate::service::ServiceContext;
 use crate::time::Timestamp;
@@ -50,9 +49,11 @@ impl Config {
 }
 
 impl Hub {
-    /// Somebody who may have the media: whoever sits in a room.
-    fn media_caller(&self, member: MemberId, now: Timestamp) -> Option<Caller> {
-        let room = self.rooms.get(self.room_of(member)?)?;
-        Some(Caller { member, may_add: room.may(member, Right::Queue, &self.moment(now)) })
+    /// Somebody who may have the media: whoever has a good ticket. Who adds something must be there.
+    fn media_caller(&self, holder: &Holder, now: Timestamp) -> Option<Caller> {
+        let room = self.room_of_holder(holder, now)?;
+        let member = room.party.connection_of(holder.person);
+        let may_add = member.is_some_and(|member| room.may(member, Right::Queue, &self.moment(now)));
+        Some(Caller { person: holder.person, may_add })
     }
 }

@@ -139,6 +139,9 @@ pub struct Config {
     /// The longest time for which an invitation holds.
     #[serde(with = "human")]
     pub max_invitation_time: Duration,
+    /// Who is cut off gets files by its ticket for this long, so that what plays goes on while the page comes back.
+    #[serde(with = "human")]
+    pub ticket_grace: Duration,
     /// Persons that a room remembers when they are not there: their roles, and who is muted or put out.
     pub max_absent_persons: usize,
     /// Rooms at a time that stay when they are empty; 0 has none.
@@ -212,6 +215,7 @@ impl Default for Config {
             max_slow_mode: Duration::from_mins(10),
             max_invitations: 50,
             max_invitation_time: Duration::from_hours(24 * 7),
+            ticket_grace: Duration::from_mins(1),
             max_absent_persons: 100,
             max_permanent_rooms: 100,
             recordings_dir: String::new(),

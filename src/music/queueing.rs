@@ -37,8 +37,8 @@ impl Room {
         let mut effects = Effects::none();
         let told = &mut effects;
         match event {
-            QueueEvent::Add(track) => {
-                let added = self.add(from, track, told, moment)?;
+            QueueEvent::Add(tracks) => {
+                let added = self.add_all(from, tracks, told, moment)?;
                 effects.answer(&added);
                 return Ok(effects);
             }
@@ -130,13 +130,38 @@ impl Room {
         }
     }
 
+    /// Adds tracks until there is no room for the next one.
+    fn add_all(
+        &mut self,
+        from: MemberId,
+        tracks: Vec<Track>,
+        effects: &mut Effects,
+        moment: &Moment<'_>,
+    ) -> Result<Added, Refusal> {
+        let is_one = tracks.len() == 1;
+        let mut tracks = tracks.into_iter();
+        let first = tracks.next().ok_or(Refusal::Invalid)?;
+        let (added, mut changed) = self.add(from, first, effects, moment)?;
+        let mut n_added = 1;
+        for track in tracks {
+            let Ok((_, also)) = self.add(from, track, effects, moment) else { break };
+            changed = also.or(changed);
+            n_added += 1;
+        }
+        if let Some(changed) = changed {
+            self.tell_queue(effects, changed, moment);
+        }
+        Ok(if is_one { added } else { added.together(n_added) })
+    }
+
+    /// Adds one, and says which list has changed.
     fn add(
         &mut self,
         from: MemberId,
         track: Track,
         effects: &mut Effects,
         moment: &Moment<'_>,
-    ) -> Result<Added, Refusal> {
+    ) -> Result<(Added, Option<Changed>), Refusal> {
         let present = self.party.get(from).ok_or(Refusal::NotInARoom)?;
         let by = Adder { id: from, name: present.name.clone(), person: present.person };
         if track.n_bytes() > moment.config.max_track_bytes {
@@ -145,16 +170,14 @@ impl Room {
         if !self.may(from, Right::Queue, moment) {
             self.check(from, Right::Chat, moment)?;
             let id = self.queue.suggest(track, by, moment.config.queue())?;
-            self.tell_queue(effects, Changed::Suggestions, moment);
-            return Ok(Added::suggestion(id));
+            return Ok((Added::suggestion(id), Some(Changed::Suggestions)));
         }
         if self.is_idle() {
             self.put_on(track, effects, moment);
-            return Ok(Added::entry(None));
+            return Ok((Added::entry(None), None));
         }
         let id = self.queue.add(&mut self.playlist, &track, by, moment.config.queue())?;
-        self.tell_queue(effects, Changed::Playlist, moment);
-        Ok(Added::entry(Some(id)))
+        Ok((Added::entry(Some(id)), Some(Changed::Playlist)))
     }
 
     /// Goes on because the track is over.

@@ -6,7 +6,7 @@ use super::protocol::RoomId;
 use super::room::Room;
 use crate::effect::{Effects, MemberId};
 use crate::party::protocol::{RecordingEvent, Refusal};
-use crate::party::{self, Glance, Playback};
+use crate::party::{self, Glance, Holder, Playback};
 use crate::recordings::{Owner, RecordingId, Replayed, Rooms};
 use crate::rooms::{Commands, Queries};
 use crate::time::Timestamp;
@@ -77,15 +77,21 @@ impl Hub {
         effects
     }
 
-    /// The member that a ticket was given to, if it still sits in a room.
-    pub fn holder_of(&self, ticket: &str) -> Option<MemberId> {
-        self.terms.tickets.read(ticket).filter(|member| self.room_of(*member).is_some())
+    /// The room that a ticket is good in.
+    pub(super) fn room_of_holder(&self, holder: &Holder, now: Timestamp) -> Option<&Room> {
+        let room = self.rooms.get(&RoomId::new(&holder.room)?)?;
+        room.party.honours(holder.person, now).then_some(room)
     }
 
-    /// What is replayed where the holder of a ticket sits.
-    pub fn replayed(&self, ticket: &str) -> Option<Replayed> {
-        let room = self.rooms.get(self.room_of(self.holder_of(ticket)?)?)?;
-        room.party().recording.replayed()
+    /// The member that a ticket was given to, if it is there.
+    pub fn holder_of(&self, ticket: &str) -> Option<MemberId> {
+        let holder = self.terms.tickets.read(ticket)?;
+        self.rooms.get(&RoomId::new(&holder.room)?)?.party.connection_of(holder.person)
+    }
+
+    /// What is replayed in the room of a ticket.
+    pub fn replayed(&self, ticket: &str, now: Timestamp) -> Option<Replayed> {
+        self.room_of_holder(&self.terms.tickets.read(ticket)?, now)?.party.recording.replayed()
     }
 }
 
@@ -114,7 +120,7 @@ pub struct RecordedRooms {
 
 impl Rooms for RecordedRooms {
     async fn replayed(&self, ticket: String) -> Option<Replayed> {
-        self.queries.find(move |hub, _| hub.replayed(&ticket)).await?
+        self.queries.find(move |hub, now| hub.replayed(&ticket, now)).await?
     }
 
     async fn delete(&self, id: RecordingId, owner: Owner) {

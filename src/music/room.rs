@@ -316,7 +316,7 @@ impl Room {
         };
         let gone = self.seats.remove(place);
         let (person, lasting) = (self.party.get(member).map(|present| present.person), self.lasting(member));
-        self.party.exit(member, moment.terms, now);
+        self.party.exit(member, departure, moment.terms, now);
         match departure {
             Departure::Said => {
                 self.former_hosts.expect_no_more(gone.address, gone.joined_at);

@@ -25,7 +25,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::effect::{Effects, Frame, MemberId};
-use crate::rooms::{Allowance, Seed};
+use crate::rooms::{Allowance, Departure, Seed};
 use crate::time::{Timestamp, WallOffset};
 use moderation::Barred;
 use person::Persons;
@@ -37,7 +37,7 @@ pub use person::PersonId;
 pub use present::{Named, Newcomer, Present};
 pub use recording::{Glance, Playback, Recording, delete};
 pub use roles::{Policy, Preset, Right, Rights, Role, Table};
-pub use ticket::TicketKey;
+pub use ticket::{Holder, TicketKey};
 pub use votes::{Ballot, Outcome, VoteSubject};
 
 /// Members that pages are told by name; the count tells of all.
@@ -64,6 +64,8 @@ pub struct Limits {
     pub max_absent_persons: usize,
     /// Characters of a room's password.
     pub max_password_chars: usize,
+    /// A ticket is good for so long after the connection of its person broke.
+    pub ticket_grace: Duration,
     /// Reactions of one member.
     pub reactions: Allowance,
 }
@@ -209,7 +211,7 @@ impl Party {
         }
         let record = self.persons.of(person);
         record.seen_at = now;
-        record.kicked_until = None;
+        (record.kicked_until, record.ticket_until) = (None, None);
         match self.present.iter_mut().find(|present| present.id == newcomer.id) {
             Some(present) => {
                 let before = present.person;
@@ -225,12 +227,15 @@ impl Party {
     }
 
     /// Somebody is gone. What has to follow, [`Self::recount`] tells.
-    pub fn exit(&mut self, member: MemberId, terms: &Terms, now: Timestamp) {
+    pub fn exit(&mut self, member: MemberId, departure: Departure, terms: &Terms, now: Timestamp) {
         let Some(place) = self.present.iter().position(|present| present.id == member) else { return };
         let gone = self.present.remove(place);
         if !self.is_there(gone.person) {
             if gone.is_lasting {
-                self.persons.of(gone.person).seen_at = now;
+                let record = self.persons.of(gone.person);
+                record.seen_at = now;
+                let may_be_back = departure != Departure::Said && record.kicked_until.is_none();
+                record.ticket_until = may_be_back.then(|| now + terms.limits.ticket_grace);
                 let present = &self.present;
                 let is_there = |person| present.iter().any(|present| present.person == person);
                 self.persons.trim(terms.limits.max_absent_persons, is_there);
@@ -340,16 +345,17 @@ impl Party {
 
     /// Tells a page who it is here.
     pub fn tell_you(&self, effects: &mut Effects, member: MemberId, scene: Scene<'_>) {
-        if !self.get(member).is_some_and(|present| present.is_page) {
+        let Some(person) = self.get(member).filter(|present| present.is_page).map(|present| present.person)
+        else {
             return;
-        }
+        };
         let role = self.role_of(member, scene.owner);
         let event = ServerEvent::You {
             id: member,
             role,
             rights: self.table(scene.terms).of(role),
             is_muted: self.is_muted(member),
-            ticket: &scene.terms.tickets.sign(member),
+            ticket: &scene.terms.tickets.sign(person, scene.room),
         };
         effects.tell(member, event.frame());
     }
@@ -406,6 +412,25 @@ impl Party {
             let view = ballot.view(ballot.count(&self.speakers()), None, scene.wall);
             effects.tell(member, ServerEvent::Vote(&view).frame());
         }
+    }
+
+    /// Whether the ticket of a person is good: it is there, or its connection broke so lately that it may come back.
+    pub fn honours(&self, person: PersonId, now: Timestamp) -> bool {
+        let record = self.persons.get(person);
+        self.is_there(person)
+            || record.and_then(|record| record.ticket_until).is_some_and(|until| until > now)
+    }
+
+    /// The tickets of a member's person end with its connection: it was put out by somebody who is not in the room.
+    pub fn end_ticket_of(&mut self, person: PersonId) {
+        if self.persons.get(person).is_some() {
+            self.persons.of(person).ticket_until = None;
+        }
+    }
+
+    /// A connection of a person that is there.
+    pub fn connection_of(&self, person: PersonId) -> Option<MemberId> {
+        self.present.iter().find(|present| present.person == person).map(|present| present.id)
     }
 
     fn is_there(&self, person: PersonId) -> bool {

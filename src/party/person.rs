@@ -18,7 +18,7 @@ const SECRET_CHARS: std::ops::RangeInclusive<usize> = 16..=64;
 const ID_BYTES: usize = 16;
 
 /// A person: the hash of a text that its page keeps, or of its connection's name. Nobody else is told it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PersonId([u8; ID_BYTES]);
 
 impl PersonId {
@@ -30,6 +30,16 @@ impl PersonId {
     /// The person that is known by its connection alone.
     pub fn of_connection(member: MemberId) -> Self {
         Self::of(&format!("connection\n{member}"))
+    }
+
+    /// The person that has those bytes in a ticket.
+    pub(super) fn from_bytes(bytes: [u8; ID_BYTES]) -> Self {
+        Self(bytes)
+    }
+
+    /// As it stands in a ticket.
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 
     fn of(text: &str) -> Self {
@@ -75,6 +85,9 @@ pub struct Record {
     pub opened_vote_at: Option<Timestamp>,
     /// When it was last there.
     pub seen_at: Timestamp,
+    /// Until when its ticket is good although it is not there: its connection broke, and it may come back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ticket_until: Option<Timestamp>,
 }
 
 /// The persons that a room knows.

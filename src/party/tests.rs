@@ -8,7 +8,7 @@ use super::protocol::{ClientEvent, Refusal};
 use super::{Done, FollowUp, Limits, Newcomer, Party, PersonId, Preset, Right, Role, Scene, Terms};
 use crate::effect::Effect;
 use crate::rooms::test_stage::{START, member};
-use crate::rooms::{Allowance, Rng, Seed};
+use crate::rooms::{Allowance, Departure, Rng, Seed};
 use crate::time::{Timestamp, WallOffset};
 
 const SEED: Seed = [7; 32];
@@ -31,6 +31,7 @@ pub fn terms() -> Terms {
         max_wait_limit: Duration::from_mins(1),
         max_invitations: 2,
         max_invitation_time: Duration::from_hours(24),
+        ticket_grace: Duration::from_mins(1),
         max_absent_persons: 3,
         max_password_chars: 8,
         reactions: Allowance::new(1, 2),
@@ -88,7 +89,11 @@ impl Room {
     }
 
     fn exit(&mut self, name: &str) {
-        self.party.exit(member(name), &self.terms, self.now);
+        self.exit_by(name, Departure::CutOff);
+    }
+
+    fn exit_by(&mut self, name: &str, departure: Departure) {
+        self.party.exit(member(name), departure, &self.terms, self.now);
     }
 }
 
@@ -221,6 +226,27 @@ fn who_introduces_itself_as_a_person_that_was_kicked_is_put_out() {
     room.party.enter(nobody, room.now);
     let follow_ups = room.party.introduce(member("eve"), None, Some(person("bob")), room.now);
     assert_eq!(follow_ups, [FollowUp::PutOut(vec![member("eve")])]);
+}
+
+#[test]
+fn a_ticket_outlives_a_broken_connection_for_a_while_and_ends_with_who_leaves_or_is_put_out() {
+    let mut room = Room::with(&["ann", "bob"]);
+    let honours = |room: &Room, after_secs| {
+        room.party.honours(person("bob"), room.now + Duration::from_secs(after_secs))
+    };
+    assert!(honours(&room, 3600));
+    room.exit("bob");
+    assert_eq!((honours(&room, 59), honours(&room, 60)), (true, false));
+    room.enter("bob", Role::Member);
+    assert!(honours(&room, 3600));
+    room.exit_by("bob", Departure::Said);
+    assert!(!honours(&room, 0), "he has left");
+    room.enter("bob", Role::Member);
+    room.ask("ann", "party:kick", BOB).unwrap();
+    room.exit("bob");
+    assert!(!honours(&room, 0), "he is put out");
+    let stranger = PersonId::of_connection(member("eve"));
+    assert!(!room.party.honours(stranger, room.now));
 }
 
 #[test]

@@ -81,6 +81,69 @@ fn streams_and_copies_and_subtitles_that_members_bring_are_played_together() {
 }
 
 #[test]
+fn films_of_the_server_play_for_a_guest_too_and_go_on_when_a_connection_is_cut() {
+    let _chromium = only_chromium();
+    let folder = tempfile::tempdir().unwrap();
+    make_film(folder.path(), "Film.webm", 60, "-c:v libvpx -b:v 300k -deadline realtime -cpu-used 8");
+    make_film(folder.path(), "Old.avi", 60, "-c:v mpeg4 -c:a mp3");
+    fs::write(folder.path().join("Film.en.srt"), "1\n00:00:00,500 --> 00:00:59,000\nGood evening\n").unwrap();
+    let dialogue = "[Events]\nFormat: Start, End, Text\nDialogue: 0:00:00.50,0:00:59.00,Guten Abend\n";
+    fs::write(folder.path().join("Film.de.ass"), dialogue).unwrap();
+    let path = folder.path().to_str().unwrap();
+    for transcode in ["false", "true"] {
+        let data = tempfile::tempdir().unwrap();
+        let environment = [
+            ("AUTH_KEY", "open sesame"),
+            ("ROOMHUB_WATCH__TRANSCODE", transcode),
+            ("ROOMHUB_ROOMS__DATA_DIR", data.path().to_str().unwrap()),
+        ];
+        let server = Server::of("watch", &["--media-dir", path], &environment);
+        run_client("node", "watch-library.mjs", &server, &["open sesame", transcode]);
+    }
+}
+
+#[test]
+fn music_of_the_server_and_of_guests_plays_with_covers_and_lyrics() {
+    let _chromium = only_chromium();
+    let (folder, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for (name, title, pitch) in [("a.mp3", "Blue", 440), ("b.mp3", "Second", 660), ("guest.mp3", "", 550)] {
+        let args = format!("-b:a 96k -metadata title={title} -metadata artist=Ann");
+        make(folder.path(), name, &format!("sine={pitch}"), 40, &args);
+    }
+    let cover = "color=c=teal:s=64x64:d=1";
+    let made = Command::new("ffmpeg")
+        .args(["-loglevel", "error", "-f", "lavfi", "-i", cover, "-frames:v", "1"])
+        .arg(folder.path().join("a.jpg"))
+        .status();
+    assert!(made.unwrap().success());
+    fs::write(folder.path().join("a.lrc"), "[00:00.00]First line\n[00:01.50]Second line\n").unwrap();
+    let guest = data.path().join("guest.mp3");
+    fs::rename(folder.path().join("guest.mp3"), &guest).unwrap();
+    let environment = [
+        ("ROOMHUB_MUSIC__MAX_UPLOAD_BYTES", "1000000"),
+        ("ROOMHUB_ROOMS__DATA_DIR", data.path().to_str().unwrap()),
+    ];
+    let server = Server::of("music", &["--media-dir", folder.path().to_str().unwrap()], &environment);
+    let radio = station(&["--audio-dir", folder.path().to_str().unwrap()], &[]);
+    on_air(&radio);
+    let stream = format!("http://{}/", radio.address);
+    run_client("node", "music-library.mjs", &server, &[guest.to_str().unwrap(), &stream]);
+}
+
+#[test]
+fn a_browser_that_lets_nothing_sound_by_itself_is_in_sync_after_one_tap() {
+    let _chromium = only_chromium();
+    run_client("node", "autoplay.mjs", &Server::start(), &[]);
+}
+
+#[test]
+fn the_owner_of_a_room_that_stays_is_owner_again_after_a_restart() {
+    let _chromium = only_chromium();
+    let server = Server::of("watch", &[], &[("AUTH_KEY", "open sesame")]);
+    run_client("node", "permanent-room.mjs", &server, &[env!("CARGO_BIN_EXE_roomhub")]);
+}
+
+#[test]
 fn the_admin_page_shows_rooms_and_acts_on_them() {
     let _chromium = only_chromium();
     run_client_everywhere("node", "admin.mjs", "watch", &["open sesame", ADMIN_KEY]);

@@ -45,7 +45,12 @@ impl Hub {
             if let Some(room) = self.rooms.get(&id) {
                 effects.note(&AuditEntry::new(self.wall.wall(now), AuditEvent::KickedByAdmin, room, member));
             }
+            let person =
+                self.rooms.get(&id).and_then(|room| room.party.get(member)).map(|present| present.person);
             effects.append(self.leave_room(member, id, Departure::CutOff, now));
+            if let (Some(person), Some(room)) = (person, self.rooms.get_mut(&id)) {
+                room.party.end_ticket_of(person);
+            }
         }
         effects.disconnect(member, Close::Violation);
         (Outcome::Done, effects)

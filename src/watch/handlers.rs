@@ -335,9 +335,7 @@ impl Hub {
             return Effects::none();
         }
         if !member.chats.take(self.config.chats(), now) {
-            let mut effects = Effects::none();
-            effects.refused("too_many_chats");
-            return effects;
+            return party::refuse(party::Refusal::TooMany);
         }
         let scene = moment.scene(&id, room.owner);
         if let Err(refusal) = room.party.take_chat(from, scene) {

@@ -153,7 +153,7 @@ impl Hub {
         let (told, fate) = room.leave(member, departure, self.config.owner_leave, now);
         effects.append(told);
         self.decide(&mut effects, id, fate, now);
-        effects.append(self.settle_seats(id, now));
+        effects.append(self.settle_seats(id, departure, now));
         effects
     }
 
@@ -409,7 +409,7 @@ impl rooms::Hub for Hub {
         self.evict(member, room);
         let Some(lost_in) = self.rooms.get_mut(room) else { return Effects::none() };
         let mut effects = lost_in.lose(member, now);
-        effects.append(self.settle_seats(*room, now));
+        effects.append(self.settle_seats(*room, Departure::Lost, now));
         self.record(Some(*room), None, &mut effects, now);
         effects
     }

@@ -7,9 +7,8 @@ use axum::Router;
 
 use super::Config;
 use super::hub::Hub;
-use crate::effect::MemberId;
 use crate::media::{self, Caller, Kind, Settings, TranscodeLimits};
-use crate::party::TicketKey;
+use crate::party::{Holder, TicketKey};
 use crate::rooms::Queries;
 use crate::service::ServiceContext;
 use crate::time::Timestamp;
@@ -50,8 +49,8 @@ impl Config {
 }
 
 impl Hub {
-    /// Somebody who may have the media: whoever sits in a room. Films are not brought along.
-    fn media_caller(&self, member: MemberId, _now: Timestamp) -> Option<Caller> {
-        self.room_of(member).map(|_| Caller { member, may_add: false })
+    /// Somebody who may have the media: whoever has a good ticket. Films are not brought along.
+    fn media_caller(&self, holder: &Holder, now: Timestamp) -> Option<Caller> {
+        self.room_of_holder(holder, now).map(|_| Caller { person: holder.person, may_add: false })
     }
 }

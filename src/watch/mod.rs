@@ -151,6 +151,9 @@ pub struct Config {
     /// An invitation holds for this long at most.
     #[serde(with = "human")]
     pub max_invitation_time: Duration,
+    /// Who is cut off gets files by its ticket for this long, so that a film goes on while the page comes back.
+    #[serde(with = "human")]
+    pub ticket_grace: Duration,
     /// Persons whom one room remembers when they are not there: their roles, and who is muted or kicked.
     pub max_absent_persons: usize,
     /// Rooms at a time that stay when they are empty.
@@ -248,6 +251,7 @@ impl Default for Config {
             max_wait_limit: Duration::from_mins(1),
             max_invitations: 50,
             max_invitation_time: Duration::from_hours(30 * 24),
+            ticket_grace: Duration::from_mins(1),
             max_absent_persons: 1000,
             max_permanent_rooms: 100,
             permanent_unused: Duration::from_hours(30 * 24),

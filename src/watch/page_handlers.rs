@@ -109,10 +109,10 @@ impl Hub {
     }
 
     /// Seats of a room were taken away: what pages are told, and what follows.
-    pub(super) fn settle_seats(&mut self, id: RoomId, now: Timestamp) -> Effects {
+    pub(super) fn settle_seats(&mut self, id: RoomId, departure: Departure, now: Timestamp) -> Effects {
         let moment = Moment { terms: &self.terms, now, wall: self.wall };
         let Some(room) = self.rooms.get_mut(&id) else { return Effects::none() };
-        let done = room.settle_seats(moment);
+        let done = room.settle_seats(departure, moment);
         self.follow_up(id, done, now)
     }
 

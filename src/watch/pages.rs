@@ -6,6 +6,7 @@ use super::room::{Moment, Room};
 use crate::effect::{Effects, MemberId};
 use crate::party::passwords::Code;
 use crate::party::{Done, Facts, FollowUp, Newcomer, PersonId, Right, Scene};
+use crate::rooms::Departure;
 use crate::time::Timestamp;
 
 /// Milliseconds are as fine as a player can seek.
@@ -63,14 +64,15 @@ impl Room {
     pub fn welcome(&mut self, newcomer: Newcomer, moment: Moment<'_>) -> Done {
         let member = newcomer.id;
         self.party.enter(newcomer, moment.now);
-        let mut done = self.settle_seats(moment);
+        // An earlier connection of the owner may have had to go.
+        let mut done = self.settle_seats(Departure::CutOff, moment);
         self.tell_members(&mut done.effects, moment);
         self.greet(&mut done.effects, member, moment);
         done
     }
 
     /// Whoever has no seat any more is not there; what follows from that is done.
-    pub fn settle_seats(&mut self, moment: Moment<'_>) -> Done {
+    pub fn settle_seats(&mut self, departure: Departure, moment: Moment<'_>) -> Done {
         let mut done = Done::default();
         let there = self.party.present().iter().map(|present| present.id);
         let gone: Vec<MemberId> = there.filter(|member| !self.has(*member)).collect();
@@ -78,7 +80,7 @@ impl Room {
             return done;
         }
         for member in gone {
-            self.party.exit(member, moment.terms, moment.now);
+            self.party.exit(member, departure, moment.terms, moment.now);
         }
         self.tell_members(&mut done.effects, moment);
         let id = self.id();

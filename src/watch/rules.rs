@@ -70,6 +70,7 @@ impl Config {
             max_wait_limit: self.max_wait_limit,
             max_invitations: self.max_invitations,
             max_invitation_time: self.max_invitation_time,
+            ticket_grace: self.ticket_grace,
             max_absent_persons: self.max_absent_persons,
             max_password_chars: self.max_password_chars,
             reactions: Allowance::new(self.reactions_per_second, self.reaction_burst),

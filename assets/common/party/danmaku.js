@@ -135,32 +135,39 @@ export class Danmaku {
   /** From the right edge to beyond the left one, in the lane that is free first. */
   #crossing(line) {
     const { width, height } = this.layer.getBoundingClientRect();
-    const lane = this.#freeLane(Math.max(1, Math.floor((height * USED) / LANE_PX)));
-    if (width === 0 || lane === null) return null;
     const own = line.getBoundingClientRect().width;
+    // A longer line is faster: it must not catch up with the one before it.
+    const reachesEdgeAfter = (CROSSING_MS * width) / (width + own);
+    const lane = this.#freeLane(Math.max(1, Math.floor((height * USED) / LANE_PX)), reachesEdgeAfter);
+    if (width === 0 || lane === null) return null;
     line.style.top = `${lane * LANE_PX}px`;
     const start = { transform: `translateX(${width}px)` };
     const end = { transform: `translateX(${-own}px)` };
     const running = line.animate([start, end], { duration: CROSSING_MS, fill: "both" });
-    this.#lanes[lane] = { running, freeAt: (CROSSING_MS * (own + LANE_PX)) / (width + own) };
+    this.#lanes[lane] = { running, freeAt: (CROSSING_MS * (own + LANE_PX)) / (width + own), lasts: CROSSING_MS };
     return running;
   }
 
   #standing(line) {
-    const lane = this.#freeLane(Math.max(1, Math.floor((this.layer.clientHeight * USED) / LANE_PX)));
+    const lane = this.#freeLane(Math.max(1, Math.floor((this.layer.clientHeight * USED) / LANE_PX)), STANDING_MS);
     if (lane === null) return null;
     line.style.top = `${lane * LANE_PX}px`;
     line.classList.add("is-standing");
     const running = line.animate([{ opacity: 1 }, { opacity: 1 }], { duration: STANDING_MS, fill: "both" });
-    this.#lanes[lane] = { running, freeAt: STANDING_MS };
+    this.#lanes[lane] = { running, freeAt: STANDING_MS, lasts: STANDING_MS };
     return running;
   }
 
-  /** The first lane whose last line has left the edge; null if there is none. */
-  #freeLane(nLanes) {
+  /**
+   * The first lane whose last line has left the edge, and is gone when a new one is `reachesEdgeAfter` (milliseconds) old;
+   * null if there is none.
+   */
+  #freeLane(nLanes, reachesEdgeAfter) {
     for (let lane = 0; lane < nLanes; lane += 1) {
       const last = this.#lanes[lane];
-      if (!last || !this.#running.has(last.running) || last.running.currentTime >= last.freeAt) return lane;
+      if (!last || !this.#running.has(last.running)) return lane;
+      const age = last.running.currentTime;
+      if (age >= last.freeAt && last.lasts - age <= reachesEdgeAfter) return lane;
     }
     return null;
   }

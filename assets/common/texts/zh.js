@@ -6,7 +6,7 @@ export const zh = {
   common: {
     language: "语言", leave: "离开", copied: "已复制", copyFailed: "复制失败，请选中后手动复制。", volume: "你的音量",
     library: "服务器上的文件", done: "完成", more: "更多", searchLibrary: "搜索标题、艺人、专辑",
-    libraryAway: "服务器目前不提供文件。", libraryEmpty: "服务器上没有可播放的文件。", nothingFound: "没有匹配的结果。",
+    libraryAway: "服务器目前不提供文件。", libraryEmpty: "服务器的文件夹里还没有音乐，放进去后会显示在这里。", nothingFound: "没有匹配的结果。",
     unplayable: "浏览器无法播放这个文件。", panels: "面板", cancel: "取消",
     key: "管理密钥", signIn: "登录", signOut: "退出", wrongKey: "密钥不正确。", away: "服务器没有响应，正在重试…",
     told: (words) => words,
@@ -123,7 +123,7 @@ export const zh = {
     badAddress: "这不是网址，正确的样子是 https://example.org/song.mp3。", checking: "正在检查链接…",
     playlistAddress: "这是播放列表文件，本页面不能播放，请使用其中的链接。",
     pageAddress: "这是网页，不是音频文件，请使用文件本身的链接，例如 https://example.org/song.mp3。",
-    added: (title) => `“${title}”已加入队列。`,
+    added: (title) => `“${title}”已加入队列。`, addedList: (n) => `列表中的 ${n} 首已加入队列。`,
     passedOver: (title) => `“${title}”无法播放，已跳到下一首。`,
     nothingElse: (title) => `“${title}”无法播放，队列里也没有其他曲目。`,
     members: "成员",

@@ -39,8 +39,10 @@ export class Loading {
 
 /** What would keep this browser from playing `source`: null, or `{kind, status}`. */
 export async function troubleLoading(source) {
-  if (!isPlaylist(source) || new Audio().canPlayType(HLS_TYPE)) return troubleWith(source);
-  return (await kindOfPlaylist(source)) === null ? { kind: "unusable", status: null } : null;
+  if (!isPlaylist(source)) return troubleWith(source);
+  if ((await kindOfPlaylist(source)) !== null) return null;
+  // A server that does not let scripts read its playlist may let the browser play it.
+  return new Audio().canPlayType(HLS_TYPE) ? troubleWith(source) : { kind: "unusable", status: null };
 }
 
 function isOwn(source) {

@@ -368,7 +368,7 @@ async function lookForLibrary() {
   const { ticket } = party.you;
   const list = ticket ? await listMedia(ticket) : null;
   if (party.you?.ticket !== ticket) return;
-  library = { isThere: (list?.items.length ?? 0) > 0, maxUploadBytes: list?.maxUploadBytes ?? 0 };
+  library = { isThere: list?.hasFolder ?? false, maxUploadBytes: list?.maxUploadBytes ?? 0 };
   render();
 }
 
@@ -435,7 +435,7 @@ function render() {
 }
 
 function renderLyrics() {
-  const id = ownFileId(room.track?.url);
+  const id = room.track?.hasLyrics === true ? ownFileId(room.track.url) : null;
   lyricsView.follow(id !== null && room.ticket !== null ? `media/lyrics/${id}` : null, room.ticket);
   lyricsView.render(room.may("control") && connection.isOpen);
   panels.offer("lyrics-panel", lyricsView.hasLines);

@@ -138,7 +138,7 @@ export class StageView {
 
   /** The cover of one of the server's own tracks lies over the drawn one, once it is there. */
   #showCover(track, ticket) {
-    const id = ownFileId(track?.url);
+    const id = track?.hasCover === true ? ownFileId(track.url) : null;
     const wanted = id !== null && ticket !== null ? id : "";
     if (this.#cover.dataset.of === wanted) return;
     this.#cover.dataset.of = wanted;

@@ -9,6 +9,7 @@ import { say } from "../common/texts.js";
 import { troubleLoading } from "./loading.js";
 import { withAdded, withMoved, withoutIndex } from "./queue.js";
 import { kindWithoutAudio, sourceOf, titleOf, trackFromAddress } from "./track.js";
+import { tracksOfList } from "./track-list.js";
 import { troubleText } from "./trouble.js";
 
 /** Who moved on at the end of a track waits this long for the server before trying again. */
@@ -120,13 +121,27 @@ export class Steering {
     const track = trackFromAddress(typed);
     if (!track) return say("badAddress");
     const kind = kindWithoutAudio(track.url);
-    if (kind) return say(`${kind}Address`);
+    if (kind && kind !== "list") return say(`${kind}Address`);
     this.#status.keep("checking");
+    if (kind === "list") return this.#addList(track.url);
     const trouble = await troubleLoading(sourceOf(track));
     this.#status.clear();
     // What could not be tried once is not tried again by itself.
     if (trouble) return troubleText(trouble.kind === "network" ? { kind: "unusable" } : trouble);
     return this.addTrack(track);
+  }
+
+  /** The tracks of an M3U playlist, by one event: as many as may come at once are not too many. */
+  async #addList(address) {
+    const tracks = await tracksOfList(address);
+    this.#status.clear();
+    if (tracks.length === 0) return say("playlistAddress");
+    if (tracks.length === 1) return this.add(tracks[0].url);
+    const answer = await this.#connection.ask("queue:add", { tracks });
+    const problem = refusal(answer);
+    if (problem) return answer?.code === "too_many" ? say("queueFull") : problem;
+    this.#status.tell("addedList", answer.count);
+    return null;
   }
 
   /** The same with a track that is known to play. */
@@ -151,7 +166,7 @@ export class Steering {
   async replay([first, ...others]) {
     if (!first || !this.#room?.isHost) return;
     this.#playTrack(first);
-    for (const track of others) await this.#connection.ask("queue:add", { track });
+    if (others.length > 0) await this.#connection.ask("queue:add", { tracks: others });
   }
 
   playEntry(index) {

@@ -29,18 +29,20 @@ export function trackFromAddress(typed) {
   return { id: freshId(), url: url.href, title, name: title, artist: artist ?? url.host };
 }
 
-/** What an address is, as far as it tells, if it is no audio file: "playlist", "page", or null. */
+/** What an address is, as far as it tells, if it is no audio file: "list", "playlist", "page", or null. */
 export function kindWithoutAudio(address) {
   const url = new URL(address);
   if (PLAYER_PAGES.test(url.hostname)) return "page";
   const ending = NO_AUDIO.exec(url.pathname)?.[1].toLowerCase();
   if (!ending) return null;
-  return ["m3u", "mpd", "pls", "xspf"].includes(ending) ? "playlist" : "page";
+  if (ending === "m3u") return "list";
+  return ["mpd", "pls", "xspf"].includes(ending) ? "playlist" : "page";
 }
 
-/** A track out of the list of the server's own files. */
-export function trackFromItem({ id, title, artist }) {
-  return { id, url: `media/file/${id}`, title, name: title, artist: artist ?? "" };
+/** A track out of the list of the server's own files; it says what else there is, so that nobody asks in vain. */
+export function trackFromItem({ id, title, artist, poster, lyrics }) {
+  const more = { ...(poster && { hasCover: true }), ...(lyrics && { hasLyrics: true }) };
+  return { id, url: `media/file/${id}`, title, name: title, artist: artist ?? "", ...more };
 }
 
 /** Where a browser can load this track from, or null; a file of the server's own needs a ticket besides. */

@@ -78,6 +78,7 @@ export class ChooseView {
     this.#items = isAnew ? found : [...this.#items, ...found];
     this.#after = page?.after ?? null;
     if (page === null) this.#state = "away";
+    else if (!page.hasFolder) this.#state = "off";
     else if (this.#items.length > 0) this.#state = "some";
     else this.#state = q ? "nothingFound" : "none";
     this.#renderLibrary(null);
@@ -89,9 +90,9 @@ export class ChooseView {
     if (appearance === this.#shown) return;
     this.#shown = appearance;
     this.#grid.replaceChildren(...this.#items.map((item) => this.#tile(item, item.id === playing)));
-    this.#searchBox.hidden = this.#state === "away" || this.#state === "none" || this.#state === "unknown";
+    this.#searchBox.hidden = ["away", "off", "none", "unknown"].includes(this.#state);
     this.#more.hidden = this.#after === null;
-    const notes = { away: "libraryOff", none: "libraryEmpty", nothingFound: "nothingFound" };
+    const notes = { away: "libraryAway", off: "libraryOff", none: "libraryEmpty", nothingFound: "nothingFound" };
     this.#note.hidden = !notes[this.#state];
     if (notes[this.#state]) setText(this.#note, say(notes[this.#state]));
   }

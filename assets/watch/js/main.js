@@ -46,6 +46,8 @@ let pending = null;
 let former = roomInAddress() === formerRoom()?.id ? formerRoom() : null;
 let hasLostConnection = false;
 let restedAt = -Infinity;
+/** What the server's file that was loaded last was loaded with; null for one from elsewhere. */
+let usedTicket = null;
 
 const door = new Door();
 const clock = new ServerClock();
@@ -312,10 +314,10 @@ function follow() {
   company.follow(film);
 }
 
-/** A new connection has another ticket: what is read with the former one ends. */
+/** The ticket stays the same when the page comes back; another one opens what the former one has closed. */
 function followTicket() {
-  const address = addressOf(room?.playhead?.track);
-  if (hasLostConnection && address !== null && isServerFile(address)) player.reload();
+  const hasOther = usedTicket !== null && usedTicket !== (party.you?.ticket ?? "");
+  if (hasOther || player.trouble?.kind === "refused") player.reload();
 }
 
 // The film
@@ -326,6 +328,7 @@ function sourceOf(film) {
 
 /** Has the element load an address, with the room's ticket where it is the server's. */
 function attach(media, source, fail) {
+  usedTicket = isServerFile(source) ? (party.you?.ticket ?? "") : null;
   const authorised = (address) => (isServerFile(address) ? withTicket(address, party.you?.ticket ?? "") : address);
   if (source.startsWith("http") && isHls(source)) return attachHls(media, source, authorised, fail);
   media.src = authorised(source);

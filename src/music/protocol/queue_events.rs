@@ -117,25 +117,32 @@ pub struct Added {
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<EntryId>,
     is_suggested: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<usize>,
 }
 
 impl Added {
     /// It is among the suggestions.
     pub fn suggestion(id: EntryId) -> Self {
-        Self { success: true, id: Some(id), is_suggested: true }
+        Self { success: true, id: Some(id), is_suggested: true, count: None }
     }
 
     /// It is in the playlist, or plays.
     pub fn entry(id: Option<EntryId>) -> Self {
-        Self { success: true, id, is_suggested: false }
+        Self { success: true, id, is_suggested: false, count: None }
+    }
+
+    /// It is the first of so many that were added together.
+    pub fn together(self, count: usize) -> Self {
+        Self { count: Some(count), ..self }
     }
 }
 
 /// What a page asks of the queue.
 #[derive(Debug)]
 pub enum QueueEvent {
-    /// `queue:add {track}`: into the playlist, or among the suggestions.
-    Add(Track),
+    /// `queue:add {track}`, or `{tracks: […]}`: into the playlist, or among the suggestions.
+    Add(Vec<Track>),
     /// `queue:approve {id}`: a suggestion into the playlist.
     Approve(EntryId),
     /// `queue:reject {id}`: a suggestion away.
@@ -178,7 +185,10 @@ impl QueueEvent {
         let id = || object::<Named>(text).and_then(|named| named.id());
         Some(match name {
             "queue:add" => object::<Addition>(text)
-                .and_then(|given| Track::new(given.track).ok_or(Refusal::Invalid))
+                .and_then(|given| given.track.into_iter().chain(given.tracks).map(track).collect())
+                .and_then(
+                    |tracks: Vec<Track>| if tracks.is_empty() { Err(Refusal::Invalid) } else { Ok(tracks) },
+                )
                 .map(Self::Add),
             "queue:approve" => id().map(Self::Approve),
             "queue:reject" => id().map(Self::Reject),
@@ -208,8 +218,14 @@ fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Refusal> {
 
 #[derive(Deserialize)]
 struct Addition<'a> {
-    #[serde(borrow)]
-    track: &'a RawValue,
+    #[serde(borrow, default)]
+    track: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    tracks: Vec<&'a RawValue>,
+}
+
+fn track(text: &RawValue) -> Result<Track, Refusal> {
+    Track::new(text).ok_or(Refusal::Invalid)
 }
 
 #[derive(Deserialize)]

@@ -28,7 +28,7 @@ fn after_room(script: &str) -> String {
 fn a_page_is_told_who_it_is_how_the_room_is_and_who_is_there() {
     let mut stage = Stage::new(hub(&Config::default()));
     let told = stage.play(ROOM);
-    let ticket = stage.hub.ticket_of("ann");
+    let ticket = stage.hub.ticket_of("ann", "AB12");
     expect![[r#"
         ann connects
           ann <- connected {"message":"连接成功"}
@@ -69,7 +69,7 @@ fn a_page_is_told_who_it_is_how_the_room_is_and_who_is_there() {
           ann, bob <- room-members {"roomId":"AB12","hostId":"ann","count":3,"members":[{"id":"ann","name":"Ann"},{"id":"bob","name":"Bob"},{"id":"old","name":null}]}
           ann, bob <- party:members {"count":3,"members":[{"id":"ann","name":"Ann","role":"owner","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false},{"id":"bob","name":"Bob","role":"member","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false},{"id":"old","name":"","role":"member","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false}]}
     "#]].assert_eq(
-        &told.replace(&ticket, "TICKET OF ANN").replace(&stage.hub.ticket_of("bob"), "TICKET OF BOB"),
+        &told.replace(&ticket, "TICKET OF ANN").replace(&stage.hub.ticket_of("bob", "AB12"), "TICKET OF BOB"),
     );
 }
 
@@ -126,8 +126,8 @@ fn rights_are_a_table_of_the_room() {
         bob asks: party:set {"preset":"open"}
           answer {"success":false,"error":"No right to it","code":"forbidden"}
         ann asks: party:set {"rights":{"cohost":[],"member":["control"],"guest":[]}}
-          ann <- party:you {"id":"ann","role":"owner","rights":["control","choose","queue","chat","voice","share","invite","kick"],"isMuted":false,"ticket":"YW5u.JVbDkgFxms0263PdFKBp69rrllGE0u3THblSS7SutSc"}
-          bob <- party:you {"id":"bob","role":"member","rights":["control"],"isMuted":false,"ticket":"Ym9i.3HFf8IKGw95U2hDFfCDI3ZtIjP345gBzszWt5NmAOWQ"}
+          ann <- party:you {"id":"ann","role":"owner","rights":["control","choose","queue","chat","voice","share","invite","kick"],"isMuted":false,"ticket":"LWyQi6EfdUH6EbNY413aIUFCMTI.nZSLNwlSLj_UWk3eR6yJmDuESb_qfcwju5Cig6YqJNw"}
+          bob <- party:you {"id":"bob","role":"member","rights":["control"],"isMuted":false,"ticket":"vKZ3AY0gkQv70Pbpr36MVkFCMTI.as4vgBaPbkYVdHWoambxGUTotRfbs6AhJsRxXfFrTXs"}
           answer {"success":true}
           ann, bob <- party:room {"roomId":"AB12","name":"AB12","preset":null,"rights":{"cohost":[],"member":["control"],"guest":[]},"slowMode":0,"isLocked":false,"isPermanent":false,"isPublic":true,"hasPassword":false,"waitLimit":0.0,"recording":null,"replay":null}
         old: seek {"room_id":"AB12","current_time":9}
@@ -164,7 +164,7 @@ fn the_room_is_handed_over_by_name() {
           answer {"success":true}
           old <- become_host {"room_id":"AB12"}
           ann, bob <- room-users {"count":3}
-          ann <- party:you {"id":"ann","role":"member","rights":["chat"],"isMuted":false,"ticket":"YW5u.JVbDkgFxms0263PdFKBp69rrllGE0u3THblSS7SutSc"}
+          ann <- party:you {"id":"ann","role":"member","rights":["chat"],"isMuted":false,"ticket":"LWyQi6EfdUH6EbNY413aIUFCMTI.nZSLNwlSLj_UWk3eR6yJmDuESb_qfcwju5Cig6YqJNw"}
           ann, bob <- room-members {"roomId":"AB12","hostId":"old","count":3,"members":[{"id":"ann","name":"Ann"},{"id":"bob","name":"Bob"},{"id":"old","name":null}]}
           ann, bob <- party:members {"count":3,"members":[{"id":"ann","name":"Ann","role":"member","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false},{"id":"bob","name":"Bob","role":"member","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false},{"id":"old","name":"","role":"owner","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false}]}
         ann: pause {"roomId":"AB12","currentTime":3}
@@ -204,7 +204,7 @@ fn when_the_host_goes_a_cohost_comes_before_who_has_been_there_for_longer() {
         cyd says goodbye
           bob <- become-host {"roomId":"AB12"}
           old <- room_users {"count":2}
-          bob <- party:you {"id":"bob","role":"owner","rights":["control","choose","queue","chat","voice","share","invite","kick"],"isMuted":false,"ticket":"Ym9i.3HFf8IKGw95U2hDFfCDI3ZtIjP345gBzszWt5NmAOWQ"}
+          bob <- party:you {"id":"bob","role":"owner","rights":["control","choose","queue","chat","voice","share","invite","kick"],"isMuted":false,"ticket":"vKZ3AY0gkQv70Pbpr36MVkFCMTI.as4vgBaPbkYVdHWoambxGUTotRfbs6AhJsRxXfFrTXs"}
           bob <- room-members {"roomId":"AB12","hostId":"bob","count":2,"members":[{"id":"bob","name":"Bob"},{"id":"old","name":null}]}
           bob <- party:members {"count":2,"members":[{"id":"bob","name":"Bob","role":"owner","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false},{"id":"old","name":"","role":"member","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false}]}
         bob: pause {"roomId":"AB12","currentTime":3}
@@ -228,7 +228,7 @@ fn a_host_that_was_cut_off_is_host_again_by_its_person_and_by_nothing_else() {
         ann goes
           bob <- become-host {"roomId":"AB12"}
           old <- room_users {"count":2}
-          bob <- party:you {"id":"bob","role":"owner","rights":["control","choose","queue","chat","voice","share","invite","kick"],"isMuted":false,"ticket":"Ym9i.3HFf8IKGw95U2hDFfCDI3ZtIjP345gBzszWt5NmAOWQ"}
+          bob <- party:you {"id":"bob","role":"owner","rights":["control","choose","queue","chat","voice","share","invite","kick"],"isMuted":false,"ticket":"vKZ3AY0gkQv70Pbpr36MVkFCMTI.as4vgBaPbkYVdHWoambxGUTotRfbs6AhJsRxXfFrTXs"}
           bob <- room-members {"roomId":"AB12","hostId":"bob","count":2,"members":[{"id":"bob","name":"Bob"},{"id":"old","name":null}]}
           bob <- party:members {"count":2,"members":[{"id":"bob","name":"Bob","role":"owner","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false},{"id":"old","name":"","role":"member","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false}]}
         5m pass
@@ -249,9 +249,9 @@ fn a_host_that_was_cut_off_is_host_again_by_its_person_and_by_nothing_else() {
           ann2 <- room-playlist {"roomId":"AB12","playlist":null}
           ann2 <- queue:mode {"repeat":"off","isShuffled":false,"byVotes":false}
           ann2 <- queue:suggestions {"suggestions":[]}
-          ann2 <- party:you {"id":"ann2","role":"owner","rights":["control","choose","queue","chat","voice","share","invite","kick"],"isMuted":false,"ticket":"YW5uMg.QnfJqTyZ1E111tpAG0hgX7NBvX416EQ3bHEWVah3pvE"}
+          ann2 <- party:you {"id":"ann2","role":"owner","rights":["control","choose","queue","chat","voice","share","invite","kick"],"isMuted":false,"ticket":"LWyQi6EfdUH6EbNY413aIUFCMTI.nZSLNwlSLj_UWk3eR6yJmDuESb_qfcwju5Cig6YqJNw"}
           ann2 <- party:room {"roomId":"AB12","name":"AB12","preset":null,"rights":{"cohost":["control","choose","queue","chat","voice","share","invite","kick"],"member":["chat"],"guest":["chat"]},"slowMode":0,"isLocked":false,"isPermanent":false,"isPublic":true,"hasPassword":false,"waitLimit":0.0,"recording":null,"replay":null}
-          bob <- party:you {"id":"bob","role":"member","rights":["chat"],"isMuted":false,"ticket":"Ym9i.3HFf8IKGw95U2hDFfCDI3ZtIjP345gBzszWt5NmAOWQ"}
+          bob <- party:you {"id":"bob","role":"member","rights":["chat"],"isMuted":false,"ticket":"vKZ3AY0gkQv70Pbpr36MVkFCMTI.as4vgBaPbkYVdHWoambxGUTotRfbs6AhJsRxXfFrTXs"}
           bob, ann2 <- room-members {"roomId":"AB12","hostId":"ann2","count":3,"members":[{"id":"bob","name":"Bob"},{"id":"old","name":null},{"id":"ann2","name":"Ann"}]}
           bob, ann2 <- party:members {"count":3,"members":[{"id":"bob","name":"Bob","role":"member","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false},{"id":"old","name":"","role":"member","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false},{"id":"ann2","name":"Ann","role":"owner","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false}]}
         ann2: pause {"roomId":"AB12","currentTime":3}
@@ -261,7 +261,7 @@ fn a_host_that_was_cut_off_is_host_again_by_its_person_and_by_nothing_else() {
         ann2 says goodbye
           bob <- become-host {"roomId":"AB12"}
           old <- room_users {"count":2}
-          bob <- party:you {"id":"bob","role":"owner","rights":["control","choose","queue","chat","voice","share","invite","kick"],"isMuted":false,"ticket":"Ym9i.3HFf8IKGw95U2hDFfCDI3ZtIjP345gBzszWt5NmAOWQ"}
+          bob <- party:you {"id":"bob","role":"owner","rights":["control","choose","queue","chat","voice","share","invite","kick"],"isMuted":false,"ticket":"vKZ3AY0gkQv70Pbpr36MVkFCMTI.as4vgBaPbkYVdHWoambxGUTotRfbs6AhJsRxXfFrTXs"}
           bob <- room-members {"roomId":"AB12","hostId":"bob","count":2,"members":[{"id":"bob","name":"Bob"},{"id":"old","name":null}]}
           bob <- party:members {"count":2,"members":[{"id":"bob","name":"Bob","role":"owner","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false},{"id":"old","name":"","role":"member","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false}]}
         ann3 connects
@@ -296,7 +296,7 @@ fn a_host_that_was_cut_off_is_host_again_by_its_person_and_by_nothing_else() {
 fn a_cohost_that_has_reloaded_is_one_still() {
     expect![[r#"
         ann: party:grant {"targetUserId":"bob","role":"cohost"}
-          bob <- party:you {"id":"bob","role":"cohost","rights":["control","choose","queue","chat","voice","share","invite","kick"],"isMuted":false,"ticket":"Ym9i.3HFf8IKGw95U2hDFfCDI3ZtIjP345gBzszWt5NmAOWQ"}
+          bob <- party:you {"id":"bob","role":"cohost","rights":["control","choose","queue","chat","voice","share","invite","kick"],"isMuted":false,"ticket":"vKZ3AY0gkQv70Pbpr36MVkFCMTI.as4vgBaPbkYVdHWoambxGUTotRfbs6AhJsRxXfFrTXs"}
           ann, bob <- party:members {"count":3,"members":[{"id":"ann","name":"Ann","role":"owner","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false},{"id":"bob","name":"Bob","role":"cohost","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false},{"id":"old","name":"","role":"member","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false}]}
         bob goes
           old <- room_users {"count":2}

@@ -304,7 +304,7 @@ fn pages_are_told_of_members_and_playback_in_full_and_old_clients_never_see_it()
               ann <- room-playlist {"roomId":"AB12","playlist":null}
               ann <- queue:mode {"repeat":"off","isShuffled":false,"byVotes":false}
               ann <- queue:suggestions {"suggestions":[]}
-              ann <- party:you {"id":"ann","role":"owner","rights":["control","choose","queue","chat","voice","share","invite","kick"],"isMuted":false,"ticket":"YW5u.JVbDkgFxms0263PdFKBp69rrllGE0u3THblSS7SutSc"}
+              ann <- party:you {"id":"ann","role":"owner","rights":["control","choose","queue","chat","voice","share","invite","kick"],"isMuted":false,"ticket":"koQGGI1xoMYNd6gXzodQhkFCMTI.RZ2Kh12uH3_bV-ueVnai96qFIz9Gtzh5ZpJpxnjYQ1Y"}
               ann <- party:room {"roomId":"AB12","name":"AB12","preset":null,"rights":{"cohost":["control","choose","queue","chat","voice","share","invite","kick"],"member":["chat"],"guest":["chat"]},"slowMode":0,"isLocked":false,"isPermanent":false,"isPublic":true,"hasPassword":false,"waitLimit":0.0,"recording":null,"replay":null}
               ann <- room-members {"roomId":"AB12","hostId":"ann","count":1,"members":[{"id":"ann","name":"Ann"}]}
               ann <- party:members {"count":1,"members":[{"id":"ann","name":"Ann","role":"owner","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false}]}
@@ -330,7 +330,7 @@ fn pages_are_told_of_members_and_playback_in_full_and_old_clients_never_see_it()
               cyd <- room-playlist {"roomId":"AB12","playlist":[{"id":2}]}
               cyd <- queue:mode {"repeat":"off","isShuffled":false,"byVotes":false}
               cyd <- queue:suggestions {"suggestions":[]}
-              cyd <- party:you {"id":"cyd","role":"member","rights":["chat"],"isMuted":false,"ticket":"Y3lk.HmXpN8kzRDSC-72F9t-9m0XVWYGBI6RsIB2B1RScUqY"}
+              cyd <- party:you {"id":"cyd","role":"member","rights":["chat"],"isMuted":false,"ticket":"I9lkIKS8MtVGOezn4JMnN0FCMTI.n-abd0658dEQxaYb35XlIpXeSq3jiqZ8t0LJz-XdbbY"}
               cyd <- party:room {"roomId":"AB12","name":"AB12","preset":null,"rights":{"cohost":["control","choose","queue","chat","voice","share","invite","kick"],"member":["chat"],"guest":["chat"]},"slowMode":0,"isLocked":false,"isPermanent":false,"isPublic":true,"hasPassword":false,"waitLimit":0.0,"recording":null,"replay":null}
               ann, cyd <- room-members {"roomId":"AB12","hostId":"ann","count":3,"members":[{"id":"ann","name":"Ann"},{"id":"bob","name":null},{"id":"cyd","name":null}]}
               ann, cyd <- party:members {"count":3,"members":[{"id":"ann","name":"Ann","role":"owner","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false},{"id":"bob","name":"","role":"member","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false},{"id":"cyd","name":"","role":"member","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false}]}
@@ -339,7 +339,7 @@ fn pages_are_told_of_members_and_playback_in_full_and_old_clients_never_see_it()
               cyd <- room-playlist {"roomId":"AB12","playlist":[{"id":2}]}
               cyd <- queue:mode {"repeat":"off","isShuffled":false,"byVotes":false}
               cyd <- queue:suggestions {"suggestions":[]}
-              cyd <- party:you {"id":"cyd","role":"member","rights":["chat"],"isMuted":false,"ticket":"Y3lk.HmXpN8kzRDSC-72F9t-9m0XVWYGBI6RsIB2B1RScUqY"}
+              cyd <- party:you {"id":"cyd","role":"member","rights":["chat"],"isMuted":false,"ticket":"I9lkIKS8MtVGOezn4JMnN0FCMTI.n-abd0658dEQxaYb35XlIpXeSq3jiqZ8t0LJz-XdbbY"}
               cyd <- party:room {"roomId":"AB12","name":"AB12","preset":null,"rights":{"cohost":["control","choose","queue","chat","voice","share","invite","kick"],"member":["chat"],"guest":["chat"]},"slowMode":0,"isLocked":false,"isPermanent":false,"isPublic":true,"hasPassword":false,"waitLimit":0.0,"recording":null,"replay":null}
               ann, cyd <- room-members {"roomId":"AB12","hostId":"ann","count":3,"members":[{"id":"ann","name":"Ann"},{"id":"bob","name":null},{"id":"cyd","name":"Cyd"}]}
               ann, cyd <- party:members {"count":3,"members":[{"id":"ann","name":"Ann","role":"owner","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false},{"id":"bob","name":"","role":"member","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false},{"id":"cyd","name":"Cyd","role":"member","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false}]}

@@ -66,7 +66,7 @@ fn the_room_goes_on_and_back_and_old_hosts_are_told() {
               bob <- room-playlist {"roomId":"AB12","playlist":null}
               bob <- queue:mode {"repeat":"off","isShuffled":false,"byVotes":false}
               bob <- queue:suggestions {"suggestions":[]}
-              bob <- party:you {"id":"bob","role":"member","rights":["chat"],"isMuted":false,"ticket":"Ym9i.3HFf8IKGw95U2hDFfCDI3ZtIjP345gBzszWt5NmAOWQ"}
+              bob <- party:you {"id":"bob","role":"member","rights":["chat"],"isMuted":false,"ticket":"Z_GstlZ6z2G3MZLvo05t6UFCMTI.yfS2ZZHHVoidrPV-cKRJWhG4n97n5DVA0PVR-wJsfjM"}
               bob <- party:room {"roomId":"AB12","name":"AB12","preset":null,"rights":{"cohost":["control","choose","queue","chat","voice","share","invite","kick"],"member":["chat"],"guest":["chat"]},"slowMode":0,"isLocked":false,"isPermanent":false,"isPublic":true,"hasPassword":false,"waitLimit":0.0,"recording":null,"replay":null}
               bob <- room-members {"roomId":"AB12","hostId":"old","count":2,"members":[{"id":"old","name":null},{"id":"bob","name":"Bob"}]}
               bob <- party:members {"count":2,"members":[{"id":"old","name":"","role":"owner","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false},{"id":"bob","name":"Bob","role":"member","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false}]}
@@ -76,7 +76,7 @@ fn the_room_goes_on_and_back_and_old_hosts_are_told() {
             bob asks: queue:next {}
               answer {"success":false,"error":"No right to it","code":"forbidden"}
             old: party:grant {"targetUserId":"bob","role":"cohost"}
-              bob <- party:you {"id":"bob","role":"cohost","rights":["control","choose","queue","chat","voice","share","invite","kick"],"isMuted":false,"ticket":"Ym9i.3HFf8IKGw95U2hDFfCDI3ZtIjP345gBzszWt5NmAOWQ"}
+              bob <- party:you {"id":"bob","role":"cohost","rights":["control","choose","queue","chat","voice","share","invite","kick"],"isMuted":false,"ticket":"Z_GstlZ6z2G3MZLvo05t6UFCMTI.yfS2ZZHHVoidrPV-cKRJWhG4n97n5DVA0PVR-wJsfjM"}
               bob <- party:members {"count":2,"members":[{"id":"old","name":"","role":"owner","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false},{"id":"bob","name":"Bob","role":"cohost","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false}]}
             7s pass
             bob asks: queue:next {}
@@ -137,7 +137,7 @@ fn of_several_pages_that_see_the_end_of_a_track_one_moves_on() {
           ann, bob <- playlist-update {"roomId":"AB12","playlist":[{"id":1,"entryId":"1","addedBy":{"id":"ann","name":"Ann"},"votes":0},{"id":2,"entryId":"2","addedBy":{"id":"ann","name":"Ann"},"votes":0}]}
           ann, bob <- room-playlist {"roomId":"AB12","playlist":[{"id":1,"entryId":"1","addedBy":{"id":"ann","name":"Ann"},"votes":0},{"id":2,"entryId":"2","addedBy":{"id":"ann","name":"Ann"},"votes":0}]}
         ann: party:grant {"targetUserId":"bob","role":"cohost"}
-          bob <- party:you {"id":"bob","role":"cohost","rights":["control","choose","queue","chat","voice","share","invite","kick"],"isMuted":false,"ticket":"Ym9i.3HFf8IKGw95U2hDFfCDI3ZtIjP345gBzszWt5NmAOWQ"}
+          bob <- party:you {"id":"bob","role":"cohost","rights":["control","choose","queue","chat","voice","share","invite","kick"],"isMuted":false,"ticket":"Z_GstlZ6z2G3MZLvo05t6UFCMTI.yfS2ZZHHVoidrPV-cKRJWhG4n97n5DVA0PVR-wJsfjM"}
           ann, bob <- party:members {"count":3,"members":[{"id":"ann","name":"Ann","role":"owner","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false},{"id":"bob","name":"Bob","role":"cohost","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false},{"id":"old","name":"","role":"member","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false}]}
         3m pass
         ann asks: queue:next {"endedAt":180.5}

@@ -90,7 +90,7 @@ fn who_is_muted_or_must_wait_says_nothing() {
         bob asks: party:mute {"targetUserId":"ann","isMuted":true}
           answer {"success":false,"error":"No right to it","code":"forbidden"}
         ann asks: party:mute {"targetUserId":"bob","isMuted":true}
-          bob <- party:you {"id":"bob","role":"member","rights":["chat"],"isMuted":true,"ticket":"Ym9i.3HFf8IKGw95U2hDFfCDI3ZtIjP345gBzszWt5NmAOWQ"}
+          bob <- party:you {"id":"bob","role":"member","rights":["chat"],"isMuted":true,"ticket":"vKZ3AY0gkQv70Pbpr36MVkFCMTI.as4vgBaPbkYVdHWoambxGUTotRfbs6AhJsRxXfFrTXs"}
           ann, bob <- party:members {"count":3,"members":[{"id":"ann","name":"Ann","role":"owner","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false},{"id":"bob","name":"Bob","role":"member","isMuted":true,"isPage":true,"isBuffering":false,"isReady":false},{"id":"old","name":"","role":"member","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false}]}
           answer {"success":true}
         bob asks: party:chat {"content":"hello","type":"text"}
@@ -187,7 +187,7 @@ fn whoever_is_kicked_is_out_for_a_time() {
           bob <- room-playlist {"roomId":"AB12","playlist":null}
           bob <- queue:mode {"repeat":"off","isShuffled":false,"byVotes":false}
           bob <- queue:suggestions {"suggestions":[]}
-          bob <- party:you {"id":"bob","role":"member","rights":["chat"],"isMuted":false,"ticket":"Ym9i.3HFf8IKGw95U2hDFfCDI3ZtIjP345gBzszWt5NmAOWQ"}
+          bob <- party:you {"id":"bob","role":"member","rights":["chat"],"isMuted":false,"ticket":"vKZ3AY0gkQv70Pbpr36MVkFCMTI.as4vgBaPbkYVdHWoambxGUTotRfbs6AhJsRxXfFrTXs"}
           bob <- party:room {"roomId":"AB12","name":"AB12","preset":null,"rights":{"cohost":["control","choose","queue","chat","voice","share","invite","kick"],"member":["chat"],"guest":["chat"]},"slowMode":0,"isLocked":false,"isPermanent":false,"isPublic":true,"hasPassword":false,"waitLimit":0.0,"recording":null,"replay":null}
           ann, bob <- room-members {"roomId":"AB12","hostId":"ann","count":2,"members":[{"id":"ann","name":"Ann"},{"id":"bob","name":"Bob"}]}
           ann, bob <- party:members {"count":2,"members":[{"id":"ann","name":"Ann","role":"owner","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false},{"id":"bob","name":"Bob","role":"member","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false}]}
@@ -317,7 +317,7 @@ fn a_vote_fails_in_time_and_to_kick_takes_more_than_half_of_those_who_are_there(
           bob <- become-host {"roomId":"AB12"}
           old <- room_users {"count":3}
           cyd <- room-users {"count":3}
-          bob <- party:you {"id":"bob","role":"owner","rights":["control","choose","queue","chat","voice","share","invite","kick"],"isMuted":false,"ticket":"Ym9i.3HFf8IKGw95U2hDFfCDI3ZtIjP345gBzszWt5NmAOWQ"}
+          bob <- party:you {"id":"bob","role":"owner","rights":["control","choose","queue","chat","voice","share","invite","kick"],"isMuted":false,"ticket":"vKZ3AY0gkQv70Pbpr36MVkFCMTI.as4vgBaPbkYVdHWoambxGUTotRfbs6AhJsRxXfFrTXs"}
           bob <- room-members {"roomId":"AB12","hostId":"bob","count":3,"members":[{"id":"bob","name":"Bob"},{"id":"old","name":null},{"id":"cyd","name":null}]}
           bob <- party:members {"count":3,"members":[{"id":"bob","name":"Bob","role":"owner","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false},{"id":"old","name":"","role":"member","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false},{"id":"cyd","name":"","role":"member","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false}]}
           bob <- party:vote {"subject":"kick","target":"old","by":{"id":"cyd","name":""},"yes":1,"needed":2,"endsAt":1700000120000,"isOpen":true,"outcome":null}

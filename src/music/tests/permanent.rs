@@ -43,7 +43,7 @@ fn a_room_that_stays_waits_for_its_owner_and_whoever_comes_first_stands_in_for_i
         ann2 asks: chat:history
         "#,
     );
-    let ticket = stage.hub.ticket_of("ann2");
+    let ticket = stage.hub.ticket_of("ann2", "AB12");
     expect![[r#"
         bob says goodbye
           ann <- room-users {"count":1}

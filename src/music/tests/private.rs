@@ -179,7 +179,7 @@ fn an_invitation_lets_a_guest_into_its_room_until_it_is_revoked() {
           bob <- room-playlist {"roomId":"AB12","playlist":null}
           bob <- queue:mode {"repeat":"off","isShuffled":false,"byVotes":false}
           bob <- queue:suggestions {"suggestions":[]}
-          bob <- party:you {"id":"bob","role":"guest","rights":["chat"],"isMuted":false,"ticket":"Ym9i.3HFf8IKGw95U2hDFfCDI3ZtIjP345gBzszWt5NmAOWQ"}
+          bob <- party:you {"id":"bob","role":"guest","rights":["chat"],"isMuted":false,"ticket":"Z_GstlZ6z2G3MZLvo05t6UFCMTI.yfS2ZZHHVoidrPV-cKRJWhG4n97n5DVA0PVR-wJsfjM"}
           bob <- party:room {"roomId":"AB12","name":"AB12","preset":null,"rights":{"cohost":["control","choose","queue","chat","voice","share","invite","kick"],"member":["chat"],"guest":["chat"]},"slowMode":0,"isLocked":false,"isPermanent":false,"isPublic":true,"hasPassword":true,"waitLimit":0.0,"recording":null,"replay":null}
           ann, bob <- room-members {"roomId":"AB12","hostId":"ann","count":2,"members":[{"id":"ann","name":"Ann"},{"id":"bob","name":"Bob"}]}
           ann, bob <- party:members {"count":2,"members":[{"id":"ann","name":"Ann","role":"owner","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false},{"id":"bob","name":"Bob","role":"guest","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false}]}
@@ -195,7 +195,7 @@ fn an_invitation_lets_a_guest_into_its_room_until_it_is_revoked() {
           bob <- room-playlist {"roomId":"AB12","playlist":null}
           bob <- queue:mode {"repeat":"off","isShuffled":false,"byVotes":false}
           bob <- queue:suggestions {"suggestions":[]}
-          bob <- party:you {"id":"bob","role":"guest","rights":["chat"],"isMuted":false,"ticket":"Ym9i.3HFf8IKGw95U2hDFfCDI3ZtIjP345gBzszWt5NmAOWQ"}
+          bob <- party:you {"id":"bob","role":"guest","rights":["chat"],"isMuted":false,"ticket":"Z_GstlZ6z2G3MZLvo05t6UFCMTI.yfS2ZZHHVoidrPV-cKRJWhG4n97n5DVA0PVR-wJsfjM"}
           bob <- party:room {"roomId":"AB12","name":"AB12","preset":null,"rights":{"cohost":["control","choose","queue","chat","voice","share","invite","kick"],"member":["chat"],"guest":["chat"]},"slowMode":0,"isLocked":false,"isPermanent":false,"isPublic":true,"hasPassword":true,"waitLimit":0.0,"recording":null,"replay":null}
           ann, bob <- room-members {"roomId":"AB12","hostId":"ann","count":2,"members":[{"id":"ann","name":"Ann"},{"id":"bob","name":"Bob"}]}
           ann, bob <- party:members {"count":2,"members":[{"id":"ann","name":"Ann","role":"owner","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false},{"id":"bob","name":"Bob","role":"guest","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false}]}
@@ -284,7 +284,7 @@ fn a_room_loses_its_password_when_its_owner_takes_it_away_and_is_listed_when_it_
           ann <- room-playlist {"roomId":"AB12","playlist":null}
           ann <- queue:mode {"repeat":"off","isShuffled":false,"byVotes":false}
           ann <- queue:suggestions {"suggestions":[]}
-          ann <- party:you {"id":"ann","role":"owner","rights":["control","choose","queue","chat","voice","share","invite","kick"],"isMuted":false,"ticket":"YW5u.JVbDkgFxms0263PdFKBp69rrllGE0u3THblSS7SutSc"}
+          ann <- party:you {"id":"ann","role":"owner","rights":["control","choose","queue","chat","voice","share","invite","kick"],"isMuted":false,"ticket":"koQGGI1xoMYNd6gXzodQhkFCMTI.RZ2Kh12uH3_bV-ueVnai96qFIz9Gtzh5ZpJpxnjYQ1Y"}
           ann <- party:room {"roomId":"AB12","name":"Friday","preset":null,"rights":{"cohost":["control","choose","queue","chat","voice","share","invite","kick"],"member":["chat"],"guest":["chat"]},"slowMode":0,"isLocked":false,"isPermanent":false,"isPublic":false,"hasPassword":true,"waitLimit":0.0,"recording":null,"replay":null}
           ann <- room-members {"roomId":"AB12","hostId":"ann","count":1,"members":[{"id":"ann","name":"Ann"}]}
           ann <- party:members {"count":1,"members":[{"id":"ann","name":"Ann","role":"owner","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false}]}

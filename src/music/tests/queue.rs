@@ -68,8 +68,8 @@ fn the_host_adds_and_members_suggest_what_the_host_approves() {
 fn with_the_right_to_the_queue_members_add_and_move_and_remove() {
     expect![[r#"
         ann asks: party:set {"preset":"open"}
-          ann <- party:you {"id":"ann","role":"owner","rights":["control","choose","queue","chat","voice","share","invite","kick"],"isMuted":false,"ticket":"YW5u.JVbDkgFxms0263PdFKBp69rrllGE0u3THblSS7SutSc"}
-          bob <- party:you {"id":"bob","role":"member","rights":["control","choose","queue","chat","voice","share","invite"],"isMuted":false,"ticket":"Ym9i.3HFf8IKGw95U2hDFfCDI3ZtIjP345gBzszWt5NmAOWQ"}
+          ann <- party:you {"id":"ann","role":"owner","rights":["control","choose","queue","chat","voice","share","invite","kick"],"isMuted":false,"ticket":"koQGGI1xoMYNd6gXzodQhkFCMTI.RZ2Kh12uH3_bV-ueVnai96qFIz9Gtzh5ZpJpxnjYQ1Y"}
+          bob <- party:you {"id":"bob","role":"member","rights":["control","choose","queue","chat","voice","share","invite"],"isMuted":false,"ticket":"Z_GstlZ6z2G3MZLvo05t6UFCMTI.yfS2ZZHHVoidrPV-cKRJWhG4n97n5DVA0PVR-wJsfjM"}
           answer {"success":true}
           ann, bob <- party:room {"roomId":"AB12","name":"AB12","preset":"open","rights":{"cohost":["control","choose","queue","chat","voice","share","invite","kick"],"member":["control","choose","queue","chat","voice","share","invite"],"guest":["control","queue","chat","voice"]},"slowMode":0,"isLocked":false,"isPermanent":false,"isPublic":true,"hasPassword":false,"waitLimit":0.0,"recording":null,"replay":null}
         bob asks: queue:add {"track":{"id":1}}
@@ -202,6 +202,34 @@ fn votes_sort_the_list_if_that_is_the_rule() {
         old says goodbye
         "#,
     ));
+}
+
+#[test]
+fn a_list_of_tracks_is_added_by_one_event_as_far_as_there_is_room() {
+    let config = Config { max_queue_entries: 3, page_event_burst: 1, ..Config::default() };
+    check_with(
+        &config,
+        r#"
+        ann connects
+        ann: create_room {"room_id":"AB12","track":{"id":0}}
+        ann asks: queue:add {"tracks":[{"id":1},{"id":2},{"id":3},{"id":4}]}
+        1s pass
+        ann asks: queue:add {"tracks":[]}
+        "#,
+        &expect![[r#"
+            ann connects
+              ann <- connected {"message":"连接成功"}
+            ann: create_room {"room_id":"AB12","track":{"id":0}}
+              ann <- room_created {"room_id":"AB12","user_count":1}
+              ann <- room_users {"count":1}
+            ann asks: queue:add {"tracks":[{"id":1},{"id":2},{"id":3},{"id":4}]}
+              ann <- playlist-update {"roomId":"AB12","playlist":[{"id":1,"entryId":"1","addedBy":{"id":"ann","name":""},"votes":0},{"id":2,"entryId":"2","addedBy":{"id":"ann","name":""},"votes":0},{"id":3,"entryId":"3","addedBy":{"id":"ann","name":""},"votes":0}]}
+              answer {"success":true,"id":"1","isSuggested":false,"count":3}
+            1s pass
+            ann asks: queue:add {"tracks":[]}
+              answer {"success":false,"error":"Invalid data","code":"invalid"}
+        "#]],
+    );
 }
 
 #[test]

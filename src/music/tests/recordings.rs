@@ -115,22 +115,22 @@ fn a_ticket_opens_what_the_room_of_its_member_replays_and_nothing_else() {
     stage.play("cyd connects");
     let replayed =
         Replayed { id: RecordingId::read("abcdefghijklmnop").unwrap(), owner: Owner::of(KEY).unwrap() };
-    let ticket = |stage: &Stage<crate::music::hub::Hub>, name| stage.hub.ticket_of(name);
+    let ticket = |stage: &Stage<crate::music::hub::Hub>, name| stage.hub.ticket_of(name, "AB12");
     let (ann, bob) = (ticket(&stage, "ann"), ticket(&stage, "bob"));
-    assert_eq!(stage.hub.replayed(&ann), None);
+    assert_eq!(stage.hub.replayed(&ann, START), None);
     stage.play(&format!(r#"ann: replay:start {{"id":"abcdefghijklmnop","ownerKey":"{KEY}"}}"#));
-    assert_eq!(stage.hub.replayed(&ann), Some(replayed));
-    assert_eq!(stage.hub.replayed(&bob), None, "he is in no room");
+    assert_eq!(stage.hub.replayed(&ann, START), Some(replayed));
+    assert_eq!(stage.hub.replayed(&bob, START), None, "he is in no room");
     stage.play(r#"bob: join-room {"roomId":"AB12"}"#);
-    assert_eq!(stage.hub.replayed(&bob), Some(replayed));
+    assert_eq!(stage.hub.replayed(&bob, START), Some(replayed));
     stage.play("bob goes");
-    assert_eq!((stage.hub.replayed(&bob), stage.hub.holder_of(&bob)), (None, None), "he has gone");
-    assert_eq!(stage.hub.replayed(&format!("{ann}x")), None);
+    assert_eq!((stage.hub.replayed(&bob, START), stage.hub.holder_of(&bob)), (None, None), "he has gone");
+    assert_eq!(stage.hub.replayed(&format!("{ann}x"), START), None);
     let ((), effects) = stage
         .hub
         .command(serde_json::from_value(serde_json::json!({ "DeleteRecording": replayed })).unwrap(), START);
     assert_eq!(effects.iter().count(), 2, "it is deleted, and pages are told");
-    assert_eq!(stage.hub.replayed(&ann), None);
+    assert_eq!(stage.hub.replayed(&ann, START), None);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::rooms::{Departure, Handshake};
 
 /// The number of the rules. Rules that make something else of a log have another one: nodes of different numbers would
 /// have different rooms. The golden logs in the tests of the hubs tell when it has to change.
-pub const RULES: u32 = 2;
+pub const RULES: u32 = 3;
 
 /// One input of the rules.
 #[derive(Debug, Serialize, Deserialize)]

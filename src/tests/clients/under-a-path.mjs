@@ -59,9 +59,7 @@ async function visit(path, tryIt) {
   page.setDefaultTimeout(60_000);
   const missing = [];
   page.on("pageerror", (error) => missing.push(error.message));
-  // A server without films of its own has no list of them.
-  const isFile = (address) => !new URL(address).pathname.endsWith("/media/list");
-  page.on("response", (response) => response.status() === 404 && isFile(response.url()) && missing.push(response.url()));
+  page.on("response", (response) => response.status() === 404 && missing.push(response.url()));
   await page.goto(new URL(path, url).href);
   await tryIt(page);
   await page.select("#language", "zh");

@@ -257,6 +257,8 @@ fn rooms_members_and_chats_have_their_limits() {
     assert!(stage.play(&join("cyd")).contains("加入房间失败"));
     let chat = r#"bob: chat:message {"content":"hi","type":"text"}"#;
     assert_eq!([chat; 3].map(|chat| stage.play(chat).contains("<-")), [true, true, false]);
+    let asked = stage.play(r#"bob asks: chat:message {"content":"hi","type":"text"}"#);
+    assert!(asked.contains(r#""code":"too_many""#), "who asks is told: {asked}");
     stage.play("1s pass");
     assert!(stage.play(chat).contains("<-"));
 }

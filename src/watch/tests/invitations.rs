@@ -65,7 +65,7 @@ fn an_invitation_lets_somebody_into_its_room_alone() {
           answer {"success":true,"room":{"id":"ROOM","name":"Films","description":"","password":"***","isPublic":true,"roomType":"sync","ownerId":"ann","ownerName":"Ann","memberCount":2,"currentState":null,"createdAt":1700000000000,"lastOwnerHeartbeat":1700000000000},"members":[{"id":"ann","name":"Ann","isOwner":true,"lastHeartbeat":1700000000000},{"id":"bob","name":"Bob","isOwner":false,"lastHeartbeat":1700000000000}]}
           ann <- room:member-joined {"id":"bob","name":"Bob","isOwner":false,"lastHeartbeat":1700000000000}
           bob <- party:members {"count":2,"members":[{"id":"ann","name":"Ann","role":"owner","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false},{"id":"bob","name":"Bob","role":"guest","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false}]}
-          bob <- party:you {"id":"bob","role":"guest","rights":["control","chat","voice"],"isMuted":false,"ticket":"Ym9i.XTV5hXeDH-Zuxr5iMCkfWJdos9B6axQVNiz1NcoJlas"}
+          bob <- party:you {"id":"bob","role":"guest","rights":["control","chat","voice"],"isMuted":false,"ticket":"grI-NH349KF1L6fbicTi9Vo0RjZKRw.gwYnwaA-8pdRUNnMOM9Mq-bWbBzsNU1cEfy6oioxhlI"}
           bob <- party:room {"roomId":"ROOM","name":"Films","preset":null,"rights":{"cohost":["control","choose","queue","chat","voice","share","invite","kick"],"member":["control","chat","voice"],"guest":["control","chat","voice"]},"slowMode":0,"isLocked":false,"isPermanent":false,"isPublic":true,"hasPassword":true,"waitLimit":5.0,"recording":null,"replay":null}
           bob <- party:playhead {"state":null,"position":null,"isPlaying":false,"speed":1.0,"at":1700000000000.0}
         bob asks: party:invite {"expiresIn":60}
@@ -119,7 +119,7 @@ fn who_has_the_key_may_bring_the_invitation_when_it_joins() {
         bob: room:join {"roomId":"ROOM","userName":"Bob","invitation":"INVITATION"}
           ann <- room:member-joined {"id":"bob","name":"Bob","isOwner":false,"lastHeartbeat":1700000000000}
           bob <- party:members {"count":2,"members":[{"id":"ann","name":"Ann","role":"owner","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false},{"id":"bob","name":"Bob","role":"guest","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false}]}
-          bob <- party:you {"id":"bob","role":"guest","rights":["control","chat","voice"],"isMuted":false,"ticket":"Ym9i.XTV5hXeDH-Zuxr5iMCkfWJdos9B6axQVNiz1NcoJlas"}
+          bob <- party:you {"id":"bob","role":"guest","rights":["control","chat","voice"],"isMuted":false,"ticket":"Z_GstlZ6z2G3MZLvo05t6Vo0RjZKRw.iYR24CoGCRS9hYF7sjfmigNLgpHfyxZi1_kGdJgyWww"}
           bob <- party:room {"roomId":"ROOM","name":"Films","preset":null,"rights":{"cohost":["control","choose","queue","chat","voice","share","invite","kick"],"member":["control","chat","voice"],"guest":["control","chat","voice"]},"slowMode":0,"isLocked":false,"isPermanent":false,"isPublic":true,"hasPassword":true,"waitLimit":5.0,"recording":null,"replay":null}
           bob <- party:playhead {"state":null,"position":null,"isPlaying":false,"speed":1.0,"at":1700000000000.0}
     "#]].assert_eq(&transcript);

@@ -3,6 +3,7 @@
 use expect_test::expect;
 
 use super::{ROOM, TOKEN, hub};
+use crate::party::PersonId;
 use crate::recordings::{Owner, RecordingId, Replayed};
 use crate::rooms::Hub as _;
 use crate::rooms::test_stage::{START, Stage, member};
@@ -140,16 +141,17 @@ fn a_ticket_opens_what_the_room_of_its_member_replays_and_nothing_else() {
     let mut stage = recorded(Config::default(), false);
     let replayed =
         Replayed { id: RecordingId::read("abcdefghijklmnop").unwrap(), owner: Owner::of(KEY).unwrap() };
-    let [ann, bob] = ["ann", "bob"].map(|name| stage.hub.terms.tickets.sign(member(name)));
-    assert_eq!(stage.hub.replayed(&ann), None);
+    let [ann, bob] =
+        ["ann", "bob"].map(|name| stage.hub.terms.tickets.sign(PersonId::of_connection(member(name)), ROOM));
+    assert_eq!(stage.hub.replayed(&ann, START), None);
     stage.play(&format!(r#"ann: replay:start {{"id":"abcdefghijklmnop","ownerKey":"{KEY}"}}"#));
-    assert_eq!(stage.hub.replayed(&ann), Some(replayed));
-    assert_eq!(stage.hub.replayed(&bob), None, "he is in no room");
+    assert_eq!(stage.hub.replayed(&ann, START), Some(replayed));
+    assert_eq!(stage.hub.replayed(&bob, START), None, "he is in no room");
     stage.play(&format!(r#"bob: room:join {{"roomId":"{ROOM}","userName":"Bob"}}"#));
-    assert_eq!(stage.hub.replayed(&bob), Some(replayed));
+    assert_eq!(stage.hub.replayed(&bob, START), Some(replayed));
     stage.play("bob goes");
-    assert_eq!((stage.hub.replayed(&bob), stage.hub.holder_of(&bob)), (None, None), "he has gone");
+    assert_eq!((stage.hub.replayed(&bob, START), stage.hub.holder_of(&bob)), (None, None), "he has gone");
     let (_, effects) = stage.hub.command(Command::DeleteRecording(replayed), START);
     assert_eq!(effects.iter().count(), 2, "it is deleted, and pages are told");
-    assert_eq!(stage.hub.replayed(&ann), None);
+    assert_eq!(stage.hub.replayed(&ann, START), None);
 }

@@ -31,26 +31,26 @@ fn a_page_is_told_who_it_is_and_how_the_room_is() {
     check(
         THREE,
         &expect![[r#"
-        ann connects with key
-        ann: introduce {"name":"Ann","person":"the secret of ann"}
-        ann: room:create {"name":"Films","isPublic":true,"userName":"Ann"}
-          ann <- party:members {"count":1,"members":[{"id":"ann","name":"Ann","role":"owner","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false}]}
-          ann <- party:you {"id":"ann","role":"owner","rights":["control","choose","queue","chat","voice","share","invite","kick"],"isMuted":false,"ticket":"YW5u.xFPZioqLa3OHgxvR-YcYKbNEIc_mIqAwHj0CbVnq6Wg"}
-          ann <- party:room {"roomId":"ROOM","name":"Films","preset":null,"rights":{"cohost":["control","choose","queue","chat","voice","share","invite","kick"],"member":["control","chat","voice"],"guest":["control","chat","voice"]},"slowMode":0,"isLocked":false,"isPermanent":false,"isPublic":true,"hasPassword":false,"waitLimit":5.0,"recording":null,"replay":null}
-          ann <- party:playhead {"state":null,"position":null,"isPlaying":false,"speed":1.0,"at":1700000000000.0}
-        bob connects with key
-        bob: room:join {"roomId":"ROOM","userName":"Bob"}
-          ann <- room:member-joined {"id":"bob","name":"Bob","isOwner":false,"lastHeartbeat":1700000000000}
-          ann <- party:members {"count":2,"members":[{"id":"ann","name":"Ann","role":"owner","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false},{"id":"bob","name":"Bob","role":"member","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false}]}
-        cyd connects with key
-        cyd: introduce {"person":"the secret of cyd"}
-        cyd: room:join {"roomId":"ROOM","userName":"Cyd"}
-          ann, bob <- room:member-joined {"id":"cyd","name":"Cyd","isOwner":false,"lastHeartbeat":1700000000000}
-          ann, cyd <- party:members {"count":3,"members":[{"id":"ann","name":"Ann","role":"owner","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false},{"id":"bob","name":"Bob","role":"member","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false},{"id":"cyd","name":"Cyd","role":"member","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false}]}
-          cyd <- party:you {"id":"cyd","role":"member","rights":["control","chat","voice"],"isMuted":false,"ticket":"Y3lk.B9EoWGYxHUQPaw1N7_4V5fn4ri-xMX5qEZY33hG-DWk"}
-          cyd <- party:room {"roomId":"ROOM","name":"Films","preset":null,"rights":{"cohost":["control","choose","queue","chat","voice","share","invite","kick"],"member":["control","chat","voice"],"guest":["control","chat","voice"]},"slowMode":0,"isLocked":false,"isPermanent":false,"isPublic":true,"hasPassword":false,"waitLimit":5.0,"recording":null,"replay":null}
-          cyd <- party:playhead {"state":null,"position":null,"isPlaying":false,"speed":1.0,"at":1700000000000.0}
-    "#]],
+            ann connects with key
+            ann: introduce {"name":"Ann","person":"the secret of ann"}
+            ann: room:create {"name":"Films","isPublic":true,"userName":"Ann"}
+              ann <- party:members {"count":1,"members":[{"id":"ann","name":"Ann","role":"owner","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false}]}
+              ann <- party:you {"id":"ann","role":"owner","rights":["control","choose","queue","chat","voice","share","invite","kick"],"isMuted":false,"ticket":"ld_tIKLnvcXzjd-qC1lC8lo0RjZKRw.jhKXlqiMPqHgjGxezv5pUfOCk0dm41h7UcG57UVO-1k"}
+              ann <- party:room {"roomId":"ROOM","name":"Films","preset":null,"rights":{"cohost":["control","choose","queue","chat","voice","share","invite","kick"],"member":["control","chat","voice"],"guest":["control","chat","voice"]},"slowMode":0,"isLocked":false,"isPermanent":false,"isPublic":true,"hasPassword":false,"waitLimit":5.0,"recording":null,"replay":null}
+              ann <- party:playhead {"state":null,"position":null,"isPlaying":false,"speed":1.0,"at":1700000000000.0}
+            bob connects with key
+            bob: room:join {"roomId":"ROOM","userName":"Bob"}
+              ann <- room:member-joined {"id":"bob","name":"Bob","isOwner":false,"lastHeartbeat":1700000000000}
+              ann <- party:members {"count":2,"members":[{"id":"ann","name":"Ann","role":"owner","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false},{"id":"bob","name":"Bob","role":"member","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false}]}
+            cyd connects with key
+            cyd: introduce {"person":"the secret of cyd"}
+            cyd: room:join {"roomId":"ROOM","userName":"Cyd"}
+              ann, bob <- room:member-joined {"id":"cyd","name":"Cyd","isOwner":false,"lastHeartbeat":1700000000000}
+              ann, cyd <- party:members {"count":3,"members":[{"id":"ann","name":"Ann","role":"owner","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false},{"id":"bob","name":"Bob","role":"member","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false},{"id":"cyd","name":"Cyd","role":"member","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false}]}
+              cyd <- party:you {"id":"cyd","role":"member","rights":["control","chat","voice"],"isMuted":false,"ticket":"8XFWlDacsrULBaLyYo0Y-lo0RjZKRw.rHENNbEDNqPN9lyXaBQdwJq_I0N2TBUFgXwZb2QUpoA"}
+              cyd <- party:room {"roomId":"ROOM","name":"Films","preset":null,"rights":{"cohost":["control","choose","queue","chat","voice","share","invite","kick"],"member":["control","chat","voice"],"guest":["control","chat","voice"]},"slowMode":0,"isLocked":false,"isPermanent":false,"isPublic":true,"hasPassword":false,"waitLimit":5.0,"recording":null,"replay":null}
+              cyd <- party:playhead {"state":null,"position":null,"isPlaying":false,"speed":1.0,"at":1700000000000.0}
+        "#]],
     );
 }
 
@@ -78,8 +78,8 @@ fn in_a_lecture_members_may_write_and_all_else_is_ignored_in_silence() {
           bob, cyd <- play:change {"type":"play","currentTime":10,"isPlaying":true}
           ann, cyd <- party:playhead {"state":{"type":"play","currentTime":10,"isPlaying":true},"position":10.0,"isPlaying":true,"speed":1.0,"at":1700000000000.0}
         ann asks: party:set {"preset":"lecture"}
-          ann <- party:you {"id":"ann","role":"owner","rights":["control","choose","queue","chat","voice","share","invite","kick"],"isMuted":false,"ticket":"YW5u.xFPZioqLa3OHgxvR-YcYKbNEIc_mIqAwHj0CbVnq6Wg"}
-          cyd <- party:you {"id":"cyd","role":"member","rights":["chat"],"isMuted":false,"ticket":"Y3lk.B9EoWGYxHUQPaw1N7_4V5fn4ri-xMX5qEZY33hG-DWk"}
+          ann <- party:you {"id":"ann","role":"owner","rights":["control","choose","queue","chat","voice","share","invite","kick"],"isMuted":false,"ticket":"ld_tIKLnvcXzjd-qC1lC8lo0RjZKRw.jhKXlqiMPqHgjGxezv5pUfOCk0dm41h7UcG57UVO-1k"}
+          cyd <- party:you {"id":"cyd","role":"member","rights":["chat"],"isMuted":false,"ticket":"8XFWlDacsrULBaLyYo0Y-lo0RjZKRw.rHENNbEDNqPN9lyXaBQdwJq_I0N2TBUFgXwZb2QUpoA"}
           answer {"success":true}
           ann, cyd <- party:room {"roomId":"ROOM","name":"Films","preset":"lecture","rights":{"cohost":["control","choose","queue","chat","voice","share","invite","kick"],"member":["chat"],"guest":[]},"slowMode":0,"isLocked":false,"isPermanent":false,"isPublic":true,"hasPassword":false,"waitLimit":5.0,"recording":null,"replay":null}
         bob: play:pause
@@ -120,7 +120,7 @@ fn a_cohost_chooses_what_plays_and_keeps_order() {
     );
     expect![[r#"
         ann asks: party:grant {"targetUserId":"cyd","role":"cohost"}
-          cyd <- party:you {"id":"cyd","role":"cohost","rights":["control","choose","queue","chat","voice","share","invite","kick"],"isMuted":false,"ticket":"Y3lk.B9EoWGYxHUQPaw1N7_4V5fn4ri-xMX5qEZY33hG-DWk"}
+          cyd <- party:you {"id":"cyd","role":"cohost","rights":["control","choose","queue","chat","voice","share","invite","kick"],"isMuted":false,"ticket":"8XFWlDacsrULBaLyYo0Y-lo0RjZKRw.rHENNbEDNqPN9lyXaBQdwJq_I0N2TBUFgXwZb2QUpoA"}
           ann, cyd <- party:members {"count":3,"members":[{"id":"ann","name":"Ann","role":"owner","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false},{"id":"bob","name":"Bob","role":"member","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false},{"id":"cyd","name":"Cyd","role":"cohost","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false}]}
           answer {"success":true}
         cyd: play:change {"type":"play","currentTime":10,"isPlaying":false}
@@ -201,7 +201,7 @@ fn who_is_kicked_is_out_and_may_not_come_back_for_a_time() {
         cyd2: room:join {"roomId":"ROOM","userName":"Cyd"}
           ann, dan <- room:member-joined {"id":"cyd2","name":"Cyd","isOwner":false,"lastHeartbeat":1700000020000}
           ann, cyd2 <- party:members {"count":3,"members":[{"id":"ann","name":"Ann","role":"owner","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false},{"id":"dan","name":"Dan","role":"member","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false},{"id":"cyd2","name":"Cyd","role":"member","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false}]}
-          cyd2 <- party:you {"id":"cyd2","role":"member","rights":["control","chat","voice"],"isMuted":false,"ticket":"Y3lkMg.fLoRj0Id-hWAcdcKqwaV9f1BiEVIM-aEUIAg9MnGo2g"}
+          cyd2 <- party:you {"id":"cyd2","role":"member","rights":["control","chat","voice"],"isMuted":false,"ticket":"8XFWlDacsrULBaLyYo0Y-lo0RjZKRw.rHENNbEDNqPN9lyXaBQdwJq_I0N2TBUFgXwZb2QUpoA"}
           cyd2 <- party:room {"roomId":"ROOM","name":"Films","preset":null,"rights":{"cohost":["control","choose","queue","chat","voice","share","invite","kick"],"member":["control","chat","voice"],"guest":["control","chat","voice"]},"slowMode":0,"isLocked":false,"isPermanent":false,"isPublic":true,"hasPassword":false,"waitLimit":5.0,"recording":null,"replay":null}
           cyd2 <- party:playhead {"state":null,"position":null,"isPlaying":false,"speed":1.0,"at":1700000020000.0}
     "#]].assert_eq(&transcript);
@@ -239,7 +239,7 @@ fn a_locked_room_takes_in_its_owner_and_whom_it_knows() {
         cyd2: room:join {"roomId":"ROOM","userName":"Cyd"}
           ann, bob <- room:member-joined {"id":"cyd2","name":"Cyd","isOwner":false,"lastHeartbeat":1700000000000}
           ann, cyd2 <- party:members {"count":3,"members":[{"id":"ann","name":"Ann","role":"owner","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false},{"id":"bob","name":"Bob","role":"member","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false},{"id":"cyd2","name":"Cyd","role":"member","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false}]}
-          cyd2 <- party:you {"id":"cyd2","role":"member","rights":["control","chat","voice"],"isMuted":false,"ticket":"Y3lkMg.fLoRj0Id-hWAcdcKqwaV9f1BiEVIM-aEUIAg9MnGo2g"}
+          cyd2 <- party:you {"id":"cyd2","role":"member","rights":["control","chat","voice"],"isMuted":false,"ticket":"8XFWlDacsrULBaLyYo0Y-lo0RjZKRw.rHENNbEDNqPN9lyXaBQdwJq_I0N2TBUFgXwZb2QUpoA"}
           cyd2 <- party:room {"roomId":"ROOM","name":"Films","preset":null,"rights":{"cohost":["control","choose","queue","chat","voice","share","invite","kick"],"member":["control","chat","voice"],"guest":["control","chat","voice"]},"slowMode":30,"isLocked":true,"isPermanent":false,"isPublic":true,"hasPassword":false,"waitLimit":5.0,"recording":null,"replay":null}
           cyd2 <- party:playhead {"state":null,"position":null,"isPlaying":false,"speed":1.0,"at":1700000000000.0}
         bob: chat:message {"content":"one","type":"text"}
@@ -270,8 +270,8 @@ fn a_room_is_handed_over_and_its_password_set() {
           answer {"success":true}
           ann, bob <- room:owner-changed {"ownerId":"cyd","ownerName":"Cyd"}
           cyd <- room:owner-changed {"ownerId":"cyd","ownerName":"Cyd","ownerToken":"7202c3651aee40d93484ba79c955b2aa"}
-          ann <- party:you {"id":"ann","role":"member","rights":["control","chat","voice"],"isMuted":false,"ticket":"YW5u.xFPZioqLa3OHgxvR-YcYKbNEIc_mIqAwHj0CbVnq6Wg"}
-          cyd <- party:you {"id":"cyd","role":"owner","rights":["control","choose","queue","chat","voice","share","invite","kick"],"isMuted":false,"ticket":"Y3lk.B9EoWGYxHUQPaw1N7_4V5fn4ri-xMX5qEZY33hG-DWk"}
+          ann <- party:you {"id":"ann","role":"member","rights":["control","chat","voice"],"isMuted":false,"ticket":"ld_tIKLnvcXzjd-qC1lC8lo0RjZKRw.jhKXlqiMPqHgjGxezv5pUfOCk0dm41h7UcG57UVO-1k"}
+          cyd <- party:you {"id":"cyd","role":"owner","rights":["control","choose","queue","chat","voice","share","invite","kick"],"isMuted":false,"ticket":"8XFWlDacsrULBaLyYo0Y-lo0RjZKRw.rHENNbEDNqPN9lyXaBQdwJq_I0N2TBUFgXwZb2QUpoA"}
           ann, cyd <- party:members {"count":3,"members":[{"id":"ann","name":"Ann","role":"member","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false},{"id":"bob","name":"Bob","role":"member","isMuted":false,"isPage":false,"isBuffering":false,"isReady":false},{"id":"cyd","name":"Cyd","role":"owner","isMuted":false,"isPage":true,"isBuffering":false,"isReady":false}]}
         ann asks: party:set {"isPublic":false}
           answer {"success":false,"error":"No right to it","code":"forbidden"}

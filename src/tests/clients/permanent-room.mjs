@@ -1,0 +1,63 @@
+// A watch room that its owner has made stay: the owner leaves, the server restarts, and the owner comes back as such.
+//
+//   node permanent-room.mjs UNUSED /path/to/roomhub
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join as joined } from "node:path";
+
+import { chromium } from "./chromium.mjs";
+import { choose, join, openPage, openRoom, press, until } from "./party-pages.mjs";
+
+const KEY = "open sesame";
+const program = process.argv[3];
+const folder = mkdtempSync(joined(tmpdir(), "roomhub-permanent-"));
+const port = await freePort();
+const address = `http://127.0.0.1:${port}/`;
+let server = await start();
+const browser = await chromium();
+try {
+  const ann = await openPage(browser, `${address}#key=${encodeURIComponent(KEY)}`, "Ann");
+  const room = await openRoom(ann, "Every Friday");
+  await ann.evaluate(() => {
+    const label = [...document.querySelectorAll(".room-settings label")].find((each) => each.textContent.includes("Keep the room"));
+    label.querySelector("input").id = "stays";
+  });
+  await choose(ann, "#stays", true);
+  await until(ann, () => document.querySelector("#stays").checked);
+  await press(ann, "#leave");
+  await until(ann, () => !document.querySelector("#entry").hidden);
+  server.kill("SIGTERM");
+  await new Promise((resolve) => server.once("exit", resolve));
+  server = await start();
+  await ann.goto(`${address}?room=${room}`);
+  await join(ann);
+  await until(ann, () => window.roomhub.role === "owner");
+  assert.equal(await ann.evaluate(() => window.roomhub.roomId), room);
+  assert.equal(await ann.$eval("#room-name", (name) => name.textContent), "Every Friday");
+  console.log("ok   its owner is owner again");
+} finally {
+  await browser.close();
+  server.kill();
+  rmSync(folder, { recursive: true, force: true });
+}
+
+function start() {
+  const environment = { ...process.env, AUTH_KEY: KEY, ROOMHUB_ROOMS__DATA_DIR: folder };
+  const started = spawn(program, ["watch", "--host", "127.0.0.1", "--port", String(port)], { env: environment, stdio: "ignore" });
+  return new Promise((resolve, reject) => {
+    started.once("exit", () => reject(new Error("the server ended")));
+    const ask = () => fetch(new URL("/livez", address)).then(() => resolve(started), () => setTimeout(ask, 50));
+    ask();
+  });
+}
+
+async function freePort() {
+  const probe = createServer();
+  await new Promise((resolve) => probe.listen(0, "127.0.0.1", resolve));
+  const { port: free } = probe.address();
+  await new Promise((resolve) => probe.close(resolve));
+  return free;
+}
