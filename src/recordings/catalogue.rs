@@ -108,10 +108,10 @@ impl Catalogue {
         (known.len(), known.values().map(|known| known.n_bytes).sum())
     }
 
-    /// Recordings whose last line was before that moment.
+    /// Recordings that have ended, and whose last line was before that moment.
     pub fn older_than(&self, wall_ms: u64) -> Vec<RecordingId> {
         let known = self.known.lock();
-        let old = known.values().filter(|known| known.ended_at() < wall_ms);
+        let old = known.values().filter(|known| !known.is_running && known.ended_at() < wall_ms);
         old.map(|known| known.header.id).collect()
     }
 }
