@@ -58,7 +58,6 @@ pub fn look(path: &Path, service: &str, unfinished: Unfinished) -> io::Result<Op
     if has_ended {
         known.next = u64::MAX;
     }
-    known.is_running = !has_ended;
     Ok(Some(known))
 }
 
