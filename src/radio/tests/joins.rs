@@ -63,7 +63,6 @@ fn where_files_are_passed_through_the_silence_between_them_is_shorter_than_what_
     let loud: Vec<usize> = (0..is_loud.len()).filter(|at| is_loud[*at]).collect();
     let gaps: Vec<usize> =
         loud.windows(2).map(|pair| pair[1] - pair[0]).filter(|gap| *gap > FRAME / 2).collect();
-    println!("samples of silence: {gaps:?}");
     assert_eq!(gaps.len(), 2 * files.len() - 1, "{gaps:?}");
     assert!(gaps.iter().all(|gap| *gap < DELAY + FRAME + SLACK), "{gaps:?}");
 }
