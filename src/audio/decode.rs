@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 
 use super::block::Block;
+use super::ffmpeg::{Ffmpeg, FfmpegDecoder};
 use super::format::Format;
 use super::frame_reader::FrameReader;
 use super::mp3::Frame;
@@ -35,14 +36,16 @@ enum Source {
     Nanomp3(Box<nanomp3::Reader<BufReader<File>, f32>>),
     /// Everything else, by symphonia.
     Symphonia(Box<SymphoniaDecoder>),
+    /// What nothing else decodes, by ffmpeg.
+    Ffmpeg(Box<FfmpegDecoder>),
 }
 
 impl Decoder {
-    /// Opens a file.
+    /// Opens a file. If its type is known and no decoder of this process finds audio in it, ffmpeg is asked.
     ///
     /// # Errors
     /// If no decoder finds audio in it.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub fn open(path: &Path, ffmpeg: Option<&Ffmpeg>) -> Result<Self> {
         let open = || File::open(path).context("cannot be opened");
         let content = sniff(&mut open()?)?;
         let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
@@ -60,14 +63,19 @@ impl Decoder {
         let symphonia = |start, extension: &str| -> Result<Source> {
             Ok(Source::Symphonia(Box::new(SymphoniaDecoder::open(open()?, start, extension)?)))
         };
+        let by_ffmpeg = || -> Result<Source> {
+            let ffmpeg = ffmpeg.context("no ffmpeg")?;
+            Ok(Source::Ffmpeg(Box::new(ffmpeg.open(path)?)))
+        };
         match &content {
             Content::Wav(chunks) => first_that_decodes(&[
                 &|| Ok(Source::Wav(Box::new(WavDecoder::open(open()?, chunks)?))),
                 &|| Ok(Source::Symphonia(Box::new(SymphoniaDecoder::open_wav(open()?, chunks)?))),
+                &by_ffmpeg,
             ]),
             Content::Mp3(_) => first_that_decodes(&[&mp3, &|| symphonia(0, "mp3")]),
             Content::Other(start, extension) => {
-                first_that_decodes(&[&|| symphonia(*start, extension), &nanomp3])
+                first_that_decodes(&[&|| symphonia(*start, extension), &nanomp3, &by_ffmpeg])
             }
             Content::Unknown if is_named_mp3(path) => {
                 first_that_decodes(&[&mp3, &|| symphonia(0, "mp3"), &nanomp3])
@@ -86,6 +94,7 @@ impl Decoder {
             Source::Mp3(mp3) => mp3.next_block()?,
             Source::Nanomp3(reader) => nanomp3_block(reader)?,
             Source::Symphonia(other) => other.next_block()?,
+            Source::Ffmpeg(ffmpeg) => ffmpeg.next_block()?,
         };
         let Some(block) = block else { return Ok(None) };
         ensure!(RATES.contains(&block.rate), "a sample rate of {} Hz", block.rate);

@@ -9,6 +9,7 @@ use ebur128::{Channel, EbuR128, Mode};
 use super::block::Block;
 
 use super::decode::Decoder;
+use super::ffmpeg::Ffmpeg;
 use super::true_peak::TruePeak;
 
 /// What every track is brought to, in LUFS.
@@ -59,13 +60,13 @@ pub struct Measured {
 }
 
 /// Measures a file as far as `goes_on` lets it.
-pub fn measure(path: &Path, goes_on: impl Fn() -> bool) -> Result<Measured> {
-    catch_unwind(AssertUnwindSafe(|| measure_blocks(path, goes_on)))
+pub fn measure(path: &Path, ffmpeg: Option<&Ffmpeg>, goes_on: impl Fn() -> bool) -> Result<Measured> {
+    catch_unwind(AssertUnwindSafe(|| measure_blocks(path, ffmpeg, goes_on)))
         .unwrap_or_else(|_| bail!("a decoder panicked"))
 }
 
-fn measure_blocks(path: &Path, goes_on: impl Fn() -> bool) -> Result<Measured> {
-    let mut decoder = Decoder::open(path)?;
+fn measure_blocks(path: &Path, ffmpeg: Option<&Ffmpeg>, goes_on: impl Fn() -> bool) -> Result<Measured> {
+    let mut decoder = Decoder::open(path, ffmpeg)?;
     let mut parts: Vec<Meter> = Vec::new();
     while let Some(block) = decoder.next_block()? {
         // A file may change its format on the way, and back.

@@ -6,6 +6,7 @@ pub mod charset;
 pub mod decode;
 pub mod downmix;
 pub mod encode;
+pub mod ffmpeg;
 pub mod format;
 pub mod frame_reader;
 mod id3;

@@ -56,6 +56,21 @@ impl Spec {
         self.codec == MP3
     }
 
+    /// How many channels it has, at most [`MAX_CHANNELS`].
+    pub fn channels(&self) -> usize {
+        usize::from(self.channels)
+    }
+
+    /// Which loudspeakers its channels are for; 0 if unknown.
+    pub fn mask(&self) -> u32 {
+        self.mask
+    }
+
+    /// The sample rate.
+    pub fn rate(&self) -> u32 {
+        self.rate
+    }
+
     /// The length of linear samples in seconds.
     pub fn seconds(&self, data: &Range<u64>) -> Option<f64> {
         self.linear_bytes().filter(|_| self.rate > 0)?;

@@ -95,6 +95,18 @@ pub struct ShortMessages {
     pub max_bytes: usize,
 }
 
+/// Whether texts are checked here; a reader that says what is wrong with them need not have that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextCheck {
+    /// A text that is not UTF-8 ends the WebSocket.
+    Here,
+    /// It is up to the reader.
+    ByTheReader,
+}
+
+/// The longest beginning of a character that lacks its end.
+const MAX_PART_BYTES: usize = 3;
+
 /// Where in the stream of a client's frames the reader is.
 #[derive(Debug)]
 pub struct Frames {
@@ -113,6 +125,11 @@ pub struct Frames {
     n_opening: u8,
     /// Messages that are complete; wraps around.
     n_complete: u32,
+    text_check: TextCheck,
+    /// Whether the current message is a text, and the part of a character at its end.
+    is_text: bool,
+    part: [u8; MAX_PART_BYTES],
+    n_part: u8,
 }
 
 /// What goes on to the reader.
@@ -149,7 +166,7 @@ impl Output<'_> {
 
 impl Frames {
     /// No byte has come yet.
-    pub fn new(max_message_bytes: usize, short: Option<ShortMessages>) -> Self {
+    pub fn new(max_message_bytes: usize, short: Option<ShortMessages>, text_check: TextCheck) -> Self {
         Self {
             max_message_bytes,
             short,
@@ -161,6 +178,10 @@ impl Frames {
             opening: [0; OPENING_BYTES],
             n_opening: 0,
             n_complete: 0,
+            text_check,
+            is_text: false,
+            part: [0; MAX_PART_BYTES],
+            n_part: 0,
         }
     }
 
@@ -209,6 +230,9 @@ impl Frames {
             if self.is_too_long() {
                 return (output.end(at), Some(Violation::TooBig));
             }
+            if !self.check_text(&bytes[at..end]) {
+                return (output.end(at), Some(Violation::NotText));
+            }
             output.pass(at, end);
             self.left -= end - at;
             at = end;
@@ -238,6 +262,9 @@ impl Frames {
         }
         let (&[first, second], rest) = bytes.split_first_chunk()?;
         if !matches!(first, WHOLE_TEXT | WHOLE_BINARY) || second & MASKED == 0 {
+            return None;
+        }
+        if first == WHOLE_TEXT && self.text_check == TextCheck::Here {
             return None;
         }
         let (length, rest) = match second & !MASKED {
@@ -299,6 +326,8 @@ impl Frames {
         let is_in_order = match self.opcode() {
             CONTINUATION => self.message.is_some(),
             TEXT | BINARY => self.message.is_none(),
+            // A close frame has a code of two bytes, or nothing.
+            CLOSE if second & !MASKED == 1 => false,
             CLOSE..=PONG => self.is_final() && second & !MASKED <= SHORT,
             _ => false,
         };
@@ -320,7 +349,31 @@ impl Frames {
         let length = usize::try_from(length).ok().filter(|length| *length <= room);
         self.length = length.ok_or(Violation::TooBig)?;
         self.left = self.length;
+        if matches!(self.opcode(), TEXT | BINARY) {
+            self.is_text = self.opcode() == TEXT;
+            self.n_part = 0;
+        }
         Ok(())
+    }
+
+    /// Whether the next bytes of a text can be UTF-8, as far as they are here.
+    fn check_text(&mut self, payload: &[u8]) -> bool {
+        if self.text_check == TextCheck::ByTheReader || !self.is_text || self.opcode() >= CLOSE {
+            return true;
+        }
+        let offset = self.length - self.left;
+        let mask = &self.head[usize::from(self.n_head) - MASK_BYTES..usize::from(self.n_head)];
+        let bare = payload.iter().enumerate().map(|(i, byte)| byte ^ mask[(offset + i) % MASK_BYTES]);
+        let text: Vec<u8> = self.part[..usize::from(self.n_part)].iter().copied().chain(bare).collect();
+        let is_end = self.is_final() && payload.len() == self.left;
+        let part = match str::from_utf8(&text) {
+            Ok(_) => &[],
+            Err(error) if error.error_len().is_none() && !is_end => &text[error.valid_up_to()..],
+            Err(_) => return false,
+        };
+        self.part[..part.len()].copy_from_slice(part);
+        self.n_part = part.len() as u8;
+        true
     }
 
     /// Takes note of the first bytes of a message, without their mask.
@@ -415,7 +468,7 @@ mod tests {
     /// What goes on of bytes that come in pieces.
     fn passed(bytes: &[u8], piece: usize) -> (Vec<u8>, Option<Violation>, Frames) {
         let short = ShortMessages { opening: *b"40/", max_bytes: 10 };
-        let mut frames = Frames::new(MAX_BYTES, Some(short));
+        let mut frames = Frames::new(MAX_BYTES, Some(short), TextCheck::ByTheReader);
         let mut output = Vec::new();
         for bytes in bytes.chunks(piece) {
             let (passed, violation) = frames.take(bytes);
@@ -533,5 +586,29 @@ mod tests {
         for piece in [1, 4096] {
             assert_eq!(passed(&parts, piece).1, None);
         }
+    }
+
+    #[test]
+    fn a_text_is_checked_however_it_is_cut() {
+        let check = |text: &[u8], n_first: usize, n_bytes: usize| {
+            let (first, rest) = text.split_at(n_first);
+            let bytes = [frame(TEXT, first), frame(FINAL | PONG, b"\xff"), frame(FINAL, rest)].concat();
+            let mut frames = Frames::new(MAX_BYTES, None, TextCheck::Here);
+            bytes.chunks(n_bytes).find_map(|piece| frames.take(piece).1)
+        };
+        let text = "h\u{e9}llo, \u{20ac} \u{1f600}".as_bytes();
+        for n_first in 0..=text.len() {
+            for n_bytes in 1..30 {
+                assert_eq!(check(text, n_first, n_bytes), None, "{n_first} {n_bytes}");
+                let half = &text[..text.len() - 1];
+                let violation = check(half, n_first.min(half.len()), n_bytes);
+                assert_eq!(violation, Some(Violation::NotText), "{n_first} {n_bytes}");
+                let wrong = [&text[..3], b"(\xc3(", &text[3..]].concat();
+                assert_eq!(check(&wrong, n_first, n_bytes), Some(Violation::NotText), "{n_first} {n_bytes}");
+            }
+        }
+        let long = "\u{20ac}".repeat(20_000);
+        assert_eq!(check(long.as_bytes(), 10_000, 1_500), None);
+        assert_eq!(check(&long.as_bytes()[1..], 10_000, 1_500), Some(Violation::NotText));
     }
 }

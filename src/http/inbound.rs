@@ -8,18 +8,20 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::budget::{Budget, Share};
-use super::frames::{Frames, Passed, ShortMessages, Violation};
+use super::frames::{Frames, Passed, ShortMessages, TextCheck, Violation};
 
 /// Time for a client that broke a rule to read why: closing while it still sends would take the close frame back.
 const LINGER: Duration = Duration::from_secs(2);
 
 /// What the messages of a client may be.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct MessageLimits {
     /// The largest message.
     pub max_bytes: usize,
     /// Those of a kind that is always short, if there is one.
     pub short: Option<ShortMessages>,
+    /// Whether texts are checked before the reader has them.
+    pub text_check: TextCheck,
     /// From the first byte of a message to its last.
     pub timeout: Duration,
     /// What pays for messages that are not here whole.
@@ -53,7 +55,9 @@ impl Inbound {
         let mut fresh = None;
         let frames = match &mut self.under_way {
             Some(under_way) => &mut under_way.frames,
-            None => fresh.insert(Frames::new(self.limits.max_bytes, self.limits.short)),
+            None => {
+                fresh.insert(Frames::new(self.limits.max_bytes, self.limits.short, self.limits.text_check))
+            }
         };
         let (passed, violation) = frames.take(bytes);
         if frames.under_way().is_none() {
@@ -69,7 +73,7 @@ impl Inbound {
 
     /// Nothing more goes on: gives back what was held.
     pub fn end(&mut self) {
-        let frames = Frames::new(self.limits.max_bytes, self.limits.short);
+        let frames = Frames::new(self.limits.max_bytes, self.limits.short, self.limits.text_check);
         let end = Some(Box::pin(sleep(LINGER)));
         self.under_way = Some(Box::new(UnderWay { end, ..UnderWay::new(frames, &self.limits) }));
     }

@@ -26,7 +26,7 @@ use tracing::{debug, warn};
 
 use super::budget::Budget;
 use super::connection::Connection;
-use super::frames::ShortMessages;
+use super::frames::{ShortMessages, TextCheck};
 use super::guarded::{Guarded, StallLimit};
 use super::head::{self, Head};
 use super::inbound::MessageLimits;
@@ -156,7 +156,9 @@ impl Listener {
     /// What messages on WebSockets may be, of which the largest has so many bytes.
     pub fn messages(&self, max_bytes: usize, short: Option<ShortMessages>) -> Arc<MessageLimits> {
         let budget = Arc::clone(&self.bodies.budget);
-        Arc::new(MessageLimits { max_bytes, short, timeout: self.config.message_timeout, budget })
+        let text_check = TextCheck::ByTheReader;
+        let timeout = self.config.message_timeout;
+        Arc::new(MessageLimits { max_bytes, short, text_check, timeout, budget })
     }
 
     /// Shows the head of every connection's request to an interceptor first. Each connection then serves one request.

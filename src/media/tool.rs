@@ -1,6 +1,5 @@
 //! Programs that are run for a while: found, given limits, heard out, and ended.
 
-use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -9,17 +8,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use crate::audio::ffmpeg::{self, FORMATS, address};
 use crate::runtime::Context;
 
 /// A program is looked after this often while it runs.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-
-/// How much a program is in the way of the rooms: less than everything else that wants the CPU.
-const NICENESS: &str = "15";
-
-/// Containers that are opened: none of those that name other files or addresses.
-const FORMATS: &str =
-    "mov,mp4,m4a,3gp,matroska,webm,avi,mpegts,mpeg,asf,flv,ogg,mp3,flac,wav,aac,aiff,ape,rm,w64";
 
 /// `ffmpeg` and `ffprobe`.
 #[derive(Debug, Clone)]
@@ -43,12 +36,7 @@ impl Tools {
         let ffmpeg = PathBuf::from(ffmpeg);
         let name = ffmpeg.file_name()?.to_str()?.replace("ffmpeg", "ffprobe");
         let tools = Self { ffprobe: ffmpeg.with_file_name(name), ffmpeg };
-        let runs = |program: &Path| {
-            let mut command = Command::new(program);
-            command.arg("-version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-            command.status().is_ok_and(|status| status.success())
-        };
-        (runs(&tools.ffmpeg) && runs(&tools.ffprobe)).then_some(tools)
+        (ffmpeg::runs(&tools.ffmpeg) && ffmpeg::runs(&tools.ffprobe)).then_some(tools)
     }
 
     /// `ffprobe` for a file.
@@ -59,32 +47,10 @@ impl Tools {
         command
     }
 
-    /// `ffmpeg` that reads a file from `start` seconds on, with low priority, and lets everything else go first.
+    /// `ffmpeg` that reads a file from `start` seconds on, with low priority.
     pub fn convert(&self, file: &Path, start: f64) -> Command {
-        let mut command = Command::new("nice");
-        command.args(["-n", NICENESS]).arg(&self.ffmpeg);
-        command.args([
-            "-nostdin",
-            "-v",
-            "error",
-            "-protocol_whitelist",
-            "file",
-            "-format_whitelist",
-            FORMATS,
-        ]);
-        if start > 0.0 {
-            command.args(["-ss", &format!("{start:.3}")]);
-        }
-        command.arg("-i").arg(address(file));
-        command
+        ffmpeg::convert(&self.ffmpeg, file, start)
     }
-}
-
-/// A path that cannot be taken for an option, nor for another protocol.
-pub fn address(file: &Path) -> OsString {
-    let mut address = OsString::from("file:");
-    address.push(file);
-    address
 }
 
 /// Runs a program to its end, and gives what it printed.

@@ -96,8 +96,9 @@ impl Hub {
         if !room.has_lasting_owner() {
             return Err(Refusal::Invalid);
         }
-        let n_permanent = self.rooms.values().filter(|room| room.is_permanent()).count();
-        if n_permanent >= self.config.max_permanent_rooms { Err(Refusal::TooMany) } else { Ok(()) }
+        let permanent = self.rooms.values().filter(|room| room.is_permanent()).map(Room::made_from);
+        let is_allowed = self.config.permanent_rooms().allow(room.made_from(), permanent);
+        if is_allowed { Ok(()) } else { Err(Refusal::TooMany) }
     }
 
     fn act_on_queue(

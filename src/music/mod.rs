@@ -39,6 +39,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Alias, Findings};
 use crate::http::origin::AllowedOrigins;
+use crate::party::PermanentRooms;
 use crate::time::human;
 
 pub use server::start;
@@ -146,6 +147,8 @@ pub struct Config {
     pub max_absent_persons: usize,
     /// Rooms at a time that stay when they are empty; 0 has none.
     pub max_permanent_rooms: usize,
+    /// Those among them that were made from one address.
+    pub max_permanent_rooms_per_address: usize,
     /// The folder that rooms are recorded in, each node's own; empty records nothing.
     pub recordings_dir: String,
     /// A room that stays is deleted when nobody has been there for so long.
@@ -218,6 +221,7 @@ impl Default for Config {
             ticket_grace: Duration::from_mins(1),
             max_absent_persons: 100,
             max_permanent_rooms: 100,
+            max_permanent_rooms_per_address: 10,
             recordings_dir: String::new(),
             permanent_room_expiry: Duration::from_hours(24 * 30),
             media_dir: String::new(),
@@ -235,6 +239,14 @@ impl Default for Config {
 }
 
 impl Config {
+    /// How many rooms may stay.
+    fn permanent_rooms(&self) -> PermanentRooms {
+        PermanentRooms {
+            most: self.max_permanent_rooms,
+            most_per_address: self.max_permanent_rooms_per_address,
+        }
+    }
+
     /// Checks what the types do not.
     pub fn validate(&self, findings: &mut Findings) {
         findings.at_least_one("music.max_rooms", self.max_rooms);

@@ -32,7 +32,7 @@ use person::Persons;
 use protocol::{MemberView, Refusal, RoomView, ServerEvent};
 
 pub use invitations::{Claim, InvitationKey};
-pub use permanence::Permanence;
+pub use permanence::{Permanence, PermanentRooms};
 pub use person::PersonId;
 pub use present::{Named, Newcomer, Present};
 pub use recording::{Glance, Playback, Recording, delete};

@@ -1,10 +1,33 @@
 //! Rooms that stay when they are empty, until nobody has used them for long.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
+
+/// How many rooms may stay.
+#[derive(Debug, Clone, Copy)]
+pub struct PermanentRooms {
+    /// Of all addresses together.
+    pub most: usize,
+    /// Made from one address, so that nobody takes them all.
+    pub most_per_address: usize,
+}
+
+impl PermanentRooms {
+    /// Whether a room that was made from an address may stay besides others, told by the addresses that they were made
+    /// from; `None` is one whose rooms are not limited.
+    pub fn allow(self, made_from: Option<IpAddr>, others: impl Iterator<Item = Option<IpAddr>>) -> bool {
+        let (mut n_all, mut n_own) = (0, 0);
+        for other in others {
+            n_all += 1;
+            n_own += usize::from(made_from.is_some() && other == made_from);
+        }
+        n_all < self.most && n_own < self.most_per_address
+    }
+}
 
 /// Whether a room stays.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -37,6 +60,17 @@ impl Permanence {
 mod tests {
     use super::*;
     use crate::rooms::test_stage::START;
+
+    #[test]
+    fn one_address_takes_no_more_than_its_share_of_the_rooms_that_stay() {
+        let rooms = PermanentRooms { most: 4, most_per_address: 2 };
+        let [ann, bob] = [1, 2].map(|n| Some(IpAddr::from([192, 0, 2, n])));
+        assert!(rooms.allow(ann, [ann, bob].into_iter()));
+        assert!(!rooms.allow(ann, [ann, ann].into_iter()));
+        assert!(rooms.allow(bob, [ann, ann].into_iter()));
+        assert!(!rooms.allow(bob, [ann, ann, None, None].into_iter()));
+        assert!(rooms.allow(None, [None, None, None].into_iter()), "a proxy has many behind it");
+    }
 
     #[test]
     fn a_permanent_room_expires_when_nobody_has_used_it_for_long() {

@@ -65,7 +65,7 @@ pub fn audio(path: &Path) {
     }
     assert!(info.duration_seconds.is_none_or(|seconds| seconds.is_finite() && seconds >= 0.0));
     let decode = || {
-        let mut decoder = Decoder::open(path).ok()?;
+        let mut decoder = Decoder::open(path, None).ok()?;
         for _ in 0..MAX_BLOCKS {
             let block = decoder.next_block().ok().flatten()?;
             if block.samples.len() > MAX_SAMPLES {

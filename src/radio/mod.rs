@@ -32,6 +32,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::audio::ffmpeg::{Ffmpeg, Limits};
 use crate::config::{self, Alias, Findings};
 use crate::secret::Secret;
 use crate::time::human;
@@ -71,6 +72,9 @@ pub const UNUSED: [&str; 10] = [
 
 /// The most frames that `source_max_queued_frames` may allow: an hour.
 const MAX_QUEUED_FRAMES: usize = 150_000;
+
+/// The least that `ffmpeg_max_bytes` may allow: its libraries alone take some 200 MiB of addresses.
+const MIN_FFMPEG_BYTES: u64 = 512 * 1024 * 1024;
 
 /// Whether listeners share a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,6 +158,13 @@ pub struct Config {
     /// The shortest interval between two rescans that clients request.
     #[serde(with = "human")]
     pub reload_interval: Duration,
+    /// The name or the path of ffmpeg, for files that no built-in decoder reads; empty uses none.
+    pub ffmpeg: String,
+    /// Bytes of address space that one run of ffmpeg may take.
+    pub ffmpeg_max_bytes: u64,
+    /// Time on the CPU that one run of ffmpeg may take, which is for one file.
+    #[serde(with = "human")]
+    pub ffmpeg_max_cpu_time: Duration,
     /// The order in which tracks play.
     pub order: Order,
     /// Orders of single routes, as a JSON object.
@@ -220,6 +231,9 @@ impl Default for Config {
             event_interval: Duration::from_millis(250),
             rescan_interval: Duration::from_mins(1),
             reload_interval: Duration::from_secs(5),
+            ffmpeg: "ffmpeg".into(),
+            ffmpeg_max_bytes: 1024 * 1024 * 1024,
+            ffmpeg_max_cpu_time: Duration::from_mins(30),
             order: Order::Shuffle,
             orders: String::new(),
             follow_links: false,
@@ -251,6 +265,12 @@ impl Config {
         findings.not_zero("radio.stall_timeout", self.stall_timeout);
         findings.not_zero("radio.rescan_interval", self.rescan_interval);
         findings.not_zero("radio.hls_listener_timeout", self.hls_listener_timeout);
+        if self.ffmpeg_max_cpu_time < Duration::from_secs(1) {
+            findings.add("radio.ffmpeg_max_cpu_time", "at least a second is expected");
+        }
+        if self.ffmpeg_max_bytes < MIN_FFMPEG_BYTES {
+            findings.add("radio.ffmpeg_max_bytes", format!("at least {MIN_FFMPEG_BYTES} bytes are expected"));
+        }
         findings.not_zero("radio.event_interval", self.event_interval);
         findings.at_least_one("radio.listener_send_buffer_bytes", self.listener_send_buffer_bytes);
         findings.at_least_one("radio.relay_max_head_bytes", self.relay_max_head_bytes);
@@ -329,6 +349,13 @@ impl Config {
         urls.into_iter()
             .map(|(route, url)| Ok((route, sources::upstream::parse_station_url(&url)?)))
             .collect()
+    }
+
+    /// ffmpeg, if it is wanted and runs here.
+    pub fn ffmpeg(&self) -> Option<Ffmpeg> {
+        let limits =
+            Limits { memory_bytes: self.ffmpeg_max_bytes, cpu_seconds: self.ffmpeg_max_cpu_time.as_secs() };
+        Ffmpeg::find(&self.ffmpeg, limits)
     }
 
     /// The admin key, from the configuration or its file.

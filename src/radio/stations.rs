@@ -24,6 +24,7 @@ use super::sources::folder_source::{self, Leveling, TrackSettings, TrackSource};
 use super::station::{Station, StationSettings, StationState};
 use super::station_handle::{Command, OnAir, StationHandle};
 use super::{Config, StreamMode, paths};
+use crate::audio::ffmpeg::Ffmpeg;
 use crate::folder::walk::LinkPolicy;
 use crate::http::keys::KeyedDoor;
 use crate::random;
@@ -65,6 +66,7 @@ pub struct Stations {
     /// Requests scans of folders, by route.
     pub rescan_limiters: BTreeMap<String, RescanLimiter>,
     track_settings: BTreeMap<String, TrackSettings>,
+    ffmpeg: Option<Ffmpeg>,
     index: Arc<TrackIndex>,
     /// Identifies this process to other stations.
     node: String,
@@ -145,6 +147,7 @@ impl Stations {
             changes: Arc::new(watch::channel(0).0),
             rescan_limiters: BTreeMap::new(),
             track_settings: BTreeMap::new(),
+            ffmpeg: config.ffmpeg(),
             index,
             node: format!("{:016x}", random_seed()),
         };
@@ -206,6 +209,7 @@ impl Stations {
             bitrate_kbps: self.config.bitrate_kbps,
             leveling: if self.config.normalize { Leveling::Normalized } else { Leveling::AsRecorded },
             tracks_ahead: self.config.max_preload_tracks,
+            ffmpeg: self.ffmpeg.clone(),
             source: if matches!(source, RouteSource::Sample) {
                 TrackSource::Sample
             } else {

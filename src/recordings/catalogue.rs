@@ -27,6 +27,11 @@ pub struct Known {
 }
 
 impl Known {
+    /// Whether nothing can follow: a room that came back after a restart may go on with what it recorded.
+    fn has_ended(&self) -> bool {
+        self.next == u64::MAX
+    }
+
     /// When the last line was, by the wall clock, in milliseconds.
     pub fn ended_at(&self) -> u64 {
         self.header.started_at.saturating_add((self.seconds * 1000.0) as u64)
@@ -108,10 +113,10 @@ impl Catalogue {
         (known.len(), known.values().map(|known| known.n_bytes).sum())
     }
 
-    /// Recordings whose last line was before that moment.
+    /// Recordings that have ended, and whose last line was before that moment.
     pub fn older_than(&self, wall_ms: u64) -> Vec<RecordingId> {
         let known = self.known.lock();
-        let old = known.values().filter(|known| known.ended_at() < wall_ms);
+        let old = known.values().filter(|known| known.has_ended() && known.ended_at() < wall_ms);
         old.map(|known| known.header.id).collect()
     }
 }

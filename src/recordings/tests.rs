@@ -27,25 +27,21 @@ fn id(n: u8) -> RecordingId {
 struct Desk {
     context: Context,
     recordings: Recordings,
+    /// When the recordings began, by the wall clock, in milliseconds.
+    began_at: u64,
 }
 
 impl Desk {
     fn open(folder: &Path, config: &Config, unfinished: Unfinished) -> Self {
         let context = Context::new(Clock::start(), &RuntimeConfig::default());
         let recordings = start(WATCH, folder, config, unfinished, &context);
-        Self { context, recordings }
+        let began_at = context.clock.wall().as_millis();
+        Self { context, recordings, began_at }
     }
 
-    /// Line `n` of a recording, that begins when this process did.
+    /// Line `n` of a recording.
     fn line(&self, recording: u8, n: u64, text: &str) {
-        let header = Header::new(
-            id(recording),
-            "watch",
-            "Films".into(),
-            self.context.clock.wall().as_millis(),
-            true,
-            owner("a"),
-        );
+        let header = Header::new(id(recording), "watch", "Films".into(), self.began_at, true, owner("a"));
         let entry = if text == "end" {
             Entry::End
         } else {
@@ -69,7 +65,7 @@ impl Desk {
 
     /// Lets everything be written; gives what is known then, and what `/readyz` says.
     async fn close(self) -> (Arc<Catalogue>, Vec<&'static str>) {
-        let Self { context, recordings: Recordings { recorder, catalogue } } = self;
+        let Self { context, recordings: Recordings { recorder, catalogue }, .. } = self;
         drop(recorder);
         context.stop();
         context.stopped().await;
@@ -176,18 +172,39 @@ async fn nothing_grows_beyond_its_limits() {
 #[tokio::test]
 async fn recordings_whose_time_is_over_are_deleted_and_what_is_none_stays() {
     let folder = tempfile::tempdir().unwrap();
-    let desk = Desk::open(folder.path(), &Config::default(), Unfinished::End);
+    let forever = Config { kept: Duration::ZERO, ..Config::default() };
+    let mut desk = Desk::open(folder.path(), &forever, Unfinished::End);
+    desk.began_at = 1;
     desk.line(1, 0, "end");
     desk.close().await;
     let stranger = folder.path().join("abcdefghijklmnop.jsonl");
     fs::write(&stranger, "notes of mine\n").unwrap();
-    let forever = Config { kept: Duration::ZERO, ..Config::default() };
     Desk::open(folder.path(), &forever, Unfinished::End).close().await;
     assert!(!read(folder.path(), 1).is_empty());
-    let short = Config { kept: Duration::from_millis(1), ..Config::default() };
-    tokio::time::sleep(Duration::from_millis(20)).await;
-    Desk::open(folder.path(), &short, Unfinished::End).close().await;
+    Desk::open(folder.path(), &Config::default(), Unfinished::End).close().await;
     assert!(read(folder.path(), 1).is_empty() && stranger.exists());
+}
+
+#[tokio::test]
+async fn a_recording_that_runs_is_not_deleted_though_its_last_line_is_old() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut desk = Desk::open(folder.path(), &Config::default(), Unfinished::GoOn);
+    desk.began_at = 1;
+    desk.line(1, 0, "long ago");
+    desk.close().await;
+    // Its room has come back with it, and nothing has happened there yet.
+    let mut desk = Desk::open(folder.path(), &Config::default(), Unfinished::GoOn);
+    desk.began_at = 1;
+    desk.line(1, 1, "and now");
+    let (catalogue, _) = desk.close().await;
+    assert_eq!(read(folder.path(), 1), ["recording", "long ago", "and now"]);
+    assert!(catalogue.find(id(1)).unwrap().is_running);
+    let mut desk = Desk::open(folder.path(), &Config::default(), Unfinished::GoOn);
+    desk.began_at = 1;
+    desk.line(1, 2, "end");
+    desk.close().await;
+    Desk::open(folder.path(), &Config::default(), Unfinished::GoOn).close().await;
+    assert!(read(folder.path(), 1).is_empty(), "its time is over once it has ended");
 }
 
 #[tokio::test]

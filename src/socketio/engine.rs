@@ -27,7 +27,7 @@ use super::seal::Seal;
 use super::session::{EngineSession, Sessions, Witness};
 use super::{Config, MAX_TOKEN_BYTES, post};
 use crate::http::connection::{Connection, DisconnectReason};
-use crate::http::frames::ShortMessages;
+use crate::http::frames::{ShortMessages, TextCheck};
 use crate::http::guarded::Guarded;
 use crate::http::inbound::MessageLimits;
 use crate::http::listener::Listener;
@@ -96,7 +96,8 @@ pub fn endpoint<H: Hub>(
         origins: origins.clone(),
         trusted_proxies: listener.network().trusted_networks(),
         gate: Gate::new(runner.service, listener.sessions(), config.max_unjoined_sessions),
-        messages,
+        // The library drops a client whose text is none without a word.
+        messages: Arc::new(MessageLimits { text_check: TextCheck::Here, ..(*messages).clone() }),
         context: runner.context.clone(),
     });
     Router::new()

@@ -81,7 +81,7 @@ fn a_client_that_polled_before_is_told_by_a_close_code() {
         stream.write_all(&frame(TEXT, b"5")).unwrap();
         stream
     };
-    check(go_over, &[]);
+    check(go_over, &of_payloads());
 }
 
 /// The answer to a request as a proxy sends it that speaks HTTP/1.0.

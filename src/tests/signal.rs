@@ -126,6 +126,54 @@ fn credentials_come_by_http_too_and_are_not_kept() {
     });
 }
 
+#[test]
+fn credentials_come_by_http_for_whom_a_token_vouches() {
+    let more = [
+        ("ROOMHUB_SIGNAL__TOKEN_SECRET", "north"),
+        ("ROOMHUB_SIGNAL__TURN_URLS", "turn:localhost"),
+        ("ROOMHUB_SIGNAL__TURN_SECRET", "south"),
+    ];
+    everywhere("signal", &more, |deployment| {
+        let ask = |query: &str| http::get(deployment.address, &format!("/ice?userId=ann{query}"));
+        let own = token(&json!({"room": "r", "user": "ann", "exp": 4_000_000_000_u64}));
+        let late = token(&json!({"room": "r", "user": "ann", "exp": 1_700_000_000}));
+        let others = token(&json!({"room": "r", "user": "bob", "exp": 4_000_000_000_u64}));
+        for query in
+            [String::new(), format!("&token={late}"), format!("&token={others}"), format!("&token={own}x")]
+        {
+            let refused = ask(&query);
+            assert_eq!(refused.status, 401, "{query}: {}", refused.body);
+            assert!(!refused.body.contains("turn:"), "{}", refused.body);
+        }
+        for way in ["token", "auth"] {
+            let told = ask(&format!("&{way}={own}")).json();
+            assert!(told["iceServers"][0]["username"].as_str().unwrap().ends_with(":ann"), "{told}");
+        }
+    });
+}
+
+#[test]
+fn half_a_surrogate_pair_in_a_signal_costs_a_character_and_nothing_else() {
+    everywhere("signal", &[], |deployment| {
+        let mut ann = Client::connect_silently(deployment.address);
+        ann.expect("connected");
+        ann.emit("join", &json!({"userId": "ann", "roomId": "r"}));
+        ann.expect("joined");
+        let mut bob = plain(deployment.address);
+        say(&mut bob, &json!({"type": "join", "userId": "bob", "roomId": "r"}));
+        assert_eq!(heard(&mut bob)["type"], "joined");
+        ann.expect("user-joined");
+        ann.send_raw(r#"42["offer",{"roomId":"r","to":"bob","sdp":"half \ud83d"}]"#);
+        assert_eq!(heard(&mut bob)["sdp"], "half \u{fffd}");
+        bob.send(Message::text(r#"{"type":"answer","roomId":"r","to":"ann","sdp":"\ude00 half"}"#)).unwrap();
+        assert_eq!(ann.expect("answer")["sdp"], "\u{fffd} half");
+        // JSON in a string is read as JSON is.
+        let mut cyd = Client::connect_silently(deployment.address);
+        cyd.send_raw(r#"42["message","{\"type\":\"join\",\"userId\":\"cyd \\ud83d\",\"roomId\":\"r\"}"]"#);
+        assert_eq!(ann.expect("user-joined")["userId"], "cyd \u{fffd}");
+    });
+}
+
 /// A token as an application makes it that shares the secret `north`.
 fn token(claims: &Value) -> String {
     let encode = |text: &[u8]| URL_SAFE_NO_PAD.encode(text);

@@ -45,6 +45,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Alias, Findings};
 use crate::http::origin::AllowedOrigins;
+use crate::party::PermanentRooms;
 use crate::secret::Secret;
 use crate::time::human;
 
@@ -158,6 +159,8 @@ pub struct Config {
     pub max_absent_persons: usize,
     /// Rooms at a time that stay when they are empty.
     pub max_permanent_rooms: usize,
+    /// Those among them that were made from one address.
+    pub max_permanent_rooms_per_address: usize,
     /// A permanent room goes when nobody has used it for this long.
     #[serde(with = "human")]
     pub permanent_unused: Duration,
@@ -254,6 +257,7 @@ impl Default for Config {
             ticket_grace: Duration::from_mins(1),
             max_absent_persons: 1000,
             max_permanent_rooms: 100,
+            max_permanent_rooms_per_address: 10,
             permanent_unused: Duration::from_hours(30 * 24),
             voice_bytes_per_second: 4_000_000,
             voice_burst_bytes: 4_000_000,
@@ -284,6 +288,14 @@ impl Config {
     /// Whether a key is set, in whichever way.
     pub fn has_key(&self) -> bool {
         self.auth_key.is_set() || !self.auth_key_file.is_empty()
+    }
+
+    /// How many rooms may stay.
+    fn permanent_rooms(&self) -> PermanentRooms {
+        PermanentRooms {
+            most: self.max_permanent_rooms,
+            most_per_address: self.max_permanent_rooms_per_address,
+        }
     }
 
     /// Checks what the types do not.

@@ -79,10 +79,12 @@ impl Hub {
     fn act(&mut self, from: MemberId, event: RoomEvent, now: Timestamp) -> Result<Effects, Refusal> {
         let id = self.room_of(from).ok_or(Refusal::NotInARoom)?;
         let stays = matches!(&event, RoomEvent::Set(settings) if settings.is_permanent == Some(true));
-        let n_permanent =
-            || self.rooms.values().filter(|room| room.is_permanent() && room.id() != id).count();
-        if stays && n_permanent() >= self.config.max_permanent_rooms {
-            return Err(Refusal::TooMany);
+        if stays {
+            let others = self.rooms.values().filter(|room| room.is_permanent() && room.id() != id);
+            let made_from = self.rooms.get(&id).and_then(Room::made_from);
+            if !self.config.permanent_rooms().allow(made_from, others.map(Room::made_from)) {
+                return Err(Refusal::TooMany);
+            }
         }
         let moment = Moment { terms: &self.terms, now, wall: self.wall };
         let room = self.rooms.get_mut(&id).ok_or(Refusal::NotInARoom)?;

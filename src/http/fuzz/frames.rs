@@ -6,7 +6,7 @@ use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, WebSocket};
 
-use crate::http::frames::{Frames, Passed, ShortMessages, Violation};
+use crate::http::frames::{Frames, Passed, ShortMessages, TextCheck, Violation};
 
 const MAX_MESSAGE_BYTES: usize = 20_000;
 const SHORT: ShortMessages = ShortMessages { opening: *b"40/", max_bytes: 10 };
@@ -41,7 +41,7 @@ fn judge(stream: &[u8]) {
 
 /// What goes on of a stream that comes in pieces.
 fn pass(stream: &[u8], piece: usize) -> (Vec<u8>, Option<Violation>) {
-    let mut frames = Frames::new(MAX_MESSAGE_BYTES, Some(SHORT));
+    let mut frames = Frames::new(MAX_MESSAGE_BYTES, Some(SHORT), TextCheck::ByTheReader);
     let (mut output, mut n_given) = (Vec::new(), 0);
     for bytes in stream.chunks(piece) {
         let (passed, violation) = frames.take(bytes);

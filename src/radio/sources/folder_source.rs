@@ -18,6 +18,7 @@ use tracing::{info, warn};
 use super::SourceItem;
 use crate::audio::block::Block;
 use crate::audio::decode::{Decoder, Mp3Decoder, counted_seconds};
+use crate::audio::ffmpeg::Ffmpeg;
 use crate::audio::format::Format;
 use crate::audio::loudness::{self, Loudness};
 use crate::audio::mp3::Frame;
@@ -72,6 +73,8 @@ pub struct TrackSettings {
     pub leveling: Leveling,
     /// The number of tracks that are read ahead.
     pub tracks_ahead: usize,
+    /// Decodes what no decoder of this process does; its thread has at most one run of it at a time.
+    pub ffmpeg: Option<Ffmpeg>,
     /// Where tracks come from.
     pub source: TrackSource,
 }
@@ -237,7 +240,7 @@ impl FolderSource {
         if info.format == Some(format) {
             self.pass(path, &track, format, loudness)
         } else {
-            let mut decoder = Decoder::open(path)?;
+            let mut decoder = Decoder::open(path, self.settings.ffmpeg.as_ref())?;
             self.encode(&track, format, loudness::gain_db(loudness), || decoder.next_block())
         }
     }
@@ -257,7 +260,8 @@ impl FolderSource {
             let is_urgent = self.is_first || self.queue.is_abandoned(self.serial);
             let limit = if is_urgent { FIRST_MEASUREMENT } else { self.time_ahead() / 2 };
             let until = self.clock.uptime() + limit;
-            let measured = loudness::measure(path, || self.clock.uptime() < until)?;
+            let measured =
+                loudness::measure(path, self.settings.ffmpeg.as_ref(), || self.clock.uptime() < until)?;
             info.loudness = Some(measured.loudness);
             let is_complete = self.clock.uptime() < until;
             if is_complete {
@@ -449,6 +453,7 @@ mod tests {
             bitrate_kbps: 128,
             leveling: Leveling::Normalized,
             tracks_ahead: 1,
+            ffmpeg: None,
             source: TrackSource::Queue,
         };
         queue.format.set(Format::USUAL).unwrap();

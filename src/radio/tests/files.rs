@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::audio::decode::Decoder;
+use crate::audio::ffmpeg::Ffmpeg;
 
 /// A folder for files.
 pub struct Folder(tempfile::TempDir);
@@ -54,9 +55,14 @@ impl Folder {
     }
 }
 
-/// Decodes and measures a file.
+/// Decodes and measures a file, without ffmpeg.
 pub fn measure(path: &Path) -> anyhow::Result<Measured> {
-    let mut decoder = Decoder::open(path)?;
+    measure_with(path, None)
+}
+
+/// Decodes and measures a file.
+pub fn measure_with(path: &Path, ffmpeg: Option<&Ffmpeg>) -> anyhow::Result<Measured> {
+    let mut decoder = Decoder::open(path, ffmpeg)?;
     let (mut seconds, mut power, mut n) = (0.0, [0.0; 2], 0.0);
     let mut levels = Vec::new();
     while let Some(block) = decoder.next_block()? {

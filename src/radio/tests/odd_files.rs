@@ -1,8 +1,11 @@
 //! Files of every type are decoded from the first sample to the last; a file that cannot be decoded has a reason.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::files::{Folder, measure};
+use super::files::{Folder, measure, measure_with};
+use crate::audio::ffmpeg::{Ffmpeg, Limits};
 use crate::audio::loudness::{self, Loudness};
 use crate::audio::track_info::TrackInfo;
 
@@ -171,7 +174,7 @@ fn odd_files_are_decoded_to_their_end() {
         }
     }
     assert!(problems.is_empty(), "{problems:#?}");
-    let measured = loudness::measure(&folder.path("stereo and mono.mp3"), || true).unwrap();
+    let measured = loudness::measure(&folder.path("stereo and mono.mp3"), None, || true).unwrap();
     assert!((measured.seconds - 6.0).abs() < 0.2, "{measured:?}");
 }
 
@@ -207,6 +210,44 @@ fn a_file_that_cannot_be_decoded_has_a_reason() {
         let said = format!("{error:#}");
         assert!(!said.is_empty() && said.contains(reason), "{name}: {said}");
     }
+}
+
+fn ffmpeg(memory_bytes: u64, cpu_seconds: u64) -> Ffmpeg {
+    Ffmpeg::find("ffmpeg", Limits { memory_bytes, cpu_seconds }).unwrap()
+}
+
+#[test]
+fn aac_of_six_channels_is_decoded_by_ffmpeg_from_beginning_to_end() {
+    let folder = Folder::new();
+    let ffmpeg = ffmpeg(1 << 30, 60);
+    for (name, args) in [
+        ("5.1.m4a", "-af pan=5.1|c0=c0|c1=c0|c2=c0|c3=c0|c4=c0|c5=c0 -c:a aac"),
+        ("5.1.aac", "-af pan=5.1|c0=c0|c1=c0|c2=c0|c3=c0|c4=c0|c5=c0 -c:a aac"),
+        ("7.1.m4a", "-af pan=7.1|c0=c0|c1=c0|c2=c0|c3=c0|c4=c0|c5=c0|c6=c0|c7=c0 -c:a aac"),
+        ("opus.ogg", "-c:a libopus"),
+    ] {
+        let path = folder.write(name, &folder.tone(name, args));
+        assert!(measure(&path).is_err(), "{name} is decoded without ffmpeg");
+        let measured = measure_with(&path, Some(&ffmpeg)).unwrap();
+        assert!((measured.seconds - 2.0).abs() < 0.1, "{name}: {measured:?}");
+        assert!(measured.power_db.iter().all(|power| (-24.0..-3.0).contains(power)), "{name}: {measured:?}");
+        assert!(measured.silence.iter().all(|silence| *silence < 0.05), "{name}: {measured:?}");
+    }
+}
+
+#[test]
+fn ffmpeg_is_ended_beyond_its_limits_and_the_file_has_the_reason_of_the_first_decoder() {
+    let folder = Folder::new();
+    let path = folder.write("a.m4a", &folder.tone("a.m4a", "-ac 6 -c:a aac"));
+    let no_memory = measure_with(&path, Some(&ffmpeg(1 << 20, 60))).unwrap_err();
+    assert!(format!("{no_memory:#}").contains("6 channels"), "{no_memory:#}");
+    // Something that says it is ffmpeg, and only wants the CPU.
+    let script = folder.write("busy", b"#!/bin/sh\n[ \"$1\" = -version ] || while :; do :; done\n");
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).unwrap();
+    let busy =
+        Ffmpeg::find(script.to_str().unwrap(), Limits { memory_bytes: 1 << 30, cpu_seconds: 1 }).unwrap();
+    let no_time = busy.open(&path).err().unwrap();
+    assert!(format!("{no_time:#}").contains("no sound"), "{no_time:#}");
 }
 
 #[test]
@@ -253,7 +294,7 @@ fn one_channel_is_as_loud_as_the_same_on_two_and_peaks_between_samples_count() {
     let level = |name: &str, args: &str| {
         let source = "sine=1000:sample_rate=48000:duration=2,volume=12dB";
         let bytes = folder.encode(name, source, args);
-        match loudness::measure(&folder.write(name, &bytes), || true).unwrap().loudness {
+        match loudness::measure(&folder.write(name, &bytes), None, || true).unwrap().loudness {
             Loudness::Level { lufs, peak_db } => (lufs, peak_db),
             Loudness::Silence => panic!("{name} is silent"),
         }
@@ -265,7 +306,7 @@ fn one_channel_is_as_loud_as_the_same_on_two_and_peaks_between_samples_count() {
     // A quarter of the sample rate, whose samples miss the peaks by 3 dB.
     let source = "aevalsrc=0.9*sin(2*PI*12000*t+PI/4):s=48000:d=2";
     let bytes = folder.encode("between.wav", source, "-c:a pcm_f32le");
-    let measured = loudness::measure(&folder.write("between.wav", &bytes), || true).unwrap();
+    let measured = loudness::measure(&folder.write("between.wav", &bytes), None, || true).unwrap();
     let Loudness::Level { peak_db, .. } = measured.loudness else { panic!("silent") };
     assert!((peak_db + 0.9).abs() < 0.5, "{peak_db} dBTP");
 }

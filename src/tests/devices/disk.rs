@@ -87,6 +87,35 @@ fn whatever_call_on_the_disk_fails_all_goes_on_when_it_works_again() {
 }
 
 #[test]
+fn when_every_call_on_the_disk_fails_each_message_is_answered_by_its_id() {
+    let disk = FaultyDisk::new();
+    let environment = disk.environment();
+    let mut environment: Vec<(&str, &str)> =
+        environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    environment.push(SMALL_SEGMENTS);
+    let server = start(disk.data(), &[], &environment);
+    let (mut ann, _) = Device::join(server.address, "d1", None);
+    ann.say_for_sure("before");
+    for round in 0..3 {
+        disk.fail("open fsync fdatasync write pwrite read pread ftruncate rename unlink", EIO);
+        let sent: BTreeSet<String> = (0..40).map(|n| format!("{round}-{n}")).collect();
+        for id in &sent {
+            let content = "x".repeat(60_000);
+            ann.say(&json!({"type": "message", "content": content, "message_id": id}));
+        }
+        eventually("a disk that fails", || disk.has_failed().then_some(()));
+        disk.work();
+        let told: Vec<_> = sent.iter().map(|_| ann.hear()).collect();
+        assert!(told.iter().all(|told| told["type"] == "ack" || told["message"] == "Storage unavailable"));
+        let answered: BTreeSet<String> =
+            told.iter().map(|told| told["message_id"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(answered, sent);
+        be_ready(&server);
+        ann.say_for_sure(&format!("after {round}"));
+    }
+}
+
+#[test]
 fn a_disk_that_cannot_sync_is_told_and_nothing_is_acknowledged_until_it_can() {
     let disk = FaultyDisk::new();
     let environment = disk.environment();
