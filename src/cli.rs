@@ -35,6 +35,12 @@ pub enum Command {
     All(ServeAll),
     /// Say what services would do with a configuration on this machine, and what is wrong: files, ports, databases
     Check(Check),
+    /// Write all that services keep into one archive, while they run
+    #[command(after_help = BACKUP_EXAMPLES)]
+    Backup(Backup),
+    /// Put an archive's files back; services are stopped for it
+    #[command(after_help = RESTORE_EXAMPLES)]
+    Restore(Restore),
     /// Print a completion script for a shell
     Completions {
         /// The shell to complete for
@@ -179,6 +185,54 @@ pub struct Check {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
+
+/// What to back up.
+#[derive(Debug, Args)]
+pub struct Backup {
+    /// The archive: a tar, compressed if its name ends with .gz or .tgz
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Keep the keys and passwords of the configuration in the archive too, and the key that `roomhub all` made up
+    #[arg(long)]
+    pub with_secrets: bool,
+    /// Configuration file [default: ./config.toml, else /etc/roomhub/config.toml]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+const BACKUP_EXAMPLES: &str = "\
+What was acknowledged before the backup began is in it; services need not be stopped. The archive is its owner's alone
+(mode 0600): it holds what people said.
+
+Examples:
+  roomhub backup /backup/roomhub.tar.gz
+  roomhub backup roomhub.tar --with-secrets --config /etc/roomhub/config.toml";
+
+/// What to restore.
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// The archive
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Move what is in the folders aside, into before-restore-TIME in each
+    #[arg(long)]
+    pub force: bool,
+    /// Write the archive's configuration file to this place, which must be free
+    #[arg(long, value_name = "FILE")]
+    pub config_to: Option<PathBuf>,
+    /// Configuration file, which says where the folders are [default: ./config.toml, else /etc/roomhub/config.toml]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+const RESTORE_EXAMPLES: &str = "\
+The whole archive is checked before anything is touched. One that a newer version has written is refused, and so are folders
+that hold something, or that a running service has.
+
+Examples:
+  roomhub restore /backup/roomhub.tar.gz
+  roomhub restore roomhub.tar --force
+  ROOMHUB_DEVICES__DATA_DIR=/srv/fresh roomhub restore roomhub.tar --config-to /srv/fresh.toml";
 
 /// What to probe.
 #[derive(Debug, Subcommand)]

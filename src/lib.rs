@@ -1,6 +1,7 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
 pub mod audio;
+pub mod backup;
 pub mod check;
 pub mod cli;
 pub mod cluster;

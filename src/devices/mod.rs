@@ -7,6 +7,7 @@
 
 mod all_facts;
 mod auth;
+pub mod backup;
 mod directory;
 mod drain;
 mod durable_hub;

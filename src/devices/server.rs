@@ -272,7 +272,7 @@ fn open_spool(config: &Config, context: &Context) -> Result<Spool> {
 }
 
 fn open_directory(data_dir: &Path) -> Result<Directory> {
-    let path = data_dir.join("directory.db");
+    let path = data_dir.join(super::backup::DIRECTORY);
     Directory::open(&path).with_context(|| format!("{}: cannot be opened", path.display()))
 }
 

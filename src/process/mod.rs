@@ -1,6 +1,7 @@
 //! The process: what each command does, and the exit code that says how it went.
 
 mod announce;
+mod archive;
 mod environment;
 mod health;
 mod outcome;
@@ -11,6 +12,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
+pub use archive::{backup, restore};
 pub use health::health;
 pub use serve::serve;
 

@@ -150,6 +150,11 @@ impl Directory {
         transaction.commit()
     }
 
+    /// Has the next start take in once more all that the database knows.
+    pub fn forget_learned(&mut self) -> rusqlite::Result<()> {
+        self.database.execute_batch("DELETE FROM learned")
+    }
+
     /// Connections whose end nobody has written down.
     pub fn open_connections(&self) -> rusqlite::Result<Vec<OpenConnection>> {
         let mut rows = self.database.prepare("SELECT connection, at FROM open_connections")?;
