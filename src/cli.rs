@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::devices::export::{Format, moment};
 use crate::probe::Transport;
 use crate::settings::{Flag, Service};
+use crate::time::Timestamp;
 
 /// Runs the rooms people share: one binary, one command a service.
 #[derive(Debug, Parser)]
@@ -41,6 +43,15 @@ pub enum Command {
     /// Put an archive's files back; services are stopped for it
     #[command(after_help = RESTORE_EXAMPLES)]
     Restore(Restore),
+    /// Write rows of the device rooms as lines of JSON or as CSV
+    #[command(after_help = EXPORT_EXAMPLES)]
+    Export(Export),
+    /// Read lines of JSON that `export` wrote into the database of the device rooms
+    #[command(after_help = IMPORT_EXAMPLES)]
+    Import(Import),
+    /// Take a device out of all that is kept, and say what was erased
+    #[command(after_help = ERASE_EXAMPLES)]
+    Erase(Erase),
     /// Print a completion script for a shell
     Completions {
         /// The shell to complete for
@@ -233,6 +244,90 @@ Examples:
   roomhub restore /backup/roomhub.tar.gz
   roomhub restore roomhub.tar --force
   ROOMHUB_DEVICES__DATA_DIR=/srv/fresh roomhub restore roomhub.tar --config-to /srv/fresh.toml";
+
+/// What rows are kept of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Rows {
+    /// The device rooms.
+    Devices,
+}
+
+/// What to export.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// Whose rows
+    #[arg(value_enum)]
+    pub rows: Rows,
+    /// Where to [default: standard output]
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// How rows are written
+    #[arg(long, value_enum, default_value = "jsonl")]
+    pub format: Format,
+    /// One table: rooms, devices, connections, messages or `room_queries` [default: all, as jsonl]
+    #[arg(long, value_name = "TABLE")]
+    pub table: Option<String>,
+    /// Rows of that moment and later, like 2026-01-31 12:00:00, in UTC
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub since: Option<Timestamp>,
+    /// Configuration file [default: ./config.toml, else /etc/roomhub/config.toml]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+const EXPORT_EXAMPLES: &str = "\
+The server may run, with SQLite or with MySQL. What is in its spool still is not exported.
+
+Examples:
+  roomhub export devices rows.jsonl
+  roomhub export devices --format csv --table messages --since 2026-01-31T00:00:00Z > messages.csv";
+
+/// What to import.
+#[derive(Debug, Args)]
+pub struct Import {
+    /// Whose rows
+    #[arg(value_enum)]
+    pub rows: Rows,
+    /// Where from [default: standard input]
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Configuration file [default: ./config.toml, else /etc/roomhub/config.toml]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+const IMPORT_EXAMPLES: &str = "\
+Rows that are there already are kept as they are, so lines may come twice. A server that runs knows of devices and rooms that
+were imported after its next start.
+
+Examples:
+  roomhub import devices rows.jsonl
+  DATABASE_URL=mysql://user:password@host/rooms roomhub import devices < rows.jsonl";
+
+/// What to erase.
+#[derive(Debug, Args)]
+pub struct Erase {
+    /// Whose rows
+    #[arg(value_enum)]
+    pub rows: Rows,
+    /// The device's id
+    #[arg(value_name = "DEVICE")]
+    pub device: String,
+    /// Say what was erased as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Configuration file [default: ./config.toml, else /etc/roomhub/config.toml]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+const ERASE_EXAMPLES: &str = "\
+Messages from and to the device, its connections and queries, what waits for it, its records in the spool and among the dead
+letters. The spool belongs to the server that runs: stop it first. Backups made before still have the device.
+
+Examples:
+  roomhub erase devices d1
+  roomhub erase devices d1 --json";
 
 /// What to probe.
 #[derive(Debug, Subcommand)]

@@ -21,6 +21,9 @@ fn main() -> ExitCode {
         Command::Check(command) => process::check(&command),
         Command::Backup(command) => process::backup(&command),
         Command::Restore(command) => process::restore(&command),
+        Command::Export(command) => process::export(&command),
+        Command::Import(command) => process::import(&command),
+        Command::Erase(command) => process::erase(&command),
         Command::Probe(Probe::Health(command)) => process::health(&command),
         Command::Probe(probe) => match probe.service() {
             Some((service, command)) => process::probe(service, command),

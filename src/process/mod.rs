@@ -5,6 +5,7 @@ mod archive;
 mod environment;
 mod health;
 mod outcome;
+mod rows;
 mod serve;
 
 use std::io::{self, BufReader};
@@ -14,6 +15,7 @@ use anyhow::Context as _;
 
 pub use archive::{backup, restore};
 pub use health::health;
+pub use rows::{erase, export, import};
 pub use serve::serve;
 
 use crate::cli::{self, ProbeService, Request, SpoolTask};
