@@ -49,7 +49,7 @@ pub enum Command {
     /// Read lines of JSON that `export` wrote into the database of the device rooms
     #[command(after_help = IMPORT_EXAMPLES)]
     Import(Import),
-    /// Take a device out of all that is kept, and say what was erased
+    /// Take a device, or a person, out of all that is kept, and say what was erased
     #[command(after_help = ERASE_EXAMPLES)]
     Erase(Erase),
     /// Print a completion script for a shell
@@ -203,6 +203,9 @@ pub struct Backup {
     /// The archive: a tar, compressed if its name ends with .gz or .tgz
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
+    /// Keep the rows of the MySQL or MariaDB of `devices.database_url` too; those of SQLite are kept anyway
+    #[arg(long)]
+    pub database: bool,
     /// Keep the keys and passwords of the configuration in the archive too, and the key that `roomhub all` made up
     #[arg(long)]
     pub with_secrets: bool,
@@ -217,6 +220,7 @@ What was acknowledged before the backup began is in it; services need not be sto
 
 Examples:
   roomhub backup /backup/roomhub.tar.gz
+  roomhub backup roomhub.tar.gz --database
   roomhub backup roomhub.tar --with-secrets --config /etc/roomhub/config.toml";
 
 /// What to restore.
@@ -228,6 +232,9 @@ pub struct Restore {
     /// Move what is in the folders aside, into before-restore-TIME in each
     #[arg(long)]
     pub force: bool,
+    /// Put the rows that the archive has of a database server into the database of [devices]
+    #[arg(long)]
+    pub database: bool,
     /// Write the archive's configuration file to this place, which must be free
     #[arg(long, value_name = "FILE")]
     pub config_to: Option<PathBuf>,
@@ -304,15 +311,24 @@ Examples:
   roomhub import devices rows.jsonl
   DATABASE_URL=mysql://user:password@host/rooms roomhub import devices < rows.jsonl";
 
+/// Who is erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Whom {
+    /// A device of the device rooms
+    Devices,
+    /// A person in rooms of music and watch
+    Persons,
+}
+
 /// What to erase.
 #[derive(Debug, Args)]
 pub struct Erase {
-    /// Whose rows
+    /// What it is
     #[arg(value_enum)]
-    pub rows: Rows,
-    /// The device's id
-    #[arg(value_name = "DEVICE")]
-    pub device: String,
+    pub whom: Whom,
+    /// The device's id, or the name that the person has in rooms
+    #[arg(value_name = "NAME")]
+    pub name: String,
     /// Say what was erased as JSON
     #[arg(long)]
     pub json: bool,
@@ -322,12 +338,14 @@ pub struct Erase {
 }
 
 const ERASE_EXAMPLES: &str = "\
-Messages from and to the device, its connections and queries, what waits for it, its records in the spool and among the dead
-letters. The spool belongs to the server that runs: stop it first. Backups made before still have the device.
+Of a device: messages from and to it, its connections and queries, what waits for it, its records in the
+spool and among the dead letters. Of a person: chat in rooms that are kept, and lines of recordings, of all who had that name.
+Spool and rooms belong to the server that runs: stop it first. Backups that were made before stay as they are.
 
 Examples:
   roomhub erase devices d1
-  roomhub erase devices d1 --json";
+  roomhub erase devices d1 --json
+  roomhub erase persons Ann";
 
 /// What to probe.
 #[derive(Debug, Subcommand)]

@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod config;
 pub mod devices;
 pub mod effect;
+pub mod erase;
 pub mod error_reports;
 pub mod folder;
 #[cfg(any(test, fuzzing))]

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 
 use super::archive::Writer;
 use super::manifest::Manifest;
-use super::{CONFIGURATION, PUT_ASIDE, STAGING, UNPACKED, configuration, database, folders, same};
+use super::{CONFIGURATION, DATABASE, PUT_ASIDE, STAGING, UNPACKED, configuration, database, folders, same};
 use crate::devices;
 use crate::private;
 use crate::settings::Settings;
@@ -49,11 +49,13 @@ impl Drop for Staging {
     }
 }
 
-/// Writes everything into an archive. `configured` is the configuration file and its text.
+/// Writes everything into an archive. `configured` is the text of the configuration file; `dump` writes the rows of a database
+/// server to a file.
 pub fn create(
     settings: &Settings,
     configured: Option<&str>,
     secrets: Secrets,
+    dump: Option<&dyn Fn(&Path) -> Result<()>>,
     path: &Path,
     now: Timestamp,
 ) -> Result<Manifest> {
@@ -83,6 +85,11 @@ pub fn create(
     }
     for (key, folder) in &roots {
         collection.devices(key, folder)?;
+    }
+    if let Some(dump) = dump {
+        let rows = collection.staging.0.join(DATABASE);
+        dump(&rows)?;
+        collection.put_copy(&rows, DATABASE)?;
     }
     for (key, folder) in &roots {
         collection.walk(folder, key).with_context(|| format!("{}: cannot be read", folder.display()))?;

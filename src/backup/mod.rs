@@ -21,10 +21,13 @@ use crate::settings::Settings;
 
 pub use collect::{Secrets, create};
 pub use manifest::Manifest;
-pub use restore::{Existing, restore};
+pub use restore::{Existing, restore, take_database};
 
 /// The configuration file in an archive.
 const CONFIGURATION: &str = "config.toml";
+
+/// The rows of a database server in an archive, as `roomhub export` writes them.
+const DATABASE: &str = "database.jsonl";
 
 /// What is in the way of a restore is moved into a folder of such a name.
 const PUT_ASIDE: &str = "before-restore-";

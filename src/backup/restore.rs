@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use super::archive::{check, each_file};
 use super::manifest::Manifest;
-use super::{CONFIGURATION, PUT_ASIDE, UNPACKED, folders, same};
+use super::{CONFIGURATION, DATABASE, PUT_ASIDE, UNPACKED, folders, same};
 use crate::devices;
 use crate::private;
 use crate::settings::Settings;
@@ -87,6 +87,20 @@ pub fn restore(
         put_in_place(folder, now).with_context(|| folder.display().to_string())?;
     }
     Ok(manifest)
+}
+
+/// Takes the rows of a database server out of an archive; false if there are none.
+pub fn take_database(path: &Path, to: &Path) -> Result<bool> {
+    let mut is_there = false;
+    each_file(path, |name, content| {
+        if name == DATABASE {
+            let mut file = private::open(to, File::options().create(true).write(true).truncate(true))?;
+            io::copy(content, &mut file)?;
+            is_there = true;
+        }
+        Ok(())
+    })?;
+    Ok(is_there)
 }
 
 /// Refuses a folder that is in use, or that holds something, unless that may be put aside.

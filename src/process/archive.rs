@@ -1,13 +1,19 @@
 //! `roomhub backup` and `roomhub restore`.
 
+use std::fs::{self, File};
+use std::io::{BufReader, BufWriter};
 use std::path::Path;
 use std::process::ExitCode;
+
+use anyhow::{Result, ensure};
 
 use super::environment::variables;
 use super::outcome::{complain, fail, print};
 use crate::backup::{self, Existing, Secrets};
 use crate::cli;
 use crate::config::{self, Mistake};
+use crate::devices::{Config, export as rows};
+use crate::private;
 use crate::runtime::Clock;
 use crate::settings::{self, Service, Settings};
 
@@ -18,7 +24,14 @@ pub fn backup(command: &cli::Backup) -> ExitCode {
         Err(mistakes) => return complain(&mistakes),
     };
     let secrets = if command.with_secrets { Secrets::Kept } else { Secrets::LeftOut };
-    match backup::create(&settings, text.as_deref(), secrets, &command.file, Clock::start().wall()) {
+    let dump = |path: &Path| {
+        let file = private::open(path, File::options().create(true).write(true).truncate(true))?;
+        let all = rows::Selection { table: None, since: None };
+        let mut out = BufWriter::new(file);
+        block_on(rows::export(&settings.devices, all, rows::Format::Jsonl, &mut out)).map(|_| ())
+    };
+    let dump: Option<&dyn Fn(&Path) -> Result<()>> = if command.database { Some(&dump) } else { None };
+    match backup::create(&settings, text.as_deref(), secrets, dump, &command.file, Clock::start().wall()) {
         Ok(manifest) => print(&format!(
             "{}: {} files, {} bytes\n{}",
             command.file.display(),
@@ -38,7 +51,14 @@ pub fn restore(command: &cli::Restore) -> ExitCode {
     };
     let existing = if command.force { Existing::PutAside } else { Existing::Refused };
     let now = Clock::start().wall();
-    match backup::restore(&settings, &command.file, command.config_to.as_deref(), existing, now) {
+    let restored = backup::restore(&settings, &command.file, command.config_to.as_deref(), existing, now)
+        .and_then(|manifest| {
+            if command.database {
+                import(&settings.devices, &command.file)?;
+            }
+            Ok(manifest)
+        });
+    match restored {
         Ok(manifest) => print(&format!(
             "{} files, {} bytes, of roomhub {} and {}, are where they were\n",
             manifest.files.len(),
@@ -48,6 +68,20 @@ pub fn restore(command: &cli::Restore) -> ExitCode {
         )),
         Err(failure) => fail(&failure),
     }
+}
+
+/// Puts the rows of an archive into the database.
+fn import(devices: &Config, archive: &Path) -> Result<()> {
+    private::make_folder(&devices.data_dir)?;
+    let lines = devices.data_dir.join("database.unfinished");
+    ensure!(backup::take_database(archive, &lines)?, "there are no rows of a database server in the archive");
+    let imported = block_on(rows::import(devices, &mut BufReader::new(File::open(&lines)?)));
+    fs::remove_file(&lines)?;
+    imported.map(|_| ())
+}
+
+fn block_on<A>(work: impl Future<Output = Result<A>>) -> Result<A> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }
 
 fn folders(manifest: &backup::Manifest) -> String {

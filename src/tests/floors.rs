@@ -23,7 +23,7 @@ const FLOORS: [&[&str]; 13] = [
 ];
 
 /// Everything above the services.
-const TOP: [&str; 8] = ["settings", "backup", "check", "cli", "process", "fuzz", "lib", "main"];
+const TOP: [&str; 9] = ["settings", "backup", "erase", "check", "cli", "process", "fuzz", "lib", "main"];
 
 fn floor_of(module: &str) -> usize {
     let floor = FLOORS.iter().position(|floor| floor.contains(&module));

@@ -36,6 +36,7 @@ mod radio_live;
 mod radio_relay;
 mod recordings;
 mod restart;
+mod rows;
 mod rude;
 mod secrets;
 mod sessions;
