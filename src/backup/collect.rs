@@ -30,6 +30,9 @@ pub enum Secrets {
     LeftOut,
 }
 
+/// Writes the rows of a database server to a file.
+pub type Dump<'a> = dyn Fn(&Path) -> Result<()> + 'a;
+
 /// What is being collected.
 struct Collection {
     writer: Writer,
@@ -49,13 +52,13 @@ impl Drop for Staging {
     }
 }
 
-/// Writes everything into an archive. `configured` is the text of the configuration file; `dump` writes the rows of a database
-/// server to a file.
+/// Writes everything into an archive. `configured` is the text of the configuration file; `dump` is asked for
+/// the rows of a database server after the spool.
 pub fn create(
     settings: &Settings,
     configured: Option<&str>,
     secrets: Secrets,
-    dump: Option<&dyn Fn(&Path) -> Result<()>>,
+    dump: Option<&Dump<'_>>,
     path: &Path,
     now: Timestamp,
 ) -> Result<Manifest> {

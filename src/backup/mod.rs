@@ -19,7 +19,7 @@ use anyhow::Result;
 use crate::config;
 use crate::settings::Settings;
 
-pub use collect::{Secrets, create};
+pub use collect::{Dump, Secrets, create};
 pub use manifest::Manifest;
 pub use restore::{Existing, restore, take_database};
 

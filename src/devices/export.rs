@@ -150,12 +150,11 @@ async fn put(store: &Store, records: Vec<Named>) -> Result<()> {
 fn read(line: &str) -> Result<Vec<Named>> {
     let row = Row(serde_json::from_str(line).context("an object in JSON is expected")?);
     // Rows that other systems have made have no id: the same line has the same one.
-    let id = match row.text("record_id").filter(|id| !id.is_empty()) {
-        Some(id) => RecordId::try_from(id.to_owned()).map_err(anyhow::Error::msg)?,
-        None => {
-            let hash = digest(&SHA256, line.trim_end().as_bytes());
-            RecordId(hash.as_ref()[..RecordId::BYTES].try_into().expect("SHA-256 is longer than an id"))
-        }
+    let id = if let Some(id) = row.text("record_id").filter(|id| !id.is_empty()) {
+        RecordId::try_from(id.to_owned()).map_err(anyhow::Error::msg)?
+    } else {
+        let hash = digest(&SHA256, line.trim_end().as_bytes());
+        RecordId(hash.as_ref()[..RecordId::BYTES].try_into().expect("SHA-256 is longer than an id"))
     };
     let records = match row.needed("table")? {
         "rooms" => vec![Record::RoomCreated { room: row.room("room_id")?, at: row.at("created_at")? }],

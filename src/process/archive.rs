@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 
 use super::environment::variables;
 use super::outcome::{complain, fail, print};
-use crate::backup::{self, Existing, Secrets};
+use crate::backup::{self, Dump, Existing, Secrets};
 use crate::cli;
 use crate::config::{self, Mistake};
 use crate::devices::{Config, export as rows};
@@ -30,7 +30,7 @@ pub fn backup(command: &cli::Backup) -> ExitCode {
         let mut out = BufWriter::new(file);
         block_on(rows::export(&settings.devices, all, rows::Format::Jsonl, &mut out)).map(|_| ())
     };
-    let dump: Option<&dyn Fn(&Path) -> Result<()>> = if command.database { Some(&dump) } else { None };
+    let dump: Option<&Dump> = if command.database { Some(&dump) } else { None };
     match backup::create(&settings, text.as_deref(), secrets, dump, &command.file, Clock::start().wall()) {
         Ok(manifest) => print(&format!(
             "{}: {} files, {} bytes\n{}",
@@ -85,7 +85,9 @@ fn block_on<A>(work: impl Future<Output = Result<A>>) -> Result<A> {
 }
 
 fn folders(manifest: &backup::Manifest) -> String {
-    manifest.folders.iter().map(|(key, folder)| format!("  {key} = {folder}\n")).collect()
+    let lines: Vec<String> =
+        manifest.folders.iter().map(|(key, folder)| format!("  {key} = {folder}\n")).collect();
+    lines.concat()
 }
 
 /// The settings of all services, and the text of the configuration file.

@@ -52,7 +52,8 @@ pub fn erase(command: &cli::Erase) -> ExitCode {
                 erased.iter().map(|(place, n)| ((*place).to_owned(), (*n).into())).collect();
             return Ok(format!("{}\n", serde_json::Value::from(counts)));
         }
-        Ok(erased.iter().map(|(place, n)| format!("{place:<16}{n}\n")).collect())
+        let lines: Vec<String> = erased.iter().map(|(place, n)| format!("{place:<16}{n}\n")).collect();
+        Ok(lines.concat())
     })
 }
 

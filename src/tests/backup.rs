@@ -59,7 +59,9 @@ fn what_was_acknowledged_before_a_backup_began_is_in_it_whatever_goes_on_meanwhi
     let (mut device, _) = Device::join(server.address, "d1", None);
     for round in 0..5 {
         let said = ids(round * 40..(round + 1) * 40);
-        said.iter().for_each(|id| device.say_for_sure(id));
+        for id in &said {
+            device.say_for_sure(id);
+        }
         let archive = root.path().join(format!("{round}.tar.gz"));
         done(&run_on(&here, &["backup", archive.to_str().unwrap()]));
         assert_eq!(fs::metadata(&archive).unwrap().permissions().mode() & 0o777, 0o600);
@@ -84,7 +86,9 @@ fn what_waits_in_the_spool_for_a_database_that_is_away_is_in_a_backup() {
     let away = [("DATABASE_URL", "mysql://a:b@127.0.0.1:1/c"), ("ROOMHUB_DEVICES__FIRST_START_WAIT", "0s")];
     let server = start(&here, &[], &away);
     let (mut device, _) = Device::join(server.address, "d1", None);
-    ids(0..50).iter().for_each(|id| device.say_for_sure(id));
+    for id in ids(0..50) {
+        device.say_for_sure(&id);
+    }
     let archive = root.path().join("spool.tar");
     done(&run_on(&here, &["backup", archive.to_str().unwrap()]));
     let there = root.path().join("there");
@@ -162,4 +166,31 @@ fn a_restore_touches_nothing_that_it_should_not() {
     assert_eq!(fs::read(aside[0].join("note")).unwrap(), b"new");
     let text = text(&restored);
     assert!(text.contains("max_rooms = 7") && !text.contains("hunter2"), "{text}");
+}
+
+/// Data that version 0.1.0 has left, of which some was in the database and some still in the spool.
+const DATA_0_1_0: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/fixtures/data-0.1.0.tar.gz");
+
+#[test]
+fn data_of_earlier_versions_are_brought_on_with_all_that_was_said() {
+    let root = tempfile::tempdir().unwrap();
+    done(&run_on(root.path(), &["restore", DATA_0_1_0]));
+    let server = start(root.path(), &[], &[]);
+    find(root.path(), &["of version 0.1.0, 1".into(), "of version 0.1.0, 2".into()]);
+    let (device, _) = Device::join(server.address, "d1", None);
+    assert_eq!(device.room, "H41AAFLJ", "it is where it was");
+}
+
+#[test]
+fn data_of_a_newer_version_are_refused_before_anything_is_touched() {
+    for file in ["devices.db", "directory.db"] {
+        let root = tempfile::tempdir().unwrap();
+        done(&run_on(root.path(), &["restore", DATA_0_1_0]));
+        let path = root.path().join(file);
+        rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+        let before = fs::read(&path).unwrap();
+        let told = refused(&run_on(root.path(), &["devices", "--host", "127.0.0.1", "--port", "0"]));
+        assert!(told.contains("newer version") && told.contains("Nothing was changed"), "{file}: {told}");
+        assert_eq!(fs::read(&path).unwrap(), before, "{file}");
+    }
 }

@@ -113,12 +113,12 @@ fn old_rows_go_and_messages_are_stored_meanwhile_in_both_databases() {
         device.say_for_sure("first");
         let old = "{\"table\":\"messages\",\"from_device_id\":\"d0\",\"room_id\":\"E03EI3TX\",\"message_content\":\"old\",\
                    \"sent_at\":\"2020-01-01T00:00:00Z\",\"record_id\":\"";
-        let lines: String = (0..2000).map(|n| format!("{old}{n:032x}\"}}\n")).collect();
+        let lines: Vec<String> = (0..2000).map(|n| format!("{old}{n:032x}\"}}\n")).collect();
         let file = folder.path().join("old.jsonl");
         let over = "{\"table\":\"connections\",\"device_id\":\"d0\",\"room_id\":\"E03EI3TX\",\"identity\":\"x\",\
                     \"client_ip\":\"::1\",\"connected_at\":\"2020-01-01T00:00:00Z\"";
         let over = format!("{over},\"disconnected_at\":\"2020-01-01T00:00:01Z\"}}\n{over}}}\n");
-        fs::write(&file, lines + &over).unwrap();
+        fs::write(&file, lines.concat() + &over).unwrap();
         done(folder.path(), url, &["import", "devices", file.to_str().unwrap()]);
         for n in 0..150 {
             device.say_for_sure(&format!("m{n}"));

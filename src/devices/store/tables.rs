@@ -131,14 +131,18 @@ impl Store {
         let mut sql = format!("SELECT {} FROM {} WHERE 1 = 1", columns.join(", "), table.name);
         let mut values = Vec::new();
         if let Some(after) = after {
-            sql.push_str(&format!(" AND {} > ?", table.key()));
+            sql += " AND ";
+            sql += table.key();
+            sql += " > ?";
             values.push(table.parameter(after));
         }
         if let Some(since) = since {
-            sql.push_str(&format!(" AND {} >= ?", table.at));
+            sql += " AND ";
+            sql += table.at;
+            sql += " >= ?";
             values.push(Parameter::Text(stamp(since)));
         }
-        sql.push_str(&format!(" ORDER BY {} LIMIT {PAGE}", table.key()));
+        let sql = format!("{sql} ORDER BY {} LIMIT {PAGE}", table.key());
         self.texts(sql, values).await
     }
 
