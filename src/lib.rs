@@ -1,12 +1,14 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
 pub mod audio;
+pub mod backup;
 pub mod check;
 pub mod cli;
 pub mod cluster;
 pub mod config;
 pub mod devices;
 pub mod effect;
+pub mod erase;
 pub mod error_reports;
 pub mod folder;
 #[cfg(any(test, fuzzing))]

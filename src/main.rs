@@ -19,6 +19,11 @@ fn main() -> ExitCode {
         Command::Radio(command) => process::serve(&command.request()),
         Command::All(command) => process::serve(&command.request()),
         Command::Check(command) => process::check(&command),
+        Command::Backup(command) => process::backup(&command),
+        Command::Restore(command) => process::restore(&command),
+        Command::Export(command) => process::export(&command),
+        Command::Import(command) => process::import(&command),
+        Command::Erase(command) => process::erase(&command),
         Command::Probe(Probe::Health(command)) => process::health(&command),
         Command::Probe(probe) => match probe.service() {
             Some((service, command)) => process::probe(service, command),

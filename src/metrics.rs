@@ -118,6 +118,10 @@ fn describe() {
     describe_gauge!("roomhub_devices_spool_bytes", Unit::Bytes, "What the spool of devices takes on disk");
     describe_gauge!("roomhub_devices_dead_letters", "Records of devices that the database refused");
     describe_gauge!("roomhub_devices_database_up", "Whether the last exchange with the database went well");
+    describe_counter!(
+        "roomhub_devices_rows_deleted_total",
+        "Rows of devices that were deleted because they were old"
+    );
     describe_counter!("roomhub_devices_drained_total", "Records of devices that went into the database");
     describe_counter!("roomhub_devices_dead_letters_total", "Records of devices that were set aside");
     describe_gauge!("roomhub_radio_listeners", "Listeners, by the route of their station");

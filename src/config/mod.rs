@@ -243,6 +243,26 @@ fn shown(key: &str, value: &Value) -> String {
     without_credentials(&value.to_string())
 }
 
+/// The text of a configuration file without its secrets: their keys are left out, with the comments.
+///
+/// # Errors
+/// It is no TOML.
+pub fn without_secrets(text: &str) -> Result<String, toml::de::Error> {
+    fn leave_out(table: &mut Table, path: &str) {
+        table.retain(|key, value| {
+            let key = format!("{path}{key}");
+            if let Value::Table(inner) = value {
+                leave_out(inner, &format!("{key}."));
+                return true;
+            }
+            shown(&key, value) == value.to_string()
+        });
+    }
+    let mut table: Table = text.parse()?;
+    leave_out(&mut table, "");
+    Ok(table.to_string())
+}
+
 /// A text whose URLs show neither user and password nor query.
 pub fn without_credentials(text: &str) -> String {
     let mut shown = String::new();

@@ -7,10 +7,13 @@
 
 mod all_facts;
 mod auth;
+pub mod backup;
 mod directory;
 mod drain;
 mod durable_hub;
+pub mod erase;
 mod evidence;
+pub mod export;
 mod facts;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
@@ -19,6 +22,7 @@ mod outcome;
 mod protocol;
 mod rates;
 mod record;
+mod retention;
 mod room;
 mod routes;
 mod server;
@@ -41,6 +45,7 @@ use crate::secret::Secret;
 use crate::time::{Timestamp, human};
 
 use auth::{Auth, Demand};
+pub use retention::Retention;
 pub use server::start;
 
 /// The names that the original server reads from its environment.
@@ -138,6 +143,8 @@ pub struct Config {
     /// How often the log is told who is connected.
     #[serde(with = "human")]
     pub status_interval: Duration,
+    /// How long rows are kept in the database.
+    pub retention: Retention,
 }
 
 impl Default for Config {
@@ -176,6 +183,7 @@ impl Default for Config {
             ping_interval: Duration::from_secs(20),
             ping_timeout: Duration::from_secs(20),
             status_interval: Duration::from_mins(1),
+            retention: Retention::default(),
         }
     }
 }
@@ -207,6 +215,7 @@ impl Config {
         findings.not_zero("devices.ping_interval", self.ping_interval);
         findings.not_zero("devices.ping_timeout", self.ping_timeout);
         findings.not_zero("devices.status_interval", self.status_interval);
+        findings.not_zero("devices.retention.interval", self.retention.interval);
         if self.spool_segment_bytes < MIN_SEGMENT_BYTES {
             findings.add("devices.spool_segment_bytes", "at least 1048576 is expected");
         }

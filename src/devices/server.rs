@@ -28,7 +28,7 @@ use super::record::Record;
 use super::routes::{self as pages, Site};
 use super::spool::{Limits, Recovered, Spool};
 use super::store::{Failure, Store};
-use super::{Config, spool};
+use super::{Config, retention, spool};
 use crate::config;
 use crate::http::connection::Connection;
 use crate::http::keys::{Denied, KeyedDoor, WrongKeys, warn_if_short};
@@ -137,6 +137,7 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
         context: context.clone(),
     };
     context.spawn(drain.run());
+    context.spawn(retention::run(config.retention.clone(), Arc::clone(&store), context.clone()));
     context.spawn(beat(config.data_dir.clone(), context.clone()));
 
     let members = rooms::Config {
@@ -272,7 +273,7 @@ fn open_spool(config: &Config, context: &Context) -> Result<Spool> {
 }
 
 fn open_directory(data_dir: &Path) -> Result<Directory> {
-    let path = data_dir.join("directory.db");
+    let path = data_dir.join(super::backup::DIRECTORY);
     Directory::open(&path).with_context(|| format!("{}: cannot be opened", path.display()))
 }
 

@@ -1,9 +1,11 @@
 //! The process: what each command does, and the exit code that says how it went.
 
 mod announce;
+mod archive;
 mod environment;
 mod health;
 mod outcome;
+mod rows;
 mod serve;
 
 use std::io::{self, BufReader};
@@ -11,7 +13,9 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
+pub use archive::{backup, restore};
 pub use health::health;
+pub use rows::{erase, export, import};
 pub use serve::serve;
 
 use crate::cli::{self, ProbeService, Request, SpoolTask};

@@ -24,7 +24,7 @@ const FLOORS: [&[&str]; 14] = [
 ];
 
 /// Everything above the services.
-const TOP: [&str; 7] = ["settings", "check", "cli", "process", "fuzz", "lib", "main"];
+const TOP: [&str; 9] = ["settings", "backup", "erase", "check", "cli", "process", "fuzz", "lib", "main"];
 
 fn floor_of(module: &str) -> usize {
     let floor = FLOORS.iter().position(|floor| floor.contains(&module));

@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "patience is measured by the real clock")]
 #![allow(clippy::float_cmp, reason = "counters are whole numbers and positions are relayed to the letter")]
 
+mod backup;
 mod browser;
 mod clients;
 mod clock;
@@ -36,6 +37,7 @@ mod radio_live;
 mod radio_relay;
 mod recordings;
 mod restart;
+mod rows;
 mod rude;
 mod secrets;
 mod sessions;

@@ -150,6 +150,30 @@ impl Directory {
         transaction.commit()
     }
 
+    /// Has the next start take in once more all that the database knows.
+    pub fn forget_learned(&mut self) -> rusqlite::Result<()> {
+        self.database.execute_batch("DELETE FROM learned")
+    }
+
+    /// Takes a device out; gives the number of rows.
+    pub fn erase(&mut self, device: &DeviceId) -> rusqlite::Result<u64> {
+        self.database.pragma_update(None, "secure_delete", "on")?;
+        let transaction = self.database.transaction()?;
+        let mut n = 0;
+        for sql in [
+            "DELETE FROM devices WHERE device = ?1",
+            "DELETE FROM provisional WHERE device = ?1",
+            "DELETE FROM said WHERE device = ?1",
+            // Frames are objects of ours: the sender's spelling of its own id may be a number.
+            "DELETE FROM waiting WHERE device = ?1 OR CAST(json_extract(frame, '$.from_device_id') AS TEXT) = ?1",
+        ] {
+            n += transaction.execute(sql, [device.as_str()])? as u64;
+        }
+        transaction.commit()?;
+        self.database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(n)
+    }
+
     /// Connections whose end nobody has written down.
     pub fn open_connections(&self) -> rusqlite::Result<Vec<OpenConnection>> {
         let mut rows = self.database.prepare("SELECT connection, at FROM open_connections")?;

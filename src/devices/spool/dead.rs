@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 pub const FILE: &str = "dead-letters.jsonl";
 
 /// Where letters are that go back to the database.
-const RETRIED: &str = "retried-letters.jsonl";
+pub const RETRIED: &str = "retried-letters.jsonl";
 
 /// A record that the database refused.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -34,7 +34,10 @@ use segment::{HEAD_BYTES, Position};
 pub use recovery::Recovered;
 
 /// How far the spool has been drained stands in this file.
-const CURSOR: &str = "cursor.json";
+pub const CURSOR: &str = "cursor.json";
+
+/// The file that a running program has locked.
+pub const LOCK: &str = "lock";
 
 /// How much the spool may hold, and in which pieces.
 #[derive(Debug, Clone, Copy)]
@@ -309,7 +312,7 @@ pub struct Lock {
 /// # Errors
 /// Another program has it, or a newer version of this one has written to it.
 pub fn lock(folder: &Path) -> Result<Lock> {
-    let path = folder.join("lock");
+    let path = folder.join(LOCK);
     let file = private::open(&path, OpenOptions::new().create(true).write(true))
         .with_context(|| format!("{}: cannot be written", path.display()))?;
     if file.try_lock().is_err() {

@@ -16,7 +16,7 @@ use crate::private;
 use crate::time::Timestamp;
 
 /// Damaged bytes are kept here, for whoever wants to look at them.
-const QUARANTINE: &str = "damaged";
+pub const QUARANTINE: &str = "damaged";
 
 /// Records that the directory is told at once.
 const BATCH: usize = 1000;

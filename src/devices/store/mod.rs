@@ -10,6 +10,7 @@ mod rows;
 #[cfg(test)]
 mod servers;
 mod sqlite;
+mod tables;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,8 @@ use super::protocol::names::{DeviceId, RoomId};
 use super::record::{Record, RecordId};
 use crate::secret::Secret;
 use crate::time::Timestamp;
+
+pub use tables::{Old, TABLES, Table, TextRow};
 
 pub use rows::{MessageQuery, Minute, StoredConnection, StoredMessage};
 

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, Transaction, params};
 
 use super::rows::{ByTable, MessageQuery, Minute, StoredConnection, StoredMessage, stamp};
+use super::tables::{Parameter, TextRow};
 use super::{Failure, Named};
 use crate::devices::protocol::MessageType;
 use crate::devices::protocol::names::{DeviceId, RoomId};
@@ -193,6 +195,38 @@ impl Sqlite {
         .await
     }
 
+    /// Rows of texts.
+    pub async fn texts(&self, sql: String, values: Vec<Parameter>) -> Result<Vec<TextRow>, Failure> {
+        run(&self.reader, move |database| {
+            let mut statement = database.prepare(&sql)?;
+            let n_columns = statement.column_count();
+            let values = values.iter().map(|value| value as &dyn ToSql).collect::<Vec<_>>();
+            let rows = statement
+                .query_map(&values[..], |row| (0..n_columns).map(|column| row.get(column)).collect())?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    /// Does something to rows; gives how many.
+    pub async fn execute(&self, sql: String, values: Vec<Parameter>) -> Result<u64, Failure> {
+        run(&self.writer, move |database| {
+            let values = values.iter().map(|value| value as &dyn ToSql).collect::<Vec<_>>();
+            Ok(database.prepare_cached(&sql)?.execute(&values[..])? as u64)
+        })
+        .await
+    }
+
+    /// Makes the file anew, without what was deleted from it.
+    pub async fn overwrite_free_pages(&self) -> Result<(), Failure> {
+        run(&self.writer, |database| {
+            database.execute_batch("VACUUM")?;
+            database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+            Ok(())
+        })
+        .await
+    }
+
     pub async fn minutes(&self, room: Option<RoomId>, since_ms: u64) -> Result<Vec<Minute>, Failure> {
         run(&self.reader, move |database| {
             let sql = format!(
@@ -208,6 +242,15 @@ impl Sqlite {
             Ok(rows.collect::<Result<_, _>>()?)
         })
         .await
+    }
+}
+
+impl ToSql for Parameter {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        match self {
+            Self::Text(text) => text.to_sql(),
+            Self::Number(number) => number.to_sql(),
+        }
     }
 }
 

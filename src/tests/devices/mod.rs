@@ -1,7 +1,7 @@
 //! The device rooms as devices and operators meet them.
 
 pub mod client;
-mod database;
+pub mod database;
 mod disk;
 mod faults;
 mod http;

@@ -23,6 +23,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::rows::{MessageQuery, Minute, StoredConnection, StoredMessage, moment, stamp};
+use super::tables::{Parameter, TextRow};
 use super::{Failure, Named, Place};
 use crate::devices::protocol::names::{DeviceId, RoomId};
 use crate::time::Timestamp;
@@ -224,6 +225,27 @@ impl MySql {
         self.read(sql, values).await?.into_iter().map(read).collect()
     }
 
+    /// Rows of texts.
+    pub async fn texts(&self, sql: &str, values: Vec<Parameter>) -> Result<Vec<TextRow>, Failure> {
+        let rows = self.read(sql, values.into_iter().map(Value::from).collect()).await?;
+        let read = |mut row: Row| (0..row.len()).map(|place| field(&mut row, place)).collect();
+        rows.into_iter().map(read).collect()
+    }
+
+    /// Does something to rows, not on the connection that the spool is emptied on; gives how many.
+    pub async fn execute(&self, sql: &str, values: Vec<Parameter>) -> Result<u64, Failure> {
+        let (_permit, mut conn) = self.reader().await?;
+        let values = Params::Positional(values.into_iter().map(Value::from).collect());
+        let n = self
+            .within(async {
+                conn.exec_drop(sql, values).await?;
+                Ok(conn.affected_rows())
+            })
+            .await?;
+        self.readers.lock().push(conn);
+        Ok(n)
+    }
+
     pub async fn minutes(&self, room: Option<RoomId>, since_ms: u64) -> Result<Vec<Minute>, Failure> {
         let name = room.map(String::from);
         let sql = "SELECT TIMESTAMPDIFF(SECOND, '1970-01-01', sent_at) DIV 60 * 60000 AS minute, COUNT(*) \
@@ -234,6 +256,15 @@ impl MySql {
         };
         let values = vec![stamp(Timestamp::from_millis(since_ms)).into(), name.clone().into(), name.into()];
         self.read(sql, values).await?.into_iter().map(read).collect()
+    }
+}
+
+impl From<Parameter> for Value {
+    fn from(parameter: Parameter) -> Self {
+        match parameter {
+            Parameter::Text(text) => text.into(),
+            Parameter::Number(number) => number.into(),
+        }
     }
 }
 
