@@ -37,6 +37,11 @@ impl Clone for Bucket {
 }
 
 impl Bucket {
+    /// Whether nothing was ever sent.
+    pub fn is_unused(&self) -> bool {
+        self.empty_at_nanos.load(Ordering::Relaxed) == 0
+    }
+
     /// Whether it is as if nothing had ever been sent.
     pub fn is_empty(&self, now: Timestamp) -> bool {
         self.empty_at_nanos.load(Ordering::Relaxed) <= now.as_micros().saturating_mul(1000)

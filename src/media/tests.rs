@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::TcpSocket;
 use tower::ServiceExt;
 
 use super::{Caller, Door, Kind, Settings, TranscodeLimits, UploadLimits, start};
@@ -327,7 +327,7 @@ async fn a_file_is_sent_whole_or_in_the_part_that_is_asked_for() {
 async fn on_a_connection_every_byte_is_the_files_own() {
     // No part of it is like another.
     let content: Vec<u8> =
-        (0..1_300_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()).collect();
+        (0..3_000_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()).collect();
     let house = House::open(
         |folder| {
             fs::write(folder.join("a.mp4"), &content).unwrap();
@@ -340,7 +340,10 @@ async fn on_a_connection_every_byte_is_the_files_own() {
     let (activated, unfinished) = (ActivatedSockets::from_environment(), Budget::new(0));
     let opening = Opening { network: &network, tls: &tls, activated: &activated, unfinished: &unfinished };
     let listener = Listener::open("watch", "127.0.0.1", 0, &opening, &house.context).unwrap();
-    let mut stream = TcpStream::connect(listener.address().unwrap()).await.unwrap();
+    // The end of the film must not be in the kernel's buffers before it is cut off.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(64 * 1024).unwrap();
+    let mut stream = socket.connect(listener.address().unwrap()).await.unwrap();
     let origins = AllowedOrigins::new(&["*".into()]);
     let metrics = KeyedDoor::new("metrics.token", Secret::default(), &WrongKeys::new(&network));
     let pages = layers::with_common_layers(

@@ -110,6 +110,11 @@ impl Invitation {
 pub struct Invitations(Vec<Invitation>);
 
 impl Invitations {
+    /// Whether there are none, not even expired ones.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Those that hold.
     pub fn live(&self, now: Timestamp) -> impl Iterator<Item = &Invitation> {
         self.0.iter().filter(move |invitation| invitation.expires_at > now)

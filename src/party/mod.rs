@@ -25,6 +25,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::effect::{Effects, Frame, MemberId};
+use crate::json::is_default;
 use crate::rooms::{Allowance, Departure, Seed};
 use crate::time::{Timestamp, WallOffset};
 use moderation::Barred;
@@ -152,26 +153,37 @@ pub struct Done {
 #[serde(default)]
 pub struct Party {
     /// What each role may do.
+    #[serde(skip_serializing_if = "is_default")]
     policy: Policy,
     /// Time between two chat messages of one member.
+    #[serde(skip_serializing_if = "is_default")]
     slow_mode: Duration,
     /// Whether it takes nobody in.
+    #[serde(skip_serializing_if = "is_default")]
     is_locked: bool,
     /// How long it waits for who loads; as its service says, if it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
     wait_limit: Option<Duration>,
     /// Whether it stays when it is empty.
+    #[serde(skip_serializing_if = "is_default")]
     pub permanence: Permanence,
     /// Who stands in for an owner that is away, with the rights of a co-host.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub deputy: Option<MemberId>,
     /// What is recorded of it, and replayed in it.
     #[serde(skip_serializing_if = "Recording::is_idle")]
     pub recording: Recording,
     /// In the order of joining.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     present: Vec<Present>,
+    #[serde(skip_serializing_if = "Persons::is_empty")]
     persons: Persons,
     /// Addresses of who was put out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     barred: Vec<Barred>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     ballot: Option<Ballot>,
+    #[serde(skip_serializing_if = "invitations::Invitations::is_empty")]
     invitations: invitations::Invitations,
 }
 

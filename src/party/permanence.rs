@@ -30,7 +30,7 @@ impl PermanentRooms {
 }
 
 /// Whether a room stays.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Permanence {
     /// Whether its owner wants it to.

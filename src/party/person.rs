@@ -96,6 +96,11 @@ pub struct Record {
 pub struct Persons(BTreeMap<PersonId, Record>);
 
 impl Persons {
+    /// Whether nothing is remembered of anybody.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// What is known of one.
     pub fn get(&self, person: PersonId) -> Option<&Record> {
         self.0.get(&person)

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::person::PersonId;
 use super::roles::Role;
 use crate::effect::MemberId;
+use crate::json::is_default;
 use crate::rate::Bucket;
 use crate::time::Timestamp;
 
@@ -38,23 +39,25 @@ pub struct Present {
     /// Who it is.
     pub person: PersonId,
     /// Whether it is the same person in its next connection.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub is_lasting: bool,
     /// Whether it is told what pages are told.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub is_page: bool,
     /// Whether it loads.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub is_buffering: bool,
     /// Whether it has said that it is ready for the start.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub is_ready: bool,
     /// The address that counts for it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<IpAddr>,
     /// Its reactions lately.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Bucket::is_unused")]
     pub(super) reactions: Bucket,
     /// When it last said that it types.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) typed_at: Option<Timestamp>,
 }
 

@@ -16,10 +16,13 @@ const PATIENCE_WINDOW: Duration = Duration::from_mins(1);
 #[serde(default)]
 pub struct Readiness {
     /// The wait, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub wait: Option<Wait>,
     /// How long it has waited for whom lately.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     spent: Vec<Spent>,
     /// Who asks, and what it is called.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub check: Option<(MemberId, String)>,
 }
 

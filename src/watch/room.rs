@@ -91,7 +91,7 @@ pub struct Room {
     pub(super) owner: MemberId,
     pub(super) owner_name: String,
     /// Sockets that owned it before, with the same token, and are still here; the last one owns it next.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     earlier_owners: Vec<MemberId>,
     pub(super) owner_heard_at: Timestamp,
     created_at: Timestamp,
