@@ -199,6 +199,11 @@ impl Validate for Settings {
         self.signal.validate(findings);
         self.devices.validate(findings);
         self.radio.validate(findings);
+        let is_one_of_several = self.cluster.url.is_set() || !self.cluster.url_file.is_empty();
+        if is_one_of_several && self.music.max_upload_bytes > 0 && self.music.uploads_dir.is_empty() {
+            findings
+                .add("music.uploads_dir", "several nodes need a folder for uploads that all of them share");
+        }
     }
 }
 

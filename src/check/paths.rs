@@ -43,6 +43,7 @@ pub fn look(services: &[Service], loaded: &Loaded<Settings>, report: &mut Report
     }
     for (service, key, path) in [
         (Service::Music, "music.recordings_dir", &settings.music.recordings_dir),
+        (Service::Music, "music.uploads_dir", &settings.music.uploads_dir),
         (Service::Watch, "watch.recordings_dir", &settings.watch.recordings_dir),
     ] {
         if has_any(&[service]) && !path.is_empty() {

@@ -65,7 +65,7 @@ pub struct Settings {
     pub rescan_interval: Duration,
     /// The name or the path of ffmpeg; empty uses none.
     pub ffmpeg: String,
-    /// Where pictures, films that are transcoded, and uploads are kept.
+    /// Where pictures and films that are transcoded are kept.
     pub data_dir: PathBuf,
     /// Bytes of pictures that are kept.
     pub max_cache_bytes: u64,
@@ -73,8 +73,8 @@ pub struct Settings {
     pub max_streams: usize,
     /// What transcoding may take, if there is to be any.
     pub transcoding: Option<TranscodeLimits>,
-    /// What uploads may take, if there are to be any.
-    pub uploads: Option<UploadLimits>,
+    /// Where uploads are kept, and what they may take, if there are to be any.
+    pub uploads: Option<(PathBuf, UploadLimits)>,
 }
 
 /// Where a member's upload goes to: its body may be as large and take as long as the limits say.
@@ -114,7 +114,7 @@ pub fn start(settings: Settings, door: Door, context: &Context) -> Result<Router
         }
         (_, _) => None,
     };
-    let uploads = settings.uploads.map(|limits| Uploads::open(data_dir.join("uploads"), limits, context));
+    let uploads = settings.uploads.map(|(folder, limits)| Uploads::open(folder, limits, context));
     let abilities = Abilities { frames: for_frames.is_some(), hls: transcoder.is_some() };
     let posters = Posters::new(for_frames, frames, settings.max_cache_bytes, context);
     let library = LibrarySettings {

@@ -4,14 +4,12 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path as FilePath;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, BodyDataStream};
+use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use futures_util::TryStreamExt;
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
     RETRY_AFTER,
@@ -19,7 +17,6 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use percent_encoding::percent_decode_str;
 use serde_json::json;
-use tokio::time::timeout;
 
 use super::door::{Busy, Caller, Door, Slot, Slots};
 use super::file_body;
@@ -40,10 +37,6 @@ const MAX_QUERY_CHARS: usize = 200;
 
 /// Browsers may keep what they have been sent, and nobody between them and here.
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, max-age=3600");
-
-/// So much of a refused upload is heard out, within this time.
-const HEARD_OUT_BYTES: usize = 64 * 1024 * 1024;
-const HEARD_OUT_TIME: Duration = Duration::from_secs(10);
 
 /// What an upload is called, percent-encoded.
 const FILE_NAME: HeaderName = HeaderName::from_static("x-file-name");
@@ -199,7 +192,6 @@ async fn upload(State(site): State<Arc<Site>>, request: Request) -> Response {
         Ok(item) => return routes::json(&json!({ "item": item.report(site.abilities) })),
         Err(refusal) => refusal,
     };
-    hear_out(pieces).await;
     let (reason, status, message) = match refusal {
         Refusal::TooLarge => ("too_large", StatusCode::PAYLOAD_TOO_LARGE, "the file is too large".into()),
         Refusal::Full => ("no_room", StatusCode::INSUFFICIENT_STORAGE, "there is no room for it".into()),
@@ -209,20 +201,6 @@ async fn upload(State(site): State<Arc<Site>>, request: Request) -> Response {
     };
     site.count(reason);
     routes::error(status, &message)
-}
-
-/// Lets the rest of a body come in: an answer to unread bytes would be torn up by a reset.
-async fn hear_out(mut pieces: BodyDataStream) {
-    let mut left = HEARD_OUT_BYTES;
-    let heard = async {
-        while let Ok(Some(piece)) = pieces.try_next().await
-            && left > piece.len()
-        {
-            left -= piece.len();
-        }
-    };
-    // Whoever is slower, or sends more, is not waited for.
-    let _ = timeout(HEARD_OUT_TIME, heard).await;
 }
 
 impl Site {
@@ -239,8 +217,11 @@ impl Site {
     async fn item(&self, uri: &Uri, id: &str) -> Result<(Arc<Item>, Slot), Response> {
         let caller = self.admit(uri).await?;
         let id = ItemId::named(id);
-        let item =
-            self.library.item(&id).or_else(|| self.uploads.as_ref()?.item(&id)).ok_or_else(no_such_file)?;
+        let item = match (self.library.item(&id), &self.uploads) {
+            (None, Some(uploads)) => uploads.item(&id).await,
+            (item, _) => item,
+        };
+        let item = item.ok_or_else(no_such_file)?;
         let slot = self.slots.take(caller.person).map_err(|busy| self.busy(busy))?;
         Ok((item, slot))
     }

@@ -78,12 +78,10 @@ fn settings(folder: &Path, data: &Path) -> Settings {
             timeout: PATIENCE,
             idle: PATIENCE,
         }),
-        uploads: Some(UploadLimits {
-            max_bytes: 200_000,
-            max_files: 2,
-            max_total_bytes: 300_000,
-            kept: PATIENCE,
-        }),
+        uploads: Some((
+            data.join("uploads"),
+            UploadLimits { max_bytes: 200_000, max_files: 2, max_total_bytes: 300_000, kept: PATIENCE },
+        )),
     }
 }
 
@@ -549,7 +547,11 @@ async fn uploads_are_music_within_limits_from_those_who_may() {
     let left = fs::read_dir(house.data.path().join("uploads")).unwrap().count();
     assert_eq!(left, 2, "nothing is left of what was refused");
 
-    let again = House::open(|_| {}, |settings| settings.data_dir = house.data.path().into());
+    let in_the_same_folder = |settings: &mut Settings| {
+        let folder = house.data.path().join("uploads");
+        settings.uploads = settings.uploads.take().map(|(_, limits)| (folder, limits));
+    };
+    let again = House::open(|_| {}, in_the_same_folder);
     let path = format!("/media/file/{}?ticket=ann", id(&untagged["item"]));
     assert_eq!(again.get(&path, &[]).await.status, StatusCode::OK, "they outlive the process");
 }

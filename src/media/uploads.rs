@@ -27,6 +27,7 @@ use crate::folder::file_stamp::FileStamp;
 use crate::private;
 use crate::random;
 use crate::runtime::Context;
+use crate::time::Timestamp;
 
 /// Uploads that come in at a time: each holds a buffer, and a file that nobody plays yet.
 const MAX_AT_ONCE: usize = 8;
@@ -36,6 +37,12 @@ const BUFFER_BYTES: usize = 256 * 1024;
 
 /// Uploads that have been kept long enough are looked for this often.
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
+
+/// Random bytes of an upload's name.
+const ID_BYTES: usize = 12;
+
+/// What did not come whole is deleted when it is as old as this: it may be on its way to another node.
+const UNFINISHED_KEPT: Duration = Duration::from_hours(1);
 
 /// Bytes of a name on disk; file systems take 255.
 const MAX_NAME_BYTES: usize = 150;
@@ -96,18 +103,16 @@ struct Coming<'a> {
 }
 
 impl Uploads {
-    /// The uploads in a folder, which is their own, and those that are to come.
+    /// The uploads in a folder, and those that are to come. Other nodes may share it; what is not theirs is left alone.
     pub fn open(folder: PathBuf, limits: UploadLimits, context: &Context) -> Result<Arc<Self>> {
         private::make_own_folder(&folder).with_context(|| format!("{}: cannot be made", folder.display()))?;
         let mut held = Held::default();
         for entry in fs::read_dir(&folder)? {
             let path = entry?.path();
             if let Some(item) = known(&path) {
-                held.n_bytes += item.stamp.n_bytes;
-                held.items.insert(item.id.clone(), Arc::new(item));
-            } else {
-                let deleted = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-                deleted.with_context(|| format!("{}: cannot be deleted", path.display()))?;
+                held.hold(&Arc::new(item));
+            } else if is_left_unfinished(&path, context.clock.wall()) {
+                fs::remove_file(&path).with_context(|| format!("{}: cannot be deleted", path.display()))?;
             }
         }
         let uploads = Arc::new(Self {
@@ -135,9 +140,16 @@ impl Uploads {
         self.limits.max_bytes
     }
 
-    /// The upload of that name.
-    pub fn item(&self, id: &ItemId) -> Option<Arc<Item>> {
-        self.held.lock().items.get(id).map(Arc::clone)
+    /// The upload of that name; one that came to another node is looked for in the folder.
+    pub async fn item(&self, id: &ItemId) -> Option<Arc<Item>> {
+        let held = self.held.lock().items.get(id).map(Arc::clone);
+        if held.is_some() || !is_id(id.as_str()) {
+            return held;
+        }
+        let folder = self.folder.join(id.as_str());
+        let item = Arc::new(tokio::task::spawn_blocking(move || known(&folder)).await.ok()??);
+        self.held.lock().hold(&item);
+        Some(item)
     }
 
     /// Takes in what a member sends under that name; `announced` is how long it says that it is.
@@ -151,7 +163,7 @@ impl Uploads {
         if announced.is_some_and(|n_bytes| n_bytes > self.limits.max_bytes) {
             return Err(Refusal::TooLarge);
         }
-        let id = hex::encode(random::bytes::<12>());
+        let id = hex::encode(random::bytes::<ID_BYTES>());
         let mut coming = self.expect(&id)?;
         self.write(&mut coming, pieces).await?;
         let path = coming.path.clone();
@@ -192,11 +204,22 @@ impl Uploads {
         let is_old = |item: &Item| now.since(item.stamp.modified_at) > self.limits.kept;
         let old: Vec<Arc<Item>> = held.items.values().filter(|item| is_old(item)).map(Arc::clone).collect();
         for item in old {
-            if let Err(error) = fs::remove_dir_all(self.folder.join(item.id.as_str())) {
+            if let Err(error) = fs::remove_dir_all(self.folder.join(item.id.as_str()))
+                && error.kind() != io::ErrorKind::NotFound
+            {
                 warn!(path = %item.path.display(), %error, "an upload cannot be deleted");
             }
             held.n_bytes -= item.stamp.n_bytes;
             held.items.remove(&item.id);
+        }
+    }
+}
+
+impl Held {
+    /// Counts an upload that is whole, once.
+    fn hold(&mut self, item: &Arc<Item>) {
+        if self.items.insert(item.id.clone(), Arc::clone(item)).is_none() {
+            self.n_bytes += item.stamp.n_bytes;
         }
     }
 }
@@ -275,7 +298,7 @@ fn stem(name: &str) -> String {
 
 /// The upload in a folder that an earlier process, or this one, has made: its name is that of the folder.
 fn known(folder: &Path) -> Option<Item> {
-    let id = folder.file_name()?.to_str()?;
+    let id = folder.file_name()?.to_str().filter(|id| is_id(id))?;
     let path = fs::read_dir(folder).ok()?.next()?.ok()?.path();
     let facts = probe::read_sound(&path, &probe::extension(&path))?;
     Some(Item {
@@ -287,6 +310,18 @@ fn known(folder: &Path) -> Option<Item> {
         facts: Arc::new(facts),
         sidecars: Sidecars::default(),
     })
+}
+
+/// Whether an upload could be called that.
+fn is_id(name: &str) -> bool {
+    name.len() == 2 * ID_BYTES && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Whether it is what was left of an upload that did not come whole.
+fn is_left_unfinished(path: &Path, now: Timestamp) -> bool {
+    let is_of_upload = path.extension().is_some_and(|extension| extension == UNFINISHED)
+        && path.file_stem().and_then(|stem| stem.to_str()).is_some_and(is_id);
+    is_of_upload && FileStamp::read(path).is_ok_and(|stamp| now.since(stamp.modified_at) > UNFINISHED_KEPT)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What listening rooms set of their media, and who may have them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use axum::Router;
@@ -38,12 +38,25 @@ impl Config {
             max_cache_bytes: 0,
             max_streams: self.media_max_streams,
             transcoding: None,
-            uploads: (self.max_upload_bytes > 0).then_some(UploadLimits {
-                max_bytes: self.max_upload_bytes,
-                max_files: self.max_uploads,
-                max_total_bytes: self.max_uploads_bytes,
-                kept: self.upload_kept,
-            }),
+            uploads: (self.max_upload_bytes > 0).then(|| (self.uploads_dir(data_dir), self.upload_limits())),
+        }
+    }
+
+    /// Where uploads are kept.
+    fn uploads_dir(&self, data_dir: &Path) -> PathBuf {
+        if self.uploads_dir.is_empty() {
+            data_dir.join("music.media").join("uploads")
+        } else {
+            PathBuf::from(&self.uploads_dir)
+        }
+    }
+
+    fn upload_limits(&self) -> UploadLimits {
+        UploadLimits {
+            max_bytes: self.max_upload_bytes,
+            max_files: self.max_uploads,
+            max_total_bytes: self.max_uploads_bytes,
+            kept: self.upload_kept,
         }
     }
 }

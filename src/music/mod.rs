@@ -167,7 +167,9 @@ pub struct Config {
     pub max_upload_bytes: u64,
     /// Uploads that are kept at a time.
     pub max_uploads: usize,
-    /// Bytes of all uploads, in `rooms.data_dir`.
+    /// Where they are kept; empty for a folder in `rooms.data_dir`. Several nodes need one that all of them share.
+    pub uploads_dir: String,
+    /// Bytes of all uploads.
     pub max_uploads_bytes: u64,
     /// How long an upload is kept.
     #[serde(with = "human")]
@@ -230,6 +232,7 @@ impl Default for Config {
             media_max_streams: 1_000,
             max_upload_bytes: 0,
             max_uploads: 1_000,
+            uploads_dir: String::new(),
             max_uploads_bytes: 4_000_000_000,
             upload_kept: Duration::from_hours(24),
             ping_interval: Duration::from_secs(25),

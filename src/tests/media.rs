@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::harness::cluster::Cluster;
 use crate::harness::process::Server;
 use crate::harness::websocket::Client;
 use crate::harness::{eventually, http};
@@ -262,4 +263,37 @@ fn who_may_add_to_the_queue_of_a_listening_room_brings_music_that_all_of_it_hear
     assert_eq!(upload(server.address, "forged", &song).0, "403");
     assert_eq!(upload(server.address, &of_ann, &song.repeat(2)).0, "413");
     assert_eq!(upload(server.address, &of_ann, &vec![7; 200_000]).0, "415");
+}
+
+#[test]
+fn what_is_brought_to_one_node_is_heard_from_every_node() {
+    let (shared, made) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let folder = shared.path().to_str().unwrap();
+    let limits = [("ROOMHUB_MUSIC__MAX_UPLOAD_BYTES", "2000000"), ("ROOMHUB_MUSIC__UPLOADS_DIR", folder)];
+    fs::write(shared.path().join("of somebody else.mp3"), "left alone").unwrap();
+    let cluster = Cluster::with("music", &limits);
+    let [near, far] = [0, 2].map(|n| cluster.nodes[n].address);
+    let (mut ann, mut bob) = (Client::connect(near), Client::connect(far));
+    for (client, name) in [(&mut ann, "Ann"), (&mut bob, "Bob")] {
+        client.emit("introduce", &json!({"name": name}));
+    }
+    ann.emit("create-room", &json!({"roomId": "AB12"}));
+    let of_ann = ann.ticket();
+    bob.emit("join-room", &json!({"roomId": "AB12"}));
+    let of_bob = bob.ticket();
+    let path = made.path().join("a.mp3");
+    let mut command = Command::new("ffmpeg");
+    command.args(["-v", "error", "-f", "lavfi", "-i", "sine=440:duration=3", "-b:a", "128k"]).arg(&path);
+    assert!(command.status().unwrap().success());
+    let song = fs::read(path).unwrap();
+    let (taken, item) = upload(near, &of_ann, &song);
+    assert_eq!(taken, "200");
+    let id = serde_json::from_slice::<Value>(&item).unwrap()["item"]["id"].as_str().unwrap().to_owned();
+    for (node, ticket) in [(near, &of_bob), (far, &of_bob), (far, &of_ann)] {
+        assert!(get(node, &format!("/media/file/{id}?ticket={ticket}"), "").1 == song);
+    }
+    for name in ["of%20somebody%20else.mp3", "..", "0123456789abcdef01234567"] {
+        assert_eq!(status(far, &format!("/media/file/{name}?ticket={of_bob}")), 404, "{name}");
+    }
+    assert!(shared.path().join("of somebody else.mp3").exists());
 }
