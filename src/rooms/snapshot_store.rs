@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
 use tracing::{debug, error, warn};
 
 use super::Hub;
@@ -43,6 +45,9 @@ const SCHEMA: &str = "
 /// Rooms are turned into text in pieces of so many bytes, between which members have their turns: a thousand rooms at once
 /// would make them wait for milliseconds.
 const PIECE_BYTES: usize = 64 * 1024;
+
+/// How much less urgent than members the thread is that writes.
+const NICENESS: i32 = 10;
 
 /// `[rooms]`: whether rooms survive a restart.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -117,10 +122,15 @@ impl SnapshotStore {
         let (writer, batches) = channel();
         let is_writing = Arc::new(AtomicBool::new(false));
         let state = Arc::clone(&is_writing);
-        let thread = tokio::task::spawn_blocking(move || write_all(service, connection, &batches, &state));
+        let (ended, end) = oneshot::channel::<()>();
+        // A thread of its own, for its urgency is too.
+        thread::Builder::new().name("rooms".to_owned()).spawn(move || {
+            write_all(service, connection, &batches, &state);
+            drop(ended);
+        })?;
         // A process that stops waits for what is being written.
         context.spawn(async move {
-            let _ = thread.await;
+            let _ = end.await;
         });
         Ok(Self { seed, service, found, changed: Vec::new(), texts: Vec::new(), writer, is_writing })
     }
@@ -212,6 +222,8 @@ fn write_all(
     batches: &Receiver<Vec<Write>>,
     is_writing: &AtomicBool,
 ) {
+    // Where there is one core, members go first. A kernel that refuses leaves it as it was.
+    let _ = rustix::process::nice(NICENESS);
     while let Ok(batch) = batches.recv() {
         if let Err(failure) = write(&mut connection, &batch) {
             error!(service, %failure, rooms = batch.len(), "rooms cannot be written to disk; a restart would find them older");

@@ -8,9 +8,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::clients::{run_client, run_client_at, run_client_everywhere};
 use crate::harness::balancer::Balancer;
 use crate::harness::deployment::ADMIN_KEY;
-use crate::harness::eventually;
 use crate::harness::process::{Server, roomhub};
 use crate::harness::radio::{make, on_air, station};
+use crate::harness::{age, eventually};
 
 /// Chromium draws with the CPU: windows of two tests at once would keep each other from playing in time.
 static CHROMIUM: Mutex<()> = Mutex::new(());
@@ -223,5 +223,6 @@ fn make_film(folder: &Path, name: &str, seconds: u32, codec: &str) -> PathBuf {
         .output()
         .unwrap_or_else(|error| panic!("ffmpeg: {error}; apt-get install ffmpeg"));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    age(&path);
     path
 }

@@ -1,12 +1,11 @@
 //! `--media-dir` on the wire: who gets films, and who does not, over real connections.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
 use std::thread;
-use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -14,7 +13,7 @@ use tempfile::TempDir;
 use crate::harness::cluster::Cluster;
 use crate::harness::process::Server;
 use crate::harness::websocket::Client;
-use crate::harness::{eventually, http};
+use crate::harness::{age, eventually, http};
 
 const KEY: (&str, &str) = ("AUTH_KEY", "open sesame");
 const AUTH: &str = r#"{"token":"open sesame"}"#;
@@ -66,15 +65,6 @@ fn make(path: &Path, seconds: u32, args: &str) {
     command.args(["-v", "error", "-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", &sound]);
     assert!(command.args(args.split(' ')).arg(path).status().unwrap().success());
     age(path);
-}
-
-fn age(path: &Path) {
-    File::options()
-        .append(true)
-        .open(path)
-        .unwrap()
-        .set_modified(SystemTime::now() - Duration::from_hours(1))
-        .unwrap();
 }
 
 /// The head and the body of an answer.

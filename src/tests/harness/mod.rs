@@ -15,8 +15,10 @@ pub mod radio;
 pub mod redis;
 pub mod websocket;
 
+use std::fs::File;
 use std::net::TcpListener;
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
 
 /// The longest that anything local may take before a test gives it up; a busy machine takes its time.
 pub const PATIENCE: Duration = Duration::from_mins(1);
@@ -38,4 +40,14 @@ pub fn eventually<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
 /// A port that nobody listens on; whoever takes it has to be quick.
 pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Makes a file an hour old: one that was written just now might not be whole, and is looked at again later.
+pub fn age(path: &Path) {
+    File::options()
+        .append(true)
+        .open(path)
+        .unwrap()
+        .set_modified(SystemTime::now() - Duration::from_hours(1))
+        .unwrap();
 }
