@@ -220,7 +220,8 @@ pub fn load(
     environment: impl Iterator<Item = (String, String)>,
     flags: Vec<Flag>,
 ) -> Result<Loaded<Settings>, Vec<Mistake>> {
-    let file = config::read_file(file).map_err(|mistake| vec![mistake])?;
+    let environment: Vec<(String, String)> = environment.collect();
+    let file = config::read_file(file, &environment).map_err(|mistake| vec![mistake])?;
     // Members of rooms call each other by the servers of `[signal]`.
     let has_calls = services.iter().any(|service| matches!(service, Service::Music | Service::Watch));
     let is_read =
@@ -233,7 +234,7 @@ pub fn load(
     let aliases = of_services.filter(|alias| is_alone || !["HOST", "PORT"].contains(&alias.variable));
     config::load(&Layers {
         file,
-        environment: environment.collect(),
+        environment,
         aliases: aliases.chain(&COMMON_ALIASES).copied().collect(),
         renamed: &RENAMED,
         flags,

@@ -104,14 +104,10 @@ fn required_keys(services: &[Service], settings: &Settings, report: &mut Report)
 
 fn configuration(loaded: &Loaded<Settings>) -> String {
     let sources: Vec<Source> = loaded.keys().iter().map(|(key, _)| loaded.source(key)).collect();
-    let file = sources.iter().find_map(|source| match source {
-        Source::File(path) => Some(path.display().to_string()),
-        Source::Default | Source::Environment(_) | Source::Flag(_) => None,
-    });
     let n_set = sources.iter().filter(|source| **source != Source::Default).count();
     let values = if n_set == 1 { "1 value".to_owned() } else { format!("{n_set} values") };
-    match (file, n_set) {
-        (Some(file), _) => format!("{values} from {file} and the environment"),
+    match (&loaded.file, n_set) {
+        (Some(file), _) => format!("{values} from {} and the environment", file.display()),
         (None, 0) => "the defaults".into(),
         (None, _) => format!("{values} from the environment"),
     }

@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use super::{KBPS, Layers, Mistake, PREFIX, Source};
+use super::{KBPS, Layers, Mistake, PREFIX, Source, VARIABLE_OF_FILE};
 
 /// One key that a layer sets.
 #[derive(Debug)]
@@ -79,7 +79,8 @@ impl Layers {
     fn entries_of_environment(&self, schema: &Table, mistakes: &mut Vec<Mistake>) -> Vec<Entry> {
         let known: Vec<String> = leaves(schema, schema).into_iter().map(|(key, _)| key).collect();
         let mut entries = Vec::new();
-        for (name, value) in self.environment.iter().filter(|(name, _)| name.starts_with(PREFIX)) {
+        let is_key = |name: &str| name.starts_with(PREFIX) && name != VARIABLE_OF_FILE;
+        for (name, value) in self.environment.iter().filter(|(name, _)| is_key(name)) {
             let source = Source::Environment(name.clone());
             let value = Value::String(value.clone());
             match known.iter().find(|key| variable_of(key) == *name) {

@@ -3,18 +3,20 @@
 //! The defaults are the schema: what `T::default()` serialises to says which keys exist and of which
 //! kind each is. Knows no service; `settings` composes theirs.
 
+mod file;
 mod findings;
 mod layers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Error};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
+pub use file::{VARIABLE_OF_FILE, read_file};
 pub use findings::Findings;
 use layers::{Entry, leaf, leaves, put};
 
@@ -106,6 +108,8 @@ pub struct Layers {
 pub struct Loaded<T> {
     /// The values in effect.
     pub values: T,
+    /// The file that was read.
+    pub file: Option<PathBuf>,
     table: Table,
     sources: BTreeMap<String, Source>,
     ignored_sections: BTreeSet<&'static str>,
@@ -144,7 +148,8 @@ where
         mistakes.push(Mistake { source, key, value, problem });
     }
     if mistakes.is_empty() {
-        Ok(Loaded { values, table, sources, ignored_sections: layers.ignored_sections.clone() })
+        let file = layers.file.as_ref().map(|(path, _)| path.clone());
+        Ok(Loaded { values, file, table, sources, ignored_sections: layers.ignored_sections.clone() })
     } else {
         Err(mistakes)
     }
@@ -284,26 +289,6 @@ pub fn without_credentials(text: &str) -> String {
         rest = further;
     }
     shown + rest
-}
-
-/// The file to read: the one named, else the first that exists of the usual two.
-///
-/// # Errors
-/// One clear mistake when a named file cannot be read.
-pub fn read_file(named: Option<&Path>) -> Result<Option<(PathBuf, String)>, Mistake> {
-    let usual = ["config.toml", "/etc/roomhub/config.toml"].map(Path::new);
-    let Some(path) = named.or_else(|| usual.into_iter().find(|path| path.exists())) else {
-        return Ok(None);
-    };
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Some((path.to_owned(), text))),
-        Err(error) => Err(Mistake {
-            source: Source::File(path.to_owned()),
-            key: String::new(),
-            value: String::new(),
-            problem: format!("cannot be read: {error}"),
-        }),
-    }
 }
 
 /// A secret, from its own key or from the file that `file_key` names.

@@ -66,6 +66,51 @@ const FREE_PORTS: [(&str, &str); 5] = [
     ("ROOMHUB_RADIO__PORT", "0"),
 ];
 
+/// What `check` says of the configuration, in a folder of its own.
+fn configuration_read(folder: &std::path::Path, args: &[&str], environment: Environment) -> String {
+    let args = [&["check", "signal"], args].concat();
+    let mut command = roomhub(&args);
+    command.current_dir(folder).envs(FREE_PORTS).envs(environment.iter().copied());
+    told(&command.output().unwrap()).0.lines().next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn the_first_configuration_file_that_is_found_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    for sub in ["xdg/roomhub", "home/.config/roomhub"] {
+        fs::create_dir_all(at(sub)).unwrap();
+    }
+    let (xdg, home) = (at("xdg"), at("home"));
+    let (flag, variable) = (at("flag.toml"), at("variable.toml"));
+    let of_user: Environment = &[("XDG_CONFIG_HOME", &*xdg), ("HOME", &*home)];
+    // The weakest comes first: each file that is added outdoes those before it.
+    for (file, args, environment, shown) in [
+        (
+            at("home/.config/roomhub/config.toml"),
+            &[][..],
+            &[("HOME", &*home)][..],
+            "home/.config/roomhub/config.toml",
+        ),
+        (at("xdg/roomhub/config.toml"), &[], of_user, "xdg/roomhub/config.toml"),
+        (at("config.toml"), &[], of_user, " config.toml"),
+        (at("roomhub.toml"), &[], of_user, " roomhub.toml"),
+        (variable.clone(), &[], &[("ROOMHUB_CONFIG", &*variable)], "variable.toml"),
+        (flag.clone(), &["--config", &*flag], &[("ROOMHUB_CONFIG", &*variable)], "flag.toml"),
+    ] {
+        fs::write(&file, "").unwrap();
+        let told = configuration_read(folder.path(), args, environment);
+        assert!(told.contains(&format!("{shown} and the environment")), "{shown}: {told}");
+    }
+}
+
+#[test]
+fn a_file_that_the_variable_names_and_that_is_missing_ends_with_2() {
+    let output = run(&["check"], &[("ROOMHUB_CONFIG", "/nowhere/roomhub.toml")]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(told(&output).1.contains("/nowhere/roomhub.toml: cannot be read"));
+}
+
 #[test]
 fn the_example_file_is_well() {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/config.example.toml");
