@@ -128,8 +128,8 @@ struct Data {
 enum DevicesCommand {
     /// Say what waits for the database, and what it refused
     Spool {
-        /// Configuration file [env: ROOMHUB_CONFIG] [default: the first that exists of ./roomhub.toml, ./config.toml,
-        /// $XDG_CONFIG_HOME/roomhub/config.toml, /etc/roomhub/config.toml]
+        /// Configuration file [env: `ROOMHUB_CONFIG`] [default: the first that exists of ./roomhub.toml, ./config.toml,
+        /// `$XDG_CONFIG_HOME/roomhub/config.toml`, /etc/roomhub/config.toml]
         #[arg(long, value_name = "FILE", global = true)]
         config: Option<PathBuf>,
         #[command(subcommand)]
@@ -193,8 +193,8 @@ pub struct Check {
     /// Services that are to run [default: all of them]
     #[arg(value_parser = parse_service)]
     pub services: Vec<Service>,
-    /// Configuration file [env: ROOMHUB_CONFIG] [default: the first that exists of ./roomhub.toml, ./config.toml,
-    /// $XDG_CONFIG_HOME/roomhub/config.toml, /etc/roomhub/config.toml]
+    /// Configuration file [env: `ROOMHUB_CONFIG`] [default: the first that exists of ./roomhub.toml, ./config.toml,
+    /// `$XDG_CONFIG_HOME/roomhub/config.toml`, /etc/roomhub/config.toml]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
@@ -418,8 +418,8 @@ pub struct Health {
     /// Process to ask, instead of all that run here
     #[arg(long, value_name = "PID", conflicts_with = "services")]
     pub pid: Option<u32>,
-    /// Configuration file [env: ROOMHUB_CONFIG] [default: the first that exists of ./roomhub.toml, ./config.toml,
-    /// $XDG_CONFIG_HOME/roomhub/config.toml, /etc/roomhub/config.toml]
+    /// Configuration file [env: `ROOMHUB_CONFIG`] [default: the first that exists of ./roomhub.toml, ./config.toml,
+    /// `$XDG_CONFIG_HOME/roomhub/config.toml`, /etc/roomhub/config.toml]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
@@ -432,8 +432,8 @@ fn parse_service(name: &str) -> Result<Service, String> {
 
 #[derive(Debug, Args)]
 struct Common {
-    /// Configuration file [env: ROOMHUB_CONFIG] [default: the first that exists of ./roomhub.toml, ./config.toml,
-    /// $XDG_CONFIG_HOME/roomhub/config.toml, /etc/roomhub/config.toml]
+    /// Configuration file [env: `ROOMHUB_CONFIG`] [default: the first that exists of ./roomhub.toml, ./config.toml,
+    /// `$XDG_CONFIG_HOME/roomhub/config.toml`, /etc/roomhub/config.toml]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// error, warn, info, debug, trace, or directives like `info,roomhub=debug`
