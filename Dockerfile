@@ -6,6 +6,7 @@
 FROM rust:1-slim-trixie AS build
 RUN apt-get update && apt-get install -y --no-install-recommends make && rm -rf /var/lib/apt/lists/*
 ARG TARGETPLATFORM
+ARG REVISION=""
 WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY src src
@@ -16,7 +17,7 @@ COPY assets assets
 RUN --mount=type=cache,id=roomhub-registry-${TARGETPLATFORM},target=/usr/local/cargo/registry \
     --mount=type=cache,id=roomhub-target-${TARGETPLATFORM},target=/build/target \
     touch src/lib.rs src/main.rs \
-    && cargo build --release --locked --bin roomhub \
+    && ROOMHUB_COMMIT="${REVISION}" cargo build --release --locked --bin roomhub \
     && install -D target/release/roomhub /out/roomhub && mkdir /out/data
 
 # The C library and libgcc of the same Debian as above, and a user: no shell and no package manager to keep patched,

@@ -11,9 +11,12 @@ use crate::probe::Transport;
 use crate::settings::{Flag, Service};
 use crate::time::Timestamp;
 
+/// The version, with the commit and its date where they are known.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), env!("ROOMHUB_BUILD_DETAILS"));
+
 /// Runs the rooms people share: one binary, one command a service.
 #[derive(Debug, Parser)]
-#[command(name = "roomhub", version, about, propagate_version = true)]
+#[command(name = "roomhub", version = VERSION, about, propagate_version = true)]
 pub struct Cli {
     /// What to run.
     #[command(subcommand)]

@@ -54,6 +54,8 @@ pub fn start(context: &Context) -> Result<()> {
     metrics::set_global_recorder(recorder).context("metrics are started once")?;
     RECORDER.get_or_init(|| handle.clone());
     describe();
+    let (version, commit) = (env!("CARGO_PKG_VERSION"), env!("ROOMHUB_BUILD_COMMIT"));
+    metrics::gauge!("roomhub_build_info", "version" => version, "commit" => commit).set(1.0);
     // A rise from nothing is no rise to Prometheus.
     metrics::counter!("roomhub_panics_total").absolute(0);
     let stop = context.clone();
@@ -77,6 +79,7 @@ pub fn render() -> String {
 
 fn describe() {
     metrics_process::Collector::new("roomhub_").describe();
+    describe_gauge!("roomhub_build_info", "Always 1, by the version and the commit of the program");
     describe_gauge!("roomhub_connections", "Open connections, by service");
     describe_counter!(
         "roomhub_lossy_frames_dropped_total",

@@ -164,7 +164,10 @@ pub fn start(config: &Config, to_journal: bool) -> Result<LogLevel> {
         Format::Text => clean(
             tracing_subscriber::fmt::layer()
                 .with_target(false)
-                .with_ansi(io::stderr().is_terminal())
+                .with_ansi(
+                    io::stderr().is_terminal()
+                        && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()),
+                )
                 .with_writer(io::stderr)
                 .boxed(),
             Style::Line,

@@ -92,7 +92,8 @@ fn folders(manifest: &backup::Manifest) -> String {
 
 /// The settings of all services, and the text of the configuration file.
 fn load(file: Option<&Path>) -> Result<(Settings, Option<String>), Vec<Mistake>> {
-    let text = config::read_file(file).map_err(|mistake| vec![mistake])?.map(|(_, text)| text);
-    let loaded = settings::load(&Service::all(), file, variables(), Vec::new())?;
-    Ok((loaded.values, text))
+    let environment: Vec<(String, String)> = variables().collect();
+    let read = config::read_file(file, &environment).map_err(|mistake| vec![mistake])?;
+    let loaded = settings::load(&Service::all(), file, environment.into_iter(), Vec::new())?;
+    Ok((loaded.values, read.map(|(_, text)| text)))
 }

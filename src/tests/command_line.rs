@@ -66,6 +66,23 @@ const FREE_PORTS: [(&str, &str); 5] = [
     ("ROOMHUB_RADIO__PORT", "0"),
 ];
 
+#[test]
+fn the_version_and_a_metric_tell_the_same_commit() {
+    let output = run(&["--version"], &[]);
+    let line = told(&output).0;
+    let version = line.trim().strip_prefix("roomhub ").unwrap();
+    let server = Server::start();
+    let figures = http::get(server.address, "/metrics").body;
+    let info = figures.lines().find(|line| line.starts_with("roomhub_build_info{")).unwrap();
+    let label = |name: &str| {
+        let (_, rest) = info.split_once(&format!("{name}=\"")).unwrap();
+        rest.split_once('"').unwrap().0.to_owned()
+    };
+    assert!(info.ends_with(" 1"), "{info}");
+    assert_eq!(version.split(' ').next(), Some(&*label("version")));
+    assert!(version.contains(&label("commit")), "{version}: {info}");
+}
+
 /// What `check` says of the configuration, in a folder of its own.
 fn configuration_read(folder: &std::path::Path, args: &[&str], environment: Environment) -> String {
     let args = [&["check", "signal"], args].concat();
