@@ -237,7 +237,7 @@ pub struct Restore {
     /// Move what is in the folders aside, into before-restore-TIME in each
     #[arg(long)]
     pub force: bool,
-    /// Put the rows that the archive has of a database server into the database of [devices]
+    /// Put the rows that the archive has of a database server into the database of `devices`
     #[arg(long)]
     pub database: bool,
     /// Write the archive's configuration file to this place, which must be free
