@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 use tokio::sync::{mpsc, watch};
+use tokio::task::yield_now;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::warn;
 
@@ -154,6 +155,8 @@ impl<H: Hub> Runner<H> {
                         census.as_mut().reset(Instant::now() + CENSUS_EVERY);
                     }
                     is_settled = progress == Progress::Done;
+                    // What members have sent meanwhile has to be read before it is an arrival.
+                    yield_now().await;
                     continue;
                 }
                 _ = clock_look.tick() => {

@@ -1,16 +1,17 @@
 //! The page in Chromium: two windows in one room, one far away and with a wrong clock.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::clients::{run_client, run_client_at, run_client_everywhere};
+use crate::clients::{run_client, run_client_alone_and_together, run_client_at, run_client_everywhere};
 use crate::harness::balancer::Balancer;
 use crate::harness::deployment::ADMIN_KEY;
 use crate::harness::process::{Server, roomhub};
 use crate::harness::radio::{make, on_air, station};
-use crate::harness::{age, eventually};
+use crate::harness::{age, eventually, free_port};
 
 /// Chromium draws with the CPU: windows of two tests at once would keep each other from playing in time.
 static CHROMIUM: Mutex<()> = Mutex::new(());
@@ -35,7 +36,7 @@ fn a_link_that_cannot_be_played_is_refused_or_passed_over_with_a_word() {
 #[test]
 fn three_windows_of_a_listening_room_suggest_vote_steer_and_let_each_other_in() {
     let _chromium = only_chromium();
-    run_client_everywhere("node", "listening-party.mjs", "music", &[]);
+    run_client_alone_and_together("node", "listening-party.mjs", "music", &[]);
 }
 
 #[test]
@@ -60,7 +61,12 @@ fn a_party_sees_the_same_picture_whatever_its_clocks_and_lines_and_waits_for_the
     let folder = tempfile::tempdir().unwrap();
     let film =
         make_film(folder.path(), "film.webm", 90, "-c:v libvpx -b:v 500k -deadline realtime -cpu-used 8");
-    run_client_everywhere("node", "watch-party.mjs", "watch", &["open sesame", film.to_str().unwrap()]);
+    run_client_alone_and_together(
+        "node",
+        "watch-party.mjs",
+        "watch",
+        &["open sesame", film.to_str().unwrap()],
+    );
 }
 
 #[test]
@@ -139,8 +145,8 @@ fn a_browser_that_lets_nothing_sound_by_itself_is_in_sync_after_one_tap() {
 #[test]
 fn the_owner_of_a_room_that_stays_is_owner_again_after_a_restart() {
     let _chromium = only_chromium();
-    let server = Server::of("watch", &[], &[("AUTH_KEY", "open sesame")]);
-    run_client("node", "permanent-room.mjs", &server, &[env!("CARGO_BIN_EXE_roomhub")]);
+    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    run_client_at("node", "permanent-room.mjs", address, &[env!("CARGO_BIN_EXE_roomhub")], &String::new);
 }
 
 #[test]
@@ -152,19 +158,19 @@ fn the_admin_page_shows_rooms_and_acts_on_them() {
 #[test]
 fn a_watch_party_has_guests_roles_chat_and_votes() {
     let _chromium = only_chromium();
-    run_client_everywhere("node", "company.mjs", "watch", &["open sesame"]);
+    run_client_alone_and_together("node", "company.mjs", "watch", &["open sesame"]);
 }
 
 #[test]
 fn members_of_a_watch_party_talk_and_share_their_screens() {
     let _chromium = only_chromium();
-    run_client_everywhere("node", "voice-and-screen.mjs", "watch", &["open sesame"]);
+    run_client_alone_and_together("node", "voice-and-screen.mjs", "watch", &["open sesame"]);
 }
 
 #[test]
 fn a_recording_of_a_watch_party_is_replayed_with_its_chat() {
     let _chromium = only_chromium();
-    run_client_everywhere("node", "replay.mjs", "watch", &["open sesame"]);
+    run_client_alone_and_together("node", "replay.mjs", "watch", &["open sesame"]);
 }
 
 #[test]

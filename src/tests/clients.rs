@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 
-use crate::harness::deployment::everywhere;
+use crate::harness::deployment::{alone_and_together, everywhere};
 use crate::harness::process::Server;
 
 /// Runs a client that exits with 0 when all it checks holds.
@@ -18,7 +18,14 @@ pub fn run_client_everywhere(program: &str, script: &str, service: &'static str,
     });
 }
 
-/// The same with a client that is many, who come to different servers.
+/// Runs a client that comes to one server, and to three behind one load balancer.
+pub fn run_client_alone_and_together(program: &str, script: &str, service: &'static str, more: &[&str]) {
+    alone_and_together(service, &[], |deployment| {
+        run_client_at(program, script, deployment.address, more, &|| deployment.log());
+    });
+}
+
+/// Runs a client that is many, who come to one server, and to different ones of three.
 fn run_crowd_everywhere(program: &str, script: &str, service: &'static str, more: &[&str]) {
     everywhere(service, &[], |deployment| {
         deployment.spread(|| run_client_at(program, script, deployment.address, more, &|| deployment.log()));

@@ -81,6 +81,8 @@ impl ClientEvent {
                 // The whole of it may come as the text of a JSON object.
                 let is_text = text.starts_with('"');
                 let inner: Option<String> = is_text.then(|| serde_json::from_str(text).ok()).flatten();
+                // What was escaped twice comes to light only now.
+                let inner = inner.and_then(|inner| String::from_utf8(json::mended(inner.into()).into()).ok());
                 let text = inner.as_deref().unwrap_or(text);
                 let addressed: Option<Addressed<'_>> = read(text);
                 let kind = match &addressed {

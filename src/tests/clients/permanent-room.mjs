@@ -1,10 +1,11 @@
 // A watch room that its owner has made stay: the owner leaves, the server restarts, and the owner comes back as such.
 //
-//   node permanent-room.mjs UNUSED /path/to/roomhub
+//   node permanent-room.mjs http://127.0.0.1:3001/ /path/to/roomhub
+//
+// The server is started there by this script.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join as joined } from "node:path";
 
@@ -12,10 +13,9 @@ import { chromium } from "./chromium.mjs";
 import { choose, join, openPage, openRoom, press, until } from "./party-pages.mjs";
 
 const KEY = "open sesame";
-const program = process.argv[3];
+const [address, program] = process.argv.slice(2);
 const folder = mkdtempSync(joined(tmpdir(), "roomhub-permanent-"));
-const port = await freePort();
-const address = `http://127.0.0.1:${port}/`;
+const { port } = new URL(address);
 let server = await start();
 const browser = await chromium();
 try {
@@ -46,18 +46,10 @@ try {
 
 function start() {
   const environment = { ...process.env, AUTH_KEY: KEY, ROOMHUB_ROOMS__DATA_DIR: folder };
-  const started = spawn(program, ["watch", "--host", "127.0.0.1", "--port", String(port)], { env: environment, stdio: "ignore" });
+  const started = spawn(program, ["watch", "--host", "127.0.0.1", "--port", port], { env: environment, stdio: "ignore" });
   return new Promise((resolve, reject) => {
     started.once("exit", () => reject(new Error("the server ended")));
     const ask = () => fetch(new URL("/livez", address)).then(() => resolve(started), () => setTimeout(ask, 50));
     ask();
   });
-}
-
-async function freePort() {
-  const probe = createServer();
-  await new Promise((resolve) => probe.listen(0, "127.0.0.1", resolve));
-  const { port: free } = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  return free;
 }

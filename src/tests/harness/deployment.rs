@@ -31,12 +31,17 @@ enum Servers {
     Three { _balancer: Balancer, cluster: Box<Cluster>, _database: Option<MariaDb> },
 }
 
-/// Plays on one server, and on three behind each of the load balancers.
-pub fn everywhere(service: &'static str, environment: &[(&str, &str)], play: impl Fn(&Deployment)) {
+/// Plays on one server, and on three behind a load balancer: what takes long, and is the same behind any of them.
+pub fn alone_and_together(service: &'static str, environment: &[(&str, &str)], play: impl Fn(&Deployment)) {
     println!("on one server");
     play(&Deployment::alone(service, environment));
     println!("on three nodes behind nginx");
     play(&Deployment::behind(Balancer::nginx, service, environment));
+}
+
+/// Plays on one server, and on three behind each of the load balancers.
+pub fn everywhere(service: &'static str, environment: &[(&str, &str)], play: impl Fn(&Deployment)) {
+    alone_and_together(service, environment, &play);
     println!("on three nodes behind HAProxy");
     play(&Deployment::behind(Balancer::haproxy, service, environment));
 }

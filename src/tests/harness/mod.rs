@@ -18,7 +18,13 @@ pub mod websocket;
 use std::fs::File;
 use std::net::TcpListener;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime};
+
+/// Ports below those that the kernel gives to whoever asks for any: what stops and starts again finds its own free.
+const LOWEST_PORT: u16 = 12_000;
+const N_PORTS: u32 = 18_000;
+static PORTS: AtomicU32 = AtomicU32::new(0);
 
 /// The longest that anything local may take before a test gives it up; a busy machine takes its time.
 pub const PATIENCE: Duration = Duration::from_mins(1);
@@ -39,7 +45,13 @@ pub fn eventually<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
 
 /// A port that nobody listens on; whoever takes it has to be quick.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    loop {
+        let n = PORTS.fetch_add(1, Ordering::Relaxed);
+        let port = LOWEST_PORT + u16::try_from((std::process::id() * 37 + n) % N_PORTS).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// Makes a file an hour old: one that was written just now might not be whole, and is looked at again later.
