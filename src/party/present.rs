@@ -39,10 +39,8 @@ pub struct Present {
     /// Who it is.
     pub person: PersonId,
     /// Whether it is the same person in its next connection.
-    #[serde(default, skip_serializing_if = "is_default")]
     pub is_lasting: bool,
     /// Whether it is told what pages are told.
-    #[serde(default, skip_serializing_if = "is_default")]
     pub is_page: bool,
     /// Whether it loads.
     #[serde(default, skip_serializing_if = "is_default")]
