@@ -17,7 +17,7 @@ COPY assets assets
 RUN --mount=type=cache,id=roomhub-registry-${TARGETPLATFORM},target=/usr/local/cargo/registry \
     --mount=type=cache,id=roomhub-target-${TARGETPLATFORM},target=/build/target \
     touch src/lib.rs src/main.rs \
-    && ROOMHUB_COMMIT="${REVISION}" cargo build --release --locked --bin roomhub \
+    && SOURCE_COMMIT="${REVISION}" cargo build --release --locked --bin roomhub \
     && install -D target/release/roomhub /out/roomhub && mkdir /out/data
 
 # The C library and libgcc of the same Debian as above, and a user: no shell and no package manager to keep patched,

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, UNIX_EPOCH};
 
 fn main() {
-    for variable in ["ROOMHUB_COMMIT", "SOURCE_DATE_EPOCH"] {
+    for variable in ["SOURCE_COMMIT", "SOURCE_DATE_EPOCH"] {
         println!("cargo:rerun-if-env-changed={variable}");
     }
     println!("cargo:rerun-if-changed=src/build.rs");
@@ -19,7 +19,7 @@ fn main() {
         println!("cargo:rerun-if-changed={log}");
     }
     let of_git = |args: &[&str]| if is_own { git(args) } else { None };
-    let commit = variable("ROOMHUB_COMMIT")
+    let commit = variable("SOURCE_COMMIT")
         .map(|commit| commit.chars().filter(char::is_ascii_alphanumeric).take(12).collect())
         .or_else(|| of_git(&["rev-parse", "--short=12", "HEAD"]))
         .unwrap_or_default();
@@ -27,8 +27,8 @@ fn main() {
     let date = seconds.and_then(|seconds| seconds.parse().ok()).map(date).unwrap_or_default();
     let details: Vec<&str> = [&*commit, &*date].into_iter().filter(|detail| !detail.is_empty()).collect();
     let details = if details.is_empty() { String::new() } else { format!(" ({})", details.join(" ")) };
-    println!("cargo:rustc-env=ROOMHUB_BUILD_COMMIT={commit}");
-    println!("cargo:rustc-env=ROOMHUB_BUILD_DETAILS={details}");
+    println!("cargo:rustc-env=BUILD_COMMIT={commit}");
+    println!("cargo:rustc-env=BUILD_DETAILS={details}");
 }
 
 /// A variable that is set to something.

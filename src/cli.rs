@@ -12,7 +12,7 @@ use crate::settings::{Flag, Service};
 use crate::time::Timestamp;
 
 /// The version, with the commit and its date where they are known.
-const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), env!("ROOMHUB_BUILD_DETAILS"));
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), env!("BUILD_DETAILS"));
 
 /// Runs the rooms people share: one binary, one command a service.
 #[derive(Debug, Parser)]

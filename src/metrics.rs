@@ -54,7 +54,7 @@ pub fn start(context: &Context) -> Result<()> {
     metrics::set_global_recorder(recorder).context("metrics are started once")?;
     RECORDER.get_or_init(|| handle.clone());
     describe();
-    let (version, commit) = (env!("CARGO_PKG_VERSION"), env!("ROOMHUB_BUILD_COMMIT"));
+    let (version, commit) = (env!("CARGO_PKG_VERSION"), env!("BUILD_COMMIT"));
     metrics::gauge!("roomhub_build_info", "version" => version, "commit" => commit).set(1.0);
     // A rise from nothing is no rise to Prometheus.
     metrics::counter!("roomhub_panics_total").absolute(0);

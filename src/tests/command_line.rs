@@ -121,6 +121,13 @@ fn the_first_configuration_file_that_is_found_is_read() {
     }
 }
 
+// Cargo hands what a build script sets to whatever `cargo run` starts, too.
+#[test]
+fn cargo_run_gives_the_program_no_variable_that_it_takes_for_a_setting() {
+    let settings: Vec<_> = std::env::vars().filter(|(name, _)| name.starts_with("ROOMHUB_")).collect();
+    assert!(settings.is_empty(), "{settings:?}");
+}
+
 #[test]
 fn a_file_that_the_variable_names_and_that_is_missing_ends_with_2() {
     let output = run(&["check"], &[("ROOMHUB_CONFIG", "/nowhere/roomhub.toml")]);

@@ -46,9 +46,11 @@ try {
 
 function start() {
   const environment = { ...process.env, AUTH_KEY: KEY, ROOMHUB_ROOMS__DATA_DIR: folder };
-  const started = spawn(program, ["watch", "--host", "127.0.0.1", "--port", port], { env: environment, stdio: "ignore" });
+  const started = spawn(program, ["watch", "--host", "127.0.0.1", "--port", port], { env: environment, stdio: ["ignore", "pipe", "pipe"] });
+  let told = "";
+  for (const output of [started.stdout, started.stderr]) output.on("data", (text) => (told += text));
   return new Promise((resolve, reject) => {
-    started.once("exit", () => reject(new Error("the server ended")));
+    started.once("close", () => reject(new Error(`the server ended:\n${told}`)));
     const ask = () => fetch(new URL("/livez", address)).then(() => resolve(started), () => setTimeout(ask, 50));
     ask();
   });
