@@ -2,7 +2,7 @@
 
 import { readable } from "./durations.js";
 import { element, emptyNote, icon, setText } from "./elements.js";
-import { listMedia, withTicket } from "./media.js";
+import { listMedia, staleAfter, withTicket } from "./media.js";
 import { say } from "./texts.js";
 
 /** The search waits until nothing has been typed for this long. */
@@ -22,6 +22,7 @@ export class LibraryPicker {
   #after = null;
   #asked = 0;
   #timer = null;
+  #refresh = null;
 
   /**
    * Shows files of `kind`, "audio" or "video". `ticketOf()` gives the room's ticket, `choose(item)` takes what was chosen,
@@ -37,7 +38,7 @@ export class LibraryPicker {
     this.#dialog = element("dialog", { class: "library", "aria-labelledby": "library-title" }, this.#title, search, this.#list, menu);
     document.body.append(this.#dialog);
     this.#close.addEventListener("click", () => this.#dialog.close());
-    this.#more.addEventListener("click", () => this.#load());
+    this.#more.addEventListener("click", () => this.#load(false));
     this.#search.addEventListener("input", () => {
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.#start(), TYPING_MS);
@@ -61,24 +62,35 @@ export class LibraryPicker {
   }
 
   #start() {
-    this.#after = null;
     this.#list.replaceChildren();
-    return this.#load();
+    return this.#load(true);
   }
 
-  async #load() {
+  async #load(isAnew) {
     this.#asked += 1;
     const asked = this.#asked;
     this.#more.hidden = true;
-    const page = await listMedia(this.#ticketOf(), { q: this.#search.value.trim(), after: this.#after });
+    const page = await listMedia(this.#ticketOf(), { q: this.#search.value.trim(), after: isAnew ? null : this.#after });
     if (asked !== this.#asked) return;
+    clearTimeout(this.#refresh);
+    const wait = isAnew ? staleAfter(page) : null;
+    if (wait !== null) {
+      this.#refresh = setTimeout(() => asked === this.#asked && this.#dialog.open && this.#load(true), wait);
+    }
+    if (isAnew) this.#list.replaceChildren();
     const items = (page?.items ?? []).filter((item) => item.kind === this.#kind);
     this.#list.append(...items.map((item) => this.#row(item)));
     this.#after = page?.after ?? null;
     this.#more.hidden = this.#after === null;
     if (this.#list.childElementCount > 0) return;
-    const key = page === null ? "libraryAway" : this.#search.value.trim() ? "nothingFound" : "libraryEmpty";
-    this.#list.append(element("li", {}, emptyNote(say(key))));
+    this.#list.append(element("li", {}, emptyNote(say(this.#reason(page)))));
+  }
+
+  /** Why there is nothing in the list. */
+  #reason(page) {
+    if (page === null) return "libraryAway";
+    if (page.isScanning) return "libraryScanning";
+    return this.#search.value.trim() ? "nothingFound" : "libraryEmpty";
   }
 
   #row(item) {

@@ -17,7 +17,18 @@ export function withTicket(path, ticket) {
   return address.href;
 }
 
-/** A part of the list of files, `{hasFolder, items, after, maxUploadBytes}`, that has the words `q`; null if the server gives none. */
+/** A list is asked for again after this time: sooner while the server still reads its folder, for one that is empty later. */
+const SCANNING_MS = 2_000;
+const EMPTY_MS = 15_000;
+
+/** After how many milliseconds a list that is shown from its beginning is to be asked for again, or null. */
+export function staleAfter(page) {
+  if (!page?.hasFolder) return null;
+  if (page.isScanning) return SCANNING_MS;
+  return page.items.length === 0 ? EMPTY_MS : null;
+}
+
+/** A part of the list of files, `{hasFolder, isScanning, items, after, maxUploadBytes}`, that has the words `q`; null if the server gives none. */
 export async function listMedia(ticket, { q = "", after = null } = {}) {
   const address = new URL(withTicket("media/list", ticket));
   if (q) address.searchParams.set("q", q);
@@ -25,9 +36,10 @@ export async function listMedia(ticket, { q = "", after = null } = {}) {
   try {
     const response = await fetch(address);
     if (!response.ok) return null;
-    const { hasFolder, items, after: next, maxUploadBytes } = await response.json();
+    const { hasFolder, isScanning, items, after: next, maxUploadBytes } = await response.json();
     return {
       hasFolder: hasFolder === true,
+      isScanning: isScanning === true,
       items: Array.isArray(items) ? items : [],
       after: next ?? null,
       maxUploadBytes: Number.isFinite(maxUploadBytes) ? maxUploadBytes : 0,

@@ -59,6 +59,8 @@ pub struct Library(ArcSwap<Listing>);
 struct Listing {
     items: Vec<Arc<Item>>,
     places: HashMap<ItemId, usize>,
+    /// Whether all files that there were have been read.
+    is_complete: bool,
 }
 
 /// One page of a search.
@@ -67,6 +69,8 @@ pub struct Page {
     pub items: Vec<Arc<Item>>,
     /// What the next page comes after, if there is one.
     pub after: Option<ItemId>,
+    /// Whether all files of the folder have been read.
+    pub is_complete: bool,
 }
 
 struct Scanner {
@@ -114,15 +118,15 @@ impl Library {
         let has_more = items.len() > PAGE_ITEMS;
         items.truncate(PAGE_ITEMS);
         let after = items.last().filter(|_| has_more).map(|item| item.id.clone());
-        Page { items, after }
+        Page { items, after, is_complete: listing.is_complete }
     }
 
-    fn list(&self, mut items: Vec<Arc<Item>>) {
+    fn list(&self, mut items: Vec<Arc<Item>>, is_complete: bool) {
         items.sort_by(|one, other| {
             natural(&one.relative, &other.relative).then_with(|| one.id.cmp(&other.id))
         });
         let places = items.iter().enumerate().map(|(place, item)| (item.id.clone(), place)).collect();
-        self.0.store(Arc::new(Listing { items, places }));
+        self.0.store(Arc::new(Listing { items, places, is_complete }));
     }
 }
 
@@ -217,11 +221,11 @@ impl Scanner {
             if clock.uptime().saturating_sub(listed_at) >= LIST_EVERY {
                 listed_at = clock.uptime();
                 if items.len() > self.library.0.load().items.len() {
-                    self.library.list(items.clone());
+                    self.library.list(items.clone(), false);
                 }
             }
         }
-        self.library.list(items);
+        self.library.list(items, true);
     }
 }
 
@@ -282,7 +286,7 @@ mod tests {
                 sidecars: crate::media::item::Sidecars::default(),
             })
         };
-        library.list(paths.iter().map(item).collect());
+        library.list(paths.iter().map(item).collect(), true);
         library
     }
 
@@ -300,6 +304,15 @@ mod tests {
         assert_eq!(page.after, None);
         assert_eq!(titles(&library.search("SHOW 2", None)), ["show 2.mp4", "Show 02a.mp4"]);
         assert!(library.search("nothing of this", None).items.is_empty());
+    }
+
+    #[test]
+    fn a_folder_that_is_still_read_is_not_taken_for_a_small_one() {
+        let library = library(&["a.mp4", "b.mp4"]);
+        assert!(library.search("", None).is_complete);
+        library.list(library.search("a", None).items, false);
+        assert!(!library.search("", None).is_complete);
+        assert!(!Library::default().search("", None).is_complete);
     }
 
     #[test]

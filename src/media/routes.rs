@@ -87,6 +87,7 @@ async fn list(State(site): State<Arc<Site>>, uri: Uri) -> Response {
     let max_upload_bytes = site.uploads.as_ref().map_or(0, |uploads| uploads.max_bytes());
     routes::json(&json!({
         "hasFolder": site.has_folder,
+        "isScanning": site.has_folder && !page.is_complete,
         "maxUploadBytes": max_upload_bytes,
         "items": items,
         "after": page.after,

@@ -122,18 +122,26 @@ impl House {
 
     /// The list, once it has so many items.
     async fn items(&self, n: usize) -> Vec<Value> {
-        let listed = async {
-            loop {
-                let list = self.get("/media/list?ticket=ann", &[]).await.json();
-                let items = list["items"].as_array().unwrap();
-                if items.len() == n {
-                    return items.clone();
-                }
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, listed).await.expect("so many items")
+        eventually("so many items", async || {
+            let list = self.get("/media/list?ticket=ann", &[]).await.json();
+            let is_whole = list["isScanning"] == false;
+            list["items"].as_array().filter(|items| items.len() == n && is_whole).cloned()
+        })
+        .await
     }
+}
+
+/// Asks again and again until `found` finds something: threads and ffmpeg announce nothing.
+async fn eventually<T>(what: &str, found: impl AsyncFn() -> Option<T>) -> T {
+    let asking = async {
+        loop {
+            if let Some(found) = found().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, asking).await.unwrap_or_else(|_| panic!("{what} never came about"))
 }
 
 impl Drop for House {
@@ -432,16 +440,12 @@ async fn what_browsers_do_not_play_is_transcoded_and_what_can_stay_stays() {
     for item in house.items(3).await {
         let copy = tempfile::tempdir().unwrap();
         let base = item["hls"].as_str().unwrap().trim_end_matches("index.m3u8").to_owned();
-        let finished = async {
-            loop {
-                let playlist = house.get(&format!("/{base}index.m3u8?ticket=ann"), &[]).await;
-                if playlist.status == StatusCode::OK && playlist.text().contains("#EXT-X-ENDLIST") {
-                    return playlist;
-                }
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        let playlist = tokio::time::timeout(PATIENCE, finished).await.expect("a whole film");
+        let playlist = eventually("a whole film", async || {
+            let playlist = house.get(&format!("/{base}index.m3u8?ticket=ann"), &[]).await;
+            let is_whole = playlist.status == StatusCode::OK && playlist.text().contains("#EXT-X-ENDLIST");
+            is_whole.then_some(playlist)
+        })
+        .await;
         assert_eq!(playlist.header("cache-control"), "no-store");
         assert!(playlist.text().contains("URI=\"init.mp4?ticket=ann\""), "{}", playlist.text());
         let names =
@@ -488,12 +492,7 @@ async fn films_beyond_the_limits_wait_or_end() {
     assert_eq!(refused.header("retry-after"), "10");
     assert!([StatusCode::OK, StatusCode::NOT_FOUND].contains(&watched.status), "{}", watched.status);
     let hls = house.data.path().join("hls");
-    let gone = async {
-        while fs::read_dir(&hls).unwrap().count() > 0 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, gone).await.expect("nothing is left of it");
+    eventually("nothing of it", async || (fs::read_dir(&hls).unwrap().count() == 0).then_some(())).await;
 }
 
 #[tokio::test]
@@ -560,7 +559,8 @@ async fn uploads_are_music_within_limits_from_those_who_may() {
 async fn without_a_folder_the_list_says_so() {
     let house = House::open(|_| {}, |settings| (settings.folder, settings.uploads) = Default::default());
     let list = house.get("/media/list?ticket=ann", &[]).await;
-    let nothing = json!({ "hasFolder": false, "maxUploadBytes": 0, "items": [], "after": null });
+    let nothing =
+        json!({ "hasFolder": false, "isScanning": false, "maxUploadBytes": 0, "items": [], "after": null });
     assert_eq!((list.status, list.json()), (StatusCode::OK, nothing));
     assert_eq!(house.get("/media/list", &[]).await.status, StatusCode::FORBIDDEN);
 }

@@ -2,7 +2,7 @@
 
 import { readable } from "../common/durations.js";
 import { byId, element, icon, setText } from "../common/elements.js";
-import { listMedia, withTicket } from "../common/media.js";
+import { listMedia, staleAfter, withTicket } from "../common/media.js";
 import { languageTag, say } from "../common/texts.js";
 import { megabytes } from "./sizes.js";
 
@@ -28,6 +28,7 @@ export class ChooseView {
   #state = "unknown";
   #asked = 0;
   #timer = null;
+  #refresh = null;
   #loadedFor = null;
   #shown = null;
 
@@ -80,7 +81,13 @@ export class ChooseView {
     if (page === null) this.#state = "away";
     else if (!page.hasFolder) this.#state = "off";
     else if (this.#items.length > 0) this.#state = "some";
+    else if (page.isScanning) this.#state = "scanning";
     else this.#state = q ? "nothingFound" : "none";
+    clearTimeout(this.#refresh);
+    const wait = isAnew ? staleAfter(page) : null;
+    if (wait !== null) {
+      this.#refresh = setTimeout(() => asked === this.#asked && this.#ticketOf() !== null && this.#load(true), wait);
+    }
     this.#renderLibrary(null);
   }
 
@@ -90,9 +97,9 @@ export class ChooseView {
     if (appearance === this.#shown) return;
     this.#shown = appearance;
     this.#grid.replaceChildren(...this.#items.map((item) => this.#tile(item, item.id === playing)));
-    this.#searchBox.hidden = ["away", "off", "none", "unknown"].includes(this.#state);
+    this.#searchBox.hidden = ["away", "off", "none", "scanning", "unknown"].includes(this.#state);
     this.#more.hidden = this.#after === null;
-    const notes = { away: "libraryAway", off: "libraryOff", none: "libraryEmpty", nothingFound: "nothingFound" };
+    const notes = { away: "libraryAway", off: "libraryOff", none: "libraryEmpty", scanning: "libraryScanning", nothingFound: "nothingFound" };
     this.#note.hidden = !notes[this.#state];
     if (notes[this.#state]) setText(this.#note, say(notes[this.#state]));
   }
