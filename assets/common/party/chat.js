@@ -118,6 +118,7 @@ export class Chat {
 
   render() {
     fill(this.element);
+    for (const time of this.#log.querySelectorAll("[data-at]")) setText(time, timeOfDay(Number(time.dataset.at)));
     this.#renderTyping();
     this.#renderForm();
   }
@@ -170,7 +171,6 @@ export class Chat {
     const words = element("p", { class: isLarge ? "chat-words is-large" : "chat-words" }, content);
     const classes = ["chat-item", isOwn && "is-own", isTogether && "is-together", isReplayed && "is-replayed"];
     const item = element("li", { class: classes.filter(Boolean).join(" ") });
-    const when = Number.isFinite(timestamp) ? moment(timestamp, { timeStyle: "short" }) : "";
     const where = Number.isFinite(position) ? readable(position) : "";
     const head = element(
       "p",
@@ -178,7 +178,8 @@ export class Chat {
       element("span", { class: "chat-name" }, userName || say("someone")),
     );
     if (isReplayed) head.append(element("span", { class: "badge" }, say("fromRecording")));
-    head.append(element("span", { class: "chat-when" }, isReplayed ? where : when));
+    if (isReplayed) head.append(element("span", { class: "chat-when" }, where));
+    else if (Number.isFinite(timestamp)) head.append(element("span", { class: "chat-when", "data-at": timestamp }, timeOfDay(timestamp)));
     item.append(head, words);
     if (where) item.title = say("saidAt", where);
     return item;
@@ -302,4 +303,8 @@ export class Chat {
     const slow = slowMode > 0 && !this.#party.may("kick") ? say("slowModeHint", slowMode) : "";
     setText(this.#hint, hint ?? (waitSeconds > 0 ? say("slowModeWait", waitSeconds) : slow));
   }
+}
+
+function timeOfDay(timestamp) {
+  return moment(timestamp, { timeStyle: "short" });
 }

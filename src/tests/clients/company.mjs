@@ -48,6 +48,11 @@ try {
   await press(bob, ".reaction-bar .emoji");
   await until(cyd, () => document.querySelector(".reaction-name")?.textContent === "Bob");
   console.log("ok   chat and reactions over the picture");
+  await choose(bob, "#language", "zh");
+  await until(bob, () => /^\d\d:\d\d$/.test(document.querySelector(".chat-when").textContent));
+  await choose(bob, "#language", "en");
+  await until(bob, () => /[AP]M$/.test(document.querySelector(".chat-when").textContent));
+  console.log("ok   moments in the language of the page");
 
   // Roles
   await pressOf(ann, "Bob", "Make co-host");
