@@ -10,7 +10,7 @@ use crate::cluster::Cluster;
 use crate::http::keys::{KeyedDoor, WrongKeys};
 use crate::http::listener::{Listener, Opening};
 use crate::ice::IceServers;
-use crate::recordings::{Recordings, Unfinished};
+use crate::recordings::{Recordings, Stop, Unfinished};
 use crate::rooms::{Storage, random_seed};
 use crate::runtime::Context;
 use crate::{recordings, rooms, socketio};
@@ -47,10 +47,12 @@ impl ServiceContext<'_> {
         Storage::open(service, self.cluster, self.rooms, self.context)
     }
 
-    /// Starts to write what is recorded in the rooms of a service into its folder; nothing without one.
-    pub fn recordings(&self, service: recordings::Service, folder: &str) -> Option<Recordings> {
+    /// Starts to write what is recorded in the rooms of a service into its folder; nothing without one. `stop` ends those that
+    /// have reached a limit.
+    pub fn recordings(&self, service: recordings::Service, folder: &str, stop: Stop) -> Option<Recordings> {
         let unfinished = if self.cluster.is_some() { Unfinished::GoOn } else { Unfinished::End };
-        let start = |folder| recordings::start(service, folder, self.recordings, unfinished, self.context);
+        let start =
+            |folder| recordings::start(service, folder, self.recordings, unfinished, stop, self.context);
         (!folder.is_empty()).then(|| start(Path::new(folder)))
     }
 

@@ -238,6 +238,7 @@ impl rooms::Hub for Hub {
     fn command(&mut self, command: Command, now: Timestamp) -> ((), Effects) {
         match command {
             Command::DeleteRecording(recording) => ((), self.delete_recording(recording, now)),
+            Command::StopRecording(id, limit) => ((), self.stop_recording(id, limit, now)),
         }
     }
 

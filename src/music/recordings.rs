@@ -7,7 +7,7 @@ use super::room::Room;
 use crate::effect::{Effects, MemberId};
 use crate::party::protocol::{RecordingEvent, Refusal};
 use crate::party::{self, Glance, Holder, Playback};
-use crate::recordings::{Owner, RecordingId, Replayed, Rooms};
+use crate::recordings::{Limit, Owner, RecordingId, Replayed, Rooms, Stop};
 use crate::rooms::{Commands, Queries};
 use crate::time::Timestamp;
 
@@ -77,6 +77,20 @@ impl Hub {
         effects
     }
 
+    /// A recording has reached a limit: it ends, and the pages of its room are told so.
+    pub(super) fn stop_recording(&mut self, recording: RecordingId, limit: Limit, now: Timestamp) -> Effects {
+        let has = |room: &Room| room.party().recording.is_of(recording);
+        let Some(id) = self.rooms.all().find(|(_, room)| has(room)).map(|(id, _)| id.clone()) else {
+            return Effects::none();
+        };
+        self.in_room(&id, now, |room, moment| {
+            let mut effects = Effects::none();
+            room.party.recording.stop(&mut effects, limit, moment.now);
+            room.tell_room(&mut effects, moment);
+            effects
+        })
+    }
+
     /// The room that a ticket is good in.
     pub(super) fn room_of_holder(&self, holder: &Holder, now: Timestamp) -> Option<&Room> {
         let room = self.rooms.get(&RoomId::new(&holder.room)?)?;
@@ -108,6 +122,11 @@ impl Room {
             }),
         }
     }
+}
+
+/// Has rooms end recordings that have reached a limit.
+pub fn stop_recordings(commands: Commands<Hub>) -> Stop {
+    Box::new(move |id, limit| commands.order(Command::StopRecording(id, limit)))
 }
 
 /// The rooms, as the routes of recordings ask them.

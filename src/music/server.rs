@@ -6,7 +6,7 @@ use anyhow::Result;
 use axum::Router;
 
 use super::hub::Hub;
-use super::recordings::RecordedRooms;
+use super::recordings::{RecordedRooms, stop_recordings};
 use super::routes::Site;
 use super::{Config, SERVICE, media, routes};
 use crate::http::layers;
@@ -32,12 +32,13 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
     let mut runner = Runner::new(SERVICE, service_context.members, context);
     let endpoint = socketio::endpoint(&mut runner, pings, &origins, service_context.socketio, &listener);
     let named = recordings::Service { name: SERVICE, remarks: RECORDINGS };
-    let recordings = service_context.recordings(named, &config.recordings_dir);
+    let commands = runner.ingress().commands();
+    let stop = stop_recordings(commands.clone());
+    let recordings = service_context.recordings(named, &config.recordings_dir, stop);
     let catalogue = recordings.map(|recordings| {
         runner.keep_recordings(recordings.recorder);
         recordings.catalogue
     });
-    let commands = runner.ingress().commands();
     let storage = service_context.persistent_storage(SERVICE);
     let tickets = TicketKey::new(storage.seed());
     let (seed, rng) = (*storage.seed(), Rng::new(&storage.random_source()));

@@ -396,6 +396,7 @@ impl Party {
             has_password: facts.has_password,
             wait_limit: self.wait_limit(scene.terms).as_secs_f64(),
             recording: self.recording.view(),
+            recording_stopped: self.recording.stopped_at(),
             replay: self.recording.replay_view(),
         };
         effects.tell_all(to, ServerEvent::Room(&view).frame());

@@ -5,7 +5,8 @@
 //!                                                                     catalogue (memory) <-- routes <-- HTTP
 //! ```
 //! What rooms do never waits for the disk: a line that cannot be written is counted and lost. Each node has files of its own.
-//! What is recorded, and by whose leave, is a matter of the rules.
+//! What is recorded, and by whose leave, is a matter of the rules; so is the end of a recording that has reached a limit, which
+//! the writer finds and [`Stop`] tells them.
 
 mod catalogue;
 mod files;
@@ -40,11 +41,11 @@ pub struct Config {
     /// Recordings are deleted this long after their last line; 0 keeps them until their owner deletes them.
     #[serde(with = "human")]
     pub kept: Duration,
-    /// Bytes of one recording; what comes after them is lost.
+    /// Bytes of one recording; it ends there.
     pub max_recording_bytes: u64,
-    /// Recordings in a folder; what would be one more is not written.
+    /// Recordings in a folder; one more ends as it begins.
     pub max_recordings: usize,
-    /// Bytes of all recordings in a folder; what comes after them is lost.
+    /// Bytes of all recordings in a folder; those that run end there.
     pub max_bytes: u64,
 }
 
@@ -83,6 +84,19 @@ pub enum Unfinished {
     GoOn,
 }
 
+/// A limit at which a recording ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limit {
+    /// The bytes of one recording.
+    TooLong,
+    /// What all recordings in a folder may take.
+    NoSpace,
+}
+
+/// Has the rules end a recording, on all nodes.
+pub type Stop = Box<dyn Fn(RecordingId, Limit) + Send>;
+
 /// The name of a service in the log, and what its trouble with recordings is called in `/readyz`.
 #[derive(Debug, Clone, Copy)]
 pub struct Service {
@@ -107,11 +121,12 @@ pub fn start(
     folder: &Path,
     config: &Config,
     unfinished: Unfinished,
+    stop: Stop,
     context: &Context,
 ) -> Recordings {
     let catalogue = Arc::new(Catalogue::new(folder));
     let (recorder, steps) = recorder::queue(service.name);
-    let mut writer = writer::Writer::new(service, config, Arc::clone(&catalogue), context);
+    let mut writer = writer::Writer::new(service, config, Arc::clone(&catalogue), stop, context);
     writer.take_stock(unfinished);
     let thread = tokio::task::spawn_blocking(move || writer.run(&steps));
     // A process that stops waits for what is being written.

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -27,6 +28,8 @@ fn id(n: u8) -> RecordingId {
 struct Desk {
     context: Context,
     recordings: Recordings,
+    /// Which recordings rooms were told to end, and why.
+    stops: Arc<Mutex<Vec<(RecordingId, Limit)>>>,
     /// When the recordings began, by the wall clock, in milliseconds.
     began_at: u64,
 }
@@ -34,9 +37,12 @@ struct Desk {
 impl Desk {
     fn open(folder: &Path, config: &Config, unfinished: Unfinished) -> Self {
         let context = Context::new(Clock::start(), &RuntimeConfig::default());
-        let recordings = start(WATCH, folder, config, unfinished, &context);
+        let stops = Arc::new(Mutex::new(Vec::new()));
+        let told = Arc::clone(&stops);
+        let stop = Box::new(move |id, limit| told.lock().push((id, limit)));
+        let recordings = start(WATCH, folder, config, unfinished, stop, &context);
         let began_at = context.clock.wall().as_millis();
-        Self { context, recordings, began_at }
+        Self { context, recordings, stops, began_at }
     }
 
     /// Line `n` of a recording.
@@ -161,12 +167,38 @@ async fn nothing_grows_beyond_its_limits() {
         }
         desk.line(recording, 10, "end");
     }
+    let stops = Arc::clone(&desk.stops);
     let (catalogue, remarks) = desk.close().await;
     assert!(remarks.is_empty(), "a limit is no trouble");
+    let told = [(id(1), Limit::TooLong), (id(2), Limit::NoSpace), (id(3), Limit::NoSpace)];
+    assert_eq!(*stops.lock(), told, "rooms are told once that their recording ends");
     assert!(catalogue.find(id(3)).is_none());
     let bytes = [1, 2].map(|n| fs::metadata(catalogue.path(id(n))).unwrap().len());
     assert!((4_000..5_100).contains(&bytes[0]) && bytes[0] + bytes[1] < 8_200, "{bytes:?}");
     assert_eq!(read(folder.path(), 1).last().unwrap(), "end");
+}
+
+#[tokio::test]
+async fn nothing_is_written_behind_a_limit_but_the_end_though_there_were_room_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config { max_recordings: 1, max_recording_bytes: 2_000, ..Config::default() };
+    let desk = Desk::open(folder.path(), &config, Unfinished::End);
+    desk.line(1, 0, "one");
+    desk.line(1, 1, &"x".repeat(2_000));
+    desk.line(1, 2, "short");
+    desk.line(1, 3, "end");
+    desk.line(2, 0, "one too many");
+    desk.delete(1, owner("a"));
+    desk.line(2, 1, "end");
+    let (catalogue, _) = desk.close().await;
+    assert!(catalogue.find(id(2)).is_none(), "an end alone is no recording");
+    let desk = Desk::open(folder.path(), &config, Unfinished::End);
+    desk.line(3, 0, "one");
+    desk.line(3, 1, &"x".repeat(2_000));
+    desk.line(3, 2, "short");
+    desk.line(3, 3, "end");
+    desk.close().await;
+    assert_eq!(read(folder.path(), 3), ["recording", "one", "end"]);
 }
 
 #[tokio::test]

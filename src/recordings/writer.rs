@@ -13,7 +13,7 @@ use super::files;
 use super::format::Header;
 use super::names::{Owner, RecordingId};
 use super::recorder::{Steps, count_lost};
-use super::{Config, Service, Unfinished};
+use super::{Config, Limit, Service, Stop, Unfinished};
 use crate::effect::{RecordingLine, RecordingStep};
 use crate::private;
 use crate::runtime::Context;
@@ -21,16 +21,19 @@ use crate::runtime::Context;
 /// Recordings whose time is over are looked for this often.
 const CLEAN_EVERY: Duration = Duration::from_mins(1);
 
-/// Recordings of which is remembered that they were deleted, so that a room that goes on does not begin them anew.
-const MAX_DELETED: usize = 1_000;
+/// Recordings of which is remembered that they were deleted or have reached a limit, so that a room that goes on does not
+/// begin them anew, nor go on with them.
+const MAX_REMEMBERED: usize = 1_000;
 
 /// What `/readyz` says of a disk that fails.
 const REMARK: &str = "recordings cannot be written: what happens in rooms is not recorded";
 
 /// Why a line is in no recording.
 enum Lost {
-    /// There is no more room, by the limits of the configuration.
-    Full,
+    /// There is no more room, by a limit of the configuration.
+    Full(Limit),
+    /// The recording has reached a limit before, and its room has yet to hear of it.
+    Over,
     /// The recording was deleted.
     Deleted,
     /// The disk does not take it.
@@ -48,8 +51,11 @@ pub struct Writer {
     service: Service,
     config: Config,
     catalogue: Arc<Catalogue>,
+    stop: Stop,
     context: Context,
-    deleted: VecDeque<RecordingId>,
+    deleted: Remembered,
+    /// Those whose rooms were told that they have reached a limit, until their last line comes.
+    stopped: Remembered,
     /// The file of the line before, while a batch lasts.
     current: Option<(RecordingId, File)>,
     is_failing: bool,
@@ -58,13 +64,21 @@ pub struct Writer {
 
 impl Writer {
     /// Writes nothing yet.
-    pub fn new(service: Service, config: &Config, catalogue: Arc<Catalogue>, context: &Context) -> Self {
+    pub fn new(
+        service: Service,
+        config: &Config,
+        catalogue: Arc<Catalogue>,
+        stop: Stop,
+        context: &Context,
+    ) -> Self {
         Self {
             service,
             config: config.clone(),
             catalogue,
+            stop,
             context: context.clone(),
-            deleted: VecDeque::new(),
+            deleted: Remembered::default(),
+            stopped: Remembered::default(),
             current: None,
             is_failing: false,
             is_full: false,
@@ -126,16 +140,11 @@ impl Writer {
         };
         match self.write(&line) {
             Ok(()) => self.works(),
-            Err(Lost::Full) => {
-                if !self.is_full {
-                    warn!(
-                        service = self.service.name,
-                        "[recordings] allows no more: what comes now is not recorded"
-                    );
-                }
-                self.is_full = true;
+            Err(Lost::Full(limit)) => {
+                self.reached(limit, &line);
                 count_lost(self.service.name, "limit");
             }
+            Err(Lost::Over) => count_lost(self.service.name, "limit"),
             Err(Lost::Deleted) => count_lost(self.service.name, "deleted"),
             Err(Lost::Disk(failure)) => {
                 self.current = None;
@@ -145,13 +154,31 @@ impl Writer {
         }
     }
 
+    /// A line would be over a limit: its recording ends here.
+    fn reached(&mut self, limit: Limit, line: &RecordingLine) {
+        if limit == Limit::NoSpace && !self.is_full {
+            self.is_full = true;
+            warn!(service = self.service.name, "[recordings] allows no more: what comes now is not recorded");
+        }
+        let Some(id) = RecordingId::read(&line.id) else { return };
+        info!(service = self.service.name, recording = %id, ?limit, "a recording ends: it has reached a limit");
+        self.stopped.add(id);
+        (self.stop)(id, limit);
+    }
+
     fn write(&mut self, line: &RecordingLine) -> Result<(), Lost> {
-        let Some(id) = RecordingId::read(&line.id).filter(|id| !self.deleted.contains(id)) else {
+        let Some(id) = RecordingId::read(&line.id).filter(|id| !self.deleted.has(*id)) else {
             return Err(Lost::Deleted);
         };
-        match self.catalogue.find(id) {
-            Some(known) => self.go_on(known, line),
-            None => self.begin(line),
+        let known = self.catalogue.find(id);
+        let is_over = self.stopped.has(id);
+        if line.is_last {
+            self.stopped.forget(id);
+        }
+        match known {
+            Some(known) if !is_over || line.is_last => self.go_on(known, line),
+            None if !is_over => self.begin(line),
+            Some(_) | None => Err(Lost::Over),
         }
     }
 
@@ -160,11 +187,11 @@ impl Writer {
         let text = format!("{}\n{}\n", line.header.get(), line.text.get());
         let (n_recordings, all_bytes) = self.catalogue.size();
         let n_bytes = text.len() as u64;
-        if n_recordings >= self.config.max_recordings
-            || all_bytes + n_bytes > self.config.max_bytes
-            || n_bytes > self.config.max_recording_bytes
-        {
-            return Err(Lost::Full);
+        if n_recordings >= self.config.max_recordings || all_bytes + n_bytes > self.config.max_bytes {
+            return Err(Lost::Full(Limit::NoSpace));
+        }
+        if n_bytes > self.config.max_recording_bytes {
+            return Err(Lost::Full(Limit::TooLong));
         }
         let path = self.catalogue.path(header.id);
         private::make_folder(self.catalogue.folder())?;
@@ -192,13 +219,19 @@ impl Writer {
         }
         let text = format!("{}\n", line.text.get());
         let n_bytes = known.n_bytes + text.len() as u64;
-        let is_over = n_bytes > self.config.max_recording_bytes
-            || self.catalogue.size().1 + text.len() as u64 > self.config.max_bytes;
         known.is_running = !line.is_last;
         // An end is short, and says more than its bytes.
-        if is_over && !line.is_last {
+        let limit = if line.is_last {
+            None
+        } else if n_bytes > self.config.max_recording_bytes {
+            Some(Limit::TooLong)
+        } else {
+            let all_bytes = self.catalogue.size().1 + text.len() as u64;
+            (all_bytes > self.config.max_bytes).then_some(Limit::NoSpace)
+        };
+        if let Some(limit) = limit {
             self.catalogue.put(known);
-            return Err(Lost::Full);
+            return Err(Lost::Full(limit));
         }
         let id = known.header.id;
         let file = match self.open(id, known.n_bytes) {
@@ -246,12 +279,7 @@ impl Writer {
     fn forget(&mut self, id: RecordingId) {
         self.current = None;
         self.catalogue.remove(id);
-        if !self.deleted.contains(&id) {
-            if self.deleted.len() >= MAX_DELETED {
-                self.deleted.pop_front();
-            }
-            self.deleted.push_back(id);
-        }
+        self.deleted.add(id);
     }
 
     fn remove_file(&self, id: RecordingId) {
@@ -292,6 +320,30 @@ impl Writer {
             error!(service = self.service.name, %folder, %failure, "recordings cannot be written: rooms go on without");
             self.context.remark(self.service.remarks, Some(REMARK));
         }
+    }
+}
+
+/// The latest of some recordings.
+#[derive(Default)]
+struct Remembered(VecDeque<RecordingId>);
+
+impl Remembered {
+    fn add(&mut self, id: RecordingId) {
+        if self.has(id) {
+            return;
+        }
+        if self.0.len() >= MAX_REMEMBERED {
+            self.0.pop_front();
+        }
+        self.0.push_back(id);
+    }
+
+    fn has(&self, id: RecordingId) -> bool {
+        self.0.contains(&id)
+    }
+
+    fn forget(&mut self, id: RecordingId) {
+        self.0.retain(|other| *other != id);
     }
 }
 

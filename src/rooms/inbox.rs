@@ -185,6 +185,12 @@ impl<H: Hub> Commands<H> {
         self.0.send(Arrival::Command(command, answer)).ok()?;
         answered.await.ok()
     }
+
+    /// Has a command done in turn with the events, whatever comes of it.
+    pub fn order(&self, command: H::Command) {
+        // A hub that has ended does nothing any more.
+        let _ = self.0.send(Arrival::Command(command, oneshot::channel().0));
+    }
 }
 
 #[cfg(test)]

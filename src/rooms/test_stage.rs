@@ -2,8 +2,8 @@
 //!
 //! What members say stands flush left, what they are told is indented. Lines are `ann connects`, `ann connects
 //! from 10.0.0.1`, `ann connects with KEY`, `ann: event {…}`, `ann asks: event {…}` (which wants an answer),
-//! `ann answers a ping`, `ann goes` (its connection breaks), `ann says goodbye`, `5s pass`, or `the wall clock is put
-//! 2days ahead`.
+//! `ann answers a ping`, `ann goes` (its connection breaks), `ann says goodbye`, `5s pass`, `the wall clock is put
+//! 2days ahead`, or `from outside {…}` (a command).
 
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -93,6 +93,9 @@ impl<H: Hub> Stage<H> {
         if let Some(span) = line.strip_suffix(" pass") {
             self.now = self.now + humantime::parse_duration(span).unwrap();
             return self.hub.handle_timeout(self.now);
+        }
+        if let Some(command) = line.strip_prefix("from outside ") {
+            return self.hub.command(serde_json::from_str(command).unwrap(), self.now).1;
         }
         if let Some((who, said)) = line.split_once(": ") {
             let who = who.strip_suffix(" asks").unwrap_or(who);

@@ -1,17 +1,19 @@
 //! The page in Chromium: two windows in one room, one far away and with a wrong clock.
 
 use std::fs;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::clients::{run_client, run_client_alone_and_together, run_client_at, run_client_everywhere};
+use crate::clients::{
+    run_client, run_client_alone_and_together, run_client_at, run_client_everywhere,
+    run_client_through_restarts,
+};
 use crate::harness::balancer::Balancer;
 use crate::harness::deployment::ADMIN_KEY;
 use crate::harness::process::{Server, roomhub};
 use crate::harness::radio::{make, on_air, station};
-use crate::harness::{age, eventually, free_port};
+use crate::harness::{age, eventually};
 
 /// Chromium draws with the CPU: windows of two tests at once would keep each other from playing in time.
 static CHROMIUM: Mutex<()> = Mutex::new(());
@@ -36,7 +38,7 @@ fn a_link_that_cannot_be_played_is_refused_or_passed_over_with_a_word() {
 #[test]
 fn three_windows_of_a_listening_room_suggest_vote_steer_and_let_each_other_in() {
     let _chromium = only_chromium();
-    run_client_alone_and_together("node", "listening-party.mjs", "music", &[]);
+    run_client_alone_and_together("node", "listening-party.mjs", "music", &[], &[]);
 }
 
 #[test]
@@ -65,6 +67,7 @@ fn a_party_sees_the_same_picture_whatever_its_clocks_and_lines_and_waits_for_the
         "node",
         "watch-party.mjs",
         "watch",
+        &[],
         &["open sesame", film.to_str().unwrap()],
     );
 }
@@ -97,14 +100,9 @@ fn films_of_the_server_play_for_a_guest_too_and_go_on_when_a_connection_is_cut()
     fs::write(folder.path().join("Film.de.ass"), dialogue).unwrap();
     let path = folder.path().to_str().unwrap();
     for transcode in ["false", "true"] {
-        let data = tempfile::tempdir().unwrap();
-        let environment = [
-            ("AUTH_KEY", "open sesame"),
-            ("ROOMHUB_WATCH__TRANSCODE", transcode),
-            ("ROOMHUB_ROOMS__DATA_DIR", data.path().to_str().unwrap()),
-        ];
-        let server = Server::of("watch", &["--media-dir", path], &environment);
-        run_client("node", "watch-library.mjs", &server, &["open sesame", transcode]);
+        let environment = [("ROOMHUB_WATCH__MEDIA_DIR", path), ("ROOMHUB_WATCH__TRANSCODE", transcode)];
+        let more = ["open sesame", transcode];
+        run_client_alone_and_together("node", "watch-library.mjs", "watch", &environment, &more);
     }
 }
 
@@ -125,28 +123,30 @@ fn music_of_the_server_and_of_guests_plays_with_covers_and_lyrics() {
     fs::write(folder.path().join("a.lrc"), "[00:00.00]First line\n[00:01.50]Second line\n").unwrap();
     let guest = data.path().join("guest.mp3");
     fs::rename(folder.path().join("guest.mp3"), &guest).unwrap();
+    let uploads = data.path().join("uploads");
     let environment = [
+        ("ROOMHUB_MUSIC__MEDIA_DIR", folder.path().to_str().unwrap()),
         ("ROOMHUB_MUSIC__MAX_UPLOAD_BYTES", "1000000"),
-        ("ROOMHUB_ROOMS__DATA_DIR", data.path().to_str().unwrap()),
+        ("ROOMHUB_MUSIC__UPLOADS_DIR", uploads.to_str().unwrap()),
     ];
-    let server = Server::of("music", &["--media-dir", folder.path().to_str().unwrap()], &environment);
     let radio = station(&["--audio-dir", folder.path().to_str().unwrap()], &[]);
     on_air(&radio);
     let stream = format!("http://{}/", radio.address);
-    run_client("node", "music-library.mjs", &server, &[guest.to_str().unwrap(), &stream]);
+    let more = [guest.to_str().unwrap(), &stream];
+    run_client_alone_and_together("node", "music-library.mjs", "music", &environment, &more);
 }
 
 #[test]
 fn a_browser_that_lets_nothing_sound_by_itself_is_in_sync_after_one_tap() {
     let _chromium = only_chromium();
-    run_client("node", "autoplay.mjs", &Server::start(), &[]);
+    run_client_alone_and_together("node", "autoplay.mjs", "music", &[], &[]);
 }
 
 #[test]
 fn the_owner_of_a_room_that_stays_is_owner_again_after_a_restart() {
     let _chromium = only_chromium();
-    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
-    run_client_at("node", "permanent-room.mjs", address, &[env!("CARGO_BIN_EXE_roomhub")], &String::new);
+    let environment = [("ROOMHUB_ROOMS__PERSIST", "true")];
+    run_client_through_restarts("node", "permanent-room.mjs", "watch", &environment, &["open sesame"]);
 }
 
 #[test]
@@ -158,19 +158,19 @@ fn the_admin_page_shows_rooms_and_acts_on_them() {
 #[test]
 fn a_watch_party_has_guests_roles_chat_and_votes() {
     let _chromium = only_chromium();
-    run_client_alone_and_together("node", "company.mjs", "watch", &["open sesame"]);
+    run_client_alone_and_together("node", "company.mjs", "watch", &[], &["open sesame"]);
 }
 
 #[test]
 fn members_of_a_watch_party_talk_and_share_their_screens() {
     let _chromium = only_chromium();
-    run_client_alone_and_together("node", "voice-and-screen.mjs", "watch", &["open sesame"]);
+    run_client_alone_and_together("node", "voice-and-screen.mjs", "watch", &[], &["open sesame"]);
 }
 
 #[test]
 fn a_recording_of_a_watch_party_is_replayed_with_its_chat() {
     let _chromium = only_chromium();
-    run_client_alone_and_together("node", "replay.mjs", "watch", &["open sesame"]);
+    run_client_alone_and_together("node", "replay.mjs", "watch", &[], &["open sesame"]);
 }
 
 #[test]

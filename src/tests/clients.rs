@@ -1,5 +1,6 @@
 //! The real client libraries, unchanged, against the real program.
 
+use std::io::{BufRead, BufReader, Read, Seek, Write};
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 
@@ -18,9 +19,15 @@ pub fn run_client_everywhere(program: &str, script: &str, service: &'static str,
     });
 }
 
-/// Runs a client that comes to one server, and to three behind one load balancer.
-pub fn run_client_alone_and_together(program: &str, script: &str, service: &'static str, more: &[&str]) {
-    alone_and_together(service, &[], |deployment| {
+/// Runs a client that comes to one server, and to three behind one load balancer, with more in their environment.
+pub fn run_client_alone_and_together(
+    program: &str,
+    script: &str,
+    service: &'static str,
+    environment: &[(&str, &str)],
+    more: &[&str],
+) {
+    alone_and_together(service, environment, |deployment| {
         run_client_at(program, script, deployment.address, more, &|| deployment.log());
     });
 }
@@ -32,6 +39,22 @@ fn run_crowd_everywhere(program: &str, script: &str, service: &'static str, more
     });
 }
 
+/// Runs a client that comes to one server, and to three behind one load balancer, with more in their environment. The
+/// servers are restarted when it says so.
+pub fn run_client_through_restarts(
+    program: &str,
+    script: &str,
+    service: &'static str,
+    environment: &[(&str, &str)],
+    more: &[&str],
+) {
+    alone_and_together(service, environment, |deployment| {
+        let address = deployment.address;
+        let told = converse(program, script, address, more, &mut || deployment.restart());
+        told.unwrap_or_else(|complaint| panic!("{complaint}\nserver:\n{}", deployment.log()));
+    });
+}
+
 /// Runs a client against whatever listens there, and tells `log` if it fails.
 pub fn run_client_at(
     program: &str,
@@ -40,19 +63,52 @@ pub fn run_client_at(
     more: &[&str],
     log: &dyn Fn() -> String,
 ) {
+    let restart = &mut || panic!("{script} wants a restart");
+    converse(program, script, address, more, restart)
+        .unwrap_or_else(|complaint| panic!("{complaint}\nserver:\n{}", log()));
+}
+
+/// Runs a client to its end. When it says `restart`, that is done, and then it is told so by a line.
+fn converse(
+    program: &str,
+    script: &str,
+    address: SocketAddr,
+    more: &[&str],
+    restart: &mut dyn FnMut(),
+) -> Result<(), String> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/clients");
-    let output = Command::new(program)
+    let mut complaints = tempfile::tempfile().unwrap();
+    let mut client = Command::new(program)
         .arg(format!("{folder}/{script}"))
         .arg(format!("http://{address}/"))
         .args(more)
-        .stdin(Stdio::null())
-        .output()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(complaints.try_clone().unwrap())
+        .spawn()
         .unwrap_or_else(|error| panic!("{program}: {error}; src/tests/all.sh installs it"));
-    let (told, complained) =
-        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    println!("{told}");
-    assert!(output.status.success(), "{script}:\n{told}\n{complained}\nserver:\n{}", log());
-    assert!(told.contains("ok  "), "{script} checked nothing: {told}");
+    let mut answers = client.stdin.take().unwrap();
+    let mut told = String::new();
+    for line in BufReader::new(client.stdout.take().unwrap()).lines() {
+        let line = line.unwrap();
+        println!("{line}");
+        if line == "restart" {
+            restart();
+            writeln!(answers, "done").unwrap();
+        }
+        told = format!("{told}{line}\n");
+    }
+    let mut complained = String::new();
+    complaints.rewind().unwrap();
+    complaints.read_to_string(&mut complained).unwrap();
+    let problem = if !client.wait().unwrap().success() {
+        "failed"
+    } else if !told.contains("ok  ") {
+        "checked nothing"
+    } else {
+        return Ok(());
+    };
+    Err(format!("{script} {problem}:\n{told}\n{complained}"))
 }
 
 #[test]

@@ -166,6 +166,42 @@ fn a_session_is_recorded_on_every_node_listed_exported_replayed_and_deleted() {
 }
 
 #[test]
+fn a_recording_that_reaches_a_limit_ends_on_every_node_and_members_are_told_why() {
+    let limits =
+        [("ROOMHUB_RECORDINGS__MAX_RECORDINGS", "1"), ("ROOMHUB_RECORDINGS__MAX_RECORDING_BYTES", "4096")];
+    everywhere("watch", &limits, |deployment| {
+        let mut ann = page(deployment.address, "Ann");
+        let room = open_room(&mut ann, "Films");
+        let id = start_recording(&mut ann);
+        let mut bob = page(deployment.address, "Bob");
+        done(&mut bob, "room:join", &json!({"roomId": room, "userName": "Bob"}));
+        let words = "x".repeat(1_900);
+        for _ in 0..2 {
+            bob.emit("chat:message", &json!({"content": words, "type": "text"}));
+        }
+        for member in [&mut ann, &mut bob] {
+            let told = hear(member, "party:room", |room| room["recordingStopped"].is_string());
+            assert_eq!((&told["recordingStopped"], &told["recording"]), (&json!("too_long"), &Value::Null));
+        }
+        for server in deployment.servers() {
+            listed(server.address, KEY, |list| list.len() == 1 && list[0]["isRunning"] == false);
+            let export = request(server.address, "GET", &format!("/recordings/{id}"), KEY);
+            assert_eq!(kinds(&lines(&export)), ["recording", "joined", "screen", "joined", "chat", "end"]);
+            assert!(export.body.len() < 4_200, "{}", export.body.len());
+        }
+
+        let mut cyd = page(deployment.address, "Cyd");
+        open_room(&mut cyd, "More films");
+        done(&mut cyd, "recording:start", &json!({"ownerKey": OTHER_KEY, "withChat": true}));
+        let told = hear(&mut cyd, "party:room", |room| room["recordingStopped"].is_string());
+        assert_eq!((&told["recordingStopped"], &told["recording"]), (&json!("no_space"), &Value::Null));
+        for server in deployment.servers() {
+            assert_eq!(listed(server.address, OTHER_KEY, |_| true), Vec::<Value>::new());
+        }
+    });
+}
+
+#[test]
 fn a_full_disk_takes_nothing_from_the_room_and_what_is_written_again_is_whole() {
     let disk = FaultyDisk::new();
     let folder = disk.data().join("recordings");

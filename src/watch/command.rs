@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::protocol::RoomId;
 use crate::effect::MemberId;
-use crate::recordings::Replayed;
+use crate::recordings::{Limit, RecordingId, Replayed};
 
 /// What operators may have done.
 #[derive(Debug, Serialize, Deserialize)]
@@ -24,6 +24,8 @@ pub enum Command {
     LiftBan(IpAddr),
     /// Deletes a recording, on every node.
     DeleteRecording(Replayed),
+    /// A recording has reached a limit on a node, and ends on every one.
+    StopRecording(RecordingId, Limit),
 }
 
 /// Whether there was something to be done.

@@ -348,6 +348,7 @@ impl rooms::Hub for Hub {
             Command::Ban(address, span) => self.ban(address, span, now),
             Command::LiftBan(address) => self.lift_ban(address),
             Command::DeleteRecording(recording) => (Outcome::Done, self.delete_recording(recording, now)),
+            Command::StopRecording(id, limit) => (Outcome::Done, self.stop_recording(id, limit, now)),
         }
     }
 

@@ -8,7 +8,7 @@ use super::room::{Moment, Room};
 use crate::effect::{Effects, MemberId};
 use crate::party::protocol::{RecordingEvent, Refusal};
 use crate::party::{self, Glance, Holder, Playback};
-use crate::recordings::{Owner, RecordingId, Replayed, Rooms};
+use crate::recordings::{Limit, Owner, RecordingId, Replayed, Rooms, Stop};
 use crate::rooms::{Commands, Queries};
 use crate::time::Timestamp;
 
@@ -83,6 +83,19 @@ impl Hub {
         effects
     }
 
+    /// A recording has reached a limit: it ends, and the pages of its room are told so.
+    pub(super) fn stop_recording(&mut self, recording: RecordingId, limit: Limit, now: Timestamp) -> Effects {
+        let mut effects = Effects::none();
+        let has = |room: &&Room| room.party.recording.is_of(recording);
+        let id = self.rooms.values().find(has).map(Room::id);
+        let moment = Moment { terms: &self.terms, now, wall: self.wall };
+        if let Some(room) = id.and_then(|id| self.rooms.get_mut(&id)) {
+            room.party.recording.stop(&mut effects, limit, now);
+            room.tell_room(&mut effects, moment);
+        }
+        effects
+    }
+
     /// The room that a ticket is good in.
     pub(super) fn room_of_holder(&self, holder: &Holder, now: Timestamp) -> Option<&Room> {
         let room = self.rooms.get(&RoomId::read(&holder.room)?)?;
@@ -122,6 +135,11 @@ impl Room {
             self.party.recording.end(effects, now);
         }
     }
+}
+
+/// Has rooms end recordings that have reached a limit.
+pub fn stop_recordings(commands: Commands<Hub>) -> Stop {
+    Box::new(move |id, limit| commands.order(Command::StopRecording(id, limit)))
 }
 
 /// The rooms, as the routes of recordings ask them.

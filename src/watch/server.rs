@@ -8,7 +8,7 @@ use tracing::warn;
 
 use super::event_log::{self, Rotation};
 use super::hub::Hub;
-use super::recordings::RecordedRooms;
+use super::recordings::{RecordedRooms, stop_recordings};
 use super::rng::Rng;
 use super::routes::Site;
 use super::{Config, SERVICE, admin, key, media, routes};
@@ -48,12 +48,13 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
         runner.keep_notes(event_log::start(Path::new(&config.event_log), rotation, context)?);
     }
     let named = recordings::Service { name: SERVICE, remarks: RECORDINGS };
-    let recordings = service_context.recordings(named, &config.recordings_dir);
+    let commands = runner.ingress().commands();
+    let stop = stop_recordings(commands.clone());
+    let recordings = service_context.recordings(named, &config.recordings_dir, stop);
     let catalogue = recordings.map(|recordings| {
         runner.keep_recordings(recordings.recorder);
         recordings.catalogue
     });
-    let commands = runner.ingress().commands();
     let storage = service_context.persistent_storage(SERVICE);
     let (rng, exempt) =
         (Rng::new(&storage.random_source()), service_context.opening.network.trusted_networks());

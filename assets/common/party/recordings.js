@@ -1,7 +1,8 @@
 /**
  * Recordings: `element` is a section in which the owner starts and stops recording, and has its recordings listed to
  * replay, save and delete; hidden for everybody else. `notice` is the line that tells everybody in the room that it is
- * recorded, or that a recording is replayed.
+ * recorded, or that a recording is replayed. Where a recording ended at a limit of the server, all are told so as it happens,
+ * and its owner why, in the section too.
  *
  * The page calls `load()` when it shows the section. Sends `recording:start|stop` and `replay:start|stop`, and asks
  * `recordings` over HTTP with the key that this browser keeps. `render()` says all in another language.
@@ -42,6 +43,7 @@ export class Recordings {
   });
   #list = element("ul", { class: "rows" });
   #none = element("div");
+  #whyStopped = element("p", { class: "complaint" });
   #noticeWords = element("span");
   notice = element("p", { class: "recording-notice", role: "status", hidden: true }, icon("record"), this.#noticeWords);
   element = element(
@@ -54,6 +56,7 @@ export class Recordings {
       this.#stopReplay,
     ),
     element("div", { class: "recording-start" }, this.#record, this.#withChatLabel),
+    this.#whyStopped,
     element("p", { class: "hint", "data-say": "recordingHint" }),
     this.#none,
     this.#list,
@@ -114,10 +117,20 @@ export class Recordings {
     setText(this.#noticeWords, words);
     this.notice.hidden = words === "";
     this.notice.classList.toggle("is-replay", recording === null);
+    this.#showEnd(room?.recordingStopped, isOwner);
     const hasChanged = this.#isOn !== (recording !== null);
     this.#isOn = recording !== null;
     if (recording) this.#lastId = recording.id;
     if (hasChanged) this.load();
+  }
+
+  /** A recording has ended at a limit, or another has begun since. */
+  #showEnd(limit, isOwner) {
+    const why = limit ? say(limit === "too_long" ? "recordingTooLong" : "recordingNoSpace") : "";
+    setText(this.#whyStopped, why);
+    if (!limit || !this.#isOn) return;
+    if (isOwner) this.#complain(why);
+    else this.#tell("recordingStopped");
   }
 
   #renderList() {

@@ -146,3 +146,24 @@ fn a_restart_ends_what_was_recorded() {
     );
     assert!(told.contains(r#""recording":null"#) && lines(&told).is_empty(), "{told}");
 }
+
+#[test]
+fn a_recording_that_reaches_a_limit_is_shown_to_run_no_longer_and_pages_are_told_why() {
+    let mut stage = recorded(false);
+    let told = stage.play(r#"bob: join-room {"roomId":"AB12"}"#);
+    let (_, rest) = told.split_once(r#""recording":{"id":""#).unwrap();
+    let id = rest.split('"').next().unwrap();
+    let told = stage.play(&format!(
+        r#"
+        from outside {{"StopRecording":["{id}","no_space"]}}
+        from outside {{"StopRecording":["{id}","too_long"]}}
+        ann: pause {{"roomId":"AB12"}}
+        "#
+    ));
+    let stopped = r#""recording":null,"recordingStopped":"no_space""#;
+    assert_eq!((told.matches(stopped).count(), told.matches("party:room").count()), (1, 1), "{told}");
+    assert!(told.contains("ann, bob <- party:room"), "{told}");
+    assert_eq!(lines(&told), "{\"n\":4,\"at\":0,\"kind\":\"end\"}\n");
+    let again = stage.play(&format!(r#"ann asks: recording:start {{"ownerKey":"{KEY}"}}"#));
+    assert!(again.contains(r#""recording":{"#) && !again.contains("recordingStopped"), "{again}");
+}

@@ -8,6 +8,7 @@ use super::super::present::Named;
 use super::super::roles::{Preset, Rights, Role, Table};
 use super::super::votes::VoteView;
 use crate::effect::{Effects, Frame, MemberId};
+use crate::recordings::Limit;
 use crate::time::Timestamp;
 
 /// `{success:true}`, with what was asked for.
@@ -65,6 +66,9 @@ pub struct RoomView<'a> {
     pub wait_limit: f64,
     /// What is recorded of it.
     pub recording: Option<RecordingView<'a>>,
+    /// The limit at which the last recording ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recording_stopped: Option<Limit>,
     /// What is replayed in it.
     pub replay: Option<ReplayView<'a>>,
 }

@@ -18,7 +18,7 @@ use super::protocol::{RecordingEvent, RecordingView, Refusal, ReplayView, Succes
 use super::roles::Role;
 use super::{Done, FollowUp, Party, Scene};
 use crate::effect::{Effects, MemberId, RecordingLine, RecordingStep};
-use crate::recordings::{By, Entry, Header, Line, Owner, RecordingId, Replayed};
+use crate::recordings::{By, Entry, Header, Limit, Line, Owner, RecordingId, Replayed};
 use crate::rooms::Rng;
 use crate::time::{Seconds, Timestamp};
 
@@ -33,6 +33,9 @@ const USUAL_SPEED: f64 = 1.0;
 #[serde(default)]
 pub struct Recording {
     running: Option<Running>,
+    /// The limit at which the last one ended, until another begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stopped_at: Option<Limit>,
     replayed: Option<Replayed>,
 }
 
@@ -139,6 +142,7 @@ impl Recording {
                 let id = RecordingId::drawn(&rng.draw());
                 let started_at = scene.wall.wall(scene.now).as_millis();
                 let header = Header::new(id, service, name.to_owned(), started_at, *with_chat, owner);
+                self.stopped_at = None;
                 self.running = Some(Running { header, since: scene.now, n_lines: 0, noted: None });
             }
             RecordingEvent::Stop if self.running.is_none() => return Err(Refusal::NoSuchRecording),
@@ -304,6 +308,17 @@ impl Recording {
         self.running = None;
     }
 
+    /// Ends what is recorded, which has reached a limit.
+    pub fn stop(&mut self, effects: &mut Effects, limit: Limit, now: Timestamp) {
+        self.end(effects, now);
+        self.stopped_at = Some(limit);
+    }
+
+    /// Whether that one runs.
+    pub fn is_of(&self, recording: RecordingId) -> bool {
+        self.running.as_ref().is_some_and(|running| running.header.id == recording)
+    }
+
     /// Whether that one runs or is replayed.
     pub fn is_about(&self, recording: Replayed) -> bool {
         self.running.as_ref().is_some_and(|running| running.is(recording)) || self.replayed == Some(recording)
@@ -315,9 +330,9 @@ impl Recording {
         self.replayed.take_if(|replayed| *replayed == deleted);
     }
 
-    /// Whether nothing is recorded, nor replayed.
+    /// Whether there is nothing to tell of recordings.
     pub fn is_idle(&self) -> bool {
-        self.running.is_none() && self.replayed.is_none()
+        self.running.is_none() && self.replayed.is_none() && self.stopped_at.is_none()
     }
 
     /// Whether anything is recorded.
@@ -333,6 +348,11 @@ impl Recording {
             started_at: header.started_at,
             with_chat: header.with_chat,
         })
+    }
+
+    /// The limit at which the last recording ended, as pages are told.
+    pub fn stopped_at(&self) -> Option<Limit> {
+        self.stopped_at
     }
 
     /// What is replayed, as pages are told.

@@ -69,6 +69,17 @@ impl Cluster {
         self.start_again(n);
     }
 
+    /// Stops all nodes, so that Redis alone remembers, and starts them again.
+    pub fn restart_all(&mut self) {
+        for node in &mut self.nodes {
+            node.signal("TERM");
+            assert_eq!(node.wait(), 0);
+        }
+        for n in 0..self.nodes.len() {
+            self.start_again(n);
+        }
+    }
+
     /// Kills a node and starts it again, at the same address.
     pub fn kill(&mut self, n: usize) {
         self.nodes[n].signal("KILL");
@@ -107,7 +118,7 @@ fn node(service: &str, name: &str, port: u16, url: &str, data: &Path, more: &[(S
         ("AUTH_KEY", "open sesame"),
         ("ROOMHUB_WATCH__ADMIN_KEY", ADMIN_KEY),
     ]);
-    command.env("ROOMHUB_DEVICES__DATA_DIR", data.join(name));
+    command.env("ROOMHUB_DEVICES__DATA_DIR", data.join(name)).env("ROOMHUB_ROOMS__DATA_DIR", data.join(name));
     command.env("ROOMHUB_WATCH__RECORDINGS_DIR", data.join(name).join("recordings"));
     command.envs(more.iter().map(|(name, value)| (name, value)));
     Server::spawn(command)

@@ -21,9 +21,10 @@ pub const ADMIN_BEARER: &str = "Bearer a key of operators";
 pub struct Deployment {
     pub address: SocketAddr,
     service: &'static str,
+    environment: Vec<(String, String)>,
     servers: Servers,
     /// What a server alone keeps.
-    _data: TempDir,
+    data: TempDir,
 }
 
 enum Servers {
@@ -32,30 +33,31 @@ enum Servers {
 }
 
 /// Plays on one server, and on three behind a load balancer: what takes long, and is the same behind any of them.
-pub fn alone_and_together(service: &'static str, environment: &[(&str, &str)], play: impl Fn(&Deployment)) {
+pub fn alone_and_together(
+    service: &'static str,
+    environment: &[(&str, &str)],
+    play: impl Fn(&mut Deployment),
+) {
     println!("on one server");
-    play(&Deployment::alone(service, environment));
+    play(&mut Deployment::alone(service, environment));
     println!("on three nodes behind nginx");
-    play(&Deployment::behind(Balancer::nginx, service, environment));
+    play(&mut Deployment::behind(Balancer::nginx, service, environment));
 }
 
 /// Plays on one server, and on three behind each of the load balancers.
-pub fn everywhere(service: &'static str, environment: &[(&str, &str)], play: impl Fn(&Deployment)) {
+pub fn everywhere(service: &'static str, environment: &[(&str, &str)], play: impl Fn(&mut Deployment)) {
     alone_and_together(service, environment, &play);
     println!("on three nodes behind HAProxy");
-    play(&Deployment::behind(Balancer::haproxy, service, environment));
+    play(&mut Deployment::behind(Balancer::haproxy, service, environment));
 }
 
 impl Deployment {
     fn alone(service: &'static str, environment: &[(&str, &str)]) -> Self {
         let data = TempDir::new().unwrap();
-        let mut command = roomhub(&[service, "--host", "127.0.0.1", "--port", "0", "--log-format", "json"]);
-        command.env("AUTH_KEY", "open sesame").env("ROOMHUB_WATCH__ADMIN_KEY", ADMIN_KEY);
-        command.env("ROOMHUB_DEVICES__DATA_DIR", data.path());
-        command.env("ROOMHUB_WATCH__RECORDINGS_DIR", data.path().join("recordings"));
-        command.envs(environment.iter().copied());
-        let server = Server::spawn(command);
-        Self { address: server.address, service, servers: Servers::One(Box::new(server)), _data: data }
+        let server = start(service, 0, &data, environment.iter().copied());
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let (address, servers) = (server.address, Servers::One(Box::new(server)));
+        Self { address, service, environment: environment.collect(), servers, data }
     }
 
     fn behind(
@@ -71,7 +73,21 @@ impl Deployment {
         let balancer = balance(&cluster);
         let address = balancer.address;
         let servers = Servers::Three { _balancer: balancer, cluster: Box::new(cluster), _database: database };
-        Self { address, service, servers, _data: TempDir::new().unwrap() }
+        Self { address, service, environment: Vec::new(), servers, data: TempDir::new().unwrap() }
+    }
+
+    /// Stops every server, starts all of them again, and waits until they answer.
+    pub fn restart(&mut self) {
+        match &mut self.servers {
+            Servers::One(server) => {
+                server.signal("TERM");
+                assert_eq!(server.wait(), 0);
+                let environment = self.environment.iter().map(|(name, value)| (&**name, &**value));
+                **server = start(self.service, self.address.port(), &self.data, environment);
+            }
+            Servers::Three { cluster, .. } => cluster.restart_all(),
+        }
+        self.told("/livez", &[], |answer| answer.status == 200);
     }
 
     /// Every server behind it.
@@ -112,4 +128,20 @@ impl Deployment {
         let n_servers = before.iter().zip(&after).filter(|(before, after)| after > before).count();
         assert!(n_servers >= before.len().min(2), "{before:?} {after:?}");
     }
+}
+
+/// Starts a server that is alone.
+fn start<'a>(
+    service: &str,
+    port: u16,
+    data: &TempDir,
+    environment: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Server {
+    let port = port.to_string();
+    let mut command = roomhub(&[service, "--host", "127.0.0.1", "--port", &port, "--log-format", "json"]);
+    command.env("AUTH_KEY", "open sesame").env("ROOMHUB_WATCH__ADMIN_KEY", ADMIN_KEY);
+    command.env("ROOMHUB_DEVICES__DATA_DIR", data.path()).env("ROOMHUB_ROOMS__DATA_DIR", data.path());
+    command.env("ROOMHUB_WATCH__RECORDINGS_DIR", data.path().join("recordings"));
+    command.envs(environment);
+    Server::spawn(command)
 }

@@ -155,3 +155,62 @@ fn a_ticket_opens_what_the_room_of_its_member_replays_and_nothing_else() {
     assert_eq!(effects.iter().count(), 2, "it is deleted, and pages are told");
     assert_eq!(stage.hub.replayed(&ann, START), None);
 }
+
+#[test]
+fn a_recording_that_reaches_a_limit_is_shown_to_run_no_longer_and_pages_are_told_why() {
+    let mut stage = recorded(Config::default(), true);
+    let told = stage.play(&format!(
+        r#"
+        bob: introduce {{}}
+        bob: room:join {{"roomId":"{ROOM}","userName":"Bob"}}
+        "#
+    ));
+    let (_, rest) = told.split_once(r#""recording":{"id":""#).unwrap();
+    let id = rest.split('"').next().unwrap();
+    let told = stage.play(&format!(
+        r#"
+        from outside {{"StopRecording":["abcdefghijklmnop","no_space"]}}
+        from outside {{"StopRecording":["{id}","too_long"]}}
+        from outside {{"StopRecording":["{id}","no_space"]}}
+        ann: chat:message {{"content":"a word","type":"text"}}
+        cyd connects with key
+        cyd: introduce {{}}
+        cyd: room:join {{"roomId":"{ROOM}","userName":"Cyd"}}
+        ann asks: recording:start {{"ownerKey":"{KEY}"}}
+        "#
+    ));
+    let told: String = told.lines().map(what_is_recorded).collect();
+    expect![[r#"
+        from outside {"StopRecording":["abcdefghijklmnop","no_space"]}
+        from outside {"StopRecording":["ID","too_long"]}
+          recorded {"n":3,"at":0,"kind":"end"}
+          ann, bob <- recording: false, stopped: "too_long"
+        from outside {"StopRecording":["ID","no_space"]}
+        ann: chat:message {"content":"a word","type":"text"}
+        cyd connects with key
+        cyd: introduce {}
+        cyd: room:join {"roomId":"ROOM","userName":"Cyd"}
+          cyd <- recording: false, stopped: "too_long"
+        ann asks: recording:start {"ownerKey":"KEY"}
+          ann, bob, cyd <- recording: true, stopped: null
+          recorded {"n":0,"at":0,"kind":"joined","by":{"id":"ann","name":"Ann"}}
+          recorded {"n":1,"at":0,"kind":"joined","by":{"id":"bob","name":"Bob"}}
+          recorded {"n":2,"at":0,"kind":"joined","by":{"id":"cyd","name":"Cyd"}}
+          recorded {"n":3,"at":0,"kind":"screen","state":null}
+    "#]]
+    .assert_eq(&told.replace(id, "ID").replace(KEY, "KEY").replace(ROOM, "ROOM"));
+}
+
+/// A line of a transcript; of a room, what it says of its recording.
+fn what_is_recorded(line: &str) -> String {
+    let Some((to, room)) = line.split_once(" party:room ") else {
+        return if line.contains("<-") || line.contains("answer") {
+            String::new()
+        } else {
+            format!("{line}\n")
+        };
+    };
+    let room: serde_json::Value = serde_json::from_str(room).unwrap();
+    let is_running = room["recording"].is_object();
+    format!("{to} recording: {is_running}, stopped: {}\n", room["recordingStopped"])
+}
