@@ -1,5 +1,6 @@
 //! Several nodes that are one: what a node alone cannot show.
 
+mod busy;
 mod devices;
 mod faults;
 mod log;
