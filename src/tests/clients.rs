@@ -40,10 +40,15 @@ pub fn run_client_at(
     more: &[&str],
     log: &dyn Fn() -> String,
 ) {
+    run_client_of(program, script, &format!("http://{address}/"), more, log);
+}
+
+/// The same by a URL.
+pub fn run_client_of(program: &str, script: &str, url: &str, more: &[&str], log: &dyn Fn() -> String) {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/clients");
     let output = Command::new(program)
         .arg(format!("{folder}/{script}"))
-        .arg(format!("http://{address}/"))
+        .arg(url)
         .args(more)
         .stdin(Stdio::null())
         .output()
