@@ -7,8 +7,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::devices::export::{Format, moment};
+use crate::door;
 use crate::probe::Transport;
-use crate::settings::{Flag, Service};
+use crate::settings::{Entry, Flag, Service};
 use crate::time::Timestamp;
 
 /// The version, with the commit and its date where they are known.
@@ -36,7 +37,7 @@ pub enum Command {
     Devices(Devices),
     /// Folders of audio as internet radio stations for every player (port 9999)
     Radio(ServeRadio),
-    /// Every service, each on its own port, in one process
+    /// Every service in one process, each on its own port, or all behind one (--listen)
     All(ServeAll),
     /// Say what services would do with a configuration on this machine, and what is wrong: files, ports, databases
     Check(Check),
@@ -76,6 +77,10 @@ pub struct Serve {
     /// Port to listen on
     #[arg(long, value_name = "PORT")]
     port: Option<String>,
+    /// Addresses to listen on in place of these two, with commas between them, like `127.0.0.1:3000,[::1]:3000` or
+    /// `unix:/run/roomhub/room.sock`
+    #[arg(long, value_name = "ADDRESSES", conflicts_with_all = ["host", "port"])]
+    listen: Option<String>,
 }
 
 /// What watch parties take.
@@ -188,6 +193,10 @@ pub struct ServeAll {
     /// Address to listen on, for each of them
     #[arg(long, value_name = "ADDRESS")]
     host: Option<String>,
+    /// Serve all of them at these addresses, below /music/, /watch/, /signal/, /devices/ and /radio/ or by host names
+    /// (`[door]`): with commas between them, like `0.0.0.0:8080,[::]:8080`
+    #[arg(long, value_name = "ADDRESSES", conflicts_with = "host")]
+    listen: Option<String>,
 }
 
 /// What to check.
@@ -471,8 +480,14 @@ impl Serve {
     /// One service.
     pub fn request(self, service: Service) -> Request {
         let mut request = self.common.request(vec![service]);
-        request.set(service.entry().host_key, self.host, "--host");
-        request.set(service.entry().port_key, self.port, "--port");
+        let Entry { host_key, port_key, listen_key, .. } = service.entry();
+        // An address on the command line is stronger than a list in the file.
+        for (flag, value) in [("--host", &self.host), ("--port", &self.port)] {
+            request.set(listen_key, value.as_ref().map(|_| String::new()), flag);
+        }
+        request.set(host_key, self.host, "--host");
+        request.set(port_key, self.port, "--port");
+        request.set(listen_key, self.listen, "--listen");
         request
     }
 }
@@ -535,8 +550,12 @@ impl ServeAll {
     pub fn request(self) -> Request {
         let mut request = self.common.request(Service::all().to_vec());
         for service in Service::all() {
+            let none = self.host.as_ref().map(|_| String::new());
+            request.set(service.entry().listen_key, none, "--host");
             request.set(service.entry().host_key, self.host.clone(), "--host");
         }
+        request.set(door::LISTEN_KEY, self.host.map(|_| String::new()), "--host");
+        request.set(door::LISTEN_KEY, self.listen, "--listen");
         request
     }
 }

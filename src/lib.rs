@@ -7,6 +7,7 @@ pub mod cli;
 pub mod cluster;
 pub mod config;
 pub mod devices;
+pub mod door;
 pub mod effect;
 pub mod erase;
 pub mod error_reports;

@@ -1,6 +1,5 @@
 //! What every service is started with, and what is known of it once it runs.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,6 +8,7 @@ use anyhow::Result;
 use crate::cluster::Cluster;
 use crate::http::keys::{KeyedDoor, WrongKeys};
 use crate::http::listener::{Listener, Opening};
+use crate::http::socket::Address;
 use crate::ice::IceServers;
 use crate::recordings::{Recordings, Stop, Unfinished};
 use crate::rooms::{Storage, random_seed};
@@ -77,10 +77,12 @@ pub enum Keys {
 pub struct Running {
     /// Its name, like `music`.
     pub service: &'static str,
-    /// Where it listens.
-    pub address: SocketAddr,
-    /// Whether it speaks TLS.
-    pub is_tls: bool,
+    /// Where it listens; nowhere, if it is only to be found behind a door.
+    pub addresses: Vec<Address>,
+    /// Where browsers find it.
+    pub url: String,
+    /// Whether others than this machine reach it.
+    pub is_reachable: bool,
     /// The file of a key that was made up.
     pub key_file: Option<PathBuf>,
     /// Which keys would close it, if all who reach it may use it.
@@ -88,29 +90,15 @@ pub struct Running {
 }
 
 impl Running {
-    /// The service behind an open port.
+    /// The service behind open ports, or behind a door.
     pub fn new(service: &'static str, listener: &Listener) -> Result<Self> {
-        Ok(Self {
-            service,
-            address: listener.address()?,
-            is_tls: listener.is_tls(),
-            key_file: None,
-            open_without: None,
-        })
-    }
-
-    /// The address as a browser takes it; a service on every address is found on this machine.
-    pub fn url(&self) -> String {
-        let scheme = if self.is_tls { "https" } else { "http" };
-        let host = if self.address.ip().is_unspecified() { "localhost".into() } else { self.host() };
-        format!("{scheme}://{host}:{}", self.address.port())
-    }
-
-    fn host(&self) -> String {
-        if self.address.is_ipv6() {
-            format!("[{}]", self.address.ip())
-        } else {
-            self.address.ip().to_string()
-        }
+        let addresses = listener.addresses()?;
+        let url = match (listener.door(), addresses.first()) {
+            (Some(door), _) => door.url(service),
+            (None, first) => first.map(|first| first.url(listener.is_tls())).unwrap_or_default(),
+        };
+        let of_door = listener.door().map(|door| door.addresses.as_slice()).unwrap_or_default();
+        let is_reachable = addresses.iter().chain(of_door).any(|address| !address.is_of_this_machine());
+        Ok(Self { service, addresses, url, is_reachable, key_file: None, open_without: None })
     }
 }

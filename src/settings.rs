@@ -7,11 +7,12 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{self, Alias, Findings, Layers, Loaded, Mistake, Validate};
+use crate::http::socket::Listen;
 use crate::http::tls;
 use crate::service::{Running, ServiceContext};
 use crate::{
-    cluster, devices, error_reports, http, logging, metrics, music, probe, radio, recordings, rooms, runtime,
-    signal, socketio, watch,
+    cluster, devices, door, error_reports, http, logging, metrics, music, probe, radio, recordings, rooms,
+    runtime, signal, socketio, watch,
 };
 
 /// The services, each with its section of the same name. What is known of each stands in [`SERVICES`].
@@ -39,9 +40,11 @@ pub struct Entry {
     pub host_key: &'static str,
     /// The key of its port.
     pub port_key: &'static str,
+    /// The key of its list of addresses.
+    pub listen_key: &'static str,
     /// Variables that its forerunner reads.
     aliases: &'static [Alias],
-    address: fn(&Settings) -> (&str, u16),
+    listen: fn(&Settings) -> Listen<'_>,
     /// Opens its port and serves.
     pub start: fn(&Settings, &ServiceContext<'_>) -> Result<Running>,
     /// A client of it.
@@ -55,8 +58,9 @@ pub static SERVICES: [Entry; 5] = [
         name: "music",
         host_key: "music.host",
         port_key: "music.port",
+        listen_key: "music.listen",
         aliases: &music::ALIASES,
-        address: |settings| (&settings.music.host, settings.music.port),
+        listen: |settings| settings.music.listen(),
         start: |settings, service_context| music::start(&settings.music, service_context),
         probe: probe::MUSIC,
     },
@@ -65,8 +69,9 @@ pub static SERVICES: [Entry; 5] = [
         name: "watch",
         host_key: "watch.host",
         port_key: "watch.port",
+        listen_key: "watch.listen",
         aliases: &watch::ALIASES,
-        address: |settings| (&settings.watch.host, settings.watch.port),
+        listen: |settings| settings.watch.listen(),
         start: |settings, service_context| watch::start(&settings.watch, service_context),
         probe: probe::WATCH,
     },
@@ -75,8 +80,9 @@ pub static SERVICES: [Entry; 5] = [
         name: "signal",
         host_key: "signal.host",
         port_key: "signal.port",
+        listen_key: "signal.listen",
         aliases: &signal::ALIASES,
-        address: |settings| (&settings.signal.host, settings.signal.port),
+        listen: |settings| settings.signal.listen(),
         start: |settings, service_context| signal::start(&settings.signal, service_context),
         probe: probe::SIGNAL,
     },
@@ -85,8 +91,9 @@ pub static SERVICES: [Entry; 5] = [
         name: "devices",
         host_key: "devices.host",
         port_key: "devices.port",
+        listen_key: "devices.listen",
         aliases: &devices::ALIASES,
-        address: |settings| (&settings.devices.host, settings.devices.port),
+        listen: |settings| settings.devices.listen(),
         start: |settings, service_context| devices::start(&settings.devices, service_context),
         probe: probe::DEVICES,
     },
@@ -95,8 +102,9 @@ pub static SERVICES: [Entry; 5] = [
         name: "radio",
         host_key: "radio.host",
         port_key: "radio.port",
+        listen_key: "radio.listen",
         aliases: &radio::ALIASES,
-        address: |settings| (&settings.radio.host, settings.radio.port),
+        listen: |settings| settings.radio.listen(),
         start: |settings, service_context| radio::start(&settings.radio, service_context),
         probe: probe::RADIO,
     },
@@ -120,7 +128,7 @@ impl Service {
 
     /// The port that it listens on where nothing else is configured.
     pub fn default_port(self) -> u16 {
-        Settings::default().address(self).1
+        Settings::default().listen(self).port
     }
 }
 
@@ -151,6 +159,8 @@ pub struct Settings {
     pub network: http::Config,
     /// The certificate.
     pub tls: tls::Config,
+    /// The one listener of all services together.
+    pub door: door::Config,
     /// Who may read the figures.
     pub metrics: metrics::Config,
     /// Limits of every member.
@@ -177,8 +187,16 @@ pub struct Settings {
 
 impl Settings {
     /// Where a service is to listen.
-    pub fn address(&self, service: Service) -> (&str, u16) {
-        (service.entry().address)(self)
+    pub fn listen(&self, service: Service) -> Listen<'_> {
+        (service.entry().listen)(self)
+    }
+
+    /// Where services are to be found: each by itself, unless they stand behind one door, which then comes first.
+    pub fn listens(&self, services: &[Service]) -> Vec<(&'static str, Listen<'_>)> {
+        let has_door = services.len() > 1 && self.door.is_open();
+        let door = has_door.then(|| (door::SERVICE, self.door.listen()));
+        let each = services.iter().map(|service| (service.name(), self.listen(*service)));
+        door.into_iter().chain(each.filter(|(_, listen)| !has_door || !listen.listen.is_empty())).collect()
     }
 }
 
@@ -188,6 +206,10 @@ impl Validate for Settings {
         self.sentry.validate(findings);
         self.network.validate(findings);
         self.tls.validate(findings);
+        self.door.validate(findings);
+        for service in Service::all() {
+            self.listen(service).validate(service.entry().listen_key, findings);
+        }
         self.metrics.validate(findings);
         self.members.validate(findings);
         self.cluster.validate(findings);
@@ -269,9 +291,10 @@ mod tests {
     #[test]
     fn the_table_has_the_services_in_their_order() {
         for (place, service) in Service::all().into_iter().enumerate() {
-            let Entry { name, host_key, port_key, .. } = service.entry();
+            let Entry { name, host_key, port_key, listen_key, .. } = service.entry();
             assert_eq!(service as usize, place);
             assert_eq!((*host_key, *port_key), (&*format!("{name}.host"), &*format!("{name}.port")));
+            assert_eq!(*listen_key, format!("{name}.listen"));
         }
     }
 

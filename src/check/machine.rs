@@ -1,12 +1,11 @@
 //! What the machine gives: ports, open files, the time.
 
 use std::net::SocketAddr;
-use std::net::ToSocketAddrs;
 
 use rlimit::Resource;
 
 use super::Report;
-use crate::http::listener;
+use crate::http::socket::{self, Listen, Wanted};
 use crate::probe::health;
 use crate::runtime::Clock;
 use crate::settings::{Service, Settings};
@@ -22,9 +21,11 @@ const FIRST_FREE_PORT: u16 = 1024;
 pub fn look(services: &[Service], settings: &Settings, report: &mut Report) {
     clock(report);
     open_files(services, settings, report);
-    for service in services {
-        port(*service, settings, report);
+    let found = settings.listens(services);
+    for (service, listen) in &found {
+        for_service(service, *listen, settings, report);
     }
+    overlaps(&found, report);
 }
 
 fn clock(report: &mut Report) {
@@ -54,17 +55,55 @@ fn open_files(services: &[Service], settings: &Settings, report: &mut Report) {
     }
 }
 
-fn port(service: Service, settings: &Settings, report: &mut Report) {
-    let (host, port) = settings.address(service);
-    let scheme = if settings.tls.is_on() { "https" } else { "http" };
-    let is_free = listener::bind(service.name(), host, port, settings.network.backlog);
-    let Err(problem) = is_free else {
-        let note = if 0 < port && port < FIRST_FREE_PORT { " (a port of the system's)" } else { "" };
-        return report.ok(service.name(), format!("would listen on {scheme}://{host}:{port}{note}"));
+/// Each address of a service.
+fn for_service(service: &'static str, listen: Listen<'_>, settings: &Settings, report: &mut Report) {
+    let wanted = match listen.wanted() {
+        Ok(wanted) => wanted,
+        Err(problem) => return report.wrong(service, format!("{problem:#}")),
     };
-    let found: Option<SocketAddr> = (host, port).to_socket_addrs().ok().and_then(|mut found| found.next());
-    match found.map(health::ask) {
-        Some(Ok(())) => report.warn(service.name(), format!("a service answers on {host}:{port} already")),
-        Some(Err(_)) | None => report.wrong(service.name(), format!("{problem:#}")),
+    for wanted in wanted {
+        match &wanted {
+            Wanted::Unix(path) => {
+                let is_free = socket::look_at_path(service, path);
+                report.add(service, is_free.map(|_| format!("would listen on {wanted}")));
+            }
+            Wanted::Tcp(host, port) => {
+                tcp(service, &wanted, Listen { host, port: *port, listen: &[] }, settings, report)
+            }
+        }
     }
+}
+
+fn tcp(service: &'static str, wanted: &Wanted, listen: Listen<'_>, settings: &Settings, report: &mut Report) {
+    let scheme = if settings.tls.is_on() { "https" } else { "http" };
+    let Err(problem) = socket::open(service, listen, &settings.network) else {
+        let note =
+            if 0 < listen.port && listen.port < FIRST_FREE_PORT { " (a port of the system's)" } else { "" };
+        return report.ok(service, format!("would listen on {scheme}://{wanted}{note}"));
+    };
+    let found: Option<SocketAddr> = wanted.resolve().ok().flatten();
+    match found.map(health::ask) {
+        Some(Ok(())) => report.warn(service, format!("a service answers on {wanted} already")),
+        Some(Err(_)) | None => report.wrong(service, format!("{problem:#}")),
+    }
+}
+
+/// Services that would be in each other's way.
+fn overlaps(listens: &[(&'static str, Listen<'_>)], report: &mut Report) {
+    let mut taken: Vec<(&'static str, Wanted)> = Vec::new();
+    for (service, listen) in listens {
+        for wanted in listen.wanted().unwrap_or_default() {
+            let other = taken.iter().find(|(other, taken)| other != service && is_same_place(taken, &wanted));
+            if let Some((other, _)) = other {
+                report.wrong(*service, format!("{wanted} is the address of {other} too: choose another one"));
+            }
+            taken.push((service, wanted));
+        }
+    }
+}
+
+fn is_same_place(a: &Wanted, b: &Wanted) -> bool {
+    let resolved = |wanted: &Wanted| wanted.resolve().ok().flatten();
+    a == b && !matches!(a, Wanted::Tcp(_, 0))
+        || resolved(a).zip(resolved(b)).is_some_and(|(a, b)| socket::is_same_place(a, b))
 }

@@ -41,6 +41,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Alias, Findings};
 use crate::http::origin::AllowedOrigins;
+use crate::http::socket::Listen;
 use crate::secret::Secret;
 use crate::time::{Timestamp, human};
 
@@ -75,6 +76,8 @@ pub struct Config {
     pub host: String,
     /// The port to listen on.
     pub port: u16,
+    /// Addresses to listen on, in place of these two.
+    pub listen: Vec<String>,
     /// Origins whose pages may connect; `*` is any.
     pub cors_origin: Vec<String>,
     /// `mysql://user:password@host:3306/db`; empty for SQLite in `data_dir`.
@@ -152,6 +155,7 @@ impl Default for Config {
         Self {
             host: "0.0.0.0".into(),
             port: 8765,
+            listen: Vec::new(),
             cors_origin: vec!["*".into()],
             database_url: Secret::default(),
             database_url_file: String::new(),
@@ -198,6 +202,11 @@ pub async fn database(config: &Config) -> Result<Option<(String, Timestamp)>> {
 }
 
 impl Config {
+    /// Where to listen.
+    pub fn listen(&self) -> Listen<'_> {
+        Listen { host: &self.host, port: self.port, listen: &self.listen }
+    }
+
     /// Checks what the types do not.
     pub fn validate(&self, findings: &mut Findings) {
         findings.at_least_one("devices.database_pool", self.database_pool);

@@ -89,7 +89,7 @@ impl Gate {
 /// Opens the spool and the port and serves until the process stops.
 pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Running> {
     let context = service_context.context;
-    let listener = Listener::open(SERVICE, &config.host, config.port, &service_context.opening, context)?;
+    let listener = Listener::open(SERVICE, config.listen(), &service_context.opening, context)?;
     let mut running = Running::new(SERVICE, &listener)?;
     if config.auth == Demand::None {
         running.open_without = Some("[devices] auth = \"key\" or \"tokens\"");

@@ -1,6 +1,6 @@
 //! Whose request it is: the peer, or the client that a trusted proxy names.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use http::HeaderMap;
 use ipnet::IpNet;
@@ -8,8 +8,17 @@ use ipnet::IpNet;
 /// The header in which proxies name the client, and each other.
 pub const FORWARDED_FOR: &str = "x-forwarded-for";
 
+/// The peer of a connection over a unix socket, which has no address. No other connection comes from this one.
+pub const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
+/// How [`NOBODY`] is named among networks.
+const UNIX: &str = "unix";
+
 /// The network that a text names; a lone address is a network of one.
 pub fn network(text: &str) -> Option<IpNet> {
+    if text == UNIX {
+        return Some(NOBODY.into());
+    }
     text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
@@ -64,6 +73,15 @@ mod tests {
     fn a_trusted_proxy_names_the_client_and_what_the_client_wrote_is_ignored() {
         assert_eq!(seen_from("10.0.0.1", &["6.6.6.6, 203.0.113.9, 192.0.2.7"]), "203.0.113.9");
         assert_eq!(seen_from("10.0.0.1", &["6.6.6.6", "203.0.113.9"]), "203.0.113.9");
+    }
+
+    #[test]
+    fn over_a_unix_socket_the_client_is_nobody_unless_such_proxies_are_trusted() {
+        let mut headers = HeaderMap::new();
+        headers.append(FORWARDED_FOR, "203.0.113.9".parse().unwrap());
+        assert_eq!(client(NOBODY, &headers, &[network("10.0.0.0/8").unwrap()]), NOBODY);
+        assert_eq!(client(NOBODY, &headers, &[network("unix").unwrap()]).to_string(), "203.0.113.9");
+        assert!(!NOBODY.is_loopback());
     }
 
     #[test]

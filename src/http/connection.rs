@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
+use super::limits::{ConnectionLimits, Permit, Refusal};
 use super::sent_files::SentFiles;
 
 /// Why the server cut a connection.
@@ -58,20 +59,25 @@ impl DisconnectReason {
 }
 
 /// A handle on an open connection: what it is, a way to send on it, and the switch that cuts it.
-#[derive(Debug)]
 pub struct Connection {
     /// Counts up over the life of the process; stands in the log.
     pub id: u64,
     /// The other end.
     pub peer: SocketAddr,
-    /// The service that it belongs to.
-    pub service: &'static str,
+    seat: Mutex<Seat>,
     pub(super) way_out: WayOut,
     pub(super) reader: AtomicWaker,
     pub(super) writer: AtomicWaker,
     pub(super) files: SentFiles,
     /// Whether a request was answered before its body was here.
     pub(super) has_unread_body: AtomicBool,
+}
+
+/// The service that a connection belongs to, and its place there.
+struct Seat {
+    service: &'static str,
+    /// Given back with the connection, though others may still hold its handle.
+    permit: Option<Permit>,
 }
 
 /// What every send looks at, side by side: with thousands of connections it is memory that a send waits for.
@@ -113,11 +119,17 @@ impl Outbox {
 
 impl Connection {
     /// A connection that has just been accepted; `plain` is its socket, if it is not wrapped in TLS.
-    pub fn new(id: u64, peer: SocketAddr, service: &'static str, plain: Option<TcpStream>) -> Arc<Self> {
+    pub fn new(
+        id: u64,
+        peer: SocketAddr,
+        service: &'static str,
+        permit: Option<Permit>,
+        plain: Option<TcpStream>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             id,
             peer,
-            service,
+            seat: Mutex::new(Seat { service, permit }),
             way_out: WayOut {
                 is_cut: AtomicBool::new(false),
                 queued_bytes: AtomicUsize::new(0),
@@ -131,12 +143,35 @@ impl Connection {
         })
     }
 
+    /// The service that it belongs to.
+    pub fn service(&self) -> &'static str {
+        self.seat.lock().service
+    }
+
+    /// Takes a place of a service, and gives back that of the service before.
+    ///
+    /// # Errors
+    /// The service takes no more; the connection stays where it is.
+    pub fn enter(&self, service: &'static str, limits: &Arc<ConnectionLimits>) -> Result<(), Refusal> {
+        let mut seat = self.seat.lock();
+        if seat.service != service {
+            let permit = limits.admit_open(self.peer.ip())?;
+            *seat = Seat { service, permit: Some(permit) };
+        }
+        Ok(())
+    }
+
+    /// Gives its place back: it has ended.
+    pub(super) fn leave(&self) {
+        self.seat.lock().permit = None;
+    }
+
     /// Ends the connection now: its reads and writes fail, whoever waits in them.
     pub fn cut(&self, reason: DisconnectReason) {
         if self.way_out.is_cut.swap(true, Ordering::AcqRel) {
             return;
         }
-        reason.count(self.service);
+        reason.count(self.service());
         tracing::debug!(connection = self.id, peer = %self.peer, reason = reason.code(), "connection cut");
         self.reader.wake();
         self.writer.wake();

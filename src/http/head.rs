@@ -6,7 +6,7 @@ use std::io;
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Request};
 use ipnet::IpNet;
 use tokio::io::AsyncReadExt;
 
@@ -28,6 +28,8 @@ pub struct Head {
     pub path: String,
     /// What follows the question mark.
     pub query: String,
+    /// The host of a target that is written with scheme and host.
+    pub authority: Option<String>,
     headers: Vec<(String, String)>,
 }
 
@@ -37,10 +39,10 @@ pub enum Opening {
     Head(Head, Bytes, usize),
     /// A TLS handshake on a plain port.
     Tls,
-    /// More than a head may have.
-    TooLong,
+    /// More than a head may have: what was read of it.
+    TooLong(Bytes),
     /// Whole lines, but no request.
-    Malformed,
+    Malformed(Bytes),
 }
 
 impl Head {
@@ -49,11 +51,29 @@ impl Head {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
+    /// The values of all headers of that name.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.headers.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The head of a request that the HTTP library has read.
+    pub fn of<B>(request: &Request<B>) -> Self {
+        let uri = request.uri();
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let headers = request.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value)));
+        Self {
+            method: request.method().as_str().into(),
+            path: uri.path().into(),
+            query: uri.query().unwrap_or_default().into(),
+            authority: uri.authority().map(|authority| authority.as_str().into()),
+            headers: headers.collect(),
+        }
+    }
+
     /// The address of the client, past trusted proxies.
     pub fn client(&self, peer: IpAddr, trusted: &[IpNet]) -> IpAddr {
-        let lines = self.headers.iter().filter(|(name, _)| name == FORWARDED_FOR);
         let mut headers = HeaderMap::new();
-        for hops in lines.filter_map(|(_, hops)| HeaderValue::from_str(hops).ok()) {
+        for hops in self.all(FORWARDED_FOR).filter_map(|hops| HeaderValue::from_str(hops).ok()) {
             headers.append(FORWARDED_FOR, hops);
         }
         address::client(peer, &headers, trusted)
@@ -64,13 +84,15 @@ impl Head {
         let mut lines = text.lines();
         let mut words = lines.next()?.split_whitespace();
         let (method, target) = (words.next()?, words.next()?);
-        let (path, query) = origin_form(target).split_once('?').unwrap_or((origin_form(target), ""));
+        let (authority, target) = origin_form(target);
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let path = if path.is_empty() { "/" } else { path };
         let headers = lines
             .filter_map(|line| line.split_once(':'))
             .map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim().to_owned()))
             .collect();
-        Some(Self { method: method.into(), path: path.into(), query: query.into(), headers })
+        let authority = authority.map(str::to_owned);
+        Some(Self { method: method.into(), path: path.into(), query: query.into(), authority, headers })
     }
 }
 
@@ -88,25 +110,28 @@ pub async fn read(io: &mut Guarded) -> io::Result<Opening> {
         if let Some(end) = end(&bytes) {
             return Ok(match Head::parse(&String::from_utf8_lossy(&bytes[..end])) {
                 Some(head) => Opening::Head(head, bytes.into(), end),
-                None => Opening::Malformed,
+                None => Opening::Malformed(bytes.into()),
             });
         }
         if n == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         if bytes.len() > MAX_BYTES {
-            return Ok(Opening::TooLong);
+            return Ok(Opening::TooLong(bytes.into()));
         }
         bytes.reserve(PIECE_BYTES);
     }
 }
 
-/// The path and query of a target, which proxies and some players write with scheme and host.
-fn origin_form(target: &str) -> &str {
+/// The path and query of a target, and the host, which proxies and some players write before it.
+fn origin_form(target: &str) -> (Option<&str>, &str) {
     let is_http = |scheme: &&str| ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
     match target.split_once("://").filter(|(scheme, _)| is_http(scheme)) {
-        Some((_, rest)) => rest.find(['/', '?']).map_or("/", |at| &rest[at..]),
-        None => target,
+        Some((_, rest)) => {
+            let (authority, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+            (Some(authority), if rest.is_empty() { "/" } else { rest })
+        }
+        None => (None, target),
     }
 }
 

@@ -38,7 +38,7 @@ impl Refusal {
     }
 }
 
-/// The door's book: which connections are in, or which polling sessions.
+/// A service's book: which connections are in, or which polling sessions.
 pub struct ConnectionLimits {
     max: usize,
     max_per_address: usize,
@@ -84,14 +84,19 @@ impl ConnectionLimits {
 
     /// Lets a peer in, or says why not.
     pub fn admit(self: &Arc<Self>, peer: IpAddr) -> Result<Permit, Refusal> {
-        let is_exempt = peer.is_loopback() || self.exempt.iter().any(|network| network.contains(&peer));
-        let counted = (!is_exempt).then(|| rate_limit_key(peer));
-        let mut held = self.held.lock();
-        if let Some(address) = counted
-            && !held.by_address.entry(address).or_default().opened.take(self.rate, self.clock.now())
-        {
-            return Err(Refusal::TooFast);
+        if let Some(address) = self.counted(peer) {
+            let mut held = self.held.lock();
+            if !held.by_address.entry(address).or_default().opened.take(self.rate, self.clock.now()) {
+                return Err(Refusal::TooFast);
+            }
         }
+        self.admit_open(peer)
+    }
+
+    /// Lets in a peer whose connection is open already, and was counted where it was opened.
+    pub fn admit_open(self: &Arc<Self>, peer: IpAddr) -> Result<Permit, Refusal> {
+        let counted = self.counted(peer);
+        let mut held = self.held.lock();
         if held.total >= self.max {
             return Err(Refusal::Full);
         }
@@ -106,6 +111,12 @@ impl ConnectionLimits {
         self.gauge.set(held.total as f64);
         drop(held);
         Ok(Permit { limits: Arc::clone(self), counted })
+    }
+
+    /// The address whose connections are counted; none of one that is exempt.
+    fn counted(&self, peer: IpAddr) -> Option<IpAddr> {
+        let is_exempt = peer.is_loopback() || self.exempt.iter().any(|network| network.contains(&peer));
+        (!is_exempt).then(|| rate_limit_key(peer))
     }
 
     /// Forgets addresses that hold nothing and have not connected lately.

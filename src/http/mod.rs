@@ -1,7 +1,9 @@
 //! HTTP as every service speaks it: how it listens, what stands around its routes.
 
+mod accept;
 pub mod address;
 pub mod assets;
+pub mod backend;
 pub mod budget;
 pub mod connection;
 pub mod frames;
@@ -21,6 +23,8 @@ mod pieces;
 mod request_body;
 pub mod routes;
 pub mod sent_files;
+pub mod socket;
+pub mod switch;
 pub mod tls;
 mod transport;
 pub mod upgrade;
@@ -40,7 +44,7 @@ const MIN_HEAD_BYTES: usize = 1024;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Reverse proxies whose `X-Forwarded-For` is believed, as addresses or networks.
+    /// Reverse proxies whose `X-Forwarded-For` is believed, as addresses or networks; `unix` is those over unix sockets.
     pub trusted_proxies: Vec<String>,
     /// Connections a service holds at most, and as many polling sessions; one more is answered 503.
     pub max_connections: usize,
@@ -54,6 +58,8 @@ pub struct Config {
     pub max_refusals: usize,
     /// Connections that may wait for `accept`, as far as the kernel allows.
     pub backlog: i32,
+    /// Who may connect to unix sockets that are made, as file modes are written.
+    pub unix_socket_mode: String,
     /// A request's head must be here within this time; so long may a connection also idle between requests.
     #[serde(with = "human")]
     pub header_timeout: Duration,
@@ -94,6 +100,7 @@ impl Default for Config {
             connect_burst: 1_000,
             max_refusals: 64,
             backlog: 4096,
+            unix_socket_mode: "660".into(),
             header_timeout: Duration::from_secs(10),
             handshake_timeout: Duration::from_secs(10),
             max_head_bytes: 32 * 1024,
@@ -130,18 +137,31 @@ impl Config {
         if self.backlog < 1 {
             findings.add("network.backlog", "at least 1 is expected");
         }
+        if mode(&self.unix_socket_mode).is_none() {
+            findings.add("network.unix_socket_mode", "three digits are expected, like \"660\" or \"666\"");
+        }
         for proxy in &self.trusted_proxies {
             if address::network(proxy).is_none() {
                 findings.add(
                     "network.trusted_proxies",
-                    format!("{proxy:?}: an address or a network like \"10.0.0.0/8\" is expected"),
+                    format!("{proxy:?}: an address, a network like \"10.0.0.0/8\", or \"unix\" is expected"),
                 );
             }
         }
+    }
+
+    /// The mode of the file of a unix socket.
+    pub fn socket_mode(&self) -> u32 {
+        mode(&self.unix_socket_mode).unwrap_or(0o600)
     }
 
     /// The trusted proxies as networks.
     pub fn trusted_networks(&self) -> Vec<IpNet> {
         self.trusted_proxies.iter().filter_map(|proxy| address::network(proxy)).collect()
     }
+}
+
+fn mode(text: &str) -> Option<u32> {
+    let is_mode = text.len() == 3 && text.bytes().all(|digit| (b'0'..=b'7').contains(&digit));
+    is_mode.then(|| u32::from_str_radix(text, 8).ok()).flatten()
 }

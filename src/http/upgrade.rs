@@ -6,10 +6,10 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
+use tokio::sync::oneshot;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use super::backend::Handover;
 use super::guarded::Guarded;
 use super::routes;
 
@@ -21,7 +21,7 @@ const TOO_OLD: &str = "a WebSocket needs HTTP/1.1, and this request came as HTTP
 pub struct Upgrade {
     /// 101 with the accept key.
     pub response: Response,
-    pending: OnUpgrade,
+    pending: oneshot::Receiver<Guarded>,
 }
 
 impl Upgrade {
@@ -49,7 +49,14 @@ impl Upgrade {
         };
         let accept =
             HeaderValue::try_from(derive_accept_key(key.as_bytes())).expect("base64 is a header value");
-        let pending = hyper::upgrade::on(request);
+        let Some(handover) = request.extensions_mut().remove::<Handover>() else {
+            let refusal =
+                routes::error(StatusCode::INTERNAL_SERVER_ERROR, "this connection cannot be taken over");
+            return Err(Box::new(refusal));
+        };
+        let (give, pending) = oneshot::channel();
+        // Whoever waited for it may be gone.
+        handover.set(Box::new(move |connection| drop(give.send(connection))));
         let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
         let head = response.headers_mut();
         head.insert(UPGRADE, HeaderValue::from_static("websocket"));
@@ -61,16 +68,7 @@ impl Upgrade {
     /// Splits off the answer; the rest resolves once it has been sent.
     pub fn into_parts(self) -> (Response, impl Future<Output = io::Result<Guarded>>) {
         let pending = self.pending;
-        let connection = async move {
-            let upgraded = pending.await.map_err(io::Error::other)?;
-            let parts = upgraded
-                .downcast::<TokioIo<Guarded>>()
-                .map_err(|_| io::Error::other("every connection is accepted under guard"))?;
-            let mut connection = parts.io.into_inner();
-            connection.unread(&parts.read_buf);
-            Ok(connection)
-        };
-        (self.response, connection)
+        (self.response, async move { pending.await.map_err(io::Error::other) })
     }
 }
 

@@ -20,10 +20,11 @@ use crate::http::budget::Budget;
 use crate::http::keys::{KeyedDoor, WrongKeys};
 use crate::http::listener::{Listener, Opening};
 use crate::http::origin::AllowedOrigins;
+use crate::http::socket::{Address, Listen};
 use crate::http::{self as own_http, layers};
 use crate::party::PersonId;
 use crate::rooms::test_stage::member;
-use crate::runtime::systemd::ActivatedSockets;
+use crate::runtime::systemd::{ActivatedSockets, Share};
 use crate::runtime::{self, Clock, Context};
 use crate::secret::Secret;
 
@@ -343,13 +344,16 @@ async fn on_a_connection_every_byte_is_the_files_own() {
     );
     let path = format!("/media/file/{}?ticket=ann", id(&house.items(1).await[0]));
     let (network, tls) = (own_http::Config::default(), own_http::tls::Config::default());
-    let (activated, unfinished) = (ActivatedSockets::from_environment(), Budget::new(0));
-    let opening = Opening { network: &network, tls: &tls, activated: &activated, unfinished: &unfinished };
-    let listener = Listener::open("watch", "127.0.0.1", 0, &opening, &house.context).unwrap();
+    let (activated, unfinished) = (ActivatedSockets::from_environment(Share::All), Budget::new(0));
+    let opening =
+        Opening { network: &network, tls: &tls, activated: &activated, unfinished: &unfinished, door: None };
+    let listen = Listen { host: "127.0.0.1", port: 0, listen: &[] };
+    let listener = Listener::open("watch", listen, &opening, &house.context).unwrap();
+    let Some(Address::Tcp(address)) = listener.addresses().unwrap().pop() else { panic!("one address") };
     // The end of the film must not be in the kernel's buffers before it is cut off.
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(64 * 1024).unwrap();
-    let mut stream = socket.connect(listener.address().unwrap()).await.unwrap();
+    let mut stream = socket.connect(address).await.unwrap();
     let origins = AllowedOrigins::new(&["*".into()]);
     let metrics = KeyedDoor::new("metrics.token", Secret::default(), &WrongKeys::new(&network));
     let pages = layers::with_common_layers(

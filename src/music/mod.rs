@@ -39,6 +39,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Alias, Findings};
 use crate::http::origin::AllowedOrigins;
+use crate::http::socket::Listen;
 use crate::party::PermanentRooms;
 use crate::time::human;
 
@@ -64,6 +65,8 @@ pub struct Config {
     pub host: String,
     /// The port to listen on.
     pub port: u16,
+    /// Addresses to listen on, in place of these two.
+    pub listen: Vec<String>,
     /// Origins whose pages may connect; `*` is any.
     pub cors_origin: Vec<String>,
     /// Rooms at a time.
@@ -187,6 +190,7 @@ impl Default for Config {
         Self {
             host: "0.0.0.0".into(),
             port: 3000,
+            listen: Vec::new(),
             cors_origin: vec!["*".into()],
             max_rooms: 10_000,
             max_rooms_per_address: 100,
@@ -248,6 +252,11 @@ impl Config {
             most: self.max_permanent_rooms,
             most_per_address: self.max_permanent_rooms_per_address,
         }
+    }
+
+    /// Where to listen.
+    pub fn listen(&self) -> Listen<'_> {
+        Listen { host: &self.host, port: self.port, listen: &self.listen }
     }
 
     /// Checks what the types do not.

@@ -25,7 +25,7 @@ const RECORDINGS: &str = "recordings of music";
 /// Opens the port and serves until the process stops.
 pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Running> {
     let context = service_context.context;
-    let listener = Listener::open(SERVICE, &config.host, config.port, &service_context.opening, context)?;
+    let listener = Listener::open(SERVICE, config.listen(), &service_context.opening, context)?;
     let running = Running::new(SERVICE, &listener)?;
     let origins = AllowedOrigins::new(&config.cors_origin);
     let pings = Pings { interval: config.ping_interval, timeout: config.ping_timeout };

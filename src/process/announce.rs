@@ -13,23 +13,23 @@ use crate::service::Running;
 /// Says where the services are: to operators in the log, to people as a table.
 pub fn announce(running: &[Running], clock: Clock) {
     for service in running {
-        // Who listens on loopback alone has closed the door already.
+        // Who listens on this machine alone has closed the door already.
         if let Some(keys) = service.open_without
-            && !service.address.ip().to_canonical().is_loopback()
+            && service.is_reachable
         {
             warn!(
                 service = service.service,
-                address = %service.address,
+                url = service.url,
                 "open to everybody who reaches this address: set {keys}, or listen on 127.0.0.1"
             );
         }
-        info!(
-            service = service.service,
-            url = service.url(),
-            address = %service.address,
-            startup_ms = clock.uptime().as_millis() as u64,
-            "listening"
-        );
+        let startup_ms = clock.uptime().as_millis() as u64;
+        if service.addresses.is_empty() {
+            info!(service = service.service, url = service.url, startup_ms, "behind the door");
+        }
+        for address in &service.addresses {
+            info!(service = service.service, url = service.url, %address, startup_ms, "listening");
+        }
     }
     let width = running.iter().map(|service| service.service.len()).max().unwrap_or(0);
     let row = |service: &Running| format!("  {:<width$}  {}\n", service.service, way_in(service));
@@ -39,7 +39,7 @@ pub fn announce(running: &[Running], clock: Clock) {
 /// The address of a service, and how to get in where it made up a key: a link for whoever sits at the terminal, else the
 /// key's file, since what is no terminal may be somebody's log.
 fn way_in(service: &Running) -> String {
-    let url = service.url();
+    let url = service.url.clone();
     let Some(file) = &service.key_file else { return url };
     match made_up_key(file).filter(|_| io::stdout().is_terminal()) {
         Some(key) => format!("{url}/#key={key}"),
@@ -54,7 +54,10 @@ fn made_up_key(file: &Path) -> Option<String> {
 
 /// Where they listen, in one line.
 pub fn summary(running: &[Running]) -> String {
-    let parts: Vec<String> =
-        running.iter().map(|service| format!("{} on {}", service.service, service.address)).collect();
-    parts.join(", ")
+    let at = |service: &Running| {
+        let addresses: Vec<String> = service.addresses.iter().map(ToString::to_string).collect();
+        let at = if addresses.is_empty() { service.url.clone() } else { addresses.join(" and ") };
+        format!("{} on {at}", service.service)
+    };
+    running.iter().map(at).collect::<Vec<_>>().join(", ")
 }

@@ -1,9 +1,9 @@
 //! Whether services on this machine are alive, for container health checks.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use super::environment::variables;
 use super::outcome::{complain, fail, print};
@@ -36,13 +36,16 @@ pub fn health(command: &cli::Health) -> ExitCode {
     }
 }
 
-/// Services by name, with the addresses at which they are configured to listen.
+/// Where services are configured to be found over TCP.
 fn configured(services: &[Service], settings: &Settings) -> Result<Vec<(String, SocketAddr)>> {
-    let of = |service: &Service| {
-        let (host, port) = settings.address(*service);
-        let resolved = (host, port).to_socket_addrs().ok().and_then(|mut found| found.next());
-        let address = resolved.with_context(|| format!("{}: {host:?} is no address", service.name()))?;
-        Ok((format!("{} on port {port}", service.name()), address))
-    };
-    services.iter().map(of).collect()
+    let mut found = Vec::new();
+    for (name, listen) in settings.listens(services) {
+        for wanted in listen.wanted().with_context(|| name.to_owned())? {
+            if let Some(address) = wanted.resolve().with_context(|| name.to_owned())? {
+                found.push((format!("{name} on port {}", address.port()), address));
+            }
+        }
+    }
+    ensure!(!found.is_empty(), "these services listen on unix sockets alone, which are not asked");
+    Ok(found)
 }

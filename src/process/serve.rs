@@ -11,13 +11,14 @@ use super::environment::{load, stderr_is_journal, variables};
 use super::outcome::{complain, fail, print};
 use crate::cli::Request;
 use crate::cluster::Cluster;
+use crate::door::Door;
 use crate::http::budget::Budget;
 use crate::http::keys::{KeyedDoor, WrongKeys};
 use crate::http::listener::Opening;
 use crate::logging::{self, Floods, LogLevel, REPORT_EVERY};
 use crate::runtime::limits::{self, Allotment};
 use crate::runtime::signals::{self, Signals};
-use crate::runtime::systemd::{self, ActivatedSockets};
+use crate::runtime::systemd::{self, ActivatedSockets, Share};
 use crate::runtime::{self, Clock, Context, memory};
 use crate::service::{Keys, Running, ServiceContext};
 use crate::settings::{self, Service, Settings};
@@ -51,7 +52,9 @@ fn start_and_wait(settings: &Settings, request: &Request, clock: Clock) -> Resul
             "these variables are not used: config.example.toml lists what can be configured"
         );
     }
-    let network = fit(&settings.network, request.services.len());
+    // Connections that have not asked for a service yet are the door's.
+    let n_listeners = request.services.len() + usize::from(has_door(settings, request));
+    let network = fit(&settings.network, n_listeners);
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the async runtime")?;
     let outcome = runtime.block_on(run(settings, &network, request, clock, log_level));
@@ -67,6 +70,11 @@ fn fit(network: &http::Config, n_services: usize) -> http::Config {
     http::Config { max_connections: given.connections, max_refusals: given.refusals, ..network.clone() }
 }
 
+/// Whether the services stand behind one door.
+fn has_door(settings: &Settings, request: &Request) -> bool {
+    request.services.len() > 1 && settings.door.is_open()
+}
+
 async fn run(
     settings: &Settings,
     network: &http::Config,
@@ -79,26 +87,36 @@ async fn run(
     metrics::start(&context)?;
     context.spawn(report_floods(log_level.floods.clone(), context.clone()));
     memory::spawn_upkeep(&context);
-    let activated = ActivatedSockets::from_environment();
+    let has_door = has_door(settings, request);
+    let is_one = has_door || request.services.len() == 1;
+    let activated = ActivatedSockets::from_environment(if is_one { Share::All } else { Share::One });
     let cluster = Cluster::join(&settings.cluster).await?;
     let wrong_keys = WrongKeys::new(&settings.network);
     let ice = settings.signal.ice()?;
     let unfinished = Budget::new(network.max_unfinished_bytes);
+    let mut opening =
+        Opening { network, tls: &settings.tls, activated: &activated, unfinished: &unfinished, door: None };
+    let metrics = KeyedDoor::new("metrics.token", settings.metrics.token()?, &wrong_keys);
+    let door = has_door.then(|| Door::open(&settings.door, &opening, &context)).transpose()?;
+    opening.door = door.as_ref().map(Door::doorway);
     let service_context = ServiceContext {
         context: &context,
         cluster: cluster.as_ref(),
-        opening: Opening { network, tls: &settings.tls, activated: &activated, unfinished: &unfinished },
+        opening,
         members: &settings.members,
         rooms: &settings.rooms,
         ice: &ice,
         recordings: &settings.recordings,
         socketio: &settings.socketio,
-        metrics: KeyedDoor::new("metrics.token", settings.metrics.token()?, &wrong_keys),
+        metrics: metrics.clone(),
         wrong_keys,
         keys: if request.services.len() > 1 { Keys::MakeUp } else { Keys::Require },
     };
     let start = |service: &Service| (service.entry().start)(settings, &service_context);
-    let running: Vec<Running> = request.services.iter().map(start).collect::<Result<_>>()?;
+    let mut running: Vec<Running> = request.services.iter().map(start).collect::<Result<_>>()?;
+    if let Some(door) = door {
+        running.insert(0, door.serve(metrics, &context)?);
+    }
     announce(&running, clock);
     systemd::ready(&summary(&running));
     systemd::spawn_watchdog(&context);

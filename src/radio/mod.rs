@@ -34,6 +34,7 @@ use url::Url;
 
 use crate::audio::ffmpeg::{Ffmpeg, Limits};
 use crate::config::{self, Alias, Findings};
+use crate::http::socket::Listen;
 use crate::secret::Secret;
 use crate::time::human;
 
@@ -94,6 +95,8 @@ pub struct Config {
     pub host: String,
     /// The port to listen on.
     pub port: u16,
+    /// Addresses to listen on, in place of these two.
+    pub listen: Vec<String>,
     /// The folder of `/`; empty is `/app/audio` if it exists, else the built-in sample.
     pub audio_dir: String,
     /// Routes with stations; empty means all routes with a folder.
@@ -203,6 +206,7 @@ impl Default for Config {
         Self {
             host: "0.0.0.0".into(),
             port: 9999,
+            listen: Vec::new(),
             audio_dir: String::new(),
             stream_routes: Vec::new(),
             directory_routes: String::new(),
@@ -254,6 +258,11 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Where to listen.
+    pub fn listen(&self) -> Listen<'_> {
+        Listen { host: &self.host, port: self.port, listen: &self.listen }
+    }
+
     /// Checks what the types do not.
     pub fn validate(&self, findings: &mut Findings) {
         findings.at_least_one("radio.max_preload_tracks", self.max_preload_tracks);

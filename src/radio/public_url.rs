@@ -6,6 +6,8 @@ use http::HeaderMap;
 use http::header::HOST;
 use ipnet::IpNet;
 
+use crate::http::switch::Mount;
+
 /// The longest host or path that is accepted.
 const MAX_BYTES: usize = 255;
 
@@ -24,8 +26,9 @@ impl PublicUrl {
     /// The URL of `/` as a client sees it, without the slash.
     ///
     /// `X-Forwarded-Proto: https` is accepted from anyone, because it affects only the client's own response.
-    /// `X-Forwarded-Host` and `X-Forwarded-Prefix` are accepted only from trusted proxies.
-    pub fn base_for(&self, peer: IpAddr, headers: &HeaderMap) -> String {
+    /// `X-Forwarded-Host` and `X-Forwarded-Prefix` are accepted only from trusted proxies. `mount` is the path behind them
+    /// that the request came by.
+    pub fn base_for(&self, peer: IpAddr, headers: &HeaderMap, mount: Option<Mount>) -> String {
         let first = |name: &str| {
             let value = headers.get(name)?.to_str().ok()?;
             Some(value.split(',').next().unwrap_or_default().trim())
@@ -41,10 +44,9 @@ impl PublicUrl {
             forwarded("x-forwarded-host").or_else(|| first(HOST.as_str())).filter(|host| is_host(host));
         let host = host.map_or_else(|| format!("localhost:{}", self.port), str::to_owned);
         let prefix = forwarded("x-forwarded-prefix").map(|prefix| prefix.trim_matches('/'));
-        match prefix.filter(|prefix| !prefix.is_empty() && is_path(prefix)) {
-            Some(prefix) => format!("{scheme}://{host}/{prefix}"),
-            None => format!("{scheme}://{host}"),
-        }
+        let prefix = prefix.filter(|prefix| !prefix.is_empty() && is_path(prefix));
+        let parts = prefix.into_iter().chain(mount.map(|Mount(service)| service));
+        parts.fold(format!("{scheme}://{host}"), |base, part| format!("{base}/{part}"))
     }
 }
 
@@ -63,13 +65,17 @@ mod tests {
     use super::*;
 
     fn seen(peer: &str, headers: &[(&'static str, &'static str)]) -> String {
+        seen_by(peer, headers, None)
+    }
+
+    fn seen_by(peer: &str, headers: &[(&'static str, &'static str)], mount: Option<Mount>) -> String {
         let public_url =
             PublicUrl { trusted: vec!["10.0.0.0/8".parse().unwrap()], scheme: "http", port: 9999 };
         let headers = headers
             .iter()
             .map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap()))
             .collect();
-        public_url.base_for(peer.parse().unwrap(), &headers)
+        public_url.base_for(peer.parse().unwrap(), &headers, mount)
     }
 
     #[test]
@@ -83,6 +89,13 @@ mod tests {
         assert_eq!(seen("10.0.0.1", &told), "https://radio.example.org/radio");
         assert_eq!(seen("203.0.113.9", &told), "https://inside:9999");
         assert_eq!(seen("203.0.113.9", &told[..1]), "http://inside:9999");
+    }
+
+    #[test]
+    fn the_path_of_a_door_stands_behind_that_of_a_proxy() {
+        let told = [("host", "example.org"), ("x-forwarded-prefix", "/hub")];
+        assert_eq!(seen_by("10.0.0.1", &told, Some(Mount("radio"))), "http://example.org/hub/radio");
+        assert_eq!(seen_by("203.0.113.9", &told, Some(Mount("radio"))), "http://example.org/radio");
     }
 
     #[test]

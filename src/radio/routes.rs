@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Path, Query, RawQuery, Request, State};
+use axum::extract::{FromRequestParts, Path, Query, RawQuery, Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{any, get, post};
 use axum::{Extension, Router};
@@ -13,8 +13,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{
-    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, USER_AGENT, WWW_AUTHENTICATE,
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, USER_AGENT,
+    WWW_AUTHENTICATE,
 };
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use ring::digest;
 use rust_embed::Embed;
@@ -34,10 +36,11 @@ use super::sources::live;
 use super::sources::source_slot::SourceKind;
 use super::station_handle::{Command, HistoryEntry, StationHandle};
 use super::stations::Stations;
-use crate::http::address::client;
+use crate::http::address::{NOBODY, client};
 use crate::http::connection::Connection;
 use crate::http::keys::{Denied, KeyedDoor};
 use crate::http::origin::AllowedOrigins;
+use crate::http::switch::Mount;
 use crate::http::{assets, layers, routes};
 
 /// An event describes every station: `event_interval` grows by itself with each further such number of stations.
@@ -62,6 +65,20 @@ static INLINE_SCRIPT: LazyLock<String> = LazyLock::new(|| {
     let hash = digest::digest(&digest::SHA256, script.map_or("", |(script, _)| script).as_bytes());
     format!("'sha256-{}'", STANDARD.encode(hash))
 });
+
+/// The URL of `/` as the client of a request sees it, without the slash.
+struct Base(String);
+
+impl FromRequestParts<Arc<Stations>> for Base {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, stations: &Arc<Stations>) -> Result<Self, Infallible> {
+        let peer =
+            parts.extensions.get::<Arc<Connection>>().map_or(NOBODY, |connection| connection.peer.ip());
+        let mount = parts.extensions.get::<Mount>().copied();
+        Ok(Self(stations.public_url.base_for(peer, &parts.headers, mount)))
+    }
+}
 
 /// The query that names a station.
 #[derive(Debug, Deserialize)]
@@ -158,12 +175,7 @@ async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
     assets::file::<Assets>(&path, &headers).unwrap_or_else(not_found)
 }
 
-async fn streams(
-    State(stations): State<Arc<Stations>>,
-    Extension(connection): Extension<Arc<Connection>>,
-    headers: HeaderMap,
-) -> Response {
-    let base = stations.public_url.base_for(connection.peer.ip(), &headers);
+async fn streams(State(stations): State<Arc<Stations>>, Base(base): Base) -> Response {
     routes::json_text(status::text(StatusDocument::Streams, &stations, &base))
 }
 
@@ -201,14 +213,9 @@ async fn history(State(stations): State<Arc<Stations>>, Query(query): Query<Rout
 }
 
 /// The status of all stations whenever it changes, as server-sent events.
-async fn events(
-    State(stations): State<Arc<Stations>>,
-    Extension(connection): Extension<Arc<Connection>>,
-    headers: HeaderMap,
-) -> Response {
+async fn events(State(stations): State<Arc<Stations>>, Base(base): Base) -> Response {
     let mut changes = stations.changes.subscribe();
     changes.mark_changed();
-    let base = stations.public_url.base_for(connection.peer.ip(), &headers);
     let pause = stations.config.event_interval * (1 + stations.all.len() as u32 / STATIONS_PER_INTERVAL);
     let stream = futures_util::stream::unfold((stations, changes), move |(stations, mut changes)| {
         let base = base.clone();
@@ -349,12 +356,7 @@ fn icecast_response(status: StatusCode, code: u8, message: &str) -> Response {
     (status, [(CONTENT_TYPE, "text/xml")], xml).into_response()
 }
 
-async fn icecast(
-    State(stations): State<Arc<Stations>>,
-    Extension(connection): Extension<Arc<Connection>>,
-    headers: HeaderMap,
-) -> Response {
-    let base = stations.public_url.base_for(connection.peer.ip(), &headers);
+async fn icecast(State(stations): State<Arc<Stations>>, Base(base): Base) -> Response {
     routes::json_text(status::text(StatusDocument::Icecast, &stations, &base))
 }
 
@@ -363,6 +365,7 @@ async fn playlist_file(
     State(stations): State<Arc<Stations>>,
     Path(path): Path<String>,
     Extension(connection): Extension<Arc<Connection>>,
+    Base(base): Base,
     method: Method,
     headers: HeaderMap,
 ) -> Response {
@@ -375,11 +378,15 @@ async fn playlist_file(
         _ => (&*path, ""),
     };
     let Some(station) = stations.find(path) else { return not_found() };
+    if method == Method::PUT || method.as_str() == "SOURCE" {
+        // Its stream comes by a way of its own, which a connection that has served others is not.
+        let response = failure(StatusCode::SERVICE_UNAVAILABLE, "a source needs a connection of its own");
+        return ([(CONNECTION, "close")], response).into_response();
+    }
     if !is_read {
         let response = failure(StatusCode::METHOD_NOT_ALLOWED, "method not allowed");
         return ([(ALLOW, "GET, HEAD")], response).into_response();
     }
-    let base = stations.public_url.base_for(connection.peer.ip(), &headers);
     let url = format!("{base}{}", encoded(&station.route));
     let name = station_name(&stations.config, &station.route);
     let (media_type, text) = match kind {

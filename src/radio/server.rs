@@ -19,20 +19,19 @@ const SERVICE: &str = "radio";
 /// Opens the port and serves until the process stops.
 pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Running> {
     let context = service_context.context;
-    let socket = Listener::open(SERVICE, &config.host, config.port, &service_context.opening, context)?;
+    let socket = Listener::open(SERVICE, config.listen(), &service_context.opening, context)?;
     let running = Running::new(SERVICE, &socket)?;
     let public_url = PublicUrl {
         trusted: service_context.opening.network.trusted_networks(),
         scheme: if socket.is_tls() { "https" } else { "http" },
-        port: socket.address()?.port(),
+        port: socket.port().unwrap_or(config.port),
     };
     let stations = Arc::new(Stations::open(config, service_context, public_url)?);
     start_relays(&stations)?;
     let router = routes::router(&stations, service_context.metrics.clone());
     let intercepted = Arc::clone(&stations);
-    let interceptor = Arc::new(move |head: &Head, io| {
-        let io = live::intercept(&intercepted, head, io)?;
-        listener::intercept(&intercepted, head, io)
+    let interceptor = Arc::new(move |head: &Head| {
+        live::intercept(&intercepted, head).or_else(|| listener::intercept(&intercepted, head))
     });
     socket.intercepted_by(interceptor).serve(router, context);
     Ok(running)

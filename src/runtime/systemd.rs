@@ -1,6 +1,7 @@
 //! systemd: sockets it opened for us, and what it is told in return. Elsewhere, nothing happens.
 
 use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
 use listenfd::ListenFd;
@@ -10,22 +11,49 @@ use tracing::debug;
 
 use super::Context;
 
+/// A listening socket that systemd opened.
+pub enum Activated {
+    /// Of a `ListenStream=` with a port.
+    Tcp(TcpListener),
+    /// Of one with a path.
+    Unix(UnixListener),
+}
+
 /// Sockets that systemd opened before the start, handed out in the order of their `ListenStream=` lines.
-pub struct ActivatedSockets(Mutex<ListenFd>, Mutex<usize>);
+pub struct ActivatedSockets {
+    left: Mutex<(ListenFd, usize)>,
+    share: Share,
+}
+
+/// How many of the sockets one listener takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Share {
+    /// All of them: there is but one.
+    All,
+    /// One.
+    One,
+}
 
 impl ActivatedSockets {
     /// Takes them from the environment; none outside of socket activation.
-    pub fn from_environment() -> Self {
-        Self(Mutex::new(ListenFd::from_env()), Mutex::new(0))
+    pub fn from_environment(share: Share) -> Self {
+        Self { left: Mutex::new((ListenFd::from_env(), 0)), share }
     }
 
-    /// The next one that is left.
-    pub fn next(&self) -> Option<TcpListener> {
-        let mut index = self.1.lock();
-        let listener = self.0.lock().take_tcp_listener(*index).ok().flatten()?;
-        *index += 1;
-        Some(listener)
+    /// What the next listener gets of those that are left.
+    pub fn next(&self) -> Vec<Activated> {
+        let n_most = if self.share == Share::All { usize::MAX } else { 1 };
+        let mut left = self.left.lock();
+        std::iter::from_fn(|| take(&mut left)).take(n_most).collect()
     }
+}
+
+fn take((sockets, index): &mut (ListenFd, usize)) -> Option<Activated> {
+    // One of the other kind stays where it is.
+    let tcp = sockets.take_tcp_listener(*index).ok().flatten().map(Activated::Tcp);
+    let activated = tcp.or_else(|| sockets.take_unix_listener(*index).ok().flatten().map(Activated::Unix))?;
+    *index += 1;
+    Some(activated)
 }
 
 /// Tells systemd that the process serves, with a line for `systemctl status`.

@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{self, Alias, Findings};
 use crate::http::origin::AllowedOrigins;
+use crate::http::socket::Listen;
 use crate::ice::IceServers;
 use crate::secret::Secret;
 use crate::time::human;
@@ -49,6 +50,8 @@ pub struct Config {
     pub host: String,
     /// The port to listen on.
     pub port: u16,
+    /// Addresses to listen on, in place of these two.
+    pub listen: Vec<String>,
     /// Origins whose pages may connect; `*` is any.
     pub cors_origin: Vec<String>,
     /// The key that clients bring; without one, anybody may connect.
@@ -104,6 +107,7 @@ impl Default for Config {
         Self {
             host: "0.0.0.0".into(),
             port: 5000,
+            listen: Vec::new(),
             cors_origin: vec!["*".into()],
             auth_key: Secret::default(),
             auth_key_file: String::new(),
@@ -146,6 +150,11 @@ impl Config {
             )?,
             ttl: self.turn_ttl,
         })
+    }
+
+    /// Where to listen.
+    pub fn listen(&self) -> Listen<'_> {
+        Listen { host: &self.host, port: self.port, listen: &self.listen }
     }
 
     /// Checks what the types do not.

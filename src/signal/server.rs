@@ -25,7 +25,7 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
     let context = service_context.context;
     let key = config::secret("signal.auth_key_file", &config.auth_key, &config.auth_key_file)?;
     let key = key.is_set().then(|| KeyedDoor::new("signal.auth_key", key, &service_context.wrong_keys));
-    let listener = Listener::open(SERVICE, &config.host, config.port, &service_context.opening, context)?;
+    let listener = Listener::open(SERVICE, config.listen(), &service_context.opening, context)?;
     let mut running = Running::new(SERVICE, &listener)?;
     let origins = AllowedOrigins::new(&config.cors_origin);
     let pings = Pings { interval: config.ping_interval, timeout: config.ping_timeout };

@@ -19,7 +19,7 @@ use crate::harness::{age, eventually};
 static CHROMIUM: Mutex<()> = Mutex::new(());
 
 /// Waits until no other test has Chromium open.
-fn only_chromium() -> MutexGuard<'static, ()> {
+pub fn only_chromium() -> MutexGuard<'static, ()> {
     CHROMIUM.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -49,8 +49,8 @@ pub fn run_client_through_restarts(
     more: &[&str],
 ) {
     alone_and_together(service, environment, |deployment| {
-        let address = deployment.address;
-        let told = converse(program, script, address, more, &mut || deployment.restart());
+        let url = format!("http://{}/", deployment.address);
+        let told = converse(program, script, &url, more, &mut || deployment.restart());
         told.unwrap_or_else(|complaint| panic!("{complaint}\nserver:\n{}", deployment.log()));
     });
 }
@@ -63,8 +63,13 @@ pub fn run_client_at(
     more: &[&str],
     log: &dyn Fn() -> String,
 ) {
+    run_client_of(program, script, &format!("http://{address}/"), more, log);
+}
+
+/// The same by a URL.
+pub fn run_client_of(program: &str, script: &str, url: &str, more: &[&str], log: &dyn Fn() -> String) {
     let restart = &mut || panic!("{script} wants a restart");
-    converse(program, script, address, more, restart)
+    converse(program, script, url, more, restart)
         .unwrap_or_else(|complaint| panic!("{complaint}\nserver:\n{}", log()));
 }
 
@@ -72,7 +77,7 @@ pub fn run_client_at(
 fn converse(
     program: &str,
     script: &str,
-    address: SocketAddr,
+    url: &str,
     more: &[&str],
     restart: &mut dyn FnMut(),
 ) -> Result<(), String> {
@@ -80,7 +85,7 @@ fn converse(
     let mut complaints = tempfile::tempfile().unwrap();
     let mut client = Command::new(program)
         .arg(format!("{folder}/{script}"))
-        .arg(format!("http://{address}/"))
+        .arg(url)
         .args(more)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

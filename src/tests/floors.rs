@@ -20,7 +20,7 @@ const FLOORS: [&[&str]; 14] = [
     &["service"],
     &["party"],
     &["media"],
-    &["music", "watch", "signal", "devices", "radio"],
+    &["music", "watch", "signal", "devices", "radio", "door"],
 ];
 
 /// Everything above the services.

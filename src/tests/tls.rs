@@ -13,7 +13,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::json;
 use tokio_tungstenite::tungstenite;
 
-use crate::harness::process::Server;
+use crate::harness::process::{Server, roomhub};
 use crate::harness::{eventually, http};
 
 /// A certificate for `localhost`, made here and trusted by nobody else.
@@ -44,6 +44,32 @@ fn connect(server: &Server, folder: &Path) -> StreamOwned<ClientConnection, TcpS
     let name = ServerName::try_from("localhost").unwrap();
     let client = ClientConnection::new(Arc::new(config), name).unwrap();
     StreamOwned::new(client, http::connect(server.address))
+}
+
+#[test]
+fn behind_a_door_the_host_and_not_the_name_of_the_handshake_chooses_the_service() {
+    let folder = tempfile::tempdir().unwrap();
+    certify(folder.path());
+    let [cert, key] = ["cert.pem", "key.pem"].map(|name| folder.path().join(name));
+    let mut command = roomhub(&["all", "--listen", "127.0.0.1:0", "--log-format", "json"]);
+    command.env("ROOMHUB_TLS__CERT", cert).env("ROOMHUB_TLS__KEY", key).env("AUTH_KEY", "open sesame");
+    command.env("ROOMHUB_DEVICES__DATA_DIR", folder.path()).env("ROOMHUB_RADIO__DATA_DIR", "");
+    command.env("ROOMHUB_DOOR__DEVICES", "devices.example.org").env("ROOMHUB_DOOR__RADIO", "localhost");
+    let server = Server::spawn(command);
+    let mut stream = connect(&server, folder.path());
+    let mut ask = |host: &str, path: &str| {
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n").unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"}") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            answer.push(byte[0]);
+        }
+        String::from_utf8(answer).unwrap()
+    };
+    assert!(ask("devices.example.org", "/").contains("roomhub devices"));
+    assert!(ask("else", "/").contains(r#""services":["music""#));
+    assert!(ask("localhost", "/now-playing").contains("\"route\""));
 }
 
 fn is_alive(stream: &mut StreamOwned<ClientConnection, TcpStream>) -> bool {

@@ -45,6 +45,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Alias, Findings};
 use crate::http::origin::AllowedOrigins;
+use crate::http::socket::Listen;
 use crate::party::PermanentRooms;
 use crate::secret::Secret;
 use crate::time::human;
@@ -70,6 +71,8 @@ pub struct Config {
     pub host: String,
     /// The port to listen on.
     pub port: u16,
+    /// Addresses to listen on, in place of these two.
+    pub listen: Vec<String>,
     /// The key that clients bring; without one, the service does not start.
     pub auth_key: Secret,
     /// A file that holds the key, in place of `auth_key`.
@@ -219,6 +222,7 @@ impl Default for Config {
         Self {
             host: "0.0.0.0".into(),
             port: 3001,
+            listen: Vec::new(),
             auth_key: Secret::default(),
             auth_key_file: String::new(),
             admin_key: Secret::default(),
@@ -296,6 +300,11 @@ impl Config {
             most: self.max_permanent_rooms,
             most_per_address: self.max_permanent_rooms_per_address,
         }
+    }
+
+    /// Where to listen.
+    pub fn listen(&self) -> Listen<'_> {
+        Listen { host: &self.host, port: self.port, listen: &self.listen }
     }
 
     /// Checks what the types do not.

@@ -37,7 +37,7 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
     }
     let key = KeyedDoor::new("watch.auth_key", key, &service_context.wrong_keys);
     let admin_key = KeyedDoor::new("watch.admin_key", admin_key, &service_context.wrong_keys);
-    let listener = Listener::open(SERVICE, &config.host, config.port, &service_context.opening, context)?;
+    let listener = Listener::open(SERVICE, config.listen(), &service_context.opening, context)?;
     let running = Running { key_file, ..Running::new(SERVICE, &listener)? };
     let origins = AllowedOrigins::new(&config.allowed_origins);
     let pings = Pings { interval: config.ping_interval, timeout: config.ping_timeout };

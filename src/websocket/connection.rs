@@ -117,7 +117,7 @@ impl Outbound for WebSocketPeer {
             // It is told, as far as it still listens, in place of all that waits for it.
             DisconnectReason::Slow => {
                 if self.connection.abandon(&close_frame(Close::Violation.code())) {
-                    reason.count(self.connection.service);
+                    reason.count(self.connection.service());
                     self.let_go.notify_one();
                 }
             }

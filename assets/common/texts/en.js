@@ -294,6 +294,11 @@ export const en = {
     since: (rooms, joins, chats) =>
       `${count(rooms, "room")}, ${count(joins, "join")} and ${count(chats, "chat")} since the start`,
   },
+  door: {
+    summary: "Rooms that people share", services: "Services", music: "Listen to music together, on the same second.",
+    watch: "Watch films together.", signal: "Call each other, or try calls between two tabs.",
+    devices: "See which devices are connected and what they said.", radio: "Listen to the stations.",
+  },
   signal: {
     user: "User id", room: "Room id", token: "Key or token, if asked for", join: "Join", seat: "Join a room",
     users: "In the room", nobody: "Join a room to see who is there.", you: "You", calls: "Calls",

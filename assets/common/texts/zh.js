@@ -242,6 +242,10 @@ export const zh = {
     summary: (rooms, members, connected) => `${rooms} 个房间，${members} 名成员，${connected} 个连接`,
     since: (rooms, joins, chats) => `启动以来 ${rooms} 个房间，${joins} 次加入，${chats} 条聊天`,
   },
+  door: {
+    summary: "大家共享的房间", services: "服务", music: "一起听音乐，分秒同步。", watch: "一起看影片。",
+    signal: "互相通话，也可以在两个标签页之间试用。", devices: "查看已连接的设备及其消息。", radio: "收听电台。",
+  },
   signal: {
     user: "用户 ID", room: "房间 ID", token: "密钥或令牌（如需要）", join: "加入", seat: "加入房间", users: "房间成员",
     nobody: "加入房间后可见成员。", you: "你", calls: "通话", noCalls: "呼叫房间里的任何人，也可以从另一个标签页呼叫。",

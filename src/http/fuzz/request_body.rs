@@ -52,7 +52,7 @@ fn serve(bytes: &[u8], piece: usize, budget_bytes: usize) -> Vec<Outcome> {
     let runtime = runtime::Builder::new_current_thread().enable_time().build().expect("there is memory");
     let budget = Budget::new(budget_bytes);
     let limits = BodyLimits { timeout: TIMEOUT, budget: Arc::clone(&budget) };
-    let connection = Connection::new(0, SocketAddr::from(([127, 0, 0, 1], 0)), "fuzz", None);
+    let connection = Connection::new(0, SocketAddr::from(([127, 0, 0, 1], 0)), "fuzz", None, None);
     let outcomes = Mutex::new(Vec::new());
     let answer = service_fn(|request| {
         let (request, fate) = limit(request, &limits, Intake::Whole, &connection);

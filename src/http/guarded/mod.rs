@@ -19,7 +19,6 @@ use stall::StallWatch;
 
 use super::connection::Connection;
 use super::inbound::Inbound;
-use super::limits::Permit;
 use super::transport::Transport;
 
 /// Somebody who attends a connection: sees what its owner has written and that it reads, and is dropped when it ends.
@@ -43,17 +42,15 @@ pub struct Guarded {
     /// Judges what comes in, once the connection is a WebSocket.
     inbound: Option<Inbound>,
     linger: Linger,
-    _permit: Permit,
     _token: TaskTrackerToken,
 }
 
 impl Guarded {
-    /// Puts a connection under guard; the permit and the token are held as long as it lives.
+    /// Puts a connection under guard; its place and the token are held as long as it lives.
     pub fn new(
         transport: Transport,
         connection: Arc<Connection>,
         limit: StallLimit,
-        permit: Permit,
         token: TaskTrackerToken,
     ) -> Self {
         Self {
@@ -65,7 +62,6 @@ impl Guarded {
             attendant: None,
             inbound: None,
             linger: Linger::default(),
-            _permit: permit,
             _token: token,
         }
     }
@@ -92,5 +88,6 @@ impl Drop for Guarded {
         if let Some(socket) = &self.connection.way_out.plain {
             let _ = SockRef::from(socket).shutdown(Shutdown::Both);
         }
+        self.connection.leave();
     }
 }

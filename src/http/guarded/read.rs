@@ -44,7 +44,7 @@ impl Guarded {
     /// Tells a WebSocket's client why it is heard no more.
     fn end_inbound(&mut self, violation: Violation) {
         let (connection, reason) = (&self.connection, violation.code());
-        metrics::counter!("roomhub_messages_refused_total", "service" => connection.service, "reason" => reason)
+        metrics::counter!("roomhub_messages_refused_total", "service" => connection.service(), "reason" => reason)
             .increment(1);
         tracing::debug!(connection = connection.id, peer = %connection.peer, reason, "message refused");
         connection.finish(&close_frame(violation.close_code()));

@@ -15,6 +15,7 @@ use super::ring::IcyMode;
 use crate::audio::format::Format;
 use crate::http::address::rate_limit_key;
 use crate::http::assets;
+use crate::http::backend::TakeOver;
 use crate::http::guarded::{Guarded, StallLimit};
 use crate::http::head::Head;
 use crate::radio::paths::decoded;
@@ -28,12 +29,12 @@ const PROGRESS_BYTES: usize = 1;
 /// The time limit for sending a rejection, or a head alone.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Takes over a connection that requests a stream; returns all others.
-pub fn intercept(stations: &Arc<Stations>, head: &Head, io: Guarded) -> Option<Guarded> {
+/// Takes over connections that request a stream.
+pub fn intercept(stations: &Arc<Stations>, head: &Head) -> Option<TakeOver> {
     let is_get = head.method.eq_ignore_ascii_case("GET");
-    let Some(station) = stations.find(&decoded(&head.path)) else { return Some(io) };
+    let station = stations.find(&decoded(&head.path))?;
     if !is_get && !head.method.eq_ignore_ascii_case("HEAD") {
-        return Some(io);
+        return None;
     }
     let is_titled = head.header("icy-metadata").is_some_and(|wanted| wanted.trim() == "1");
     let accepted = head
@@ -43,26 +44,27 @@ pub fn intercept(stations: &Arc<Stations>, head: &Head, io: Guarded) -> Option<G
     let headers = HeaderMap::from_iter([(http::header::ACCEPT, accepted)]);
     let is_root = head.path.chars().all(|c| c == '/');
     if is_root && !is_titled && assets::prefers_html(&headers) {
-        return Some(io);
+        return None;
     }
     let icy_mode = if is_titled { IcyMode::Titled } else { IcyMode::Plain };
-    let address = limited_address(head, &io, &stations.public_url.trusted);
-    let permit = is_get.then(|| stations.limiter.acquire(&station.route, address, stations.limits));
-    let context = stations.context.clone();
-    let stations = Arc::clone(stations);
-    context.spawn(async move {
-        match permit {
-            None => {
-                send_and_close(io, head_of(&stations, &station, icy_mode)).await;
+    let (stations, head) = (Arc::clone(stations), head.clone());
+    Some(Box::new(move |io| {
+        let address = limited_address(&head, &io, &stations.public_url.trusted);
+        let permit = is_get.then(|| stations.limiter.acquire(&station.route, address, stations.limits));
+        let context = stations.context.clone();
+        context.spawn(async move {
+            match permit {
+                None => {
+                    send_and_close(io, head_of(&stations, &station, icy_mode)).await;
+                }
+                Some(None) => {
+                    metrics::counter!("roomhub_radio_listeners_rejected_total").increment(1);
+                    send_and_close(io, Bytes::from_static(FULL.as_bytes())).await;
+                }
+                Some(Some(permit)) => listen(stations, station, icy_mode, io, permit).await,
             }
-            Some(None) => {
-                metrics::counter!("roomhub_radio_listeners_rejected_total").increment(1);
-                send_and_close(io, Bytes::from_static(FULL.as_bytes())).await;
-            }
-            Some(Some(permit)) => listen(stations, station, icy_mode, io, permit).await,
-        }
-    });
-    None
+        });
+    }))
 }
 
 /// The address whose limit a listener counts against; `None` if it is exempt.

@@ -19,6 +19,7 @@ use super::http_body::HttpBody;
 use super::source_slot::{SourceKind, SourceLease};
 use crate::audio::charset;
 use crate::audio::one_line::clean;
+use crate::http::backend::TakeOver;
 use crate::http::guarded::Guarded;
 use crate::http::head::Head;
 use crate::http::keys::Denied;
@@ -87,44 +88,51 @@ impl Rejection {
     }
 }
 
-/// Takes over a connection of a source client; returns all others.
-pub fn intercept(stations: &Arc<Stations>, head: &Head, io: Guarded) -> Option<Guarded> {
+/// Takes over connections of source clients.
+pub fn intercept(stations: &Arc<Stations>, head: &Head) -> Option<TakeOver> {
     let is_source = head.method.eq_ignore_ascii_case("SOURCE");
     let is_put = head.method.eq_ignore_ascii_case("PUT") && stations.find(&decoded(&head.path)).is_some();
     if !is_source && !is_put {
-        return Some(io);
+        return None;
     }
-    let peer = io.connection().peer;
-    let allowed = authorize(stations, head, peer.ip());
-    let body = HttpBody::of(head);
+    let (stations, head) = (Arc::clone(stations), head.clone());
+    Some(Box::new(move |io| {
+        let allowed = authorize(&stations, &head, io.connection().peer.ip());
+        let context = stations.context.clone();
+        context.spawn(async move { welcome(stations, head, io, allowed).await });
+    }))
+}
+
+/// Answers a source, and broadcasts it if it may.
+async fn welcome(
+    stations: Arc<Stations>,
+    head: Head,
+    io: Guarded,
+    allowed: Result<(StationHandle, SourceLease), Rejection>,
+) {
+    let (station, lease) = match allowed {
+        Ok(allowed) => allowed,
+        Err(rejection) => {
+            warn!(peer = %io.connection().peer, ?rejection, "a source is rejected");
+            return send_and_close(io, rejection.response()).await;
+        }
+    };
     let awaits_continue =
         head.header("expect").is_some_and(|expected| expected.eq_ignore_ascii_case("100-continue"));
-    let name = head.header("ice-name").or(head.header("icy-name")).unwrap_or("Live").to_owned();
-    let stations = Arc::clone(stations);
-    let context = stations.context.clone();
-    context.spawn(async move {
-        let (station, lease) = match allowed {
-            Ok(allowed) => allowed,
-            Err(rejection) => {
-                warn!(%peer, ?rejection, "a source is rejected");
-                return send_and_close(io, rejection.response()).await;
-            }
-        };
-        let title = Track { title: clean(&name), ..live_track() };
-        match external_source::start(&station, lease, SourceKind::Live, title, &stations.config) {
-            Ok(writer) => {
-                let response = if awaits_continue {
-                    &b"HTTP/1.1 100 Continue\r\n\r\n"[..]
-                } else {
-                    b"HTTP/1.0 200 OK\r\n\r\n"
-                };
-                io.connection().send(&Bytes::from_static(response));
-                broadcast(&stations, &station, io, writer, body, awaits_continue).await;
-            }
-            Err(error) => warn!(error = format!("{error:#}"), "a source cannot be started"),
+    let name = head.header("ice-name").or(head.header("icy-name")).unwrap_or("Live");
+    let title = Track { title: clean(name), ..live_track() };
+    match external_source::start(&station, lease, SourceKind::Live, title, &stations.config) {
+        Ok(writer) => {
+            let response = if awaits_continue {
+                &b"HTTP/1.1 100 Continue\r\n\r\n"[..]
+            } else {
+                b"HTTP/1.0 200 OK\r\n\r\n"
+            };
+            io.connection().send(&Bytes::from_static(response));
+            broadcast(&stations, &station, io, writer, HttpBody::of(&head), awaits_continue).await;
         }
-    });
-    None
+        Err(error) => warn!(error = format!("{error:#}"), "a source cannot be started"),
+    }
 }
 
 fn authorize(

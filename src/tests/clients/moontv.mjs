@@ -7,6 +7,8 @@ import { io } from "socket.io-client-4.8.1";
 
 const PATIENCE_MS = 60_000;
 const [url, key] = process.argv.slice(2);
+const { origin, pathname } = new URL(url);
+const path = `${pathname}socket.io/`;
 
 for (const transports of [["websocket", "polling"], ["polling"], ["polling", "websocket"]]) {
   const owner = member(transports);
@@ -133,7 +135,7 @@ for (const transports of [["websocket", "polling"], ["polling"], ["polling", "we
 }
 
 // A wrong key is told first and let go then, which stops the client's attempts.
-const stranger = io(url, { forceNew: true, auth: { token: "wrong" }, reconnectionAttempts: 5 });
+const stranger = io(origin, { path, forceNew: true, auth: { token: "wrong" }, reconnectionAttempts: 5 });
 const told = [];
 stranger.on("error", (words) => told.push(words));
 told.push(await new Promise((resolve) => stranger.on("disconnect", resolve)));
@@ -154,7 +156,7 @@ async function listed(asker, roomId) {
 
 /** A connected member, whose events are taken one by one and in order. */
 function member(transports) {
-  const socket = io(url, { forceNew: true, transports, auth: { token: key }, reconnection: false });
+  const socket = io(origin, { path, forceNew: true, transports, auth: { token: key }, reconnection: false });
   const heard = [];
   let waiting = null;
   socket.onAny((event, data) => {

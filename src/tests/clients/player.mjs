@@ -7,7 +7,8 @@ import { io as io441 } from "socket.io-client-4.4.1";
 import { io as io481 } from "socket.io-client-4.8.1";
 
 const PATIENCE_MS = 60_000;
-const url = process.argv[2];
+const { origin, pathname } = new URL(process.argv[2]);
+const path = `${pathname}socket.io/`;
 
 const CASES = [
   { name: "4.4.1, default transports", io: io441, options: {}, upgrades: true },
@@ -69,7 +70,7 @@ for (const [index, { name, io, options, upgrades }] of CASES.entries()) {
 
 /** A connected member, whose events are taken one by one and in order. */
 function member(io, options) {
-  const socket = io(url, { forceNew: true, reconnection: false, ...options });
+  const socket = io(origin, { path, forceNew: true, reconnection: false, ...options });
   const heard = [];
   const errors = [];
   let waiting = null;

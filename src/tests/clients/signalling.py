@@ -7,12 +7,14 @@ import asyncio
 import json
 import queue
 import sys
+from urllib.parse import urlparse
 
 import socketio
 import websockets
 
 PATIENCE = 60
 URL = sys.argv[1].rstrip("/")
+PATH = urlparse(URL).path + "/socket.io"
 
 
 class Caller:
@@ -22,7 +24,7 @@ class Caller:
         self.heard = queue.Queue()
         self.client = socketio.Client()
         self.client.on("*", lambda event, *payload: self.heard.put((event, *payload)))
-        self.client.connect(URL, transports=[transport])
+        self.client.connect(URL, transports=[transport], socketio_path=PATH)
 
     def expect(self, event):
         heard = self.heard.get(timeout=PATIENCE)

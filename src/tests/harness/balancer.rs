@@ -95,6 +95,20 @@ impl Balancer {
         Self::nginx_with(&format!("server {{ listen {address}; {locations} {health} }}"), address)
     }
 
+    /// nginx with a server below a path, and not a word about the path to the server.
+    pub fn below(server: SocketAddr, path: &str) -> Self {
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        Self::nginx_with(
+            &format!(
+                "server {{ listen {address}; location /{path}/ {{ proxy_pass http://{server}/; proxy_http_version 1.1; \
+                 proxy_set_header Host $http_host; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection \
+                 upgrade; proxy_set_header X-Forwarded-For $remote_addr; proxy_buffering off; }} \
+                 location = /livez {{ proxy_pass http://{server}/livez; }} }}"
+            ),
+            address,
+        )
+    }
+
     /// `HAProxy`, with `assets/deploy/haproxy.cfg`.
     pub fn haproxy(cluster: &Cluster) -> Self {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));

@@ -69,8 +69,13 @@ impl Server {
     }
 
     /// Starts a command that logs as JSON.
-    pub fn spawn(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    pub fn spawn(command: Command) -> Self {
+        Self::spawn_with_output(command, Stdio::null())
+    }
+
+    /// Starts a command that logs as JSON, with something of its own as standard output.
+    pub fn spawn_with_output(mut command: Command, output: Stdio) -> Self {
+        let mut child = command.stdout(output).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
         let (found, address) = mpsc::channel();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -78,8 +83,11 @@ impl Server {
         let reader = thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 let entry: Value = serde_json::from_str(&line).unwrap_or_default();
-                if entry["message"] == "listening" {
-                    let _ = found.send(entry["address"].as_str().unwrap().parse().unwrap());
+                // A unix socket has no address that is one.
+                if entry["message"] == "listening"
+                    && let Ok(address) = entry["address"].as_str().unwrap().parse()
+                {
+                    let _ = found.send(address);
                 }
                 kept.lock().unwrap().push(line);
             }
