@@ -13,8 +13,8 @@ use axum::Router;
 use axum::extract::{Extension, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
+use http::HeaderValue;
 use http::header::UPGRADE;
-use http::{HeaderValue, StatusCode};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
@@ -163,7 +163,7 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
     let pages = pages::routes(site, OperatorsDoor::new(console_key, context.clock));
     let none_foreign = AllowedOrigins::new(&[]);
     let pages = layers::with_common_layers(
-        Router::new(),
+        routes::health(context.clock),
         Router::new(),
         pages,
         &none_foreign,
@@ -208,12 +208,12 @@ async fn pass(
         return gate.door.open(&connection, request);
     }
     if request.uri().path() == "/readyz" && !gate.is_open() {
-        return routes::error(StatusCode::SERVICE_UNAVAILABLE, UNKNOWN);
+        return layers::not_ready(UNKNOWN);
     }
     if request.uri().path() == "/readyz"
         && let Some(problem) = gate.spool.problem()
     {
-        return routes::error(StatusCode::SERVICE_UNAVAILABLE, problem);
+        return layers::not_ready(problem);
     }
     next.run(request).await
 }

@@ -72,7 +72,7 @@ pub fn with_common_layers(
     };
     let public = Router::new()
         .route("/livez", get(|| async { "ok" }))
-        .route("/readyz", get(readiness))
+        .route("/readyz", get(|State(probes): State<Probes>| async move { readiness(&probes.context, []) }))
         .with_state(probes.clone())
         .merge(public)
         .fallback(|| async { error(StatusCode::NOT_FOUND, "not found") })
@@ -122,13 +122,19 @@ async fn method_not_allowed() -> Response {
     error(StatusCode::METHOD_NOT_ALLOWED, "method not allowed")
 }
 
-async fn readiness(State(probes): State<Probes>) -> Response {
-    if probes.context.is_stopping() {
-        return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "5")], "stopping").into_response();
+/// The answer of `/readyz`: whether clients are taken, and what is not as it should be all the same.
+pub fn readiness(context: &Context, remarks: impl IntoIterator<Item = String>) -> Response {
+    if context.is_stopping() {
+        return not_ready("stopping");
     }
-    let remarks = probes.context.remarks();
-    let remarks = remarks.iter().map(|(service, remark)| format!("{service}: {remark}"));
-    once("ready".to_owned()).chain(remarks).collect::<Vec<_>>().join("\n").into_response()
+    let of_process = context.remarks();
+    let of_process = of_process.iter().map(|(service, remark)| format!("{service}: {remark}"));
+    once("ready".to_owned()).chain(of_process).chain(remarks).collect::<Vec<_>>().join("\n").into_response()
+}
+
+/// The answer of `/readyz` while no clients are taken, with the reason.
+pub fn not_ready(reason: impl Into<String>) -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "5")], reason.into()).into_response()
 }
 
 async fn figures(

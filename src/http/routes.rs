@@ -1,15 +1,24 @@
 //! What routes answer with, and the key that a request brings.
 
-use axum::Json;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::runtime::Clock;
+
 /// What asks for a key, to whoever has brought none or a wrong one.
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"roomhub\"");
+
+/// `/health`, as it is wherever no contract says otherwise.
+pub fn health<S: Clone + Send + Sync + 'static>(clock: Clock) -> Router<S> {
+    let answer = async move || json(&json!({ "status": "ok", "timestamp": clock.wall().to_string() }));
+    Router::new().route("/health", get(answer))
+}
 
 /// An error as JSON.
 pub fn error(status: StatusCode, message: &str) -> Response {
