@@ -123,11 +123,13 @@ async fn wait_and_drain(mut signals: Signals, context: &Context, mut log_level: 
             signals::Request::Stop => break,
             signals::Request::ToggleDebug => log_level.toggle_debug(),
             signals::Request::Reload => {
+                systemd::reloading();
                 context.reload();
                 match load(request) {
                     Ok(loaded) => log_level.configure(&loaded.values.log.level),
                     Err(mistakes) => mistakes.iter().for_each(|mistake| error!(%mistake, "not reloaded")),
                 }
+                systemd::reloaded();
             }
         }
     }
