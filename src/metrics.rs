@@ -18,6 +18,9 @@ const UPKEEP: Duration = Duration::from_secs(5);
 /// Upper bounds of every latency's buckets, in seconds: from a lone frame to a room in trouble.
 const EMIT_BUCKETS: [f64; 11] =
     [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.25, 1.0];
+/// Those of requests: from a file in memory to a slow database.
+const REQUEST_BUCKETS: [f64; 6] = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5];
+
 
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 
@@ -34,6 +37,8 @@ pub struct Config {
 impl Config {
     /// The token, from wherever it is.
     pub fn token(&self) -> Result<Secret> {
+    let requests = Matcher::Full("roomhub_http_request_duration_seconds".into());
+    let builder = builder.set_buckets_for_metric(requests, &REQUEST_BUCKETS)?;
         config::secret("metrics.token_file", &self.token, &self.token_file)
     }
 
@@ -73,14 +78,20 @@ pub fn start(context: &Context) -> Result<()> {
 
 /// All figures in Prometheus' text format; empty before [`start`].
 pub fn render() -> String {
-    metrics_process::Collector::new("roomhub_").collect();
+    metrics_process::Collector::default().collect();
     RECORDER.get().map(PrometheusHandle::render).unwrap_or_default()
 }
 
 fn describe() {
-    metrics_process::Collector::new("roomhub_").describe();
+    metrics_process::Collector::default().describe();
     describe_gauge!("roomhub_build_info", "Always 1, by the version and the commit of the program");
     describe_gauge!("roomhub_connections", "Open connections, by service");
+    describe_counter!("roomhub_http_requests_total", "Requests answered, by service, method and status");
+    describe_histogram!(
+        "roomhub_http_request_duration_seconds",
+        Unit::Seconds,
+        "From a request's head to that of its answer, by service, without WebSockets and polls of Socket.IO"
+    );
     describe_counter!(
         "roomhub_lossy_frames_dropped_total",
         "Pieces of voices that waited too long for a member"

@@ -33,7 +33,7 @@ use super::inbound::MessageLimits;
 use super::limits::{ConnectionLimits, Permit};
 use super::request_body::{self, BodyLimits, Intake};
 use super::transport::Transport;
-use super::{Config, tls};
+use super::{Config, requests, tls};
 use crate::runtime::Context;
 use crate::runtime::systemd::ActivatedSockets;
 
@@ -173,6 +173,7 @@ impl Listener {
 
     /// Serves `router` until the process stops.
     pub fn serve(self, router: Router, context: &Context) {
+        let router = requests::counted(router, self.service);
         let context_of_task = context.clone();
         context.spawn(async move { self.accept_all(router, context_of_task).await });
     }

@@ -19,6 +19,7 @@ pub mod operators;
 pub mod origin;
 mod pieces;
 mod request_body;
+pub mod requests;
 pub mod routes;
 pub mod sent_files;
 pub mod tls;

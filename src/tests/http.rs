@@ -162,7 +162,7 @@ fn metrics_are_for_this_machine_or_for_the_token_and_never_through_a_proxy() {
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }
-    assert!(text.contains("roomhub_process_resident_memory_bytes"));
+    assert!(text.contains("\nprocess_resident_memory_bytes "));
 
     let through_proxy = ("X-Forwarded-For", "203.0.113.9");
     assert_eq!(http::get_with(server.address, "/metrics", &[through_proxy]).status, 401);
