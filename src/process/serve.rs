@@ -82,7 +82,7 @@ async fn run(
     let activated = ActivatedSockets::from_environment();
     let cluster = Cluster::join(&settings.cluster).await?;
     let wrong_keys = WrongKeys::new(&settings.network);
-    let ice = settings.signal.ice()?;
+    let ice = settings.signal.ice();
     let unfinished = Budget::new(network.max_unfinished_bytes);
     let service_context = ServiceContext {
         context: &context,
@@ -93,7 +93,7 @@ async fn run(
         ice: &ice,
         recordings: &settings.recordings,
         socketio: &settings.socketio,
-        metrics: KeyedDoor::new("metrics.token", settings.metrics.token()?, &wrong_keys),
+        metrics: KeyedDoor::new("metrics.token", settings.metrics.token.clone(), &wrong_keys),
         wrong_keys,
         keys: if request.services.len() > 1 { Keys::MakeUp } else { Keys::Require },
     };
