@@ -18,6 +18,7 @@ pub mod local;
 pub mod operators;
 pub mod origin;
 mod pieces;
+pub mod problem;
 mod request_body;
 pub mod requests;
 pub mod routes;

@@ -20,9 +20,15 @@ pub fn health<S: Clone + Send + Sync + 'static>(clock: Clock) -> Router<S> {
     Router::new().route("/health", get(answer))
 }
 
-/// An error as JSON.
+/// What an error is about, in its answer's extensions: own interfaces put it differently than the originals do.
+#[derive(Clone)]
+pub struct Reason(pub String);
+
+/// An error as JSON, as the original servers have it; [`problem`](super::problem) makes others of it.
 pub fn error(status: StatusCode, message: &str) -> Response {
-    challenging((status, Json(json!({ "error": message }))).into_response())
+    let mut answer = (status, Json(json!({ "error": message }))).into_response();
+    answer.extensions_mut().insert(Reason(message.to_owned()));
+    challenging(answer)
 }
 
 /// An answer that says which kind of key is wanted, if it is that one is.
