@@ -396,9 +396,9 @@ pub struct ProbeService {
     /// How Socket.IO reaches the server
     #[arg(long, value_enum, default_value = "both")]
     pub transport: Transport,
-    /// File that holds the key, if the server wants one; or the variable `AUTH_KEY`
+    /// File that holds the key, if the server wants one [env: `AUTH_KEY_FILE`, or the key itself in `AUTH_KEY`]
     #[arg(long, value_name = "FILE")]
-    pub auth_key_file: Option<PathBuf>,
+    pub auth_key_file: Option<String>,
     /// PEM file of the authority that signs the server's certificate [default: those that everybody knows]
     #[arg(long, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,

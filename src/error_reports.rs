@@ -12,6 +12,8 @@ use crate::secret::Secret;
 pub struct Config {
     /// The project's DSN; empty reports nothing.
     pub dsn: Secret,
+    /// A file that holds the DSN, instead of `dsn`.
+    pub dsn_file: String,
     /// `production`, `staging`, …
     pub environment: String,
     /// The release to report under; empty stands for this program's version.

@@ -8,16 +8,18 @@ use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{self, Findings};
 use crate::runtime::Context;
 use crate::secret::Secret;
 
 /// Samples of a histogram are folded into its buckets this often.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// Upper bounds of every latency's buckets, in seconds: from a lone frame to a room in trouble.
+/// Upper bounds of the buckets of other latencies, in seconds: from a lone frame to a room in trouble.
 const EMIT_BUCKETS: [f64; 11] =
     [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.25, 1.0];
+
+/// Those of requests: from a file in memory to a slow database.
+const REQUEST_BUCKETS: [f64; 6] = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5];
 
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 
@@ -31,24 +33,12 @@ pub struct Config {
     pub token_file: String,
 }
 
-impl Config {
-    /// The token, from wherever it is.
-    pub fn token(&self) -> Result<Secret> {
-        config::secret("metrics.token_file", &self.token, &self.token_file)
-    }
-
-    /// Checks that there is one token at most.
-    pub fn validate(&self, findings: &mut Findings) {
-        if self.token.is_set() && !self.token_file.is_empty() {
-            findings.add("metrics.token_file", "set either token or token_file, not both");
-        }
-    }
-}
-
 /// Starts counting, once for the process.
 pub fn start(context: &Context) -> Result<()> {
     let builder =
         PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &EMIT_BUCKETS)?;
+    let requests = Matcher::Full("roomhub_http_request_duration_seconds".into());
+    let builder = builder.set_buckets_for_metric(requests, &REQUEST_BUCKETS)?;
     let recorder = builder.build_recorder();
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder).context("metrics are started once")?;
@@ -73,12 +63,12 @@ pub fn start(context: &Context) -> Result<()> {
 
 /// All figures in Prometheus' text format; empty before [`start`].
 pub fn render() -> String {
-    metrics_process::Collector::new("roomhub_").collect();
+    metrics_process::Collector::default().collect();
     RECORDER.get().map(PrometheusHandle::render).unwrap_or_default()
 }
 
 fn describe() {
-    metrics_process::Collector::new("roomhub_").describe();
+    metrics_process::Collector::default().describe();
     describe_gauge!("roomhub_build_info", "Always 1, by the version and the commit of the program");
     describe_gauge!("roomhub_connections", "Open connections, by service");
     describe_counter!(
@@ -95,6 +85,12 @@ fn describe() {
     describe_counter!(
         "roomhub_connections_killed_total",
         "Connections cut by the server, by service and reason"
+    );
+    describe_counter!("roomhub_http_requests_total", "Requests answered, by service, method and status");
+    describe_histogram!(
+        "roomhub_http_request_duration_seconds",
+        Unit::Seconds,
+        "From a request's head to that of its answer, by service, without WebSockets and polls of Socket.IO"
     );
     describe_gauge!("roomhub_polling_sessions", "Polling sessions of Socket.IO, by service");
     describe_counter!("roomhub_sessions_refused_total", "Polling sessions refused, by service and reason");

@@ -210,7 +210,6 @@ impl Validate for Settings {
         for service in Service::all() {
             self.listen(service).validate(service.entry().listen_key, findings);
         }
-        self.metrics.validate(findings);
         self.members.validate(findings);
         self.cluster.validate(findings);
         self.rooms.validate(findings);
@@ -221,8 +220,7 @@ impl Validate for Settings {
         self.signal.validate(findings);
         self.devices.validate(findings);
         self.radio.validate(findings);
-        let is_one_of_several = self.cluster.url.is_set() || !self.cluster.url_file.is_empty();
-        if is_one_of_several && self.music.max_upload_bytes > 0 && self.music.uploads_dir.is_empty() {
+        if self.cluster.url.is_set() && self.music.max_upload_bytes > 0 && self.music.uploads_dir.is_empty() {
             findings
                 .add("music.uploads_dir", "several nodes need a folder for uploads that all of them share");
         }
@@ -277,6 +275,10 @@ pub fn unused_variables(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::MASK;
+
+    /// Part of every secret here.
+    const SECRET: &str = "hunter2hunter2";
 
     #[test]
     fn the_example_file_documents_every_key_with_its_default() {
@@ -302,5 +304,53 @@ mod tests {
     fn the_defaults_are_valid() {
         let loaded = load(&Service::all(), None, std::iter::empty(), Vec::new());
         assert_eq!(loaded.err(), None);
+    }
+
+    /// Every key that holds a secret: what is put there shows as a mask.
+    fn secret_keys() -> Vec<(String, String)> {
+        let defaults = toml::Table::try_from(Settings::default()).unwrap();
+        let mut found = Vec::new();
+        for (section, keys) in &defaults {
+            for (name, _) in keys.as_table().unwrap().iter().filter(|(_, value)| value.is_str()) {
+                let mut tried = defaults.clone();
+                tried[section][name] = SECRET.into();
+                let Ok(settings) = tried.try_into::<Settings>() else { continue };
+                let shown = toml::Table::try_from(settings).unwrap();
+                if shown[section][name].as_str() == Some(MASK) {
+                    found.push((section.clone(), name.clone()));
+                }
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn every_secret_may_be_in_a_file_and_is_never_shown() {
+        let secrets = secret_keys();
+        assert!(secrets.len() >= 14, "{secrets:?}");
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secret");
+        for (section, name) in secrets {
+            let word = match name.as_str() {
+                "dsn" => format!("https://{SECRET}@host/1"),
+                "url" => format!("redis://:{SECRET}@host:6379/0"),
+                "database_url" => format!("mysql://hub:{SECRET}@host/rooms"),
+                _ => SECRET.to_owned(),
+            };
+            std::fs::write(&file, format!("{word}\n")).unwrap();
+            let variable = format!("ROOMHUB_{}__{}", section.to_uppercase(), name.to_uppercase());
+            let path = file.to_str().unwrap().to_owned();
+            for (variable, value) in [(variable.clone(), word), (format!("{variable}_FILE"), path)] {
+                // Of several nodes, uploads need a folder.
+                let folder = ("ROOMHUB_MUSIC__UPLOADS_DIR".to_owned(), "/srv/uploads".to_owned());
+                let environment = [(variable.clone(), value), folder];
+                let loaded = load(&Service::all(), None, environment.into_iter(), Vec::new());
+                let loaded = loaded.unwrap_or_else(|mistakes| panic!("{variable}: {mistakes:?}"));
+                let (_, value) =
+                    loaded.keys().into_iter().find(|(key, _)| *key == format!("{section}.{name}")).unwrap();
+                assert!(value.as_str().unwrap().contains(SECRET) && !value.as_str().unwrap().ends_with('\n'));
+                assert!(!loaded.to_string().contains(SECRET), "{variable} shows");
+            }
+        }
     }
 }

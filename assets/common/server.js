@@ -14,7 +14,7 @@ export async function ask(path, { key = null, method = "GET", body } = {}) {
   const response = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
   const answer = await response.json().catch(() => ({}));
   if (response.ok) return answer;
-  const words = answer.error ?? answer.message ?? `HTTP ${response.status}`;
+  const words = answer.detail ?? answer.error ?? answer.message ?? `HTTP ${response.status}`;
   if (response.status !== 401 && response.status !== 429) throw new Error(words);
   throw Object.assign(new KeyNeeded(words), { isWrong: response.status === 401 && key !== null });
 }

@@ -29,7 +29,7 @@ use redis::aio::MultiplexedConnection;
 use ring::hmac;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{self, Findings};
+use crate::config::Findings;
 use crate::random;
 use crate::secret::Secret;
 use crate::time::{Timestamp, human};
@@ -92,9 +92,6 @@ impl Default for Config {
 impl Config {
     /// Checks what the types do not.
     pub fn validate(&self, findings: &mut Findings) {
-        if self.url.is_set() && !self.url_file.is_empty() {
-            findings.add("cluster.url_file", "either url or url_file is expected");
-        }
         if self.url.is_set() && !redis_connector::is_url(&self.url) {
             findings.add("cluster.url", "a URL like redis://host:6379 or rediss://host:6379 is expected");
         }
@@ -136,12 +133,11 @@ impl Cluster {
     /// # Errors
     /// Redis cannot be reached: a node that began alone would have rooms that nobody else has.
     pub async fn join(config: &Config) -> Result<Option<Self>> {
-        let url = config::secret("cluster.url_file", &config.url, &config.url_file)?;
-        if !url.is_set() {
+        if !config.url.is_set() {
             return Ok(None);
         }
         let key = format!("{{{}}}:secret", config.prefix);
-        let connector = RedisConnector::new(&url, config)?.of(&key);
+        let connector = RedisConnector::new(config)?.of(&key);
         let connect = tokio::time::timeout(START_TIMEOUT, connector.connect());
         let mut connection =
             connect.await.context("redis does not answer")?.context("redis cannot be reached: [cluster]")?;
@@ -155,11 +151,10 @@ impl Cluster {
     /// # Errors
     /// It cannot be reached, or lets this program not in.
     pub async fn look(config: &Config) -> Result<Option<(String, Timestamp)>> {
-        let url = config::secret("cluster.url_file", &config.url, &config.url_file)?;
-        if !url.is_set() {
+        if !config.url.is_set() {
             return Ok(None);
         }
-        let connector = RedisConnector::new(&url, config)?.of(&format!("{{{}}}:secret", config.prefix));
+        let connector = RedisConnector::new(config)?.of(&format!("{{{}}}:secret", config.prefix));
         let connect = tokio::time::timeout(START_TIMEOUT, connector.connect());
         let mut connection = connect.await.context("does not answer")?.context("cannot be reached")?;
         let (seconds, micros): (u64, u64) = redis::cmd("TIME").query_async(&mut connection).await?;

@@ -33,7 +33,7 @@ impl RedisConnector {
     ///
     /// # Errors
     /// The URL or the authority's file is none.
-    pub fn new(urls: &Secret, config: &Config) -> Result<Self> {
+    pub fn new(config: &Config) -> Result<Self> {
         let authority = if config.ca_file.is_empty() {
             None
         } else {
@@ -45,7 +45,7 @@ impl RedisConnector {
             open(url, authority.clone())
                 .map_err(|_| anyhow::anyhow!("[cluster] url: a URL like redis://host:6379 is expected"))
         };
-        let clients = urls.expose().split(',').map(|url| client(url.trim())).collect::<Result<_>>()?;
+        let clients = config.url.expose().split(',').map(|url| client(url.trim())).collect::<Result<_>>()?;
         Ok(Self { clients, key: String::new(), response_timeout: config.response_timeout })
     }
 

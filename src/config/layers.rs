@@ -16,7 +16,7 @@ impl Layers {
     /// Everything that is set over the defaults; keys that do not exist become mistakes.
     pub fn entries(&self, schema: &Table, mistakes: &mut Vec<Mistake>) -> Vec<Entry> {
         let mut entries = self.entries_of_file(schema, mistakes);
-        entries.extend(self.entries_of_aliases());
+        entries.extend(self.entries_of_aliases(schema));
         entries.extend(self.entries_of_environment(schema, mistakes));
         entries.extend(self.flags.iter().map(|(key, value, flag)| Entry {
             key: (*key).to_owned(),
@@ -58,7 +58,7 @@ impl Layers {
         entries
     }
 
-    fn entries_of_aliases(&self) -> Vec<Entry> {
+    fn entries_of_aliases(&self, schema: &Table) -> Vec<Entry> {
         let entry = |alias: &super::Alias| {
             let (name, value) = self.environment.iter().find(|(name, _)| name == alias.variable)?;
             let is_number = value.trim().parse::<f64>().is_ok();
@@ -73,7 +73,15 @@ impl Layers {
                 source: Source::Environment(name.clone()),
             })
         };
-        self.aliases.iter().filter_map(entry).collect()
+        // `AUTH_KEY_FILE` names the file of what `AUTH_KEY` would hold, as container platforms hand out secrets.
+        let file_entry = |alias: &super::Alias| {
+            let name = format!("{}_FILE", alias.variable);
+            let (_, path) = self.environment.iter().find(|(known, _)| *known == name)?;
+            let key = file_key(alias.key, schema)?;
+            Some(Entry { key, value: Value::String(path.clone()), source: Source::Environment(name) })
+        };
+        let aliases = self.aliases.iter();
+        aliases.flat_map(|alias| entry(alias).into_iter().chain(file_entry(alias))).collect()
     }
 
     fn entries_of_environment(&self, schema: &Table, mistakes: &mut Vec<Mistake>) -> Vec<Entry> {
@@ -148,6 +156,12 @@ fn whole_as_float(value: &Value, like: &Value) -> Value {
 /// The environment variable that sets a key.
 pub fn variable_of(key: &str) -> String {
     format!("{PREFIX}{}", key.to_uppercase().replace('.', "__"))
+}
+
+/// The key that names the file of the secret `key`, if there is one.
+pub fn file_key(key: &str, schema: &Table) -> Option<String> {
+    let file_key = format!("{key}_file");
+    leaf(schema, &file_key).map(|_| file_key)
 }
 
 /// Every key of `table` that is not a section of `schema`, with its value, in order.

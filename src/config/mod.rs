@@ -6,12 +6,12 @@
 mod file;
 mod findings;
 mod layers;
+mod secret_files;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Error};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
@@ -19,8 +19,9 @@ use toml::{Table, Value};
 pub use file::{VARIABLE_OF_FILE, read_file};
 pub use findings::Findings;
 use layers::{Entry, leaf, leaves, put};
+pub use secret_files::word_in;
 
-use crate::secret::{MASK, Secret};
+use crate::secret::MASK;
 
 /// The prefix of this program's own environment variables: `ROOMHUB_MUSIC__PORT` is `music.port`.
 const PREFIX: &str = "ROOMHUB_";
@@ -136,6 +137,7 @@ where
             Err(problem) => mistakes.push(entry.mistake(problem)),
         }
     }
+    secret_files::read(&mut table, &schema, &mut sources, &mut mistakes);
     let values: T = table.clone().try_into().expect("every leaf was accepted by itself");
     let mut findings = Findings::default();
     values.validate(&mut findings);
@@ -289,17 +291,6 @@ pub fn without_credentials(text: &str) -> String {
         rest = further;
     }
     shown + rest
-}
-
-/// A secret, from its own key or from the file that `file_key` names.
-pub fn secret(file_key: &str, word: &Secret, file: &str) -> Result<Secret, Error> {
-    if file.is_empty() {
-        return Ok(word.clone());
-    }
-    let word = std::fs::read_to_string(file).with_context(|| format!("{file_key} = {file:?}"))?;
-    // An empty key would open what it is to close.
-    anyhow::ensure!(!word.trim().is_empty(), "{file_key} = {file:?}: the file is empty");
-    Ok(Secret::new(word.trim()))
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ pub struct Selection<'a> {
 
 /// Opens the database, with its tables as this version has them.
 pub async fn open(config: &Config) -> Result<Store> {
-    let store = Store::new(&config.place()?).map_err(anyhow::Error::msg)?;
+    let store = Store::new(&config.place()).map_err(anyhow::Error::msg)?;
     store.migrate().await.map_err(|failure| anyhow!("the database of [devices]: {failure}"))?;
     Ok(store)
 }

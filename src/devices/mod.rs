@@ -36,7 +36,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Alias, Findings};
@@ -124,10 +124,14 @@ pub struct Config {
     pub auth: Demand,
     /// The key, for clients under `auth = "key"`.
     pub auth_key: Secret,
+    /// A file that holds the key, instead of `auth_key`.
+    pub auth_key_file: String,
     /// A device id and its token on each line, for `auth = "tokens"`.
     pub token_file: String,
     /// Signs JWTs with HMAC-SHA256, for `auth = "tokens"`; `sub` is the device id.
     pub jwt_secret: Secret,
+    /// A file that holds it, instead of `jwt_secret`.
+    pub jwt_secret_file: String,
     /// The key of the console page and HTTP; without one, they are for this machine alone.
     pub console_key: Secret,
     /// A file that holds the key, instead of `console_key`.
@@ -178,8 +182,10 @@ impl Default for Config {
             devices_per_address: 8,
             auth: Demand::None,
             auth_key: Secret::default(),
+            auth_key_file: String::new(),
             token_file: String::new(),
             jwt_secret: Secret::default(),
+            jwt_secret_file: String::new(),
             console_key: Secret::default(),
             console_key_file: String::new(),
             max_frame_bytes: 1024 * 1024,
@@ -197,7 +203,7 @@ impl Default for Config {
 /// # Errors
 /// It cannot be reached, or does not let this program in.
 pub async fn database(config: &Config) -> Result<Option<(String, Timestamp)>> {
-    let store = store::Store::new(&config.place()?).map_err(anyhow::Error::msg)?;
+    let store = store::Store::new(&config.place()).map_err(anyhow::Error::msg)?;
     store.server().await.map_err(|failure| anyhow::anyhow!("{failure}"))
 }
 
@@ -234,10 +240,6 @@ impl Config {
         if self.spool_max_bytes < 2 * self.spool_segment_bytes {
             findings.add("devices.spool_max_bytes", "at least two segments are expected");
         }
-        if self.database_url.is_set() && !self.database_url_file.is_empty() {
-            findings
-                .add("devices.database_url_file", "set either database_url or database_url_file, not both");
-        }
         if self.database_url.is_set()
             && let Err(problem) = store::check_url(&self.database_url, !self.database_ca.is_empty())
         {
@@ -252,9 +254,6 @@ impl Config {
                 findings.add("devices.token_file", "auth = \"tokens\" needs token_file or jwt_secret");
             }
             Demand::None | Demand::Key | Demand::Tokens => {}
-        }
-        if self.console_key.is_set() && !self.console_key_file.is_empty() {
-            findings.add("devices.console_key_file", "set either console_key or console_key_file, not both");
         }
         AllowedOrigins::validate("devices.cors_origin", &self.cors_origin, findings);
     }
@@ -293,21 +292,14 @@ impl Config {
         })
     }
 
-    fn place(&self) -> Result<store::Place> {
-        let url = if self.database_url_file.is_empty() {
-            self.database_url.clone()
-        } else {
-            let text = std::fs::read_to_string(&self.database_url_file)
-                .with_context(|| format!("[devices] database_url_file = {:?}", self.database_url_file))?;
-            Secret::new(text.trim())
-        };
-        Ok(store::Place {
-            url,
+    fn place(&self) -> store::Place {
+        store::Place {
+            url: self.database_url.clone(),
             authorities: (!self.database_ca.is_empty()).then(|| PathBuf::from(&self.database_ca)),
             file: store::file_in(&self.data_dir),
             max_bytes: self.database_max_bytes,
             pool: self.database_pool,
             timeout: self.database_timeout,
-        })
+        }
     }
 }

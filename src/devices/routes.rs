@@ -25,6 +25,7 @@ use super::protocol::{MessageType, Refusal};
 use super::spool::Spool;
 use super::store::{Failure, MessageQuery, Store, StoredMessage};
 use crate::http::operators::{OperatorsDoor, admit};
+use crate::http::problem::with_problems;
 use crate::http::{assets, routes};
 use crate::json;
 use crate::rooms::{Commands, Queries};
@@ -83,15 +84,15 @@ pub fn routes(site: Site, door: OperatorsDoor) -> Router {
         .route("/messages/per-minute", get(per_minute))
         .route("/status", get(status))
         .layer(from_fn_with_state(door, admit));
-    Router::new()
+    let router = Router::new()
         .route("/", get(front))
         .route("/openapi.json", get(|headers: HeaderMap| async move { file("openapi.json", &headers) }))
         .route(
             "/assets/{*path}",
             get(|Path(path): Path<String>, headers: HeaderMap| async move { file(&path, &headers) }),
         )
-        .merge(guarded)
-        .with_state(site)
+        .merge(guarded);
+    with_problems(router).with_state(site)
 }
 
 async fn front(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {

@@ -13,8 +13,8 @@ use axum::Router;
 use axum::extract::{Extension, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
+use http::HeaderValue;
 use http::header::UPGRADE;
-use http::{HeaderValue, StatusCode};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
@@ -29,7 +29,6 @@ use super::routes::{self as pages, Site};
 use super::spool::{Limits, Recovered, Spool};
 use super::store::{Failure, Store};
 use super::{Config, retention, spool};
-use crate::config;
 use crate::http::connection::Connection;
 use crate::http::keys::{Denied, KeyedDoor, WrongKeys, warn_if_short};
 use crate::http::listener::Listener;
@@ -96,15 +95,14 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
     }
     warn_if_short("devices.auth_key", &config.auth_key);
     warn_if_short("devices.jwt_secret", &config.jwt_secret);
-    let console_key =
-        config::secret("devices.console_key_file", &config.console_key, &config.console_key_file)?;
+    let console_key = config.console_key.clone();
     if console_key.is(config.auth_key.expose()) {
         warn!(
             "devices.console_key is devices.auth_key: all devices may read every message, send and disconnect"
         );
     }
     let console_key = KeyedDoor::new("devices.console_key", console_key, &service_context.wrong_keys);
-    let place = config.place()?;
+    let place = config.place();
     if service_context.cluster.is_some() && !place.url.is_set() {
         warn!("each node keeps its own messages: set [devices] database_url, one database for all of them");
     }
@@ -163,7 +161,7 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
     let pages = pages::routes(site, OperatorsDoor::new(console_key, context.clock));
     let none_foreign = AllowedOrigins::new(&[]);
     let pages = layers::with_common_layers(
-        Router::new(),
+        routes::health(context.clock),
         Router::new(),
         pages,
         &none_foreign,
@@ -208,12 +206,12 @@ async fn pass(
         return gate.door.open(&connection, request);
     }
     if request.uri().path() == "/readyz" && !gate.is_open() {
-        return routes::error(StatusCode::SERVICE_UNAVAILABLE, UNKNOWN);
+        return layers::not_ready(UNKNOWN);
     }
     if request.uri().path() == "/readyz"
         && let Some(problem) = gate.spool.problem()
     {
-        return routes::error(StatusCode::SERVICE_UNAVAILABLE, problem);
+        return layers::not_ready(problem);
     }
     next.run(request).await
 }

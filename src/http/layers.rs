@@ -8,11 +8,8 @@ use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
-use http::header::{
-    CONTENT_LENGTH, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
-};
+use http::header::{CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
 use http::{HeaderName, HeaderValue, StatusCode};
-use serde_json::json;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate as _};
@@ -27,23 +24,13 @@ use super::keys::KeyedDoor;
 use super::local::is_local;
 use super::origin::AllowedOrigins;
 use super::pieces;
+use super::problem::{in_json, method_not_allowed, with_problems};
 use super::routes::{bearer, error};
 use crate::metrics;
 use crate::runtime::Context;
 
 /// Bodies of ordinary requests; Socket.IO's polls have their own limit.
 const MAX_BODY_BYTES: usize = 64 * 1024;
-
-/// How the library refuses requests that it cannot read.
-const LIBRARY_REFUSALS: [StatusCode; 4] = [
-    StatusCode::BAD_REQUEST,
-    StatusCode::PAYLOAD_TOO_LARGE,
-    StatusCode::UNSUPPORTED_MEDIA_TYPE,
-    StatusCode::UNPROCESSABLE_ENTITY,
-];
-
-/// Longer reasons are not passed on: they say again what was sent.
-const MAX_REFUSAL_BYTES: usize = 4096;
 
 /// Who may read the metrics.
 #[derive(Clone)]
@@ -72,14 +59,13 @@ pub fn with_common_layers(
     };
     let public = Router::new()
         .route("/livez", get(|| async { "ok" }))
-        .route("/readyz", get(readiness))
+        .route("/readyz", get(|State(probes): State<Probes>| async move { readiness(&probes.context, []) }))
         .with_state(probes.clone())
         .merge(public)
         .fallback(|| async { error(StatusCode::NOT_FOUND, "not found") })
         .method_not_allowed_fallback(method_not_allowed)
         .layer(origins.cors());
-    let operators = Router::new()
-        .route("/metrics", get(figures))
+    let operators = with_problems(Router::new().route("/metrics", get(figures)))
         .with_state(probes)
         .merge(operators)
         .method_not_allowed_fallback(method_not_allowed);
@@ -102,33 +88,19 @@ pub fn with_common_layers(
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
 }
 
-/// What the library refuses before a handler is asked, like a number that is none, it refuses in plain text.
-async fn in_json(response: Response) -> Response {
-    let kind = response.headers().get(CONTENT_TYPE);
-    let is_plain = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
-    if !is_plain || !LIBRARY_REFUSALS.contains(&response.status()) {
-        return response;
+/// The answer of `/readyz`: whether clients are taken, and what is not as it should be all the same.
+pub fn readiness(context: &Context, remarks: impl IntoIterator<Item = String>) -> Response {
+    if context.is_stopping() {
+        return not_ready("stopping");
     }
-    let (mut head, body) = response.into_parts();
-    let text = axum::body::to_bytes(body, MAX_REFUSAL_BYTES).await.unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let reason = if text.is_empty() { "the request cannot be read" } else { &text };
-    head.headers.remove(CONTENT_LENGTH);
-    head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    Response::from_parts(head, json!({ "error": reason }).to_string().into())
+    let of_process = context.remarks();
+    let of_process = of_process.iter().map(|(service, remark)| format!("{service}: {remark}"));
+    once("ready".to_owned()).chain(of_process).chain(remarks).collect::<Vec<_>>().join("\n").into_response()
 }
 
-async fn method_not_allowed() -> Response {
-    error(StatusCode::METHOD_NOT_ALLOWED, "method not allowed")
-}
-
-async fn readiness(State(probes): State<Probes>) -> Response {
-    if probes.context.is_stopping() {
-        return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "5")], "stopping").into_response();
-    }
-    let remarks = probes.context.remarks();
-    let remarks = remarks.iter().map(|(service, remark)| format!("{service}: {remark}"));
-    once("ready".to_owned()).chain(remarks).collect::<Vec<_>>().join("\n").into_response()
+/// The answer of `/readyz` while no clients are taken, with the reason.
+pub fn not_ready(reason: impl Into<String>) -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "5")], reason.into()).into_response()
 }
 
 async fn figures(

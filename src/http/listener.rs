@@ -17,7 +17,7 @@ use super::limits::ConnectionLimits;
 use super::request_body::BodyLimits;
 use super::socket::{self, Address, Listen, Socket};
 use super::switch::{Doorway, Switch};
-use super::{Config, tls};
+use super::{Config, requests, tls};
 use crate::runtime::Context;
 use crate::runtime::systemd::ActivatedSockets;
 
@@ -156,7 +156,7 @@ impl Listener {
             bodies: self.bodies,
             interceptor: self.interceptor,
             streamed_path: self.streamed_path,
-            router,
+            router: requests::counted(router, self.service),
         });
         if let Some(door) = self.door {
             door.add(Arc::clone(&entry));

@@ -1,19 +1,34 @@
 //! What routes answer with, and the key that a request brings.
 
-use axum::Json;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::runtime::Clock;
+
 /// What asks for a key, to whoever has brought none or a wrong one.
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"roomhub\"");
 
-/// An error as JSON.
+/// `/health`, as it is wherever no contract says otherwise.
+pub fn health<S: Clone + Send + Sync + 'static>(clock: Clock) -> Router<S> {
+    let answer = async move || json(&json!({ "status": "ok", "timestamp": clock.wall().to_string() }));
+    Router::new().route("/health", get(answer))
+}
+
+/// What an error is about, in its answer's extensions: own interfaces put it differently than the originals do.
+#[derive(Clone)]
+pub struct Reason(pub String);
+
+/// An error as JSON, as the original servers have it; [`problem`](super::problem) makes others of it.
 pub fn error(status: StatusCode, message: &str) -> Response {
-    challenging((status, Json(json!({ "error": message }))).into_response())
+    let mut answer = (status, Json(json!({ "error": message }))).into_response();
+    answer.extensions_mut().insert(Reason(message.to_owned()));
+    challenging(answer)
 }
 
 /// An answer that says which kind of key is wanted, if it is that one is.

@@ -30,6 +30,7 @@ use super::transcoder::{NoPiece, PLAYLIST, Transcoder, with_ticket};
 use super::uploads::{Refusal, Uploads};
 use super::{UPLOAD_PATH, subtitles};
 use crate::http::connection::Connection;
+use crate::http::problem::with_problems;
 use crate::http::routes;
 
 /// Characters of a search that count.
@@ -65,15 +66,15 @@ pub struct Site {
 
 /// The routes.
 pub fn router(site: Arc<Site>) -> Router {
-    Router::new()
+    let router = Router::new()
         .route("/media/list", get(list))
         .route("/media/file/{id}", get(file))
         .route("/media/poster/{id}", get(poster))
         .route("/media/subtitle/{id}/{subtitle}", get(subtitle))
         .route("/media/lyrics/{id}", get(lyrics))
         .route("/media/hls/{id}/{piece}", get(piece))
-        .route(UPLOAD_PATH, post(upload))
-        .with_state(site)
+        .route(UPLOAD_PATH, post(upload));
+    with_problems(router).with_state(site)
 }
 
 async fn list(State(site): State<Arc<Site>>, uri: Uri) -> Response {

@@ -18,6 +18,7 @@ use super::Config;
 use super::hub::Hub;
 use super::listing;
 use super::protocol::{Refusal, RoomId};
+use crate::http::problem::with_problems;
 use crate::http::{assets, routes};
 use crate::ice::IceServers;
 use crate::rooms::Queries;
@@ -55,7 +56,7 @@ pub fn router(site: Site) -> Router {
     Router::new()
         .route("/", get(front))
         .route("/health", get(health))
-        .route("/ice", get(ice))
+        .merge(with_problems(Router::new().route("/ice", get(ice))))
         .route("/rooms", get(rooms))
         .route("/room/{id}", get(room))
         .route("/assets/sample.wav", get(tune))

@@ -11,8 +11,6 @@ mod serve;
 use std::io::{self, BufReader};
 use std::process::ExitCode;
 
-use anyhow::Context as _;
-
 pub use archive::{backup, restore};
 pub use health::health;
 pub use rows::{erase, export, import};
@@ -21,7 +19,7 @@ pub use serve::serve;
 use crate::cli::{self, ProbeService, Request, SpoolTask};
 use crate::probe::{Scenarios, Target};
 use crate::settings::{self, Service};
-use crate::{check, devices};
+use crate::{check, config, devices};
 use environment::{load, variables};
 use outcome::{complain, fail, print};
 
@@ -44,16 +42,14 @@ pub fn check(command: &cli::Check) -> ExitCode {
 
 /// Tries a server: by the scenarios of its service, or with whoever sits at the keyboard.
 pub fn probe(service: Service, command: &ProbeService) -> ExitCode {
-    let key = match &command.auth_key_file {
-        #[allow(clippy::disallowed_methods, reason = "a probe has no configuration: its key comes from here")]
-        None => Ok(std::env::var("AUTH_KEY").unwrap_or_default()),
-        Some(file) => {
-            std::fs::read_to_string(file).with_context(|| format!("--auth-key-file {}", file.display()))
-        }
-    };
-    let key = match key {
-        Ok(key) => key.trim().to_owned(),
-        Err(failure) => return fail(&failure),
+    // A probe has no configuration: its key comes from where a service's would.
+    let variable = |name: &str| variables().find(|(known, _)| known == name).map(|(_, value)| value);
+    let key = match command.auth_key_file.clone().or_else(|| variable("AUTH_KEY_FILE")) {
+        None => variable("AUTH_KEY").unwrap_or_default().trim().to_owned(),
+        Some(file) => match config::word_in(&file) {
+            Ok(key) => key.expose().to_owned(),
+            Err(problem) => return fail(&anyhow::anyhow!("{file}: {problem}")),
+        },
     };
     let target = Target {
         url: command.url.clone().unwrap_or_else(|| format!("http://localhost:{}", service.default_port())),

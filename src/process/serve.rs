@@ -92,11 +92,11 @@ async fn run(
     let activated = ActivatedSockets::from_environment(if is_one { Share::All } else { Share::One });
     let cluster = Cluster::join(&settings.cluster).await?;
     let wrong_keys = WrongKeys::new(&settings.network);
-    let ice = settings.signal.ice()?;
+    let ice = settings.signal.ice();
     let unfinished = Budget::new(network.max_unfinished_bytes);
     let mut opening =
         Opening { network, tls: &settings.tls, activated: &activated, unfinished: &unfinished, door: None };
-    let metrics = KeyedDoor::new("metrics.token", settings.metrics.token()?, &wrong_keys);
+    let metrics = KeyedDoor::new("metrics.token", settings.metrics.token.clone(), &wrong_keys);
     let door = has_door.then(|| Door::open(&settings.door, &opening, &context)).transpose()?;
     opening.door = door.as_ref().map(Door::doorway);
     let service_context = ServiceContext {
@@ -141,11 +141,13 @@ async fn wait_and_drain(mut signals: Signals, context: &Context, mut log_level: 
             signals::Request::Stop => break,
             signals::Request::ToggleDebug => log_level.toggle_debug(),
             signals::Request::Reload => {
+                systemd::reloading();
                 context.reload();
                 match load(request) {
                     Ok(loaded) => log_level.configure(&loaded.values.log.level),
                     Err(mistakes) => mistakes.iter().for_each(|mistake| error!(%mistake, "not reloaded")),
                 }
+                systemd::reloaded();
             }
         }
     }

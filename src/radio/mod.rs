@@ -322,15 +322,6 @@ impl Config {
                 format!("{route:?}: a path like \"/humor\" that no page has is expected"),
             );
         }
-        if self.admin_key.is_set() && !self.admin_key_file.is_empty() {
-            findings.add("radio.admin_key_file", "either admin_key or admin_key_file is expected");
-        }
-        if self.source_password.is_set() && !self.source_password_file.is_empty() {
-            findings.add(
-                "radio.source_password_file",
-                "either source_password or source_password_file is expected",
-            );
-        }
         findings.not_zero("radio.source_timeout", self.source_timeout);
     }
 
@@ -365,16 +356,6 @@ impl Config {
         let limits =
             Limits { memory_bytes: self.ffmpeg_max_bytes, cpu_seconds: self.ffmpeg_max_cpu_time.as_secs() };
         Ffmpeg::find(&self.ffmpeg, limits)
-    }
-
-    /// The admin key, from the configuration or its file.
-    fn key(&self) -> Result<Secret> {
-        config::secret("radio.admin_key_file", &self.admin_key, &self.admin_key_file)
-    }
-
-    /// The source password, from the configuration or its file.
-    fn source_password(&self) -> Result<Secret> {
-        config::secret("radio.source_password_file", &self.source_password, &self.source_password_file)
     }
 }
 

@@ -7,7 +7,7 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 /// First path segments that cannot be stations.
-const RESERVED: [&str; 20] = [
+const RESERVED: [&str; 21] = [
     "web",
     "streams",
     "now-playing",
@@ -18,6 +18,7 @@ const RESERVED: [&str; 20] = [
     "prev-track",
     "shuffle-playlist",
     "status-json.xsl",
+    "health",
     "healthz",
     "readyz",
     "livez",

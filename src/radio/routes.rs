@@ -107,6 +107,7 @@ pub fn router(stations: &Arc<Stations>, metrics: KeyedDoor) -> Router {
         .route("/reload-playlist", get(reload).post(reload))
         .route("/status-json.xsl", get(icecast))
         .route("/healthz", get(|| async { "ok" }))
+        .merge(routes::health(stations.context.clock))
         .route("/{*path}", any(playlist_file))
         .with_state(Arc::clone(stations));
     let operators = Router::new()
@@ -147,17 +148,13 @@ fn with_normalized_path(mut request: Request) -> Request {
 }
 
 async fn readiness(State(stations): State<Arc<Stations>>) -> Response {
-    if stations.context.is_stopping() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "stopping").into_response();
-    }
     let starting: Vec<&str> = stations.starting().take(MAX_NAMED).map(|station| &*station.route).collect();
     if !starting.is_empty() {
-        let message = format!("not on the air yet: {}", starting.join(", "));
-        return (StatusCode::SERVICE_UNAVAILABLE, message).into_response();
+        return layers::not_ready(format!("not on the air yet: {}", starting.join(", ")));
     }
-    let remark = |station: &StationHandle| Some(format!("\n{}: {}", station.route, station.queue.remark()?));
-    let remarks: String = stations.all.values().filter_map(remark).take(MAX_NAMED).collect();
-    format!("ready{remarks}").into_response()
+    let remark = |station: &StationHandle| Some(format!("{}: {}", station.route, station.queue.remark()?));
+    let remarks: Vec<String> = stations.all.values().filter_map(remark).take(MAX_NAMED).collect();
+    layers::readiness(&stations.context, remarks)
 }
 
 async fn page(headers: HeaderMap) -> Response {

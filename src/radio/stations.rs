@@ -138,10 +138,10 @@ impl Stations {
                 per_station: config.max_listeners_per_station,
                 per_address: config.max_listeners_per_address,
             },
-            admin: KeyedDoor::new("radio.admin_key", config.key()?, &service_context.wrong_keys),
+            admin: KeyedDoor::new("radio.admin_key", config.admin_key.clone(), &service_context.wrong_keys),
             source: KeyedDoor::new(
                 "radio.source_password",
-                config.source_password()?,
+                config.source_password.clone(),
                 &service_context.wrong_keys,
             ),
             changes: Arc::new(watch::channel(0).0),

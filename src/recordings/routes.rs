@@ -24,6 +24,7 @@ use super::catalogue::{Catalogue, Known};
 use super::names::{Owner, RecordingId};
 use crate::http::connection::Connection;
 use crate::http::keys::{Denied, WrongKeys};
+use crate::http::problem::with_problems;
 use crate::http::routes;
 use crate::runtime::Clock;
 
@@ -71,10 +72,10 @@ pub struct Site<R> {
 
 /// The routes.
 pub fn router<R: Rooms>(site: Site<R>) -> Router {
-    Router::new()
+    let router = Router::new()
         .route("/recordings", get(list::<R>))
-        .route("/recordings/{id}", get(recording::<R>).delete(delete::<R>))
-        .with_state(Arc::new(site))
+        .route("/recordings/{id}", get(recording::<R>).delete(delete::<R>));
+    with_problems(router).with_state(Arc::new(site))
 }
 
 /// Why somebody does not get a recording.

@@ -61,6 +61,21 @@ pub fn ready(status: &str) {
     notify(&[NotifyState::Ready, NotifyState::Status(status)]);
 }
 
+/// Tells systemd that the process reads again what may have changed; [`reloaded`] ends it.
+///
+/// The time lets a `Type=notify-reload` unit tell this answer to its SIGHUP from an earlier one.
+pub fn reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => notify(&[NotifyState::Reloading, now]),
+        Err(error) => debug!(%error, "systemd could not be told"),
+    }
+}
+
+/// Tells systemd that the process serves by what it has read again.
+pub fn reloaded() {
+    notify(&[NotifyState::Ready]);
+}
+
 /// Tells systemd what the process is doing.
 pub fn status(status: &str) {
     notify(&[NotifyState::Status(status)]);

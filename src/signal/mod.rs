@@ -17,10 +17,9 @@ mod tokens;
 
 use std::time::Duration;
 
-use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{self, Alias, Findings};
+use crate::config::{Alias, Findings};
 use crate::http::origin::AllowedOrigins;
 use crate::http::socket::Listen;
 use crate::ice::IceServers;
@@ -136,20 +135,13 @@ impl Default for Config {
 
 impl Config {
     /// The servers that calls need, with what they share with this one.
-    ///
-    /// # Errors
-    /// The file of the secret cannot be read.
-    pub fn ice(&self) -> Result<IceServers> {
-        Ok(IceServers {
+    pub fn ice(&self) -> IceServers {
+        IceServers {
             stun_urls: self.stun_urls.clone(),
             turn_urls: self.turn_urls.clone(),
-            turn_secret: config::secret(
-                "signal.turn_secret_file",
-                &self.turn_secret,
-                &self.turn_secret_file,
-            )?,
+            turn_secret: self.turn_secret.clone(),
             ttl: self.turn_ttl,
-        })
+        }
     }
 
     /// Where to listen.
@@ -168,15 +160,8 @@ impl Config {
         findings.not_zero("signal.turn_ttl", self.turn_ttl);
         findings.not_zero("signal.ping_interval", self.ping_interval);
         findings.not_zero("signal.ping_timeout", self.ping_timeout);
-        for (key, word, file) in [
-            ("signal.auth_key_file", &self.auth_key, &self.auth_key_file),
-            ("signal.turn_secret_file", &self.turn_secret, &self.turn_secret_file),
-            ("signal.token_secret_file", &self.token_secret, &self.token_secret_file),
-            ("signal.token_public_key_file", &self.token_secret, &self.token_public_key_file),
-        ] {
-            if word.is_set() && !file.is_empty() {
-                findings.add(key, "set either the word or its file, not both");
-            }
+        if self.token_secret.is_set() && !self.token_public_key_file.is_empty() {
+            findings.add("signal.token_public_key_file", "set either token_secret or this, not both");
         }
         AllowedOrigins::validate("signal.cors_origin", &self.cors_origin, findings);
     }

@@ -41,7 +41,7 @@ pub struct Site {
 pub fn router(site: Site) -> Router {
     Router::new()
         .route("/", get(front))
-        .route("/health", get(health))
+        .merge(routes::health(site.clock))
         .route("/ice", get(ice))
         .route("/ws", get(websocket))
         .route("/assets/{*path}", get(asset))
@@ -54,11 +54,6 @@ async fn front(headers: HeaderMap) -> Response {
 
 async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
     assets::file::<Assets>(&path, &headers).unwrap_or_else(not_found)
-}
-
-async fn health(State(site): State<Arc<Site>>) -> Response {
-    let health = json!({ "status": "ok", "timestamp": site.clock.wall().to_string() });
-    routes::json(&health)
 }
 
 /// Whom credentials are for, and the token that says so if the key is brought in its place.

@@ -7,7 +7,6 @@ use super::hub::{Hub, Keys};
 use super::routes::Site;
 use super::tokens::RoomTokens;
 use super::{Config, routes};
-use crate::config;
 use crate::http::keys::KeyedDoor;
 use crate::http::layers;
 use crate::http::listener::Listener;
@@ -23,8 +22,9 @@ const SERVICE: &str = "signal";
 /// Opens the port and serves until the process stops.
 pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Running> {
     let context = service_context.context;
-    let key = config::secret("signal.auth_key_file", &config.auth_key, &config.auth_key_file)?;
-    let key = key.is_set().then(|| KeyedDoor::new("signal.auth_key", key, &service_context.wrong_keys));
+    let key = &config.auth_key;
+    let key =
+        key.is_set().then(|| KeyedDoor::new("signal.auth_key", key.clone(), &service_context.wrong_keys));
     let listener = Listener::open(SERVICE, config.listen(), &service_context.opening, context)?;
     let mut running = Running::new(SERVICE, &listener)?;
     let origins = AllowedOrigins::new(&config.cors_origin);

@@ -7,7 +7,6 @@ use serde::Deserialize;
 
 use super::Config;
 use super::protocol::{Id, Refusal, Seating};
-use crate::config;
 use crate::jwt::{self, Flaw, Key, Token};
 use crate::time::Timestamp;
 
@@ -24,10 +23,8 @@ struct Claims {
 impl RoomTokens {
     /// Tokens under the configured key; `None` if none are asked for.
     pub fn new(config: &Config) -> Result<Option<Self>> {
-        let secret =
-            config::secret("signal.token_secret_file", &config.token_secret, &config.token_secret_file)?;
-        if secret.is_set() {
-            return Ok(Some(Self(Key::shared(&secret))));
+        if config.token_secret.is_set() {
+            return Ok(Some(Self(Key::shared(&config.token_secret))));
         }
         if config.token_public_key_file.is_empty() {
             return Ok(None);

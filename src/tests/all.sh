@@ -38,6 +38,7 @@ servers=target/servers
 mkdir -p $servers
 [ -x $servers/valkey-server ] || bash src/tests/install-valkey.sh $servers
 [ -x $servers/redis-server-6.2 ] || bash src/tests/install-redis-6.2.sh $servers
+[ -x $servers/promtool ] || bash src/tests/install-promtool.sh $servers
 [ -x $servers/mdbook ] || bash src/tests/install-mdbook.sh $servers
 npm ci --prefix src/tests/clients --no-audit --no-fund --loglevel=error
 

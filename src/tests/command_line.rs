@@ -158,7 +158,7 @@ fn a_check_finds_what_would_stop_the_services_and_ends_with_1() {
     fs::write(path("key.pem"), key.signing_key.serialize_pem()).unwrap();
     fs::write(path("other.pem"), other.signing_key.serialize_pem()).unwrap();
     let nowhere = "mysql://hub:hunter2@127.0.0.1:1/rooms";
-    let wrong: [(&str, Environment<'_>, &str); 14] = [
+    let wrong: [(&str, Environment<'_>, &str); 12] = [
         ("music", &[("ROOMHUB_MUSIC__HOST", "203.0.113.1")], "wrong music"),
         ("music", &[("ROOMHUB_MUSIC__HOST", "127.0.0.1"), ("ROOMHUB_MUSIC__PORT", &port)], "wrong music"),
         (
@@ -171,8 +171,6 @@ fn a_check_finds_what_would_stop_the_services_and_ends_with_1() {
             &[("ROOMHUB_TLS__CERT", &path("cert.pem")), ("ROOMHUB_TLS__KEY", &path("other.pem"))],
             "wrong tls.cert",
         ),
-        ("music", &[("ROOMHUB_METRICS__TOKEN_FILE", &path("nothing"))], "wrong metrics.token_file"),
-        ("music", &[("ROOMHUB_METRICS__TOKEN_FILE", &path("empty"))], "wrong metrics.token_file"),
         (
             "music",
             &[("ROOMHUB_ROOMS__PERSIST", "true"), ("ROOMHUB_ROOMS__DATA_DIR", &path("a file"))],
@@ -379,5 +377,61 @@ fn one_service_alone_at_an_unusual_address_is_well_without_naming_it() {
         let output = run(&["probe", "health", "--pid", &pid], &[]);
         assert_eq!(output.status.code(), Some(1), "{service}: {output:?}");
         assert!(told(&output).1.contains("no service of this user listens here"), "{output:?}");
+    }
+}
+
+#[test]
+fn a_secret_is_read_from_the_file_that_a_variable_names_without_its_line_break() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("key");
+    fs::write(&file, "sesame, sesame, sesame\n").unwrap();
+    let path = file.to_str().unwrap();
+    for (variable, service, route) in [
+        ("AUTH_KEY_FILE", "watch", "/stats"),
+        ("ROOMHUB_WATCH__AUTH_KEY_FILE", "watch", "/stats"),
+        ("ROOMHUB_DEVICES__CONSOLE_KEY_FILE", "devices", "/status"),
+    ] {
+        let data = tempfile::tempdir().unwrap();
+        let environment = [(variable, path), ("ROOMHUB_DEVICES__DATA_DIR", data.path().to_str().unwrap())];
+        let server = Server::of(service, &[], &environment);
+        let with = |key: &str| {
+            http::get_with(server.address, route, &[("Authorization", &format!("Bearer {key}"))]).status
+        };
+        assert_eq!((with("sesame, sesame, sesame"), with("sesame")), (200, 401), "{variable}");
+    }
+}
+
+#[test]
+fn a_file_of_a_secret_that_holds_none_is_told_by_check_and_stops_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    fs::write(path("empty"), " \n").unwrap();
+    fs::write(path("key"), "hunter2\n").unwrap();
+    fs::write(path("film"), vec![b'x'; 1 << 20]).unwrap();
+    let wrong: [(Environment<'_>, &str, &str); 5] = [
+        (&[("AUTH_KEY_FILE", &path("nothing"))], "watch.auth_key_file", "cannot be read"),
+        (&[("AUTH_KEY_FILE", &path("empty"))], "watch.auth_key_file", "is empty"),
+        (&[("AUTH_KEY_FILE", &path("film"))], "watch.auth_key_file", "more than 64 KiB"),
+        (
+            &[("AUTH_KEY_FILE", &path("key")), ("AUTH_KEY", "hunter2")],
+            "watch.auth_key_file",
+            "either watch.auth_key or watch.auth_key_file is expected",
+        ),
+        (
+            &[("AUTH_KEY", "hunter2"), ("SENTRY_DSN_FILE", &path("key"))],
+            "sentry.dsn",
+            "a DSN like https://key@host/project is expected",
+        ),
+    ];
+    for (environment, key, problem) in wrong {
+        for command in ["check", "watch"] {
+            let args: &[&str] =
+                if command == "check" { &["check", "watch"] } else { &["watch", "--port", "0"] };
+            let output = run(args, environment);
+            let told = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{command} {environment:?}: {output:?}");
+            assert!(told.contains(key) && told.contains(problem), "{told}");
+            assert!(!told.contains("hunter2"), "{told}");
+        }
     }
 }

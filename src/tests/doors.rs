@@ -63,7 +63,8 @@ const FOREIGN_PAGES: [(&str, &str); 4] = [
     ("Sec-Fetch-Site", "cross-site"),
 ];
 
-fn start(service: &str, data: &TempDir) -> Server {
+/// Starts a service that is ready, with no door of operators keyed.
+pub fn start(service: &str, data: &TempDir) -> Server {
     let mut command = roomhub(&[service, "--host", "127.0.0.1", "--port", "0", "--log-format", "json"]);
     command.env("AUTH_KEY", "open sesame").env("ROOMHUB_DEVICES__DATA_DIR", data.path());
     command.env("ROOMHUB_RADIO__DATA_DIR", "");

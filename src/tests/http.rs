@@ -162,7 +162,7 @@ fn metrics_are_for_this_machine_or_for_the_token_and_never_through_a_proxy() {
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }
-    assert!(text.contains("roomhub_process_resident_memory_bytes"));
+    assert!(text.contains("\nprocess_resident_memory_bytes "));
 
     let through_proxy = ("X-Forwarded-For", "203.0.113.9");
     assert_eq!(http::get_with(server.address, "/metrics", &[through_proxy]).status, 401);
@@ -171,4 +171,41 @@ fn metrics_are_for_this_machine_or_for_the_token_and_never_through_a_proxy() {
     let right = ("Authorization", "Bearer open-sesame");
     assert_eq!(http::get_with(server.address, "/metrics", &[through_proxy, right]).status, 200);
     assert!(!server.log().contains("open-sesame"));
+}
+
+#[test]
+fn own_interfaces_tell_problems_and_paths_of_the_originals_what_their_contracts_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let environment = [
+        ("AUTH_KEY", "open sesame"),
+        ("ROOMHUB_WATCH__ADMIN_KEY", "a key of operators"),
+        ("ROOMHUB_WATCH__MEDIA_DIR", path),
+        ("ROOMHUB_WATCH__RECORDINGS_DIR", path),
+        ("ROOMHUB_METRICS__TOKEN", "open sesame too"),
+    ];
+    let server = Server::of("watch", &[], &environment);
+    let proxied = [("X-Forwarded-For", "203.0.113.9")];
+    for (method, path, status) in [
+        ("GET", "/media/list", 403),
+        ("DELETE", "/media/list", 405),
+        ("GET", "/recordings", 401),
+        ("GET", "/admin/api/overview", 401),
+        ("GET", "/ice?ticket=none", 403),
+        ("GET", "/metrics", 401),
+    ] {
+        let told = http::request(server.address, method, path, &proxied, "");
+        assert_eq!(told.header("content-type"), "application/problem+json", "{path}: {told:?}");
+        let problem = told.json();
+        assert_eq!((told.status, &problem["status"]), (status, &json!(status)), "{path}: {told:?}");
+        assert_eq!(problem["type"], "about:blank", "{path}");
+        for text in ["title", "detail"] {
+            assert!(problem[text].as_str().is_some_and(|text| !text.is_empty()), "{path}: {problem}");
+        }
+    }
+    for (path, status) in [("/stats", 401), ("/no/such/path", 404)] {
+        let told = http::get_with(server.address, path, &proxied);
+        assert_eq!((told.status, told.header("content-type")), (status, "application/json"), "{path}");
+        assert!(told.json()["error"].is_string(), "{path}: {told:?}");
+    }
 }

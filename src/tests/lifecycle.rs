@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
+use std::time::Instant;
 
 use serde_json::json;
 
@@ -110,18 +111,25 @@ fn systemd_hands_over_the_socket_and_is_told_of_every_step() {
     assert_eq!(server.address, address);
     assert_eq!(http::get(address, "/livez").status, 200);
 
-    let mut heard = String::new();
-    let mut until = |word: &str| {
-        let mut buffer = [0; 512];
-        while !heard.contains(word) {
-            let n = notified.recv(&mut buffer).unwrap_or_else(|_| panic!("{word} never came: {heard}"));
-            heard.push_str(std::str::from_utf8(&buffer[..n]).unwrap());
-            heard.push('\n');
+    // Messages in their order; each word is looked for after the one before.
+    let until = |word: &str| {
+        let (mut buffer, started) = ([0; 512], Instant::now());
+        loop {
+            // The watchdog goes on and on.
+            assert!(started.elapsed() < PATIENCE, "{word} never came");
+            let n = notified.recv(&mut buffer).unwrap_or_else(|_| panic!("{word} never came"));
+            let message = std::str::from_utf8(&buffer[..n]).unwrap();
+            if message.contains(word) {
+                return message.to_owned();
+            }
         }
     };
-    until("READY=1");
-    until(&format!("STATUS=music on {address}"));
+    let status = format!("STATUS=music on {address}");
+    assert!(until("READY=1").contains(&status));
     until("WATCHDOG=1");
+    server.signal("HUP");
+    until("RELOADING=1\nMONOTONIC_USEC=");
+    assert!(!until("READY=1").contains("STATUS="), "the line for `systemctl status` stays");
     server.signal("TERM");
     until("STOPPING=1");
     assert_eq!(server.wait(), 0);

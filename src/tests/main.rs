@@ -19,6 +19,7 @@ mod doors;
 mod endpoint;
 mod floors;
 mod harness;
+mod health;
 mod http;
 mod keys;
 mod lifecycle;

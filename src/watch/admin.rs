@@ -19,6 +19,7 @@ use super::protocol::RoomId;
 use super::routes::Assets;
 use crate::effect::MemberId;
 use crate::http::operators::{OperatorsDoor, admit};
+use crate::http::problem::with_problems;
 use crate::http::{assets, routes};
 use crate::rooms::{Commands, Queries};
 
@@ -46,6 +47,7 @@ pub fn routes(queries: Queries<Hub>, commands: Commands<Hub>, door: OperatorsDoo
         .route("/bans/{address}", delete(lift_ban))
         .route_layer(from_fn_with_state(door, admit))
         .with_state(admin);
+    let api = with_problems(api);
     Router::new()
         .route("/admin", get(|| async { Redirect::permanent("admin/") }))
         .route("/admin/", get(page))

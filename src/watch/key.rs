@@ -9,7 +9,6 @@ use anyhow::{Context as _, Result, bail};
 use tracing::info;
 
 use super::Config;
-use crate::config;
 use crate::random;
 use crate::secret::Secret;
 use crate::service::{Keys, ServiceContext};
@@ -19,9 +18,8 @@ const KEY_FILE: &str = "watch.auth_key";
 
 /// The key that clients bring, and the file that it is kept in if it was made up.
 pub fn key(config: &Config, service_context: &ServiceContext<'_>) -> Result<(Secret, Option<PathBuf>)> {
-    let given = config::secret("watch.auth_key_file", &config.auth_key, &config.auth_key_file)?;
     // Environment files of the original server have it in quotes.
-    let key = given.expose().trim().trim_matches(['"', '\'']).trim();
+    let key = config.auth_key.expose().trim().trim_matches(['"', '\'']).trim();
     if !key.is_empty() {
         return Ok((Secret::new(key), None));
     }

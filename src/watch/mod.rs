@@ -291,7 +291,7 @@ impl Default for Config {
 impl Config {
     /// Whether a key is set, in whichever way.
     pub fn has_key(&self) -> bool {
-        self.auth_key.is_set() || !self.auth_key_file.is_empty()
+        self.auth_key.is_set()
     }
 
     /// How many rooms may stay.
@@ -334,12 +334,6 @@ impl Config {
         findings.not_zero("watch.sweep_interval", self.sweep_interval);
         findings.not_zero("watch.ping_interval", self.ping_interval);
         findings.not_zero("watch.ping_timeout", self.ping_timeout);
-        if self.auth_key.is_set() && !self.auth_key_file.is_empty() {
-            findings.add("watch.auth_key_file", "either auth_key or auth_key_file is expected");
-        }
-        if self.admin_key.is_set() && !self.admin_key_file.is_empty() {
-            findings.add("watch.admin_key_file", "either admin_key or admin_key_file is expected");
-        }
         AllowedOrigins::validate("watch.allowed_origins", &self.allowed_origins, findings);
     }
 }

@@ -16,6 +16,7 @@ use super::hub::Hub;
 use super::protocol::Refusal;
 use crate::http::connection::Connection;
 use crate::http::keys::KeyedDoor;
+use crate::http::problem::with_problems;
 use crate::http::{assets, routes};
 use crate::ice::IceServers;
 use crate::rooms::Queries;
@@ -58,7 +59,7 @@ pub fn router(site: Site) -> Router {
     Router::new()
         .route("/", get(front))
         .route("/health", get(health))
-        .route("/ice", get(ice))
+        .merge(with_problems(Router::new().route("/ice", get(ice))))
         .route("/stats", get(stats))
         .route("/assets/{*path}", get(asset))
         .with_state(Arc::new(site))

@@ -12,7 +12,6 @@ use super::recordings::{RecordedRooms, stop_recordings};
 use super::rng::Rng;
 use super::routes::Site;
 use super::{Config, SERVICE, admin, key, media, routes};
-use crate::config;
 use crate::http::keys::KeyedDoor;
 use crate::http::layers;
 use crate::http::listener::Listener;
@@ -31,7 +30,7 @@ const RECORDINGS: &str = "recordings of watch";
 pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Running> {
     let context = service_context.context;
     let (key, key_file) = key::key(config, service_context)?;
-    let admin_key = config::secret("watch.admin_key_file", &config.admin_key, &config.admin_key_file)?;
+    let admin_key = config.admin_key.clone();
     if admin_key.is(key.expose()) {
         warn!("watch.admin_key is watch.auth_key: all members may close rooms, kick and ban");
     }

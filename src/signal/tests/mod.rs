@@ -27,7 +27,7 @@ fn stage(config: &Config) -> Stage<Hub> {
         key: config.auth_key.is_set().then(|| {
             KeyedDoor::new("signal.auth_key", config.auth_key.clone(), &WrongKeys::new(&Network::default()))
         }),
-        ice: config.ice().unwrap(),
+        ice: config.ice(),
         tokens: RoomTokens::new(config).unwrap(),
     };
     Stage::new(Hub::new(config, keys, &[7; 32], Vec::new()))
