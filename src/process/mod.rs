@@ -8,7 +8,9 @@ mod outcome;
 mod rows;
 mod serve;
 
+use std::fs;
 use std::io::{self, BufReader};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -42,13 +44,22 @@ pub fn check(command: &cli::Check) -> ExitCode {
     if report.is_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// Writes the manual: a page for the program, and one for each command.
+pub fn man(program: clap::Command, folder: &Path) -> ExitCode {
+    let written = fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(program, folder));
+    match written.with_context(|| folder.display().to_string()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => fail(&failure),
+    }
+}
+
 /// Tries a server: by the scenarios of its service, or with whoever sits at the keyboard.
 pub fn probe(service: Service, command: &ProbeService) -> ExitCode {
     let key = match &command.auth_key_file {
         #[allow(clippy::disallowed_methods, reason = "a probe has no configuration: its key comes from here")]
         None => Ok(std::env::var("AUTH_KEY").unwrap_or_default()),
         Some(file) => {
-            std::fs::read_to_string(file).with_context(|| format!("--auth-key-file {}", file.display()))
+            fs::read_to_string(file).with_context(|| format!("--auth-key-file {}", file.display()))
         }
     };
     let key = match key {
