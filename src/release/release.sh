@@ -22,8 +22,9 @@ export SOURCE_DATE_EPOCH
 
 # For this build alone: with the C library inside, tests could not put their own in its place. Paths of this machine stay
 # out of the program, which is then the same wherever it is built.
-RUSTFLAGS="-C target-feature=+crt-static --remap-path-prefix=$PWD=roomhub" \
-RUSTFLAGS+=" --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=registry" \
+registry=${CARGO_HOME:-$HOME/.cargo}/registry/src
+RUSTFLAGS="-C target-feature=+crt-static --remap-path-prefix=$PWD=roomhub --remap-path-prefix=$registry=registry" \
+CFLAGS="-ffile-prefix-map=$registry=registry" \
     "$cargo" build --locked --profile dist --target "$target" --bin roomhub
 program=target/$target/dist/roomhub
 file --brief "$program" | grep -q static || { echo "$program is not static" >&2; exit 1; }
