@@ -21,9 +21,11 @@ SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 export SOURCE_DATE_EPOCH
 
 # For this build alone: with the C library inside, tests could not put their own in its place. Paths of this machine stay
-# out of the program, which is then the same wherever it is built.
+# out of the program, which is then the same wherever it is built. Random numbers come by the system call itself: the
+# library `getrandom` asks the dynamic linker for it, and without one takes /dev/urandom, which an empty root has not.
 registry=${CARGO_HOME:-$HOME/.cargo}/registry/src
-RUSTFLAGS="-C target-feature=+crt-static --remap-path-prefix=$PWD=roomhub --remap-path-prefix=$registry=registry" \
+RUSTFLAGS="-C target-feature=+crt-static --cfg getrandom_backend=\"linux_getrandom\" \
+    --remap-path-prefix=$PWD=roomhub --remap-path-prefix=$registry=registry" \
 CFLAGS="-ffile-prefix-map=$registry=registry" \
     "$cargo" build --locked --profile dist --target "$target" --bin roomhub
 program=target/$target/dist/roomhub
@@ -54,7 +56,8 @@ rm -r "$tree"
 cargo-deb --no-build --no-strip --profile dist --target "$target" --output target/released/
 cargo-generate-rpm --profile dist --target "$target" --auto-req disabled --output target/released/
 cargo-cyclonedx cyclonedx --quiet --format json --target "$target" --override-filename "$name.cdx"
-mv "$name.cdx.json" target/released/
+sed "s,file://$PWD,file:///roomhub,g" "$name.cdx.json" >"target/released/$name.cdx.json"
+rm "$name.cdx.json"
 
 cd target/released
 sha256sum -- * >SHA256SUMS
