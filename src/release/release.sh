@@ -1,35 +1,22 @@
 #!/usr/bin/env bash
-# Builds what is released for one target into target/released: the program as one static file in an archive, packages for
-# Debian and for RPM, an SBOM, and the checksums of them all.
+# Makes what is released for one target, in target/released: the program in an archive, packages for Debian and for RPM, an
+# SBOM, and the checksums of them all.
 #
-#   release.sh [TARGET]   the default is musl, if rustup has it, and else the GNU C library of this machine, linked statically
+#   release.sh [TARGET]   the default is that of build.sh, which builds the program
 #
-# It needs file, a C compiler, make, and the tools in the next line (`cargo install --locked NAME`).
+# It needs a C compiler, make, and the tools in the next line (`cargo install --locked NAME`).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-cargo=${CARGO:-cargo}
 for tool in cargo-deb cargo-generate-rpm cargo-cyclonedx; do
     command -v $tool >/dev/null || { echo "missing: cargo install --locked $tool" >&2; exit 1; }
 done
 
-host=$(rustc -vV | sed -n 's/^host: //p')
-target=$host
-[ -d "$(rustc --print sysroot)/lib/rustlib/${host/gnu/musl}" ] && target=${host/gnu/musl}
-target=${1:-$target}
 version=$(sed -n '0,/^version/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 export SOURCE_DATE_EPOCH
-
-# For this build alone: with the C library inside, tests could not put their own in its place. Paths of this machine stay
-# out of the program, which is then the same wherever it is built. Random numbers come by the system call itself: the
-# library `getrandom` asks the dynamic linker for it, and without one takes /dev/urandom, which an empty root has not.
-registry=${CARGO_HOME:-$HOME/.cargo}/registry/src
-RUSTFLAGS="-C target-feature=+crt-static --cfg getrandom_backend=\"linux_getrandom\" \
-    --remap-path-prefix=$PWD=roomhub --remap-path-prefix=$registry=registry" \
-CFLAGS="-ffile-prefix-map=$registry=registry" \
-    "$cargo" build --locked --profile dist --target "$target" --bin roomhub
-program=target/$target/dist/roomhub
-file --brief "$program" | grep -q static || { echo "$program is not static" >&2; exit 1; }
+program=$(src/release/build.sh "$@")
+target=${program#target/}
+target=${target%/dist/roomhub}
 "$program" --version | grep -q "^roomhub $version" || { echo "$program is another version" >&2; exit 1; }
 
 # What packages and the archive have besides, and the program itself can tell.
