@@ -58,9 +58,7 @@ pub fn probe(service: Service, command: &ProbeService) -> ExitCode {
     let key = match &command.auth_key_file {
         #[allow(clippy::disallowed_methods, reason = "a probe has no configuration: its key comes from here")]
         None => Ok(std::env::var("AUTH_KEY").unwrap_or_default()),
-        Some(file) => {
-            fs::read_to_string(file).with_context(|| format!("--auth-key-file {}", file.display()))
-        }
+        Some(file) => fs::read_to_string(file).with_context(|| format!("--auth-key-file {}", file.display())),
     };
     let key = match key {
         Ok(key) => key.trim().to_owned(),
