@@ -15,6 +15,8 @@ version=$(sed -n '0,/^version/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 export SOURCE_DATE_EPOCH
 program=$(src/release/build.sh "$@")
+# Whatever builds, like `cross`: the tools below only read, by cargo itself.
+unset CARGO
 target=${program#target/}
 target=${target%/dist/roomhub}
 "$program" --version | grep -q "^roomhub $version" || { echo "$program is another version" >&2; exit 1; }
