@@ -10,7 +10,7 @@ check:
 
 # What dependencies may be and bring along, by `.deny.toml`; `cargo install cargo-deny` first.
 deny:
-    cargo deny check bans licenses sources
+    cargo deny check
 
 # Every test there is, other people's clients included.
 test:
@@ -24,6 +24,11 @@ fuzz seconds *targets:
 bench:
     cargo bench --locked --bench load
 
+# What is released, in target/released: static program, packages, SBOM, checksums; `just release TARGET` for another target.
+release *target:
+    src/release/release.sh {{ target }}
+
 # The container image, for this machine's platform.
 image:
-    docker build --build-arg VERSION="$(cargo pkgid | sed 's/.*[#@]//')" --build-arg REVISION="$(git rev-parse HEAD)" --tag roomhub .
+    docker build --build-arg VERSION="$(cargo pkgid | sed 's/.*[#@]//')" --build-arg REVISION="$(git rev-parse HEAD)" \
+        --build-arg SOURCE_DATE_EPOCH="$(git log -1 --format=%ct)" --tag roomhub .

@@ -7,6 +7,7 @@ FROM rust:1-slim-trixie AS build
 RUN apt-get update && apt-get install -y --no-install-recommends make && rm -rf /var/lib/apt/lists/*
 ARG TARGETPLATFORM
 ARG REVISION=""
+ARG SOURCE_DATE_EPOCH=""
 WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY src src
@@ -17,19 +18,21 @@ COPY assets assets
 RUN --mount=type=cache,id=roomhub-registry-${TARGETPLATFORM},target=/usr/local/cargo/registry \
     --mount=type=cache,id=roomhub-target-${TARGETPLATFORM},target=/build/target \
     touch src/lib.rs src/main.rs \
-    && SOURCE_COMMIT="${REVISION}" cargo build --release --locked --bin roomhub \
-    && install -D target/release/roomhub /out/roomhub && mkdir /out/data
+    && program=$(SOURCE_COMMIT="${REVISION}" SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH}" src/release/build.sh) \
+    && install -D "$program" /out/roomhub && mkdir /out/data
 
-# The C library and libgcc of the same Debian as above, and a user: no shell and no package manager to keep patched,
-# at a fraction of debian-slim's size. The program needs no more; it brings its own certificate authorities.
-FROM gcr.io/distroless/cc-debian13:nonroot
+# A user and /tmp: no C library, no shell and no package manager to keep patched. The program is static, as in every
+# release, and brings its own certificate authorities.
+FROM gcr.io/distroless/static-debian13:nonroot
 ARG VERSION=""
 ARG REVISION=""
+ARG SOURCE=""
 LABEL org.opencontainers.image.title="roomhub" \
       org.opencontainers.image.description="One binary that runs the rooms people share" \
       org.opencontainers.image.licenses="MIT AND LGPL-2.0-or-later AND LGPL-3.0-only AND MPL-2.0" \
       org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}"
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.source="${SOURCE}"
 COPY --from=build /out/roomhub /usr/local/bin/roomhub
 # What rooms and device rooms keep, and what the stations know of their tracks: mount a volume here.
 COPY --from=build --chown=65532:65532 /out/data /data

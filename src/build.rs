@@ -20,13 +20,11 @@ fn main() {
     }
     let of_git = |args: &[&str]| if is_own { git(args) } else { None };
     let commit = variable("SOURCE_COMMIT")
-        .map(|commit| commit.chars().filter(char::is_ascii_alphanumeric).take(12).collect())
+        .map(|commit| shortened(&commit))
         .or_else(|| of_git(&["rev-parse", "--short=12", "HEAD"]))
         .unwrap_or_default();
     let seconds = variable("SOURCE_DATE_EPOCH").or_else(|| of_git(&["log", "-1", "--format=%ct"]));
-    let date = seconds.and_then(|seconds| seconds.parse().ok()).map(date).unwrap_or_default();
-    let details: Vec<&str> = [&*commit, &*date].into_iter().filter(|detail| !detail.is_empty()).collect();
-    let details = if details.is_empty() { String::new() } else { format!(" ({})", details.join(" ")) };
+    let details = details(&commit, seconds.as_deref());
     println!("cargo:rustc-env=BUILD_COMMIT={commit}");
     println!("cargo:rustc-env=BUILD_DETAILS={details}");
 }
@@ -41,6 +39,18 @@ fn variable(name: &str) -> Option<String> {
 fn git(args: &[&str]) -> Option<String> {
     let output = Command::new("git").args(args).output().ok().filter(|output| output.status.success())?;
     Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
+}
+
+/// As many characters as git shows of a commit.
+pub fn shortened(commit: &str) -> String {
+    commit.chars().filter(char::is_ascii_alphanumeric).take(12).collect()
+}
+
+/// What stands behind the number of the version: ` (commit date)`, or as much of it as is known.
+pub fn details(commit: &str, seconds: Option<&str>) -> String {
+    let date = seconds.and_then(|seconds| seconds.parse().ok()).map(date).unwrap_or_default();
+    let known: Vec<&str> = [commit, &*date].into_iter().filter(|detail| !detail.is_empty()).collect();
+    if known.is_empty() { String::new() } else { format!(" ({})", known.join(" ")) }
 }
 
 /// The day in UTC, like `2026-01-31`.

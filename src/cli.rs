@@ -61,6 +61,12 @@ pub enum Command {
         /// The shell to complete for
         shell: Shell,
     },
+    /// Write manual pages into a folder, one for each command
+    Man {
+        /// The folder, which is made if it is missing
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+    },
     /// Ask a server whether it is well: a client that plays a service's scenarios, or that you type to
     #[command(subcommand)]
     Probe(Probe),

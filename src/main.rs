@@ -8,6 +8,7 @@ use roomhub::process;
 use roomhub::settings::Service;
 
 fn main() -> ExitCode {
+    roomhub_system::look_up_hosts_by_built_in_means();
     match Cli::parse().command {
         Command::Music(command) => process::serve(&command.request()),
         Command::Watch(command) => process::serve(&command.request()),
@@ -33,5 +34,6 @@ fn main() -> ExitCode {
             clap_complete::generate(shell, &mut Cli::command(), "roomhub", &mut std::io::stdout());
             ExitCode::SUCCESS
         }
+        Command::Man { folder } => process::man(Cli::command(), &folder),
     }
 }

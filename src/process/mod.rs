@@ -8,7 +8,9 @@ mod outcome;
 mod rows;
 mod serve;
 
+use std::fs;
 use std::io::{self, BufReader};
+use std::path::Path;
 use std::process::ExitCode;
 
 pub use archive::{backup, restore};
@@ -38,6 +40,15 @@ pub fn check(command: &cli::Check) -> ExitCode {
     let report = runtime.block_on(check::run(services, &loaded));
     print(&report.to_string());
     if report.is_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Writes the manual: a page for the program, and one for each command.
+pub fn man(program: clap::Command, folder: &Path) -> ExitCode {
+    let written = fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(program, folder));
+    match written.with_context(|| folder.display().to_string()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => fail(&failure),
+    }
 }
 
 /// Tries a server: by the scenarios of its service, or with whoever sits at the keyboard.

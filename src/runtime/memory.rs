@@ -32,7 +32,7 @@ pub fn spawn_upkeep(context: &Context) {
             if FREED_BYTES.load(Ordering::Relaxed) >= WORTHWHILE_BYTES {
                 FREED_BYTES.store(0, Ordering::Relaxed);
                 // A panic in there would be reported as any other.
-                let _ = tokio::task::spawn_blocking(roomhub_heap::trim).await;
+                let _ = tokio::task::spawn_blocking(roomhub_system::trim_heap).await;
             }
         }
     });

@@ -20,6 +20,8 @@ command -v kill >/dev/null || install procps
 command -v make >/dev/null || install make
 command -v curl >/dev/null || install curl
 command -v script >/dev/null || install bsdutils
+command -v zsh >/dev/null || install zsh
+command -v fish >/dev/null || install fish
 command -v ffmpeg >/dev/null || install ffmpeg
 command -v mp3val >/dev/null || install mp3val
 command -v mpv >/dev/null || install mpv

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 
 use roomhub::settings::Service;
 
+use crate::build_script;
 use crate::harness::http;
 use crate::harness::mariadb::MariaDb;
 use crate::harness::process::{Server, roomhub, run};
@@ -81,6 +82,16 @@ fn the_version_and_a_metric_tell_the_same_commit() {
     assert!(info.ends_with(" 1"), "{info}");
     assert_eq!(version.split(' ').next(), Some(&*label("version")));
     assert!(version.contains(&label("commit")), "{version}: {info}");
+}
+
+#[test]
+fn a_build_without_git_tells_the_commit_and_the_date_that_it_is_given() {
+    let commit = build_script::shortened("25f0f16e24b7aa00\n");
+    assert_eq!(commit, "25f0f16e24b7");
+    assert_eq!(build_script::details(&commit, Some("1767225600")), " (25f0f16e24b7 2026-01-01)");
+    assert_eq!(build_script::details(&commit, None), " (25f0f16e24b7)");
+    assert_eq!(build_script::details("", Some("1767225599")), " (2025-12-31)");
+    assert_eq!(build_script::details("", Some("yesterday")), "");
 }
 
 /// What `check` says of the configuration, in a folder of its own.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// From the lowest floor to the highest. Modules of one floor do not know each other, but for the pairs below.
 const FLOORS: [&[&str]; 14] = [
-    &["heap", "effect", "json", "time", "secret", "sample", "private", "random", "audio"],
+    &["system", "effect", "json", "time", "secret", "sample", "private", "random", "audio"],
     &["jwt", "rate", "ice", "folder"],
     &["config"],
     &["runtime", "logging", "error_reports"],

@@ -1,9 +1,12 @@
-//! The log under the hands of strangers: they write no lines of their own, and not as many as they like.
+//! The log under the hands of strangers: they write no lines of their own, and not as many as they like; and its colours.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::harness::process::Server;
+use crate::harness::process::{Server, roomhub};
 use crate::harness::{eventually, websocket};
 
 fn devices(folder: &tempfile::TempDir) -> Server {
@@ -55,4 +58,29 @@ fn a_devices_name_is_harmless_in_the_log() {
     let logged = line["device"].as_str().unwrap();
     assert!(logged.starts_with(r"d\n\u{1b}[2J\u{9b}31m\u{202e}xxx") && logged.ends_with("x…"), "{logged}");
     assert!(logged.len() < 200, "{logged}");
+}
+
+/// The line of the log that says where a service listens, as a terminal gets it.
+fn line_at_a_terminal(environment: &[(&str, &str)]) -> String {
+    let program = roomhub(&[]).get_program().to_str().unwrap().to_owned();
+    // `script` gives the program a terminal; the shell's number is the program's.
+    let words = format!("echo $$; exec {program} music --host 127.0.0.1 --port 0 2>&1");
+    let mut command = Command::new("script");
+    command.args(["-qec", &words, "/dev/null"]).env_clear().env("PATH", "/usr/bin:/bin");
+    command.env("ROOMHUB_ROOMS__PERSIST", "false").envs(environment.iter().copied());
+    let mut terminal = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(terminal.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let pid = lines.next().unwrap();
+    let line = lines.find(|line| line.contains("listening")).unwrap();
+    assert!(Command::new("kill").arg(pid.trim()).status().unwrap().success());
+    terminal.wait().unwrap();
+    line
+}
+
+#[test]
+fn a_terminal_gets_colours_unless_no_color_is_set_to_something() {
+    let has_colours = |environment| line_at_a_terminal(environment).contains('\u{1b}');
+    assert!(has_colours(&[]));
+    assert!(has_colours(&[("NO_COLOR", "")]));
+    assert!(!has_colours(&[("NO_COLOR", "1")]));
 }

@@ -6,6 +6,9 @@
 
 mod backup;
 mod browser;
+#[path = "../build.rs"]
+#[allow(dead_code, reason = "a build script has a main, and tests need its functions alone")]
+mod build_script;
 mod clients;
 mod clock;
 mod close_frames;
@@ -28,6 +31,7 @@ mod log;
 mod media;
 mod metrics;
 mod music;
+mod packaging;
 mod probe;
 mod radio;
 mod radio_air;
