@@ -13,6 +13,8 @@ use std::io::{self, BufReader};
 use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
+
 pub use archive::{backup, restore};
 pub use health::health;
 pub use rows::{erase, export, import};
