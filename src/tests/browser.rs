@@ -140,6 +140,7 @@ fn music_of_the_server_and_of_guests_plays_with_covers_and_lyrics() {
 fn a_browser_that_lets_nothing_sound_by_itself_is_in_sync_after_one_tap() {
     let _chromium = only_chromium();
     run_client_alone_and_together("node", "autoplay.mjs", "music", &[], &[]);
+    run_client_alone_and_together("node", "autoplay-watch.mjs", "watch", &[], &["open sesame"]);
 }
 
 #[test]
@@ -162,6 +163,12 @@ fn a_watch_party_has_guests_roles_chat_and_votes() {
 }
 
 #[test]
+fn a_guest_whose_invitation_holds_no_longer_is_told_so_and_nothing_else() {
+    let _chromium = only_chromium();
+    run_client_alone_and_together("node", "invitations.mjs", "watch", &[], &["open sesame"]);
+}
+
+#[test]
 fn members_of_a_watch_party_talk_and_share_their_screens() {
     let _chromium = only_chromium();
     run_client_alone_and_together("node", "voice-and-screen.mjs", "watch", &[], &["open sesame"]);
@@ -171,6 +178,13 @@ fn members_of_a_watch_party_talk_and_share_their_screens() {
 fn a_recording_of_a_watch_party_is_replayed_with_its_chat() {
     let _chromium = only_chromium();
     run_client_alone_and_together("node", "replay.mjs", "watch", &[], &["open sesame"]);
+}
+
+#[test]
+fn a_recording_that_reaches_a_limit_is_shown_to_have_ended() {
+    let _chromium = only_chromium();
+    let limit = [("ROOMHUB_RECORDINGS__MAX_RECORDING_BYTES", "4096")];
+    run_client_alone_and_together("node", "recording-limit.mjs", "watch", &limit, &["open sesame"]);
 }
 
 #[test]

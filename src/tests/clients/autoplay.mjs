@@ -4,16 +4,16 @@
 import assert from "node:assert/strict";
 
 import { chromium } from "./chromium.mjs";
+import { openUntouched } from "./untouched.mjs";
 
-const PATIENCE_MS = 60_000;
 const [address] = process.argv.slice(2);
 const browser = await chromium("--autoplay-policy=document-user-activation-required");
 try {
-  const ann = await open(address);
+  const ann = await openUntouched(browser, address);
   await ann.evaluate(enter, "Ann", "#create");
   await ann.until("window.roomhub.isPlaying");
   const room = await ann.evaluate(() => location.href);
-  const ben = await open(room);
+  const ben = await openUntouched(browser, room);
   await ben.evaluate(enter, "Ben", "#join");
   await ben.until("!document.querySelector('#tap-box').hidden");
   assert.equal(await ben.evaluate(() => document.querySelector("#audio").paused), true);
@@ -28,30 +28,6 @@ try {
   console.log("ok   and is in sync after it");
 } finally {
   await browser.close();
-}
-
-/** A page that is looked at without what counts as a gesture of its reader, which puppeteer's own evaluation does. */
-async function open(url) {
-  const page = await (await browser.createBrowserContext()).newPage();
-  await page.setViewport({ width: 1280, height: 900 });
-  await page.goto(url);
-  const session = await page.createCDPSession();
-  const run = async (expression) => {
-    const asked = { expression, awaitPromise: true, returnByValue: true, userGesture: false };
-    const { result, exceptionDetails } = await session.send("Runtime.evaluate", asked);
-    assert.equal(exceptionDetails, undefined, exceptionDetails?.exception?.description);
-    return result.value;
-  };
-  const evaluate = (work, ...values) => run(`(${work})(...${JSON.stringify(values)})`);
-  const until = async (condition) => {
-    const end = performance.now() + PATIENCE_MS;
-    while (!(await run(`Boolean(window.roomhub && (${condition}))`))) {
-      assert.ok(performance.now() < end, condition);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  };
-  await until("document.querySelector('#name').offsetParent");
-  return { page, evaluate, until };
 }
 
 function enter(name, button) {
