@@ -43,7 +43,8 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
     let tickets = TicketKey::new(storage.seed());
     let (seed, rng) = (*storage.seed(), Rng::new(&storage.random_source()));
     let exempt = service_context.opening.network.trusted_networks();
-    let queries = runner.run(storage, Hub::new(config, &seed, rng, exempt, context.clock.now()));
+    let hub = Hub::new(config, &seed, rng, exempt, storage.clock(context).now());
+    let queries = runner.run(storage, hub);
     let media = media::router(config, queries.clone(), tickets, service_context)?;
     let mut pages =
         routes::router(Site::new(queries.clone(), service_context.ice.clone(), context.clock, config));

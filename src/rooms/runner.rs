@@ -18,7 +18,7 @@ use super::storage::Storage;
 use super::write_barrier::{Decision, WriteBarrier};
 use super::{Config, Hub, replication};
 use crate::recordings::Recorder;
-use crate::runtime::Context;
+use crate::runtime::{Clock, Context};
 
 /// Arrivals handled before the timers are looked at again.
 const BATCH: usize = 256;
@@ -37,6 +37,8 @@ pub struct Runner<H: Hub> {
     pub context: Context,
     /// What its members may do.
     pub limits: Config,
+    /// What the rules are told.
+    clock: Clock,
     ingress: Arc<Ingress<H>>,
     arrivals: Arrivals<H>,
     farewells: Vec<Farewell>,
@@ -53,6 +55,7 @@ impl<H: Hub> Runner<H> {
             service,
             context: context.clone(),
             limits: config.clone(),
+            clock: context.clock,
             ingress: Ingress::new(service, config, inbox, context.clock),
             arrivals,
             farewells: Vec::new(),
@@ -91,10 +94,11 @@ impl<H: Hub> Runner<H> {
     pub fn run(mut self, storage: Storage, mut hub: H) -> Queries<H> {
         let queries = self.ingress.queries();
         let context = self.context.clone();
+        self.clock = storage.clock(&context);
         match storage {
             Storage::Memory(_) => context.spawn(self.serve(hub)),
             Storage::SnapshotStore(mut snapshots) => {
-                snapshots.restore(&mut hub, context.clock.now());
+                snapshots.restore(&mut hub, self.clock.now());
                 self.snapshots = Some(snapshots);
                 context.spawn(self.serve(hub));
             }
@@ -113,7 +117,7 @@ impl<H: Hub> Runner<H> {
 
     /// Runs until the process stops and the members have been told.
     async fn serve(mut self, mut hub: H) {
-        let clock = self.context.clock;
+        let clock = self.clock;
         let mut batch = Vec::with_capacity(BATCH);
         let context = self.context.clone();
         let mut stopping = pin!(context.stopping());
@@ -162,6 +166,7 @@ impl<H: Hub> Runner<H> {
                 _ = clock_look.tick() => {
                     // The next timer may be due at another moment.
                     hub.set_wall(clock.offset());
+                    is_settled &= self.snapshots.as_ref().is_none_or(SnapshotStore::knows_the_time);
                     continue;
                 }
             }
@@ -187,7 +192,7 @@ impl<H: Hub> Runner<H> {
     }
 
     fn take(&mut self, hub: &mut H, arrival: Arrival<H>, barrier: &mut WriteBarrier<H::Record>) {
-        let now = self.context.clock.now();
+        let now = self.clock.now();
         if let Arrival::Query(query) = arrival {
             return query(hub, now);
         }

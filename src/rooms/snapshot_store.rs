@@ -1,6 +1,9 @@
 //! Rooms on disk: a small SQLite database that holds each room as its rules know it, so that rooms survive a restart.
 //!
 //! Written about once a second, only rooms that changed, by a thread of its own; what a crash may cost is that second.
+//! Rooms go by a clock that never jumps, and which may be wrong by days: the system's may have been when it started. So it
+//! stands in the file what that clock and the system's said at once, and the next process goes on from there.
+//!
 //! Whoever can read the file can read what rooms keep secret, so it is its owner's alone.
 
 use std::mem;
@@ -21,8 +24,8 @@ use super::Hub;
 use crate::config::Findings;
 use crate::private;
 use crate::random;
-use crate::runtime::Context;
-use crate::time::Timestamp;
+use crate::runtime::{Clock, Context};
+use crate::time::{Timestamp, WallOffset};
 
 /// Bytes of the secret that a service's rooms share, which must live as long as they do.
 const SEED_BYTES: usize = 32;
@@ -40,6 +43,7 @@ const SCHEMA: &str = "
     PRAGMA synchronous = NORMAL;
     CREATE TABLE IF NOT EXISTS rooms (id TEXT PRIMARY KEY, room TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, secret BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS clock (id INTEGER PRIMARY KEY CHECK (id = 1), wall INTEGER NOT NULL, steady INTEGER NOT NULL);
 ";
 
 /// Rooms are turned into text in pieces of so many bytes, between which members have their turns: a thousand rooms at once
@@ -78,12 +82,16 @@ impl Config {
 pub struct SnapshotStore {
     /// The secret of its rooms, as old as the first of them.
     pub seed: Seed,
+    /// The clock that they go by.
+    pub clock: Clock,
     service: &'static str,
     found: Found,
     /// Changed rooms that have yet to be turned into text, and those that have been.
     changed: Vec<String>,
     texts: Vec<Write>,
-    writer: Sender<Vec<Write>>,
+    /// What was last written of the clock.
+    offset: WallOffset,
+    writer: Sender<Batch>,
     is_writing: Arc<AtomicBool>,
 }
 
@@ -92,6 +100,19 @@ type Found = Vec<(String, String)>;
 
 /// A room as it is now, or `None` for a room that is gone.
 type Write = (String, Option<String>);
+
+/// What is written at once.
+struct Batch {
+    rooms: Vec<Write>,
+    moment: Moment,
+}
+
+/// What the clock of rooms and the system's said at once.
+#[derive(Debug, Clone, Copy)]
+struct Moment {
+    wall: Timestamp,
+    steady: Timestamp,
+}
 
 /// Whether there will be another time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,8 +138,12 @@ impl SnapshotStore {
     /// Opens a service's rooms, as they were when the process before this one ended.
     pub fn open(service: &'static str, config: &Config, context: &Context) -> Result<Self> {
         let path = config.data_dir.join(format!("{service}.rooms.db"));
-        let (connection, seed, found) = open(&config.data_dir, &path)
+        let (connection, seed, found, moment) = open(&config.data_dir, &path)
             .with_context(|| format!("rooms cannot be kept in {}", path.display()))?;
+        // Without rooms it is of no concern what time they would have.
+        let clock = moment
+            .filter(|_| !found.is_empty())
+            .map_or(context.clock, |moment| context.clock.continuing(moment.wall, moment.steady));
         let (writer, batches) = channel();
         let is_writing = Arc::new(AtomicBool::new(false));
         let state = Arc::clone(&is_writing);
@@ -132,7 +157,9 @@ impl SnapshotStore {
         context.spawn(async move {
             let _ = end.await;
         });
-        Ok(Self { seed, service, found, changed: Vec::new(), texts: Vec::new(), writer, is_writing })
+        let offset = moment.map(|moment| WallOffset::between(moment.wall, moment.steady)).unwrap_or_default();
+        let (changed, texts) = (Vec::new(), Vec::new());
+        Ok(Self { seed, clock, service, found, changed, texts, offset, writer, is_writing })
     }
 
     /// Puts the rooms back that were found; all their members are gone and waited for.
@@ -170,12 +197,19 @@ impl SnapshotStore {
                 return Progress::Piece;
             }
         }
-        if !self.texts.is_empty() {
+        if !self.texts.is_empty() || flush == Flush::Last || !self.knows_the_time() {
             self.is_writing.store(true, Ordering::Release);
+            self.offset = self.clock.offset();
+            let moment = Moment { wall: self.clock.wall(), steady: self.clock.now() };
             // The thread ends with this store alone.
-            let _ = self.writer.send(mem::take(&mut self.texts));
+            let _ = self.writer.send(Batch { rooms: mem::take(&mut self.texts), moment });
         }
         if rooms.has_changed() { Progress::Later } else { Progress::Done }
+    }
+
+    /// Whether the system's clock has not been put since it was last written down.
+    pub fn knows_the_time(&self) -> bool {
+        self.offset == self.clock.offset()
     }
 }
 
@@ -193,7 +227,7 @@ pub fn random_seed() -> Seed {
     random::bytes()
 }
 
-fn open(folder: &Path, path: &Path) -> Result<(Connection, Seed, Found)> {
+fn open(folder: &Path, path: &Path) -> Result<(Connection, Seed, Found, Option<Moment>)> {
     private::make_folder(folder)?;
     private::prepare_database(path)?;
     let mut connection = Connection::open(path)?;
@@ -212,38 +246,54 @@ fn open(folder: &Path, path: &Path) -> Result<(Connection, Seed, Found)> {
         .prepare("SELECT id, room FROM rooms")?
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;
+    let moment = transaction
+        .query_row("SELECT wall, steady FROM clock", [], |row| {
+            Ok(Moment { wall: timestamp(row.get(0)?), steady: timestamp(row.get(1)?) })
+        })
+        .optional()?;
     transaction.commit()?;
-    Ok((connection, seed, rooms))
+    Ok((connection, seed, rooms, moment))
+}
+
+fn timestamp(micros: i64) -> Timestamp {
+    Timestamp::from_micros(u64::try_from(micros).unwrap_or_default())
+}
+
+fn micros(timestamp: Timestamp) -> i64 {
+    i64::try_from(timestamp.as_micros()).unwrap_or(i64::MAX)
 }
 
 fn write_all(
     service: &'static str,
     mut connection: Connection,
-    batches: &Receiver<Vec<Write>>,
+    batches: &Receiver<Batch>,
     is_writing: &AtomicBool,
 ) {
     // Where there is one core, members go first. A kernel that refuses leaves it as it was.
     let _ = rustix::process::nice(NICENESS);
     while let Ok(batch) = batches.recv() {
         if let Err(failure) = write(&mut connection, &batch) {
-            error!(service, %failure, rooms = batch.len(), "rooms cannot be written to disk; a restart would find them older");
+            error!(service, %failure, rooms = batch.rooms.len(), "rooms cannot be written to disk; a restart would find them older");
         }
         is_writing.store(false, Ordering::Release);
     }
 }
 
-fn write(connection: &mut Connection, batch: &[Write]) -> rusqlite::Result<()> {
+fn write(connection: &mut Connection, batch: &Batch) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     {
         let mut put = transaction.prepare_cached("INSERT OR REPLACE INTO rooms VALUES (?1, ?2)")?;
         let mut remove = transaction.prepare_cached("DELETE FROM rooms WHERE id = ?1")?;
-        for (id, room) in batch {
+        for (id, room) in &batch.rooms {
             match room {
                 Some(room) => put.execute(params![id, room])?,
                 None => remove.execute(params![id])?,
             };
         }
     }
+    let Moment { wall, steady } = batch.moment;
+    transaction
+        .execute("INSERT OR REPLACE INTO clock VALUES (1, ?1, ?2)", params![micros(wall), micros(steady)])?;
     transaction.commit()
 }
 

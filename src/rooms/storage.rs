@@ -4,7 +4,7 @@ use tracing::warn;
 
 use super::snapshot_store::{Config, Seed, SnapshotStore, random_seed};
 use crate::cluster::{Cluster, Log};
-use crate::runtime::Context;
+use crate::runtime::{Clock, Context};
 
 /// Where rooms live.
 pub enum Storage {
@@ -40,6 +40,14 @@ impl Storage {
                 );
                 Self::Memory(random_seed())
             }
+        }
+    }
+
+    /// The clock that its rooms go by: where they outlived a process, its own.
+    pub fn clock(&self, context: &Context) -> Clock {
+        match self {
+            Self::Memory(_) | Self::Log(_) => context.clock,
+            Self::SnapshotStore(snapshots) => snapshots.clock,
         }
     }
 

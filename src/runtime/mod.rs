@@ -77,6 +77,14 @@ impl Clock {
         WallOffset::between(self.wall(), self.now()).rounded(OFFSET_STEP)
     }
 
+    /// The clock that goes on from where another process's was: a clock of which it is known that it said `steady` when
+    /// the system's said `wall`. What it has said it never says again, also where the system's was put back meanwhile.
+    pub fn continuing(self, wall: Timestamp, steady: Timestamp) -> Self {
+        let now = WallOffset::between(wall, steady).steady(self.wall()).max(steady);
+        let started_at = Duration::from_micros(now.as_micros()).saturating_sub(self.uptime());
+        Self { started_at, ..self }
+    }
+
     /// Time since the process started.
     pub fn uptime(&self) -> Duration {
         self.started.elapsed()

@@ -117,6 +117,14 @@ fn converse(
 }
 
 #[test]
+fn who_came_to_a_full_server_gets_in_by_itself_once_there_is_a_place() {
+    for transports in ["polling", "websocket", "polling,websocket"] {
+        let server = Server::start_with(&[], &[("ROOMHUB_NETWORK__MAX_CONNECTIONS", "4")]);
+        run_client("node", "full-server.mjs", &server, &[transports]);
+    }
+}
+
+#[test]
 fn the_deployed_players_library_in_both_versions() {
     run_crowd_everywhere("node", "player.mjs", "music", &[]);
 }

@@ -219,3 +219,154 @@ fn the_music_does_not_jump_with_the_clock() {
         assert!(position < 600.0, "{before} {after}: {position}");
     }
 }
+
+/// Starts a service that keeps its rooms there, by a clock that is off by that.
+fn keeping(folder: &Path, service: &str, off: &str, more: &[(&str, &str)]) -> (WrongClock, Server) {
+    let clock = WrongClock::new(off);
+    let mut environment = vec![
+        ("AUTH_KEY", "north"),
+        ("ROOMHUB_ROOMS__PERSIST", "true"),
+        ("ROOMHUB_ROOMS__DATA_DIR", folder.to_str().unwrap()),
+    ];
+    environment.extend(more);
+    let server = clock.start(service, &environment);
+    (clock, server)
+}
+
+fn stop(mut server: Server) {
+    server.signal("TERM");
+    assert_eq!(server.wait(), 0);
+}
+
+/// Ann, who has a page: she makes the room, or is back in it.
+fn ann(server: &Server, event: &str, room: &str) -> Client {
+    let mut ann = Client::connect(server.address);
+    ann.emit("introduce", &json!({"name": "Ann", "person": "ann-0123456789abcdef"}));
+    ann.emit(event, &json!({"room_id": room, "track": {"id": 1}, "person": "ann-0123456789abcdef"}));
+    ann
+}
+
+/// When an invitation is said to end, in seconds from now.
+fn ends_in(invitation: &Value) -> f64 {
+    invitation["expiresAt"].as_f64().unwrap() / 1000.0 - now() as f64
+}
+
+/// What starts with a clock that is off by that, and is corrected before it stops.
+const OFF: [&str; 2] = ["-2d", "+2d"];
+
+#[test]
+fn rooms_of_music_are_as_they_were_when_the_clock_was_corrected_before_a_restart() {
+    for off in OFF {
+        let folder = tempfile::tempdir().unwrap();
+        let (clock, server) = keeping(folder.path(), "music", off, &[]);
+        let mut host = ann(&server, "create_room", "AB12");
+        let invited = host.ask("party:invite", Some(&json!({"expiresIn": DAY, "skipsPassword": true})));
+        assert!(invited.contains("\"success\":true"), "{invited}");
+        clock.put("+0");
+        stop(server);
+        let (_clock, server) = keeping(folder.path(), "music", "+0", &[]);
+        let mut host = ann(&server, "join_room", "AB12");
+        let told: Value = serde_json::from_str(&host.ask("party:invitations", None)).unwrap();
+        let room = http::get(server.address, "/room/AB12").json();
+        assert!(is_lately(&room["createdAt"]), "{off}: {room}");
+        let position = room["currentTime"].as_f64().unwrap();
+        assert!(position > 0.0 && position < 600.0, "{off}: it has played since it was made: {position}");
+        let left = ends_in(&told[0]["invitations"][0]);
+        assert!((left - DAY as f64).abs() < 600.0, "{off}: {left} s of {told}");
+    }
+}
+
+#[test]
+fn a_room_that_stays_is_kept_for_as_long_as_it_should_when_the_clock_was_corrected_before_a_restart() {
+    for off in OFF {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("events.jsonl");
+        let more = [
+            ("ROOMHUB_WATCH__EVENT_LOG", log.to_str().unwrap()),
+            ("ROOMHUB_WATCH__PERMANENT_UNUSED", "25h"),
+            ("ROOMHUB_WATCH__SWEEP_INTERVAL", "100ms"),
+            ("ROOMHUB_WATCH__ROOM_COMEBACK", "1s"),
+        ];
+        let make = |server: &Server, name: &str| {
+            let mut owner = Client::connect_by(server.address, "", &[], r#"{"token":"north"}"#);
+            owner.emit("introduce", &json!({"name": "Ann", "person": "ann-0123456789abcdef"}));
+            let made =
+                owner.ask("room:create", Some(&json!({"name": name, "isPublic": true, "userName": "Ann"})));
+            let made: Value = serde_json::from_str(&made).unwrap();
+            (owner, made[0]["room"]["id"].as_str().unwrap().to_owned())
+        };
+        let await_end = |room: &str| {
+            eventually("the end of a room", || {
+                let text = fs::read_to_string(&log).ok()?;
+                text.lines().find(|line| line.contains("room_deleted") && line.contains(room)).map(drop)
+            });
+        };
+        let (clock, mut server) = keeping(folder.path(), "watch", off, &more);
+        let (mut ann, lasting) = make(&server, "Films");
+        let set = ann.ask("party:set", Some(&json!({"isPermanent": true})));
+        assert!(set.contains("\"success\":true"), "{set}");
+        ann.ask("room:leave", None);
+        clock.put("+0");
+        for off_then in ["+0", "+24h"] {
+            let (_ann, other) = make(&server, "Other");
+            stop(server);
+            let (_clock, again) = keeping(folder.path(), "watch", off_then, &more);
+            server = again;
+            // Nobody comes back to it, so rooms have been looked through.
+            await_end(&other);
+            let mut bob = Client::connect_by(server.address, "", &[], r#"{"token":"north"}"#);
+            let rooms = bob.ask("room:list", None);
+            assert!(rooms.contains(&lasting), "{off}, {off_then}: {rooms}");
+        }
+        stop(server);
+        let (_clock, _server) = keeping(folder.path(), "watch", "+26h", &more);
+        await_end(&lasting);
+    }
+}
+
+#[test]
+fn rooms_of_watch_are_as_they_were_when_the_clock_was_corrected_before_a_restart() {
+    for off in OFF {
+        let folder = tempfile::tempdir().unwrap();
+        let (clock, server) = keeping(folder.path(), "watch", off, &[]);
+        let connect = |server: &Server| Client::connect_by(server.address, "", &[], r#"{"token":"north"}"#);
+        let mut ann = connect(&server);
+        let made =
+            ann.ask("room:create", Some(&json!({"name": "Films", "isPublic": true, "userName": "Ann"})));
+        let made: Value = serde_json::from_str(&made).unwrap();
+        ann.emit("play:change", &json!({"type": "play", "url": "u", "currentTime": 60, "isPlaying": true}));
+        ann.ask("heartbeat", None);
+        clock.put("+0");
+        stop(server);
+        let (_clock, server) = keeping(folder.path(), "watch", "+0", &[]);
+        let mut bob = connect(&server);
+        let joined = bob.ask("room:join", Some(&json!({"roomId": made[0]["room"]["id"], "userName": "Bob"})));
+        let joined: Value = serde_json::from_str(&joined).unwrap();
+        assert!(is_lately(&joined[0]["room"]["createdAt"]), "{off}: {joined}");
+        let position = loop {
+            let (event, told) = bob.hear().unwrap();
+            if event == "play:update" {
+                break told["currentTime"].as_f64().unwrap();
+            }
+        };
+        assert!((60.0..600.0).contains(&position), "{off}: {position}");
+    }
+}
+
+#[test]
+fn a_clock_that_is_wrong_again_after_a_restart_does_not_age_rooms() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_clock, server) = keeping(folder.path(), "music", "+0", &[]);
+    let mut host = ann(&server, "create_room", "AB12");
+    let invited = host.ask("party:invite", Some(&json!({"expiresIn": DAY, "skipsPassword": true})));
+    assert!(invited.contains("\"success\":true"), "{invited}");
+    stop(server);
+    let (clock, server) = keeping(folder.path(), "music", "-2d", &[]);
+    let mut host = ann(&server, "join_room", "AB12");
+    clock.put("+0");
+    let room = http::get(server.address, "/room/AB12").json();
+    assert!(is_lately(&room["createdAt"]), "{room}");
+    let told: Value = serde_json::from_str(&host.ask("party:invitations", None)).unwrap();
+    let left = ends_in(&told[0]["invitations"][0]);
+    assert!((left - DAY as f64).abs() < 600.0, "{left} s of {told}");
+}

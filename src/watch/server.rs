@@ -57,7 +57,7 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
     let storage = service_context.persistent_storage(SERVICE);
     let (rng, exempt) =
         (Rng::new(&storage.random_source()), service_context.opening.network.trusted_networks());
-    let hub = Hub::new(config, key.clone(), storage.seed(), rng, exempt, context.clock.now());
+    let hub = Hub::new(config, key.clone(), storage.seed(), rng, exempt, storage.clock(context).now());
     let tickets = TicketKey::new(storage.seed());
     let queries = runner.run(storage, hub);
     let admin =

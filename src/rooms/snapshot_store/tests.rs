@@ -18,10 +18,12 @@ fn a_thousand_changed_rooms_do_not_hold_up_members_and_all_are_written() {
     let is_writing = Arc::new(AtomicBool::new(false));
     let mut store = SnapshotStore {
         seed: random_seed(),
+        clock: Clock::start(),
         service: "watch",
         found: Vec::new(),
         changed: Vec::new(),
         texts: Vec::new(),
+        offset: WallOffset::default(),
         writer,
         is_writing: Arc::clone(&is_writing),
     };
@@ -35,7 +37,7 @@ fn a_thousand_changed_rooms_do_not_hold_up_members_and_all_are_written() {
             progress => break progress,
         }
     };
-    let batch = batches.try_recv().unwrap();
+    let batch = batches.try_recv().unwrap().rooms;
     let n_bytes: usize = batch.iter().filter_map(|(_, text)| text.as_ref()).map(String::len).sum();
     assert!(n_pieces >= n_bytes / (2 * PIECE_BYTES), "{n_pieces} pieces of {n_bytes} bytes");
     assert_eq!(batch.len(), 1_000);
@@ -43,6 +45,6 @@ fn a_thousand_changed_rooms_do_not_hold_up_members_and_all_are_written() {
     assert_eq!(store.keep(&mut stage.hub, Flush::Soon), Progress::Later, "the disk is behind");
     is_writing.store(false, Ordering::Release);
     assert_eq!(store.keep(&mut stage.hub, Flush::Soon), Progress::Done);
-    let (_, text) = batches.try_recv().unwrap().pop().unwrap();
+    let (_, text) = batches.try_recv().unwrap().rooms.pop().unwrap();
     assert!(text.unwrap().contains("late"));
 }
