@@ -28,18 +28,25 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Listening rooms in sync, with a page for browsers (port 3000)
+    #[command(after_help = MUSIC_EXAMPLES)]
     Music(ServeMusic),
     /// Watch parties for MoonTVPlus (port 3001)
+    #[command(after_help = WATCH_EXAMPLES)]
     Watch(ServeWatch),
     /// WebRTC signalling, with a page to try calls with (port 5000)
+    #[command(after_help = SIGNAL_EXAMPLES)]
     Signal(Serve),
     /// Rooms of devices that never lose a message, with a console page (port 8765)
+    #[command(after_help = DEVICES_EXAMPLES)]
     Devices(Devices),
     /// Folders of audio as internet radio stations for every player (port 9999)
+    #[command(after_help = RADIO_EXAMPLES)]
     Radio(ServeRadio),
     /// Every service in one process, each on its own port, or all behind one (--listen)
+    #[command(after_help = ALL_EXAMPLES)]
     All(ServeAll),
     /// Say what services would do with a configuration on this machine, and what is wrong: files, ports, databases
+    #[command(after_help = CHECK_EXAMPLES)]
     Check(Check),
     /// Write all that services keep into one archive, while they run
     #[command(after_help = BACKUP_EXAMPLES)]
@@ -57,34 +64,100 @@ pub enum Command {
     #[command(after_help = ERASE_EXAMPLES)]
     Erase(Erase),
     /// Print a completion script for a shell
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {
         /// The shell to complete for
         shell: Shell,
     },
     /// Write manual pages into a folder, one for each command
+    #[command(after_help = MAN_EXAMPLES)]
     Man {
         /// The folder, which is made if it is missing
         #[arg(value_name = "FOLDER")]
         folder: PathBuf,
     },
     /// Ask a server whether it is well: a client that plays a service's scenarios, or that you type to
-    #[command(subcommand)]
+    #[command(subcommand, after_help = PROBE_EXAMPLES)]
     Probe(Probe),
 }
+
+const MUSIC_EXAMPLES: &str = "\
+Every key of the configuration is a variable too: ROOMHUB_MUSIC__PORT is music.port. config.example.toml lists them all.
+
+Examples:
+  roomhub music
+  roomhub music --port 8080 --media-dir ~/music
+  MAX_ROOMS=100 CORS_ORIGIN=https://example.org roomhub music";
+
+const WATCH_EXAMPLES: &str = "\
+Every key of the configuration is a variable too: ROOMHUB_WATCH__PORT is watch.port. config.example.toml lists them all.
+
+Examples:
+  AUTH_KEY=choose-a-long-key-here roomhub watch --media-dir ~/films
+  AUTH_KEY_FILE=/run/secrets/watch roomhub watch";
+
+const SIGNAL_EXAMPLES: &str = "\
+Every key of the configuration is a variable too: ROOMHUB_SIGNAL__PORT is signal.port. config.example.toml lists them all.
+
+Examples:
+  roomhub signal
+  ROOMHUB_SIGNAL__TURN_URLS=turn:turn.example.org roomhub signal";
+
+const DEVICES_EXAMPLES: &str = "\
+Every key of the configuration is a variable too: ROOMHUB_DEVICES__PORT is devices.port. config.example.toml lists them all.
+
+Examples:
+  roomhub devices --data-dir /srv/devices
+  DATABASE_URL=mysql://user:password@host:3306/rooms roomhub devices
+  roomhub devices spool";
+
+const RADIO_EXAMPLES: &str = "\
+Every key of the configuration is a variable too: ROOMHUB_RADIO__PORT is radio.port. config.example.toml lists them all.
+
+Examples:
+  roomhub radio --audio-dir ~/music
+  roomhub radio --directory-routes '{\"humor\":\"~/audio/humor\"}'";
+
+const ALL_EXAMPLES: &str = "\
+Every key of the configuration is a variable too: ROOMHUB_MUSIC__PORT is music.port. config.example.toml lists them all.
+
+Examples:
+  roomhub all
+  roomhub all --listen 0.0.0.0:8080
+  roomhub all --config /etc/roomhub/config.toml --log-format json";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  roomhub check
+  roomhub check music radio --config /etc/roomhub/config.toml";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  roomhub man /usr/local/share/man/man1";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  roomhub completions bash > /etc/bash_completion.d/roomhub";
+
+const PROBE_EXAMPLES: &str = "\
+Examples:
+  roomhub probe health
+  roomhub probe music --auto
+  AUTH_KEY_FILE=key roomhub probe watch --url https://rooms.example.org --auto";
 
 /// What every service takes.
 #[derive(Debug, Args)]
 pub struct Serve {
     #[command(flatten)]
     common: Common,
-    /// Address to listen on
+    /// Address to listen on [env: `HOST` for radio] [default: 0.0.0.0]
     #[arg(long, value_name = "ADDRESS")]
     host: Option<String>,
-    /// Port to listen on
+    /// Port to listen on [env: PORT] [default: the service's own]
     #[arg(long, value_name = "PORT")]
     port: Option<String>,
     /// Addresses to listen on in place of these two, with commas between them, like `127.0.0.1:3000,[::1]:3000` or
-    /// `unix:/run/roomhub/room.sock`
+    /// `unix:/run/roomhub/room.sock` [default: --host and --port]
     #[arg(long, value_name = "ADDRESSES", conflicts_with_all = ["host", "port"])]
     listen: Option<String>,
 }
@@ -97,10 +170,10 @@ pub struct ServeWatch {
     /// Key that clients bring; on a command line it shows in the process list: prefer AUTH_KEY or --auth-key-file
     #[arg(long, value_name = "KEY")]
     auth_key: Option<String>,
-    /// File that holds the key
+    /// File that holds the key [env: `AUTH_KEY_FILE`]
     #[arg(long, value_name = "FILE")]
     auth_key_file: Option<String>,
-    /// Folder of films that rooms play
+    /// Folder of films that rooms play [env: `ROOMHUB_WATCH__MEDIA_DIR`] [default: none]
     #[arg(long, value_name = "FOLDER")]
     media_dir: Option<String>,
 }
@@ -110,7 +183,7 @@ pub struct ServeWatch {
 pub struct ServeMusic {
     #[command(flatten)]
     serve: Serve,
-    /// Folder of music that rooms play
+    /// Folder of music that rooms play [env: `ROOMHUB_MUSIC__MEDIA_DIR`] [default: none]
     #[arg(long, value_name = "FOLDER")]
     media_dir: Option<String>,
 }
@@ -123,7 +196,7 @@ pub struct Devices {
     serve: Serve,
     #[command(flatten)]
     data: Data,
-    /// Like `mysql://user:password@host:3306/name`; better in `DATABASE_URL` [default: SQLite in the data directory]
+    /// Like `mysql://user:password@host:3306/name`; better in `DATABASE_URL` or `DATABASE_URL_FILE` [default: SQLite in the data directory]
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
     #[command(subcommand)]
@@ -133,7 +206,7 @@ pub struct Devices {
 /// Where the device rooms keep their data.
 #[derive(Debug, Args)]
 struct Data {
-    /// Where the spool and the embedded database are [default: ./data]
+    /// Where the spool and the embedded database are [env: `ROOMHUB_DEVICES__DATA_DIR`] [default: ./data]
     #[arg(long, value_name = "FOLDER", global = true)]
     data_dir: Option<String>,
 }
@@ -171,22 +244,22 @@ pub enum SpoolTask {
 pub struct ServeRadio {
     #[command(flatten)]
     serve: Serve,
-    /// Folder of audio [default: /app/audio if it exists, else the built-in sample]
+    /// Folder of audio [env: `AUDIO_DIR`] [default: /app/audio if it exists, else the built-in sample]
     #[arg(long, value_name = "FOLDER")]
     audio_dir: Option<String>,
-    /// Routes with stations, like /,/humor [default: all that have a folder]
+    /// Routes with stations, like /,/humor [env: `AUDIO_STREAM_ROUTES`] [default: all that have a folder]
     #[arg(long, value_name = "ROUTES")]
     stream_routes: Option<String>,
-    /// Folders of routes, like {"humor":"~/audio/humor"}
+    /// Folders of routes, like {"humor":"~/audio/humor"} [env: `DIRECTORY_ROUTES`]
     #[arg(long, value_name = "JSON")]
     directory_routes: Option<String>,
-    /// radio: all listeners share a stream; individual: each has its own
+    /// radio: all listeners share a stream; individual: each has its own [env: `STREAM_MODE`] [default: radio]
     #[arg(long, value_name = "MODE")]
     stream_mode: Option<String>,
-    /// Bytes of MP3 that a station buffers
+    /// Bytes of MP3 that a station buffers [env: `BUFFER_SIZE`] [default: 2097152]
     #[arg(long, value_name = "BYTES")]
     buffer_size: Option<String>,
-    /// The number of tracks that are read ahead
+    /// The number of tracks that are read ahead [env: `MAX_PRELOAD_TRACKS`] [default: 2]
     #[arg(long, value_name = "N")]
     max_preload_tracks: Option<String>,
 }
@@ -196,7 +269,7 @@ pub struct ServeRadio {
 pub struct ServeAll {
     #[command(flatten)]
     common: Common,
-    /// Address to listen on, for each of them
+    /// Address to listen on, for each of them [default: 0.0.0.0]
     #[arg(long, value_name = "ADDRESS")]
     host: Option<String>,
     /// Serve all of them at these addresses, below /music/, /watch/, /signal/, /devices/ and /radio/ or by host names
@@ -229,7 +302,8 @@ pub struct Backup {
     /// Keep the keys and passwords of the configuration in the archive too, and the key that `roomhub all` made up
     #[arg(long)]
     pub with_secrets: bool,
-    /// Configuration file [default: ./config.toml, else /etc/roomhub/config.toml]
+    /// Configuration file [env: `ROOMHUB_CONFIG`] [default: the first that exists of ./roomhub.toml, ./config.toml,
+    /// `$XDG_CONFIG_HOME/roomhub/config.toml`, /etc/roomhub/config.toml]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
@@ -258,7 +332,8 @@ pub struct Restore {
     /// Write the archive's configuration file to this place, which must be free
     #[arg(long, value_name = "FILE")]
     pub config_to: Option<PathBuf>,
-    /// Configuration file, which says where the folders are [default: ./config.toml, else /etc/roomhub/config.toml]
+    /// Configuration file, which says where the folders are [env: `ROOMHUB_CONFIG`] [default: the first that exists of ./roomhub.toml, ./config.toml,
+    /// `$XDG_CONFIG_HOME/roomhub/config.toml`, /etc/roomhub/config.toml]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
@@ -297,7 +372,8 @@ pub struct Export {
     /// Rows of that moment and later, like 2026-01-31 12:00:00, in UTC
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub since: Option<Timestamp>,
-    /// Configuration file [default: ./config.toml, else /etc/roomhub/config.toml]
+    /// Configuration file [env: `ROOMHUB_CONFIG`] [default: the first that exists of ./roomhub.toml, ./config.toml,
+    /// `$XDG_CONFIG_HOME/roomhub/config.toml`, /etc/roomhub/config.toml]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
@@ -318,7 +394,8 @@ pub struct Import {
     /// Where from [default: standard input]
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
-    /// Configuration file [default: ./config.toml, else /etc/roomhub/config.toml]
+    /// Configuration file [env: `ROOMHUB_CONFIG`] [default: the first that exists of ./roomhub.toml, ./config.toml,
+    /// `$XDG_CONFIG_HOME/roomhub/config.toml`, /etc/roomhub/config.toml]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
@@ -352,7 +429,8 @@ pub struct Erase {
     /// Say what was erased as JSON
     #[arg(long)]
     pub json: bool,
-    /// Configuration file [default: ./config.toml, else /etc/roomhub/config.toml]
+    /// Configuration file [env: `ROOMHUB_CONFIG`] [default: the first that exists of ./roomhub.toml, ./config.toml,
+    /// `$XDG_CONFIG_HOME/roomhub/config.toml`, /etc/roomhub/config.toml]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
@@ -454,14 +532,14 @@ struct Common {
     /// `$XDG_CONFIG_HOME/roomhub/config.toml`, /etc/roomhub/config.toml]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// error, warn, info, debug, trace, or directives like `info,roomhub=debug`
+    /// error, warn, info, debug, trace, or directives like `info,roomhub=debug` [env: `ROOMHUB_LOG__LEVEL`] [default: info]
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
-    /// text or json
+    /// text or json [env: `ROOMHUB_LOG__FORMAT`] [default: text]
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
     /// Redis that this node shares rooms through with others, like `redis://host:6379`; with a password, better in
-    /// `ROOMHUB_CLUSTER__URL`
+    /// `ROOMHUB_CLUSTER__URL` or `ROOMHUB_CLUSTER__URL_FILE` [default: none]
     #[arg(long, value_name = "URL")]
     redis: Option<String>,
     /// Print the effective values and where each came from, and exit
@@ -596,6 +674,44 @@ mod tests {
             let command = cli.find_subcommand(service.name()).unwrap();
             let about = command.get_about().unwrap().to_string();
             assert!(about.ends_with(&format!("(port {})", service.default_port())), "{about}");
+        }
+    }
+
+    /// Commands that people run: each service, and what they have besides.
+    fn commands() -> Vec<clap::Command> {
+        let all = Cli::command();
+        all.get_subcommands().cloned().collect()
+    }
+
+    #[test]
+    fn the_help_of_every_command_ends_with_examples_that_it_understands() {
+        for command in commands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let (_, examples) =
+                help.split_once("Examples:\n").unwrap_or_else(|| panic!("{}", command.get_name()));
+            let lines: Vec<&str> = examples.lines().map(str::trim).collect();
+            assert!(!lines.is_empty());
+            for line in lines {
+                let (_, words) = line.split_once("roomhub ").unwrap();
+                let words = words.split(['<', '>', '|']).next().unwrap().split_whitespace();
+                let words = words.map(|word| word.trim_matches('\''));
+                let parsed = Cli::try_parse_from(std::iter::once("roomhub").chain(words));
+                assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
+            }
+        }
+    }
+
+    #[test]
+    fn every_flag_of_a_service_says_its_variable_or_its_default() {
+        for service in Service::all() {
+            let cli = Cli::command();
+            let command = cli.find_subcommand(service.name()).unwrap();
+            let of_flag = |flag: &clap::Arg| flag.get_help().map(ToString::to_string).unwrap_or_default();
+            for flag in command.get_arguments().filter(|flag| flag.get_id() != "print_config") {
+                let help = of_flag(flag);
+                let says = ["[env: ", "[default: ", "AUTH_KEY", "`DATABASE_URL`"];
+                assert!(says.iter().any(|word| help.contains(word)), "--{}: {help}", flag.get_id());
+            }
         }
     }
 }
