@@ -68,7 +68,7 @@ fn for_service(service: &'static str, listen: Listen<'_>, settings: &Settings, r
                 report.add(service, is_free.map(|_| format!("would listen on {wanted}")));
             }
             Wanted::Tcp(host, port) => {
-                tcp(service, &wanted, Listen { host, port: *port, listen: &[] }, settings, report)
+                tcp(service, &wanted, Listen { host, port: *port, listen: &[] }, settings, report);
             }
         }
     }
