@@ -153,6 +153,18 @@ fn a_source_that_stalls_is_disconnected_and_the_folder_plays_again() {
 }
 
 #[test]
+fn a_source_that_was_told_to_go_on_and_stalls_is_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = night(folder.path());
+    let (mut stream, answer) = source(&server, "Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n");
+    assert_eq!(answer, "HTTP/1.1 100 Continue");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{answer}");
+    becomes(&server, "title", "Folder");
+}
+
+#[test]
 fn a_source_with_an_end_is_played_to_its_end_and_answered() {
     let folder = tempfile::tempdir().unwrap();
     let server = night(folder.path());

@@ -171,6 +171,9 @@ pub fn password_of(authorization: Option<&str>) -> Option<String> {
     (user == USER).then(|| password.to_owned())
 }
 
+/// Why a source is let go that has sent nothing for `radio.source_timeout`.
+const STALLED: &str = "it has stalled";
+
 /// Forwards what the source sends until it ends, stalls or is interrupted.
 async fn broadcast(
     stations: &Stations,
@@ -194,7 +197,7 @@ async fn broadcast(
             () = stations.context.stopping() => break "the server is stopping",
         };
         match read {
-            Err(_) => break "it has stalled",
+            Err(_) => break STALLED,
             Ok(Err(_) | Ok(0)) => break "its connection has ended",
             Ok(Ok(_)) => {}
         }
@@ -211,12 +214,14 @@ async fn broadcast(
     metrics::gauge!("roomhub_radio_sources", "route" => route.to_string()).set(0);
     info!(%route, %peer, why = end, "a source is disconnected");
     writer.finish().await;
-    if awaits_final_response && body.is_complete() {
-        send_and_close(
-            io,
-            Bytes::from_static(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
-        )
-        .await;
+    let status = match end {
+        STALLED => "408 Request Timeout",
+        _ if body.is_complete() => "200 OK",
+        _ => return,
+    };
+    if awaits_final_response {
+        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        send_and_close(io, answer.into()).await;
     }
 }
 
