@@ -292,7 +292,7 @@ fn sources_of_every_age_broadcast_by_path_and_by_host() {
     get(&mut stream, "/music/livez");
     let refused = ask(
         &mut stream,
-        "PUT /radio/ HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+        "PUT /radio/stream HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
     );
     assert!(refused.starts_with("http/1.1 503") && refused.contains("connection: close"), "{refused}");
 }
