@@ -100,7 +100,7 @@ impl Hub {
 
     /// What HTTP tells of a room, unless only its members may know.
     pub fn report(&self, id: &RoomId, now: Timestamp) -> Option<RoomReport> {
-        let room = self.rooms.get(id).filter(|room| room.n_members() > 0 && !room.is_secret())?;
+        let room = self.rooms.get(id).filter(|room| room.is_in_use() && !room.is_secret())?;
         Some(room.report(self.wall, now))
     }
 
@@ -108,7 +108,7 @@ impl Hub {
     pub fn reports(&self, now: Timestamp) -> Vec<RoomReport> {
         self.rooms
             .values()
-            .filter(|room| room.n_members() > 0 && room.is_public())
+            .filter(|room| room.is_in_use() && room.is_public())
             .map(|room| room.report(self.wall, now))
             .collect()
     }

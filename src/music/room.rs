@@ -166,6 +166,11 @@ impl Room {
         self.party.permanence.is_permanent
     }
 
+    /// Whether it is there to come into: one that does not stay only waits for its members.
+    pub fn is_in_use(&self) -> bool {
+        self.n_members() > 0 || self.is_permanent()
+    }
+
     /// Whether it shows in lists.
     pub fn is_public(&self) -> bool {
         self.is_public

@@ -21,6 +21,17 @@ const ROOM: &str = r#"
 "#;
 
 #[test]
+fn a_public_room_that_stays_is_listed_while_it_is_empty() {
+    let mut stage = Stage::new(hub(&Config::default()));
+    stage.play(ROOM);
+    stage.play("cyd connects\ncyd: create-room {\"roomId\":\"CD34\"}\ncyd says goodbye\nann says goodbye\nbob says goodbye");
+    let listed = serde_json::to_value(stage.hub.reports(stage.now)).unwrap();
+    let ids: Vec<_> =
+        listed.as_array().unwrap().iter().map(|room| (&room["id"], &room["userCount"])).collect();
+    expect![[r#"[(String("AB12"), Number(0))]"#]].assert_eq(&format!("{ids:?}"));
+}
+
+#[test]
 fn a_room_that_stays_waits_for_its_owner_and_whoever_comes_first_stands_in_for_it() {
     let mut stage = Stage::new(hub(&Config::default()));
     stage.play(ROOM);
