@@ -19,7 +19,7 @@ use crate::settings::{self, Service, Settings};
 
 /// Writes all that services keep into an archive.
 pub fn backup(command: &cli::Backup) -> ExitCode {
-    let (settings, text) = match load(command.config.as_deref()) {
+    let (settings, text) = match load(command.config.path.as_deref()) {
         Ok(loaded) => loaded,
         Err(mistakes) => return complain(&mistakes),
     };
@@ -45,7 +45,7 @@ pub fn backup(command: &cli::Backup) -> ExitCode {
 
 /// Puts an archive's files back.
 pub fn restore(command: &cli::Restore) -> ExitCode {
-    let settings = match load(command.config.as_deref()) {
+    let settings = match load(command.config.path.as_deref()) {
         Ok((settings, _)) => settings,
         Err(mistakes) => return complain(&mistakes),
     };

@@ -21,7 +21,7 @@ pub fn health(command: &cli::Health) -> ExitCode {
                 .collect::<Vec<_>>()
         })
     } else {
-        let file = command.config.as_deref();
+        let file = command.config.path.as_deref();
         match settings::load(&command.services, file, variables(), Vec::new()) {
             Ok(loaded) => configured(&command.services, &loaded.values),
             Err(mistakes) => return complain(&mistakes),

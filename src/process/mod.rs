@@ -31,7 +31,7 @@ use outcome::{complain, fail, print};
 pub fn check(command: &cli::Check) -> ExitCode {
     let all = Service::all();
     let services = if command.services.is_empty() { &all[..] } else { &command.services };
-    let loaded = match settings::load(services, command.config.as_deref(), variables(), Vec::new()) {
+    let loaded = match settings::load(services, command.config.path.as_deref(), variables(), Vec::new()) {
         Ok(loaded) => loaded,
         Err(mistakes) => return complain(&mistakes),
     };

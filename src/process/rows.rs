@@ -18,7 +18,7 @@ use crate::settings::{self, Service, Settings};
 /// Writes rows.
 pub fn export(command: &cli::Export) -> ExitCode {
     let selection = rows::Selection { table: command.table.as_deref(), since: command.since };
-    with(command.config.as_deref(), async |settings| {
+    with(command.config.path.as_deref(), async |settings| {
         let mut out: Box<dyn Write + Send> = match &command.file {
             None => Box::new(BufWriter::new(io::stdout())),
             Some(path) => {
@@ -34,7 +34,7 @@ pub fn export(command: &cli::Export) -> ExitCode {
 
 /// Reads rows.
 pub fn import(command: &cli::Import) -> ExitCode {
-    with(command.config.as_deref(), async |settings| {
+    with(command.config.path.as_deref(), async |settings| {
         let n = rows::import(&settings.devices, &mut *input(command.file.as_ref())?).await?;
         Ok(format!("{n} rows are in the database\n"))
     })
@@ -42,7 +42,7 @@ pub fn import(command: &cli::Import) -> ExitCode {
 
 /// Erases a device or a person.
 pub fn erase(command: &cli::Erase) -> ExitCode {
-    with(command.config.as_deref(), async |settings| {
+    with(command.config.path.as_deref(), async |settings| {
         let erased = match command.whom {
             Whom::Devices => devices::erase::device(&settings.devices, &command.name).await?,
             Whom::Persons => persons::person(settings, &command.name)?,

@@ -1,0 +1,159 @@
+//! Commands for what services keep: into archives and out of them, rows, and erasing.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::ConfigFile;
+use crate::devices::export::{Format, moment};
+use crate::time::Timestamp;
+
+/// What to back up.
+#[derive(Debug, Args)]
+pub struct Backup {
+    /// The archive: a tar, compressed if its name ends with .gz or .tgz
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Keep the rows of the MySQL or MariaDB of `devices.database_url` too; those of SQLite are kept anyway
+    #[arg(long)]
+    pub database: bool,
+    /// Keep the keys and passwords of the configuration in the archive too, and the key that `roomhub all` made up
+    #[arg(long)]
+    pub with_secrets: bool,
+    /// Where the configuration is.
+    #[command(flatten)]
+    pub config: ConfigFile,
+}
+
+pub(super) const BACKUP_EXAMPLES: &str = "\
+What was acknowledged before the backup began is in it; services need not be stopped. The archive is its owner's alone
+(mode 0600): it holds what people said.
+
+Examples:
+  roomhub backup /backup/roomhub.tar.gz
+  roomhub backup roomhub.tar.gz --database
+  roomhub backup roomhub.tar --with-secrets --config /etc/roomhub/config.toml";
+
+/// What to restore.
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// The archive
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Move what is in the folders aside, into before-restore-TIME in each
+    #[arg(long)]
+    pub force: bool,
+    /// Put the rows that the archive has of a database server into the database of `devices`
+    #[arg(long)]
+    pub database: bool,
+    /// Write the archive's configuration file to this place, which must be free
+    #[arg(long, value_name = "FILE")]
+    pub config_to: Option<PathBuf>,
+    /// Where the configuration is.
+    #[command(flatten)]
+    pub config: ConfigFile,
+}
+
+pub(super) const RESTORE_EXAMPLES: &str = "\
+The whole archive is checked before anything is touched. One that a newer version has written is refused, and so are folders
+that hold something, or that a running service has.
+
+Examples:
+  roomhub restore /backup/roomhub.tar.gz
+  roomhub restore roomhub.tar --force
+  ROOMHUB_DEVICES__DATA_DIR=/srv/fresh roomhub restore roomhub.tar --config-to /srv/fresh.toml";
+
+/// What rows are kept of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Rows {
+    /// The device rooms.
+    Devices,
+}
+
+/// What to export.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// Whose rows
+    #[arg(value_enum)]
+    pub rows: Rows,
+    /// Where to [default: standard output]
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// How rows are written
+    #[arg(long, value_enum, default_value = "jsonl")]
+    pub format: Format,
+    /// One table: rooms, devices, connections, messages or `room_queries` [default: all, as jsonl]
+    #[arg(long, value_name = "TABLE")]
+    pub table: Option<String>,
+    /// Rows of that moment and later, like 2026-01-31 12:00:00, in UTC
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub since: Option<Timestamp>,
+    /// Where the configuration is.
+    #[command(flatten)]
+    pub config: ConfigFile,
+}
+
+pub(super) const EXPORT_EXAMPLES: &str = "\
+The server may run, with SQLite or with MySQL. What is in its spool still is not exported.
+
+Examples:
+  roomhub export devices rows.jsonl
+  roomhub export devices --format csv --table messages --since 2026-01-31T00:00:00Z > messages.csv";
+
+/// What to import.
+#[derive(Debug, Args)]
+pub struct Import {
+    /// Whose rows
+    #[arg(value_enum)]
+    pub rows: Rows,
+    /// Where from [default: standard input]
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Where the configuration is.
+    #[command(flatten)]
+    pub config: ConfigFile,
+}
+
+pub(super) const IMPORT_EXAMPLES: &str = "\
+Rows that are there already are kept as they are, so lines may come twice. A server that runs knows of devices and rooms that
+were imported after its next start.
+
+Examples:
+  roomhub import devices rows.jsonl
+  DATABASE_URL=mysql://user:password@host/rooms roomhub import devices < rows.jsonl";
+
+/// Who is erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Whom {
+    /// A device of the device rooms
+    Devices,
+    /// A person in rooms of music and watch
+    Persons,
+}
+
+/// What to erase.
+#[derive(Debug, Args)]
+pub struct Erase {
+    /// What it is
+    #[arg(value_enum)]
+    pub whom: Whom,
+    /// The device's id, or the name that the person has in rooms
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Say what was erased as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Where the configuration is.
+    #[command(flatten)]
+    pub config: ConfigFile,
+}
+
+pub(super) const ERASE_EXAMPLES: &str = "\
+Of a device: messages from and to it, its connections and queries, what waits for it, its records in the
+spool and among the dead letters. Of a person: chat in rooms that are kept, and lines of recordings, of all who had that name.
+Spool and rooms belong to the server that runs: stop it first. Backups that were made before stay as they are.
+
+Examples:
+  roomhub erase devices d1
+  roomhub erase devices d1 --json
+  roomhub erase persons Ann";
