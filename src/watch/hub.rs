@@ -170,17 +170,11 @@ impl Hub {
         }
     }
 
-    /// Lets somebody in by an invitation, if that holds; it is told why before it is let go.
-    fn admit_guest(
-        &self,
-        member: MemberId,
-        claim: &Claim,
-        handshake: &mut Handshake,
-        now: Timestamp,
-    ) -> Result<(), Effects> {
+    /// A guest comes by an invitation, which this server has signed: lets it in if that holds. It may have been made on another
+    /// node just now, so this is for the rules.
+    fn connect_guest(&self, member: MemberId, claim: &Claim, now: Timestamp) -> Result<(), Effects> {
         let room = RoomId::read(&claim.room).and_then(|id| self.rooms.get(&id));
         if room.is_some_and(|room| room.party.invitation(&claim.id, now).is_some()) {
-            handshake.token = serde_json::to_string(claim).ok().map(Into::into);
             return Ok(());
         }
         let mut effects = Effects::none();
@@ -231,7 +225,8 @@ impl rooms::Hub for Hub {
         }
         let claim = handshake.token.as_deref().and_then(|token| self.terms.invitations.read(token));
         if let Some(claim) = claim {
-            return self.admit_guest(member, &claim, handshake, now);
+            handshake.token = serde_json::to_string(&claim).ok().map(Into::into);
+            return Ok(());
         }
         if self.key.open(handshake.address, handshake.token.as_deref(), now).is_err() {
             // The client stops its attempts when it is told first and disconnected then.
@@ -244,7 +239,12 @@ impl rooms::Hub for Hub {
         Ok(())
     }
 
-    fn connect(&mut self, member: MemberId, handshake: Handshake, _: Timestamp) -> Effects {
+    fn connect(&mut self, member: MemberId, handshake: Handshake, now: Timestamp) -> Effects {
+        let guest_of: Option<Claim> =
+            handshake.token.as_deref().and_then(|claim| serde_json::from_str(claim).ok());
+        if let Some(Err(refusal)) = guest_of.as_ref().map(|claim| self.connect_guest(member, claim, now)) {
+            return refusal;
+        }
         let occupant = Member {
             address: handshake.address,
             room: None,
@@ -252,7 +252,7 @@ impl rooms::Hub for Hub {
             chats: Bucket::default(),
             person: None,
             is_page: false,
-            guest_of: handshake.token.as_deref().and_then(|claim| serde_json::from_str(claim).ok()),
+            guest_of,
         };
         self.members.insert(member, occupant);
         Effects::none()

@@ -311,3 +311,27 @@ fn a_redis_cluster_keeps_the_rooms_wherever_it_wants() {
         redises.push(cluster.redis);
     }
 }
+
+#[test]
+fn an_invitation_that_was_made_on_one_node_opens_another_at_once() {
+    let cluster = Cluster::of("watch");
+    let [near, far] = [0, 2].map(|n| cluster.nodes[n].address);
+    let mut ann = Client::connect_by(near, "", &[], KEY);
+    let answer = |text: String| serde_json::from_str::<Value>(&text).unwrap()[0].clone();
+    let given = json!({"name": "Films", "description": "", "isPublic": false, "userName": "Ann"});
+    let room = answer(ann.ask("room:create", Some(&given)))["room"]["id"].clone();
+    for n in 0..30 {
+        let made = answer(ann.ask("party:invite", Some(&json!({"expiresIn": 3600}))));
+        let auth = json!({ "token": made["invitation"]["token"] }).to_string();
+        let mut guest = Client::connect_by(far, "", &[], &auth);
+        guest.emit(
+            "room:join",
+            &json!({"roomId": room, "userName": "Bob", "invitation": made["invitation"]["token"]}),
+        );
+        assert_eq!(ann.expect("room:member-joined")["name"], "Bob", "guest {n}");
+        drop(guest);
+        ann.expect("room:member-left");
+        let gone = answer(ann.ask("party:revoke", Some(&json!({ "id": made["invitation"]["id"] }))));
+        assert_eq!(gone["success"], true, "{gone}");
+    }
+}
