@@ -6,11 +6,13 @@
  *
  * Wire: `voice:offer|answer|ice {targetUserId, offer|answer|candidate}`. Pages tell each other by offers that are none
  * that they are in it (`{type: "hello"}`, with `isReply`) or no longer (`{type: "bye"}`); of two, the one whose id comes
- * last makes the offer. Clients that are no pages get offers at once.
+ * last makes the offer. Clients that are no pages get offers at once; where WebRTC fails them, they send
+ * `voice:audio-chunk`, which is played.
  */
 
 import { iceServers } from "./ice.js";
 import { Peer } from "./peer.js";
+import { RelayedVoices } from "./relayed-voices.js";
 import { Speech } from "./speech.js";
 
 /** The most peers in the voice mesh: with more, uplinks are not enough. */
@@ -27,6 +29,7 @@ export class Voice extends EventTarget {
   #stream = null;
   #configuration = null;
   #peers = new Map();
+  #relayed = new RelayedVoices();
   #others = new Set();
   #volumes = new Map();
   #greeted = new Set();
@@ -36,6 +39,7 @@ export class Voice extends EventTarget {
     "voice:offer": ({ userId, offer }) => this.#hearOffer(userId, offer),
     "voice:answer": ({ userId, answer }) => this.#peers.get(userId)?.peer.hear("answer", answer ?? {}),
     "voice:ice": ({ userId, candidate }) => this.#peers.get(userId)?.peer.hear("ice", candidate ?? {}),
+    "voice:audio-chunk": ({ userId, audioData, sampleRate }) => this.#hearChunk(userId, audioData, sampleRate),
   };
 
   constructor({ party, connection, servers = () => iceServers(party.you?.ticket) }) {
@@ -84,13 +88,14 @@ export class Voice extends EventTarget {
 
   /** The playback volume of a member, from 0 to 1; null if no audio comes from it. */
   volumeOf(id) {
-    return this.#peers.has(id) ? (this.#volumes.get(id) ?? 1) : null;
+    return this.#peers.has(id) || this.#relayed.has(id) ? (this.#volumes.get(id) ?? 1) : null;
   }
 
   setVolume(id, volume) {
     this.#volumes.set(id, volume);
     const sound = this.#peers.get(id)?.sound;
     if (sound) sound.volume = volume;
+    this.#relayed.setVolume(id, volume);
   }
 
   /** Joins, with the microphone if the browser gives it: see `hasMicrophone`. To be called when somebody presses. */
@@ -115,7 +120,8 @@ export class Voice extends EventTarget {
     this.#isJoined = this.#isOpen = false;
     for (const id of this.#greeted) this.#send(id, "offer", { type: "bye" });
     this.#greeted.clear();
-    for (const id of [...this.#peers.keys()]) this.#drop(id);
+    for (const id of this.#heard()) this.#drop(id);
+    this.#relayed.stop();
     this.#speech.stop();
     stop(this.#stream);
     this.#stream = this.#configuration = null;
@@ -124,7 +130,7 @@ export class Voice extends EventTarget {
 
   /** A new connection has a new name: all of it begins anew. */
   #reenter() {
-    for (const id of [...this.#peers.keys()]) this.#drop(id);
+    for (const id of this.#heard()) this.#drop(id);
     this.#others.clear();
     this.#greeted.clear();
     if (this.#stream) this.#speech.follow(this.#party.you.id, this.#stream.getAudioTracks()[0]);
@@ -141,7 +147,7 @@ export class Voice extends EventTarget {
     const here = new Set(members.map(({ id }) => id));
     if (members.length >= nMembers) {
       for (const known of [this.#others, this.#greeted]) for (const id of known) if (!here.has(id)) known.delete(id);
-      for (const id of [...this.#peers.keys()]) if (!here.has(id)) this.#drop(id);
+      for (const id of this.#heard()) if (!here.has(id)) this.#drop(id);
     }
     for (const id of this.#others) if (!this.#mayBeHeard(id)) this.#forget(id);
     this.#greet();
@@ -178,6 +184,24 @@ export class Voice extends EventTarget {
     else if (!isReply) this.#send(id, "offer", { type: "hello", isReply: true });
   }
 
+  /** A voice that comes over WebRTC is not played twice. */
+  #hearChunk(id, audioData, sampleRate) {
+    if (!this.#configuration || typeof id !== "string" || !this.#mayBeHeard(id)) return;
+    if (this.#peers.get(id)?.peer.state === "connected") return;
+    if (!this.#relayed.has(id) && this.#relayed.ids.length >= MOST_PEERS) return;
+    const track = this.#relayed.hear(id, audioData, sampleRate);
+    if (!track) return;
+    this.#relayed.setVolume(id, this.#volumes.get(id) ?? 1);
+    this.#others.add(id);
+    this.#speech.follow(id, track);
+    this.#tell("change");
+  }
+
+  /** The ids of all whose voices may come. */
+  #heard() {
+    return new Set([...this.#peers.keys(), ...this.#relayed.ids]);
+  }
+
   #mayBeHeard(id) {
     const member = this.#party.member(id);
     return member === null || (!member.isMuted && this.#party.mayMember(member, "voice"));
@@ -202,7 +226,10 @@ export class Voice extends EventTarget {
     for (const track of this.#stream?.getTracks() ?? []) peer.add(track, this.#stream);
     peer.addEventListener("track", ({ detail }) => this.#play(id, detail));
     peer.addEventListener("state", () => {
-      if (peer.state === "connected") this.#others.add(id);
+      if (peer.state === "connected") {
+        this.#others.add(id);
+        this.#relayed.forget(id);
+      }
       this.#tell("change");
     });
     return peer;
@@ -228,10 +255,10 @@ export class Voice extends EventTarget {
 
   #drop(id) {
     const known = this.#peers.get(id);
-    if (!known) return;
     this.#peers.delete(id);
-    known.peer.close();
-    if (known.sound) known.sound.srcObject = null;
+    known?.peer.close();
+    if (known?.sound) known.sound.srcObject = null;
+    this.#relayed.forget(id);
     this.#speech.forget(id);
   }
 

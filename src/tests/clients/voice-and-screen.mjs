@@ -91,6 +91,14 @@ try {
   await until(other, () => window.client.nVoices === 2);
   console.log("ok   another program sees a page's screen, and talks with a page");
 
+  const relayed = (pages.relayed = await otherClient(await browser.createBrowserContext(), false));
+  await relayed.evaluate((room) => window.client.join(room, "Relayed"), room);
+  await relayed.evaluate(() => window.client.sendChunks());
+  await speaks(cyd, "Relayed");
+  await relayed.evaluate(() => window.client.endChunks());
+  await speaks(cyd, "Relayed", false);
+  console.log("ok   a voice that the server relays is heard");
+
   const theirs = await other.evaluate(() => window.client.create());
   const guest = (pages.guest = await openPage(await browser.createBrowserContext(), roomAddress(theirs), "Eve"));
   await join(guest);
@@ -107,10 +115,10 @@ try {
 }
 
 /** A page that speaks the wire as the client of another server does, and nothing of what is new. */
-async function otherClient(context) {
+async function otherClient(context, answersCalls = true) {
   const page = await context.newPage();
   await page.goto(url);
-  await page.evaluate(async (key) => {
+  await page.evaluate(async (key, answersCalls) => {
     const { io } = await import(new URL("assets/common/vendor/socket.io.esm.min.js", location.href).href);
     const socket = io({ path: "/socket.io/", auth: { token: key }, transports: ["websocket"] });
     await new Promise((resolve) => socket.on("connect", resolve));
@@ -155,6 +163,7 @@ async function otherClient(context) {
       socket.emit("screen:offer", { targetUserId: userId, offer: made.localDescription });
     });
     socket.on("voice:offer", async ({ userId, offer }) => {
+      if (!answersCalls) return;
       if (offer?.type !== "offer") throw new Error(`an offer that is none: ${offer?.type}`);
       const made = peer("voice", userId, () => (client.nVoices += 1));
       for (const track of microphone.getTracks()) made.addTrack(track, microphone);
@@ -162,7 +171,14 @@ async function otherClient(context) {
       await made.setLocalDescription(await made.createAnswer());
       socket.emit("voice:answer", { targetUserId: userId, answer: made.localDescription });
     });
-    client.join = (roomId) => socket.emitWithAck("room:join", { roomId, userName: "Other" });
+    client.join = (roomId, userName = "Other") => socket.emitWithAck("room:join", { roomId, userName });
+    // A tone, as bytes of PCM.
+    client.sendChunks = () => {
+      const samples = Int16Array.from({ length: 4096 }, (_, n) => 12000 * Math.sin(n / 6));
+      const audioData = [...new Uint8Array(samples.buffer)];
+      client.chunks = setInterval(() => socket.emit("voice:audio-chunk", { audioData, sampleRate: 16000 }), 256);
+    };
+    client.endChunks = () => clearInterval(client.chunks);
     client.create = async () => {
       socket.emit("room:leave");
       const room = { name: "Theirs", description: "", isPublic: false, userName: "Other" };
@@ -177,7 +193,7 @@ async function otherClient(context) {
       client.isSharing = false;
       socket.emit("screen:stop");
     };
-  }, key);
+  }, key, answersCalls);
   page.on("pageerror", (error) => assert.fail(`other: ${error.message}`));
   return page;
 }
