@@ -144,6 +144,17 @@ fn a_browser_that_lets_nothing_sound_by_itself_is_in_sync_after_one_tap() {
 }
 
 #[test]
+fn a_folder_that_is_empty_at_first_shows_the_films_that_are_put_there() {
+    let _chromium = only_chromium();
+    let (films, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let folder = films.path().to_str().unwrap();
+    let environment =
+        [("AUTH_KEY", "open sesame"), ("ROOMHUB_ROOMS__DATA_DIR", data.path().to_str().unwrap())];
+    let server = Server::of("watch", &["--media-dir", folder], &environment);
+    run_client("node", "empty-folder.mjs", &server, &["open sesame", folder]);
+}
+
+#[test]
 fn the_owner_of_a_room_that_stays_is_owner_again_after_a_restart() {
     let _chromium = only_chromium();
     let environment = [("ROOMHUB_ROOMS__PERSIST", "true")];

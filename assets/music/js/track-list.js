@@ -1,6 +1,6 @@
 /** Tracks out of an M3U playlist: one address a line, with its title in the `#EXTINF` before it. */
 
-import { trackFromAddress } from "./track.js";
+import { trackFromAddress, wordsOf } from "./track.js";
 
 /** Tracks of one list; a queue holds not many more. */
 const MOST_TRACKS = 200;
@@ -28,9 +28,14 @@ function readList(text, address) {
     if (line.startsWith("#EXTINF:")) title = line.slice(line.indexOf(",") + 1).trim() || null;
     if (line === "" || line.startsWith("#")) continue;
     const track = URL.canParse(line, address) ? trackFromAddress(new URL(line, address).href) : null;
-    if (track) tracks.push(title ? { ...track, title, name: title } : track);
+    if (track) tracks.push(title ? named(track, title) : track);
     title = null;
     if (tracks.length === MOST_TRACKS) break;
   }
   return tracks;
+}
+
+function named(track, words) {
+  const { title, artist } = wordsOf(words);
+  return { ...track, title, name: title, artist: artist ?? track.artist };
 }

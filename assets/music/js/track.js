@@ -83,6 +83,13 @@ function webAddress(typed) {
   }
 }
 
+/** Title and artist, if there is one, out of `Artist - Title`. */
+export function wordsOf(name) {
+  const [artist, ...rest] = name.split(" - ");
+  const title = rest.join(" - ").trim();
+  return artist.trim() && title ? { title, artist: artist.trim() } : { title: name, artist: null };
+}
+
 /** Title and artist out of a file name like `Artist - Title.mp3`. */
 function wordsFrom(url) {
   const file = url.pathname.split("/").filter(Boolean).pop() ?? "";
@@ -92,11 +99,8 @@ function wordsFrom(url) {
   } catch {
     name = file;
   }
-  name = name.replace(/\.[a-z0-9]{2,5}$/i, "").replace(/[_+]+/g, " ").trim();
-  const [artist, ...rest] = name.split(" - ");
-  const title = rest.join(" - ").trim();
-  if (artist.trim() && title) return { title, artist: artist.trim() };
-  return { title: name || url.host, artist: null };
+  const { title, artist } = wordsOf(name.replace(/\.[a-z0-9]{2,5}$/i, "").replace(/[_+]+/g, " ").trim());
+  return { title: title || url.host, artist };
 }
 
 function firstText(...values) {

@@ -53,6 +53,10 @@ try {
   await choose(bob, "#language", "en");
   await until(bob, () => /[AP]M$/.test(document.querySelector(".chat-when").textContent));
   console.log("ok   moments in the language of the page");
+  for (const words of ["short", "a much longer line, which is faster", "third"]) await say(ann, words);
+  await until(cyd, () => document.querySelectorAll(".danmaku-line").length >= 3);
+  assert.deepEqual(await overlaps(cyd), []);
+  console.log("ok   lines across the picture keep clear of each other");
 
   // Roles
   await pressOf(ann, "Bob", "Make co-host");
@@ -100,4 +104,28 @@ try {
   throw problem;
 } finally {
   await browser.close();
+}
+
+/** Pairs of lines that lie on each other, now or at any later moment of their way. */
+function overlaps(page) {
+  return page.evaluate(() => {
+    const lines = [...document.querySelectorAll(".danmaku-line")];
+    const ways = lines.flatMap((line) => line.getAnimations());
+    const found = [];
+    for (const way of ways) way.pause();
+    const times = ways.map((way) => way.currentTime);
+    for (let later = 0; later < 9000; later += 100) {
+      ways.forEach((way, n) => (way.currentTime = times[n] + later));
+      const boxes = lines.map((line) => line.getBoundingClientRect());
+      boxes.forEach((one, n) => {
+        for (const other of boxes.slice(n + 1)) {
+          const isClear = one.right <= other.left || other.right <= one.left || one.bottom <= other.top || other.bottom <= one.top;
+          if (!isClear) found.push([later, lines[n].textContent]);
+        }
+      });
+    }
+    ways.forEach((way, n) => (way.currentTime = times[n]));
+    for (const way of ways) way.play();
+    return found;
+  });
 }

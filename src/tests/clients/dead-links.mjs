@@ -9,6 +9,10 @@ import { chromium } from "./chromium.mjs";
 const url = new URL(process.argv[2]);
 let isDead = false;
 const files = createServer(async (request, response) => {
+  if (request.url.endsWith(".m3u")) {
+    response.writeHead(200, { "Content-Type": "audio/x-mpegurl", "Access-Control-Allow-Origin": "*" });
+    return response.end("#EXTM3U\n#EXTINF:5,Ann - First\none.wav\n\n#EXTINF:5,Second\n/two.wav\nnone of these: \u0000\n");
+  }
   if (isDead) return response.writeHead(404).end();
   const sample = await fetch(new URL("/assets/sample.wav", url));
   response.writeHead(200, { "Content-Type": "audio/wav", "Access-Control-Allow-Origin": "*" });
@@ -48,6 +52,12 @@ try {
   await page.waitForFunction(() => document.querySelector("#status").textContent.includes("Dying could not be played"));
   await page.waitForFunction(() => document.querySelectorAll("#queue li").length === 0 && window.roomhub.position() > 0.3);
   check("a link that died is passed over, with a word", true);
+
+  isDead = false;
+  await add(page, new URL("list.m3u", dying).href);
+  await page.waitForFunction(() => document.querySelectorAll("#queue li").length >= 2);
+  const titles = await page.$$eval("#queue .queue-title", (titles) => titles.map((title) => title.textContent));
+  check(`a list is queued track by track: ${titles}`, titles.slice(0, 2).join() === "First,Second");
 
   const roomId = await page.evaluate(() => window.roomhub.roomId);
   const told = await (await fetch(new URL(`/room/${roomId}`, url))).json();
