@@ -155,6 +155,16 @@ fn a_folder_that_is_empty_at_first_shows_the_films_that_are_put_there() {
 }
 
 #[test]
+fn a_client_like_moontv_shares_a_room_with_the_page() {
+    let _chromium = only_chromium();
+    let folder = tempfile::tempdir().unwrap();
+    let film =
+        make_film(folder.path(), "film.webm", 90, "-c:v libvpx -b:v 200k -deadline realtime -cpu-used 8");
+    let (key, film) = ("open sesame", film.to_str().unwrap());
+    run_client_alone_and_together("node", "page-and-moontv.mjs", "watch", &[key, film]);
+}
+
+#[test]
 fn the_owner_of_a_room_that_stays_is_owner_again_after_a_restart() {
     let _chromium = only_chromium();
     let environment = [("ROOMHUB_ROOMS__PERSIST", "true")];
