@@ -161,7 +161,7 @@ fn a_client_like_moontv_shares_a_room_with_the_page() {
     let film =
         make_film(folder.path(), "film.webm", 90, "-c:v libvpx -b:v 200k -deadline realtime -cpu-used 8");
     let (key, film) = ("open sesame", film.to_str().unwrap());
-    run_client_alone_and_together("node", "page-and-moontv.mjs", "watch", &[key, film]);
+    run_client_alone_and_together("node", "page-and-moontv.mjs", "watch", &[], &[key, film]);
 }
 
 #[test]
