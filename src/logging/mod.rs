@@ -96,16 +96,8 @@ impl LogLevel {
     }
 }
 
-/// Libraries that remark upon every file they read.
-const LIBRARIES: [&str; 7] = [
-    "symphonia_core",
-    "symphonia_metadata",
-    "symphonia_format_isomp4",
-    "symphonia_format_ogg",
-    "symphonia_format_riff",
-    "symphonia_bundle_mp3",
-    "symphonia_bundle_flac",
-];
+/// Silences the decoders of files, which remark upon every file: their crates all begin with this.
+const NO_DECODERS: &str = "symphonia=off,";
 
 /// What logs no payloads, and so may log below `info`: this program, and the start and end of each request.
 const DETAILED: [&str; 2] = ["roomhub", "tower_http"];
@@ -134,11 +126,7 @@ impl<S: Subscriber, L: Layer<S>> Layer<S> for ErrorsOnly<L> {
 
 /// A level, or directives; what a decoder of files remarks upon is nobody's business unless asked for.
 fn filter(level: &str) -> Result<EnvFilter> {
-    let quiet = if level.contains("symphonia") {
-        String::new()
-    } else {
-        LIBRARIES.map(|name| format!("{name}=off,")).concat()
-    };
+    let quiet = if level.contains("symphonia") { "" } else { NO_DECODERS };
     Ok(EnvFilter::from_str(&format!("{quiet}{level}"))?)
 }
 
@@ -221,5 +209,19 @@ mod tests {
             error!("two");
         });
         assert_eq!(counter.0.load(Ordering::Relaxed), 2);
+    }
+    #[test]
+    fn what_a_decoder_remarks_upon_a_film_is_not_in_the_log_unless_asked_for() {
+        let n_logged = |level: &str| {
+            let counter = Counter::default();
+            let log = tracing_subscriber::registry().with(filter(level).unwrap()).with(counter.clone());
+            with_default(log, || {
+                error!(target: "symphonia_format_mkv::demuxer", "a stream");
+                error!(target: "symphonia_codec_aac", "a frame");
+            });
+            counter.0.load(Ordering::Relaxed)
+        };
+        assert_eq!(n_logged("info"), 0);
+        assert_eq!(n_logged("info,symphonia_codec_aac=info"), 2);
     }
 }
