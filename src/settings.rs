@@ -191,9 +191,19 @@ impl Settings {
         (service.entry().listen)(self)
     }
 
+    /// Whether services stand behind one door.
+    pub fn has_door(&self, services: &[Service]) -> bool {
+        services.len() > 1 && self.door.is_open()
+    }
+
+    /// How many parts share the open files. Connections that have not asked for a service yet are the door's.
+    pub fn n_sharing_files(&self, services: &[Service]) -> usize {
+        services.len() + usize::from(self.has_door(services))
+    }
+
     /// Where services are to be found: each by itself, unless they stand behind one door, which then comes first.
     pub fn listens(&self, services: &[Service]) -> Vec<(&'static str, Listen<'_>)> {
-        let has_door = services.len() > 1 && self.door.is_open();
+        let has_door = self.has_door(services);
         let door = has_door.then(|| (door::SERVICE, self.door.listen()));
         let each = services.iter().map(|service| (service.name(), self.listen(*service)));
         door.into_iter().chain(each.filter(|(_, listen)| !has_door || !listen.listen.is_empty())).collect()

@@ -41,7 +41,7 @@ fn clock(report: &mut Report) {
 }
 
 fn open_files(services: &[Service], settings: &Settings, report: &mut Report) {
-    let wanted = (settings.network.max_connections * services.len()) as u64;
+    let wanted = (settings.network.max_connections * settings.n_sharing_files(services)) as u64;
     match Resource::NOFILE.get_hard() {
         Ok(allowed) if allowed < wanted => report.warn(
             "open files",

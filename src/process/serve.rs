@@ -52,9 +52,7 @@ fn start_and_wait(settings: &Settings, request: &Request, clock: Clock) -> Resul
             "these variables are not used: config.example.toml lists what can be configured"
         );
     }
-    // Connections that have not asked for a service yet are the door's.
-    let n_listeners = request.services.len() + usize::from(has_door(settings, request));
-    let network = fit(&settings.network, n_listeners);
+    let network = fit(&settings.network, settings.n_sharing_files(&request.services));
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the async runtime")?;
     let outcome = runtime.block_on(run(settings, &network, request, clock, log_level));
@@ -70,11 +68,6 @@ fn fit(network: &http::Config, n_services: usize) -> http::Config {
     http::Config { max_connections: given.connections, max_refusals: given.refusals, ..network.clone() }
 }
 
-/// Whether the services stand behind one door.
-fn has_door(settings: &Settings, request: &Request) -> bool {
-    request.services.len() > 1 && settings.door.is_open()
-}
-
 async fn run(
     settings: &Settings,
     network: &http::Config,
@@ -87,7 +80,7 @@ async fn run(
     metrics::start(&context)?;
     context.spawn(report_floods(log_level.floods.clone(), context.clone()));
     memory::spawn_upkeep(&context);
-    let has_door = has_door(settings, request);
+    let has_door = settings.has_door(&request.services);
     let is_one = has_door || request.services.len() == 1;
     let activated = ActivatedSockets::from_environment(if is_one { Share::All } else { Share::One });
     let cluster = Cluster::join(&settings.cluster).await?;
