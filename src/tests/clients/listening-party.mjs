@@ -10,6 +10,7 @@ const url = new URL(process.argv[2]);
 /** The sample under other names: what is queued must differ. */
 const track = (name) => new URL(`/assets/sample.wav?${name}`, url).href;
 let nFailures = 0;
+const windows = [];
 const browser = await chromium();
 try {
   const ann = await open(url, "Ann");
@@ -30,6 +31,9 @@ try {
   await order(ann);
   await rights(ann, ben, cleo);
   await privacy(ann);
+} catch (problem) {
+  for (const page of windows) console.error(await page.evaluate(() => document.body.innerText).catch(() => "gone"));
+  throw problem;
 } finally {
   await browser.close();
 }
@@ -176,6 +180,7 @@ async function privacy(ann) {
 async function open(address, name) {
   const context = await browser.createBrowserContext();
   const page = await context.newPage();
+  windows.push(page);
   page.setDefaultTimeout(60_000);
   await page.setViewport({ width: 1280, height: 1000 });
   page.on("pageerror", (error) => check(`no error on ${name}'s page: ${error.message}`, false));
@@ -191,15 +196,21 @@ async function add(page, address) {
 }
 
 /** Waits for an element that can be pressed, wherever on the page it is, and presses it. */
-async function press(page, selector) {
+function press(page, selector) {
+  return onceMore(async () => {
+    const found = await page.waitForSelector(selector, { visible: true });
+    await found.evaluate((element) => element.scrollIntoView({ block: "center" }));
+    await page.waitForFunction((element) => !element.disabled, {}, found);
+    await found.click();
+  });
+}
+
+/** Tries again where a list was drawn anew meanwhile, which then has other elements. */
+async function onceMore(act) {
   for (let left = 10; ; left -= 1) {
     try {
-      const found = await page.waitForSelector(selector, { visible: true });
-      await found.evaluate((element) => element.scrollIntoView({ block: "center" }));
-      await page.waitForFunction((element) => !element.disabled, {}, found);
-      return await found.click();
+      return await act();
     } catch (error) {
-      // A list that was drawn anew meanwhile has another one.
       if (left === 0 || !/detached|not clickable/.test(error.message)) throw error;
     }
   }
@@ -213,10 +224,12 @@ async function show(page, panel) {
 /** Does to a member what a button behind its name says. */
 async function act(page, name, words) {
   await show(page, "people-panel");
-  const row = await page.waitForSelector(`::-p-xpath(//li[contains(@class, "party-member")][.//*[text()="${name}"]])`);
-  const opener = await row.$(".quiet[aria-expanded=false]");
-  await opener?.click();
-  await (await row.waitForSelector(`::-p-xpath(.//button[text()="${words}"])`, { visible: true })).click();
+  await onceMore(async () => {
+    const row = await page.waitForSelector(`::-p-xpath(//li[contains(@class, "party-member")][.//*[text()="${name}"]])`);
+    const opener = await row.$(".quiet[aria-expanded=false]");
+    await opener?.click();
+    await (await row.waitForSelector(`::-p-xpath(.//button[text()="${words}"])`, { visible: true })).click();
+  });
 }
 
 async function repeat(page, label) {
