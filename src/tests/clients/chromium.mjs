@@ -11,6 +11,8 @@ export function chromium(...more) {
     args: [
       "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
       "--disable-background-networking", "--disable-component-update", "--disable-sync",
+      // A window behind others goes on as if it were in front.
+      "--disable-renderer-backgrounding", "--disable-background-timer-throttling", "--disable-backgrounding-occluded-windows",
       "--autoplay-policy=no-user-gesture-required", ...more,
     ],
   });

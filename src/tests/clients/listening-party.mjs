@@ -5,6 +5,7 @@
 //
 // Needs puppeteer-core and a Chromium (--chromium, default /usr/bin/chromium).
 import { chromium } from "./chromium.mjs";
+import { until } from "./party-pages.mjs";
 
 const url = new URL(process.argv[2]);
 /** The sample under other names: what is queued must differ. */
@@ -15,13 +16,13 @@ const browser = await chromium();
 try {
   const ann = await open(url, "Ann");
   await ann.click("#create");
-  await ann.waitForFunction(() => window.roomhub.isHost && window.roomhub.position() > 0.3);
+  await until(ann, () => window.roomhub.isHost && window.roomhub.position() > 0.3);
   const link = await ann.$eval("#share-link", (field) => field.value);
   const ben = await open(link, "Ben");
   await ben.click("#join");
   const cleo = await open(link, "Cleo");
   await cleo.click("#join");
-  await ann.waitForFunction(() => window.roomhub.members.length === 3);
+  await until(ann, () => window.roomhub.members.length === 3);
 
   // However slow the machine is, no track comes to its end by itself.
   await repeat(ann, "Repeat: all");
@@ -40,29 +41,29 @@ try {
 process.exitCode = nFailures === 0 ? 0 : 1;
 
 async function suggestions(ann, ben, cleo) {
-  await ben.waitForFunction(() => document.querySelector("#play").disabled && !document.querySelector("#add-form").hidden);
+  await until(ben, () => document.querySelector("#play").disabled && !document.querySelector("#add-form").hidden);
   for (const name of ["one", "two"]) {
     await add(ben, track(name));
-    await ben.waitForFunction((n) => document.querySelectorAll("#suggestions li").length === n, {}, name === "one" ? 1 : 2);
+    await until(ben, (n) => document.querySelectorAll("#suggestions li").length === n, name === "one" ? 1 : 2);
   }
-  await ann.waitForFunction(() => document.querySelectorAll("#suggestions li").length === 2);
+  await until(ann, () => document.querySelectorAll("#suggestions li").length === 2);
   check("what a guest adds is a suggestion to all", (await titles(cleo, "#suggestions")).length === 2);
   check("a guest cannot approve", (await ben.$("[data-action=approve]")) === null);
   await press(ann, "#suggestions [data-action=approve]");
-  await cleo.waitForFunction(() => document.querySelectorAll("#queue li").length === 1);
+  await until(cleo, () => document.querySelectorAll("#queue li").length === 1);
   await press(ann, "#suggestions [data-action=approve]");
-  await cleo.waitForFunction(() => document.querySelectorAll("#queue li").length === 2);
+  await until(cleo, () => document.querySelectorAll("#queue li").length === 2);
   check("approved ones are in the queue, and no suggestions any more", (await titles(ann, "#suggestions")).length === 0);
   check("it tells who they are from", (await ann.$eval("#queue .queue-byline", (line) => line.textContent)).includes("Ben"));
 
   await press(ann, "#by-votes");
-  await ann.waitForFunction(() => document.querySelector("#by-votes").ariaPressed === "true");
+  await until(ann, () => document.querySelector("#by-votes").ariaPressed === "true");
   const second = await ann.$eval("#queue li:nth-child(2) .upvote", (button) => button.dataset.item);
   await press(cleo, `#queue [data-action=vote][data-item="${second}"]`);
-  await ben.waitForFunction((id) => document.querySelector("#queue .upvote").dataset.item === id, {}, second);
+  await until(ben, (id) => document.querySelector("#queue .upvote").dataset.item === id, second);
   check("votes reorder the queue", true);
   await press(cleo, `#queue [data-action=vote][data-item="${second}"]`);
-  await ann.waitForFunction(() => [...document.querySelectorAll("#queue .upvote-count")].every((count) => count.textContent === "0"));
+  await until(ann, () => [...document.querySelectorAll("#queue .upvote-count")].every((count) => count.textContent === "0"));
   check("a vote can be taken back", true);
   await press(ann, "#by-votes");
 }
@@ -72,17 +73,17 @@ async function company(ann, ben, cleo) {
   await ben.type(".chat-form input", "Hello from Ben");
   await ben.keyboard.press("Enter");
   await show(ann, "chat-panel");
-  await ann.waitForFunction(() => document.querySelector(".chat-log").textContent.includes("Hello from Ben"));
+  await until(ann, () => document.querySelector(".chat-log").textContent.includes("Hello from Ben"));
   check("a message is read by others", true);
   await press(cleo, "#reactions .emoji");
   await ann.waitForSelector("#stage .reaction");
   check("a reaction flies over the stage", true);
 
   await press(cleo, "#vote-to-skip button");
-  await ben.waitForFunction(() => !document.querySelector("#open-vote").hidden);
+  await until(ben, () => !document.querySelector("#open-vote").hidden);
   const before = await ann.evaluate(() => window.roomhub.track.id);
   await press(ben, "#open-vote .primary");
-  await ann.waitForFunction((id) => window.roomhub.track.id !== id, {}, before);
+  await until(ann, (id) => window.roomhub.track.id !== id, before);
   check("a vote skips the track", true);
 }
 
@@ -90,56 +91,56 @@ async function order(ann) {
   for (const name of ["three", "four"]) {
     const n = (await titles(ann, "#queue")).length;
     await add(ann, track(name));
-    await ann.waitForFunction((expected) => document.querySelectorAll("#queue li").length === expected, {}, n + 1);
+    await until(ann, (expected) => document.querySelectorAll("#queue li").length === expected, n + 1);
   }
   const ids = () => ann.$$eval("#queue [data-action=handle]", (handles) => handles.map((handle) => handle.dataset.item));
   const start = await ids();
   await ann.focus(`#queue [data-item="${start[0]}"][data-action=handle]`);
   await ann.keyboard.press("ArrowDown");
-  await ann.waitForFunction((id) => window.roomhub.queue[1].entryId === id, {}, start[0]);
+  await until(ann, (id) => window.roomhub.queue[1].entryId === id, start[0]);
   const focused = await ann.evaluate(() => [document.activeElement.dataset.action, document.activeElement.dataset.item]);
   check("an arrow key moves an entry, and the focus goes with it", focused.join() === `handle,${start[0]}`);
   await ann.keyboard.press("End");
-  await ann.waitForFunction((id) => window.roomhub.queue.at(-1).entryId === id, {}, start[0]);
+  await until(ann, (id) => window.roomhub.queue.at(-1).entryId === id, start[0]);
 
   const [from, to] = await Promise.all([3, 1].map((place) => middle(ann, `#queue li:nth-child(${place}) .handle`)));
   await ann.mouse.move(from.x, from.y);
   await ann.mouse.down();
   await ann.mouse.move(to.x, to.y - 10, { steps: 8 });
   await ann.mouse.up();
-  await ann.waitForFunction((id) => window.roomhub.queue[0].entryId === id, {}, start[0]);
-  await ann.waitForFunction((id) => document.querySelector("#queue .handle").dataset.item === id, {}, start[0]);
+  await until(ann, (id) => window.roomhub.queue[0].entryId === id, start[0]);
+  await until(ann, (id) => document.querySelector("#queue .handle").dataset.item === id, start[0]);
   check("a dragged entry is where it was dropped", true);
 }
 
 async function rights(ann, ben, cleo) {
   await act(ann, "Ben", "Make co-host");
-  await ben.waitForFunction(() => !document.querySelector("#play").disabled && !document.querySelector("#next").hidden);
+  await until(ben, () => !document.querySelector("#play").disabled && !document.querySelector("#next").hidden);
   await press(ben, "#play");
-  await ann.waitForFunction(() => !window.roomhub.isPlaying);
+  await until(ann, () => !window.roomhub.isPlaying);
   await press(ben, "#play");
-  await ann.waitForFunction(() => window.roomhub.isPlaying);
+  await until(ann, () => window.roomhub.isPlaying);
   check("a co-host plays and pauses for all", true);
   const before = await ann.evaluate(() => window.roomhub.track.id);
   await press(ben, "#next");
-  await ann.waitForFunction((id) => window.roomhub.track.id !== id, {}, before);
+  await until(ann, (id) => window.roomhub.track.id !== id, before);
   await press(ben, "#previous");
-  await ann.waitForFunction((id) => window.roomhub.track.id === id, {}, before);
+  await until(ann, (id) => window.roomhub.track.id === id, before);
   check("and goes to the next and the previous track", true);
   await press(ben, "#shuffle");
-  await ann.waitForFunction(() => document.querySelector("#shuffle").ariaPressed === "true");
+  await until(ann, () => document.querySelector("#shuffle").ariaPressed === "true");
   check("everybody sees how the queue goes on", true);
 
   await act(ben, "Cleo", "Remove");
   await press(ben, "dialog.question .primary");
-  await cleo.waitForFunction(() => !document.querySelector("#entry").hidden);
-  await ann.waitForFunction(() => window.roomhub.members.length === 2);
+  await until(cleo, () => !document.querySelector("#entry").hidden);
+  await until(ann, () => window.roomhub.members.length === 2);
   check("who is put out is at the door", true);
 
   await act(ann, "Ben", "Hand the room over");
   await press(ann, "dialog.question .primary");
-  await ben.waitForFunction(() => window.roomhub.isHost);
-  await ann.waitForFunction(() => !window.roomhub.isHost);
+  await until(ben, () => window.roomhub.isHost);
+  await until(ann, () => !window.roomhub.isHost);
   check("the room is handed over", true);
 }
 
@@ -149,7 +150,7 @@ async function privacy(ann) {
   await press(ann, "#create-private");
   await ann.type("#create-password", "swordfish");
   await press(ann, "#create");
-  await ann.waitForFunction(() => window.roomhub.isHost);
+  await until(ann, () => window.roomhub.isHost);
   const listed = await (await fetch(new URL("/rooms", url))).text();
   const roomId = await ann.evaluate(() => window.roomhub.roomId);
   check("a private room is not listed", !listed.includes(roomId));
@@ -158,22 +159,22 @@ async function privacy(ann) {
   const dora = await open(link, "Dora");
   await press(dora, "#join");
   await answer(dora, "guppy");
-  await dora.waitForFunction(() => document.querySelector("#password-complaint").textContent !== "");
+  await until(dora, () => document.querySelector("#password-complaint").textContent !== "");
   await answer(dora, "swordfish");
-  await dora.waitForFunction((id) => window.roomhub.roomId === id, {}, roomId);
+  await until(dora, (id) => window.roomhub.roomId === id, roomId);
   check("a password is asked for until it is right", true);
   await dora.reload();
-  await dora.waitForFunction((id) => window.roomhub?.roomId === id, {}, roomId);
+  await until(dora, (id) => window.roomhub?.roomId === id, roomId);
   check("a reload does not ask again", true);
 
   await show(ann, "share-panel");
   await press(ann, "#share-panel .invitations .check input");
   await press(ann, "#share-panel .invitation-form .primary");
-  await ann.waitForFunction(() => document.querySelector(".invitation-made input")?.value.includes("invitation="));
+  await until(ann, () => document.querySelector(".invitation-made input")?.value.includes("invitation="));
   const invitation = await ann.$eval(".invitation-made input", (field) => field.value);
   const emil = await open(invitation, "Emil");
   await press(emil, "#join");
-  await emil.waitForFunction((id) => window.roomhub.roomId === id, {}, roomId);
+  await until(emil, (id) => window.roomhub.roomId === id, roomId);
   check("an invitation leads in without the password", !(await emil.evaluate(() => location.href)).includes("invitation"));
 }
 
@@ -200,7 +201,7 @@ function press(page, selector) {
   return onceMore(async () => {
     const found = await page.waitForSelector(selector, { visible: true });
     await found.evaluate((element) => element.scrollIntoView({ block: "center" }));
-    await page.waitForFunction((element) => !element.disabled, {}, found);
+    await until(page, (element) => !element.disabled, found);
     await found.click();
   });
 }
@@ -234,7 +235,7 @@ async function act(page, name, words) {
 
 async function repeat(page, label) {
   await press(page, "#repeat");
-  await page.waitForFunction((words) => document.querySelector("#repeat").getAttribute("aria-label") === words, {}, label);
+  await until(page, (words) => document.querySelector("#repeat").getAttribute("aria-label") === words, label);
 }
 
 async function answer(page, password) {

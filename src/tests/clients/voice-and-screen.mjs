@@ -13,9 +13,6 @@ const browser = await chromium(
   "--use-fake-device-for-media-stream",
   "--use-fake-ui-for-media-stream",
   "--disable-features=WebRtcHideLocalIpsWithMdns",
-  "--disable-renderer-backgrounding",
-  "--disable-background-timer-throttling",
-  "--disable-backgrounding-occluded-windows",
 );
 const pages = {};
 try {
