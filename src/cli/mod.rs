@@ -1,4 +1,4 @@
-//! The command line: one command a service, all of them together, and those that serve nobody.
+//! The command line: one command a service, all of them together, and tools.
 
 mod data;
 mod probe;

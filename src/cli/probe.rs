@@ -44,7 +44,7 @@ pub struct ProbeService {
     /// Users of the first scenario's room
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(2..=1000))]
     pub users: u16,
-    /// Room that the scenarios play in, or a station's route [default: a room that nobody else uses; test-room for signal; / for radio]
+    /// Room that the scenarios play in, or a station's route [default: a new room; test-room for signal; / for radio]
     #[arg(long, visible_alias = "route", value_name = "ROOM")]
     pub room: Option<String>,
     /// How Socket.IO reaches the server

@@ -274,7 +274,7 @@ impl Port {
                 }
                 backend
             }
-            Choice::Nobody => Arc::clone(&self.entry),
+            Choice::NoService => Arc::clone(&self.entry),
             Choice::Redirect(location) => {
                 return Ok((StatusCode::MOVED_PERMANENTLY, [(LOCATION, location)]).into_response());
             }

@@ -9,15 +9,15 @@ use ipnet::IpNet;
 pub const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// The peer of a connection over a unix socket, which has no address. No other connection comes from this one.
-pub const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+pub const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
-/// How [`NOBODY`] is named among networks.
+/// How [`UNKNOWN`] is named among networks.
 const UNIX: &str = "unix";
 
 /// The network that a text names; a lone address is a network of one.
 pub fn network(text: &str) -> Option<IpNet> {
     if text == UNIX {
-        return Some(NOBODY.into());
+        return Some(UNKNOWN.into());
     }
     text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
@@ -79,9 +79,9 @@ mod tests {
     fn over_a_unix_socket_the_client_is_nobody_unless_such_proxies_are_trusted() {
         let mut headers = HeaderMap::new();
         headers.append(FORWARDED_FOR, "203.0.113.9".parse().unwrap());
-        assert_eq!(client(NOBODY, &headers, &[network("10.0.0.0/8").unwrap()]), NOBODY);
-        assert_eq!(client(NOBODY, &headers, &[network("unix").unwrap()]).to_string(), "203.0.113.9");
-        assert!(!NOBODY.is_loopback());
+        assert_eq!(client(UNKNOWN, &headers, &[network("10.0.0.0/8").unwrap()]), UNKNOWN);
+        assert_eq!(client(UNKNOWN, &headers, &[network("unix").unwrap()]).to_string(), "203.0.113.9");
+        assert!(!UNKNOWN.is_loopback());
     }
 
     #[test]

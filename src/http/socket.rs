@@ -1,6 +1,6 @@
 //! Where services listen: TCP addresses and unix sockets, opened here or by systemd.
 //!
-//! A connection over a unix socket has no address: its peer is [`NOBODY`], which is neither this machine itself nor a
+//! A connection over a unix socket has no address: its peer is [`UNKNOWN`], which is neither this machine itself nor a
 //! trusted proxy, unless `network.trusted_proxies` has `"unix"`.
 
 use std::fmt;
@@ -16,7 +16,7 @@ use socket2::{Domain, Protocol, SockAddr, Type};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 
 use super::Config;
-use super::address::NOBODY;
+use super::address::UNKNOWN;
 use crate::config::Findings;
 use crate::runtime::systemd::Activated;
 
@@ -236,7 +236,7 @@ impl Socket {
                 let (stream, _) = listener.accept().await?;
                 // To read from and to write to, a connected socket is the same in every family.
                 let stream = TcpStream::from_std(OwnedFd::from(stream.into_std()?).into())?;
-                Ok((stream, SocketAddr::new(NOBODY, 0)))
+                Ok((stream, SocketAddr::new(UNKNOWN, 0)))
             }
         }
     }

@@ -62,7 +62,7 @@ pub enum Choice {
     /// It is for a service whose path lacks its slash.
     Redirect(HeaderValue),
     /// No service has that name or path.
-    Nobody,
+    NoService,
     /// It names two hosts: whoever stands before might have meant the other one.
     Ambiguous,
 }
@@ -84,13 +84,13 @@ impl Switch {
         if let Some(backend) = self.of_host(host) {
             return Choice::Service(Arc::clone(backend), None);
         }
-        let Some((backend, rest)) = self.of_path(request.uri.path()) else { return Choice::Nobody };
+        let Some((backend, rest)) = self.of_path(request.uri.path()) else { return Choice::NoService };
         let is_page = [Method::GET, Method::HEAD].contains(&request.method);
         if rest.is_empty() && is_page && !request.headers.contains_key(UPGRADE) {
             return Choice::Redirect(with_slash(backend.service, request.uri.query()));
         }
         let target = with_query(if rest.is_empty() { "/" } else { rest }, request.uri.query());
-        let Some(uri) = at(&request.uri, &target) else { return Choice::Nobody };
+        let Some(uri) = at(&request.uri, &target) else { return Choice::NoService };
         let backend = Arc::clone(backend);
         request.uri = uri;
         let mount = Mount(backend.service);
@@ -224,7 +224,7 @@ mod tests {
                 format!("{} {}{mount}", backend.service, parts.uri)
             }
             Choice::Redirect(location) => format!("to {}", location.to_str().unwrap()),
-            Choice::Nobody => "nobody".into(),
+            Choice::NoService => "nobody".into(),
             Choice::Ambiguous => "ambiguous".into(),
         }
     }

@@ -36,7 +36,7 @@ use super::sources::live;
 use super::sources::source_slot::SourceKind;
 use super::station_handle::{Command, HistoryEntry, StationHandle};
 use super::stations::Stations;
-use crate::http::address::{NOBODY, client};
+use crate::http::address::{UNKNOWN, client};
 use crate::http::connection::Connection;
 use crate::http::keys::{Denied, KeyedDoor};
 use crate::http::origin::AllowedOrigins;
@@ -74,7 +74,7 @@ impl FromRequestParts<Arc<Stations>> for Base {
 
     async fn from_request_parts(parts: &mut Parts, stations: &Arc<Stations>) -> Result<Self, Infallible> {
         let peer =
-            parts.extensions.get::<Arc<Connection>>().map_or(NOBODY, |connection| connection.peer.ip());
+            parts.extensions.get::<Arc<Connection>>().map_or(UNKNOWN, |connection| connection.peer.ip());
         let mount = parts.extensions.get::<Mount>().copied();
         Ok(Self(stations.public_url.base_for(peer, &parts.headers, mount)))
     }
