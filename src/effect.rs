@@ -133,6 +133,8 @@ pub enum Effect<R = NoRecord> {
     Note(Box<RawValue>),
     /// Do something with a recording; every node does, for each has the whole of it.
     Recording(Box<RecordingStep>),
+    /// Take a person of that name out of all files; every node does, for each has files of its own.
+    Forget(Box<str>),
     /// Write a record down; the hub that asked for it does so itself.
     Append(R),
     /// It has been written down, under that number.
@@ -163,6 +165,17 @@ pub enum RecordingStep {
         /// Whose it must be.
         owner: Box<str>,
     },
+    /// Take a person of that name out of all of them.
+    Forget(Box<str>),
+}
+
+/// What is to be done with the event log.
+#[derive(Debug, Clone)]
+pub enum Note {
+    /// Write a line.
+    Line(Box<RawValue>),
+    /// Take a person of that name out of it.
+    Forget(Box<str>),
 }
 
 /// A line of a recording.
@@ -284,6 +297,11 @@ impl<R> Effects<R> {
         self.0.push(Effect::Append(record));
     }
 
+    /// Takes back what was to be written down, where it is void.
+    pub fn void_records(&mut self, is_void: &dyn Fn(&R) -> bool) {
+        self.0.retain(|effect| !matches!(effect, Effect::Append(record) if is_void(record)));
+    }
+
     /// Notes that something has been written down under that number.
     pub fn appended(&mut self, number: u64) {
         self.0.push(Effect::Appended(number));
@@ -338,6 +356,7 @@ impl Effects {
             Effect::Refused(refused) => Effect::Refused(refused),
             Effect::Note(note) => Effect::Note(note),
             Effect::Recording(step) => Effect::Recording(step),
+            Effect::Forget(name) => Effect::Forget(name),
             Effect::Append(none) => match none {},
             Effect::Appended(number) => Effect::Appended(number),
             Effect::AwaitSync(number) => Effect::AwaitSync(number),

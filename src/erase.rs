@@ -1,57 +1,74 @@
-//! `roomhub erase persons`: what a person said in rooms that are kept, and in recordings.
+//! `roomhub erase persons`: what a person said in rooms, in recordings and in the event log, and its name.
 //!
-//! Rooms know people by the names that they gave themselves, so all who had that name are erased. Services are stopped for it:
-//! they have their rooms in memory.
+//! Rooms know people by the names that they gave themselves, so all who had that name are erased. A service that runs does it
+//! itself, by its rules and in its files, on all nodes; of one that is stopped, the files are changed here.
 
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 use rusqlite::{Connection, Error, ErrorCode, params};
-use serde_json::Value;
 
-use crate::private;
+use crate::control::{self, Erased, ErasedFromRooms, Request};
+use crate::recordings::{self, RECORDED_LINES};
+use crate::rooms::{EVENT_LOG, erase_from_text};
 use crate::settings::Settings;
+use crate::watch::event_log;
+use crate::{music, watch};
 
-/// What was erased, by where it was.
-pub type Erased = Vec<(&'static str, u64)>;
+/// Takes a person out of the text of a room.
+type FromText = fn(&str, &str) -> serde_json::Result<(ErasedFromRooms, String)>;
 
-/// Services that keep rooms.
-const SERVICES: [&str; 2] = ["music", "watch"];
-
-/// Lines of a recording that are a person's alone. Of others, which move the film, only the name goes.
-const OWN_LINES: [&str; 4] = ["chat", "reaction", "joined", "left"];
-
-/// Erases a person by name.
+/// Erases a person by name, from what `music` and `watch` keep.
 ///
 /// # Errors
-/// A running service has the rooms, or something cannot be written. It may be done again.
+/// A service that runs cannot be asked, or something cannot be written. It may be done again.
 pub fn person(settings: &Settings, name: &str) -> Result<Erased> {
     ensure!(!name.is_empty(), "a name is expected");
-    let mut n_chats = 0;
-    for service in SERVICES {
-        let path = settings.rooms.data_dir.join(format!("{service}.rooms.db"));
-        if path.exists() {
-            n_chats += from_rooms(&path, name).with_context(|| path.display().to_string())?;
+    let services: [(&str, FromText, &str); 2] = [
+        ("music", erase_from_text::<music::Room>, &settings.music.recordings_dir),
+        ("watch", erase_from_text::<watch::Room>, &settings.watch.recordings_dir),
+    ];
+    let mut erased = Erased::new();
+    for (service, from_text, recordings_dir) in services {
+        let request = Request::Erase(name.to_owned());
+        let found = match control::ask(service, &settings.rooms.data_dir, &request)? {
+            Some(found) => found,
+            None => of_stopped(settings, service, from_text, recordings_dir, name)?,
+        };
+        for (place, n) in found {
+            *erased.entry(place).or_default() += n;
         }
     }
-    let mut n_lines = 0;
-    for folder in [&settings.music.recordings_dir, &settings.watch.recordings_dir] {
-        if folder.is_empty() || !Path::new(folder).is_dir() {
-            continue;
-        }
-        for entry in Path::new(folder).read_dir()? {
-            let path = entry?.path();
-            if path.extension().is_some_and(|end| end == "jsonl") {
-                n_lines += from_recording(&path, name).with_context(|| path.display().to_string())?;
-            }
-        }
-    }
-    Ok(vec![("chat_messages", n_chats), ("recorded_lines", n_lines)])
+    Ok(erased)
 }
 
-fn from_rooms(path: &Path, name: &str) -> Result<u64> {
+fn of_stopped(
+    settings: &Settings,
+    service: &str,
+    from_text: FromText,
+    recordings_dir: &str,
+    name: &str,
+) -> Result<Erased> {
+    let mut erased = ErasedFromRooms::default().counts();
+    let path = settings.rooms.data_dir.join(format!("{service}.rooms.db"));
+    if path.exists() {
+        erased = from_rooms(&path, from_text, name).with_context(|| path.display().to_string())?.counts();
+    }
+    if !recordings_dir.is_empty() && Path::new(recordings_dir).is_dir() {
+        let n = recordings::erase::from_folder(Path::new(recordings_dir), name);
+        erased.insert(RECORDED_LINES.to_owned(), n.with_context(|| recordings_dir.to_owned())?);
+    }
+    if service == "watch" && !settings.watch.event_log.is_empty() {
+        let mut n_lines = 0;
+        for path in event_log::files(Path::new(&settings.watch.event_log), settings.watch.event_logs_kept) {
+            n_lines += event_log::erase_from(&path, name).with_context(|| path.display().to_string())?;
+        }
+        erased.insert(EVENT_LOG.to_owned(), n_lines);
+    }
+    Ok(erased)
+}
+
+fn from_rooms(path: &Path, from_text: FromText, name: &str) -> Result<ErasedFromRooms> {
     let mut database = Connection::open(path)?;
     database.pragma_update(None, "locking_mode", "exclusive")?;
     let is_busy = |error: &Error| error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy);
@@ -59,93 +76,34 @@ fn from_rooms(path: &Path, name: &str) -> Result<u64> {
     let transaction = transaction.map_err(|error| {
         let is_busy = is_busy(&error);
         let error = anyhow::Error::new(error);
-        if is_busy { error.context("a running roomhub has these rooms; stop it first") } else { error }
+        if is_busy {
+            error.context("a running roomhub has these rooms and cannot be asked; stop it first")
+        } else {
+            error
+        }
     })?;
     let rooms: Vec<(String, String)> = transaction
         .prepare("SELECT id, room FROM rooms")?
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
-    let mut n_erased = 0;
+    let mut erased = ErasedFromRooms::default();
     for (id, text) in rooms {
-        let mut room: Value = serde_json::from_str(&text)?;
-        let Some(chats) = room.get_mut("chats").and_then(Value::as_array_mut) else { continue };
-        let n_before = chats.len();
-        chats.retain(|chat| chat["userName"] != name);
-        let n_here = n_before - chats.len();
-        if n_here > 0 {
-            transaction.execute("UPDATE rooms SET room = ?2 WHERE id = ?1", params![id, room.to_string()])?;
-            n_erased += n_here as u64;
+        let (found, room) = from_text(&text, name).with_context(|| format!("room {id}"))?;
+        if found.chats + found.names > 0 {
+            transaction.execute("UPDATE rooms SET room = ?2 WHERE id = ?1", params![id, room])?;
+            erased.chats += found.chats;
+            erased.names += found.names;
         }
     }
     transaction.commit()?;
     // Without what was there before.
     database.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")?;
-    Ok(n_erased)
-}
-
-fn from_recording(path: &Path, name: &str) -> Result<u64> {
-    let fresh = path.with_extension("unfinished");
-    let mut n_erased = 0;
-    let options = &mut File::options();
-    let mut out = BufWriter::new(private::open(&fresh, options.create(true).write(true).truncate(true))?);
-    for line in BufReader::new(File::open(path)?).split(b'\n') {
-        let mut line = line?;
-        if let Ok(mut entry) = serde_json::from_slice::<Value>(&line)
-            && entry["by"]["name"] == name
-        {
-            n_erased += 1;
-            if entry["kind"].as_str().is_none_or(|kind| OWN_LINES.contains(&kind)) {
-                continue;
-            }
-            entry["by"] = Value::Null;
-            line = entry.to_string().into_bytes();
-        }
-        line.push(b'\n');
-        out.write_all(&line)?;
-    }
-    if n_erased == 0 {
-        fs::remove_file(&fresh)?;
-        return Ok(0);
-    }
-    out.into_inner()?.sync_all()?;
-    fs::rename(&fresh, path)?;
-    Ok(n_erased)
+    Ok(erased)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_a_person_said_and_did_is_erased_and_the_film_goes_on() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut settings = Settings::default();
-        settings.rooms.data_dir = folder.path().to_owned();
-        settings.watch.recordings_dir = folder.path().display().to_string();
-        let recording = folder.path().join("abcdefghijklmnop.jsonl");
-        let others = "{\"roomhub\":\"recording\"}\n{\"n\":0,\"at\":1,\"kind\":\"chat\",\"by\":{\"id\":\"x\",\"name\":\"Bob\"},\"content\":\"Ann?\"}\n";
-        let hers = "{\"n\":1,\"at\":1,\"kind\":\"chat\",\"by\":{\"id\":\"y\",\"name\":\"Ann\"},\"content\":\"hi\"}\n";
-        let played =
-            "{\"n\":2,\"at\":2,\"kind\":\"play\",\"by\":{\"id\":\"y\",\"name\":\"Ann\"},\"position\":1.5}\n";
-        fs::write(&recording, [others, hers, played].concat()).unwrap();
-        let path = folder.path().join("watch.rooms.db");
-        let database = Connection::open(&path).unwrap();
-        database
-            .execute_batch("CREATE TABLE rooms (id TEXT PRIMARY KEY, room TEXT NOT NULL) WITHOUT ROWID")
-            .unwrap();
-        let room = r#"{"name":"Films","chats":[{"userName":"Ann","content":"her words"},{"userName":"Bob","content":"his"}]}"#;
-        database.execute("INSERT INTO rooms VALUES ('A', ?1)", [room]).unwrap();
-        drop(database);
-
-        let erased = person(&settings, "Ann").unwrap();
-        assert_eq!(erased, [("chat_messages", 1), ("recorded_lines", 2)]);
-        let left = fs::read_to_string(&recording).unwrap();
-        let silent = "{\"n\":2,\"at\":2,\"kind\":\"play\",\"by\":null,\"position\":1.5}\n";
-        assert_eq!(left, [others, silent].concat());
-        let bytes = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
-        assert!(bytes.contains("his") && !bytes.contains("her words"));
-        assert_eq!(person(&settings, "Ann").unwrap(), [("chat_messages", 0), ("recorded_lines", 0)]);
-    }
 
     #[test]
     fn rooms_that_a_running_service_has_are_left_alone() {
@@ -157,7 +115,7 @@ mod tests {
                 "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; CREATE TABLE rooms (id TEXT, room TEXT)",
             )
             .unwrap();
-        let refused = format!("{:#}", from_rooms(&path, "Ann").unwrap_err());
+        let refused = format!("{:#}", from_rooms(&path, erase_from_text::<music::Room>, "Ann").unwrap_err());
         assert!(refused.contains("stop it first"), "{refused}");
     }
 }

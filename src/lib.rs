@@ -1,11 +1,13 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
+pub mod admin;
 pub mod audio;
 pub mod backup;
 pub mod check;
 pub mod cli;
 pub mod cluster;
 pub mod config;
+pub mod control;
 pub mod devices;
 pub mod door;
 pub mod effect;
@@ -16,6 +18,7 @@ pub mod folder;
 pub mod fuzz;
 pub mod http;
 pub mod ice;
+pub mod init;
 pub mod json;
 pub mod jwt;
 pub mod logging;

@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         Command::Signal(command) => process::serve(&command.request(Service::Signal)),
         Command::Radio(command) => process::serve(&command.request()),
         Command::All(command) => process::serve(&command.request()),
+        Command::Init(command) => process::init(&command),
         Command::Check(command) => process::check(&command),
         Command::Backup(command) => process::backup(&command),
         Command::Restore(command) => process::restore(&command),

@@ -69,6 +69,7 @@ pub fn render() -> String {
 
 fn describe() {
     metrics_process::Collector::default().describe();
+    describe_radio();
     describe_gauge!("roomhub_build_info", "Always 1, by the version and the commit of the program");
     describe_gauge!("roomhub_connections", "Open connections, by service");
     describe_counter!(
@@ -123,13 +124,6 @@ fn describe() {
     );
     describe_counter!("roomhub_devices_drained_total", "Records of devices that went into the database");
     describe_counter!("roomhub_devices_dead_letters_total", "Records of devices that were set aside");
-    describe_gauge!("roomhub_radio_listeners", "Listeners, by the route of their station");
-    describe_gauge!("roomhub_radio_sources", "Live sources on the air, by route");
-    describe_counter!(
-        "roomhub_radio_underruns_total",
-        "Times that a station had nothing to play and sent silence"
-    );
-    describe_counter!("roomhub_radio_listeners_rejected_total", "Listeners rejected by a limit");
     describe_counter!("roomhub_media_refused_total", "Requests for media refused, by service and reason");
     describe_gauge!("roomhub_cluster_connected", "Whether Redis answers, by service");
     describe_counter!(
@@ -151,4 +145,41 @@ fn describe() {
         "From asking Redis for steps to its answer, by service"
     );
     describe_counter!("roomhub_panics_total", "Tasks that panicked and were ended");
+}
+
+fn describe_radio() {
+    describe_gauge!("roomhub_radio_listeners", "Listeners, by the route of their station");
+    describe_gauge!(
+        "roomhub_radio_mountpoint_listeners",
+        "Listeners of mountpoints, by the route of their station and encoding"
+    );
+    describe_gauge!(
+        "roomhub_radio_mountpoint_encoders",
+        "1 while the encoder of a mountpoint runs, by route and encoding"
+    );
+    describe_counter!(
+        "roomhub_radio_mountpoint_dropped_total",
+        "Pieces of sound that an encoder was too slow for, by route and encoding"
+    );
+    describe_gauge!("roomhub_radio_sources", "Live sources on the air, by route");
+    describe_counter!(
+        "roomhub_radio_underruns_total",
+        "Times that a station had nothing to play and sent silence"
+    );
+    describe_gauge!("roomhub_radio_requests_waiting", "Requests of listeners that wait, by route");
+    describe_counter!("roomhub_radio_requests_total", "Requests of listeners, by route and outcome");
+    describe_counter!("roomhub_radio_request_votes_total", "Votes for requests, by route");
+    describe_counter!("roomhub_radio_requests_played_total", "Requests that were played, by route");
+    describe_counter!("roomhub_radio_listeners_rejected_total", "Listeners rejected by a limit");
+    describe_gauge!("roomhub_radio_hls_listeners", "Listeners of HLS, by the route of their station");
+    describe_gauge!("roomhub_radio_listeners_peak", "The most listeners, by route and period (today, ever)");
+    describe_counter!("roomhub_radio_listener_seconds_total", "Seconds of all listeners, by route and mount");
+    describe_counter!(
+        "roomhub_radio_webhooks_total",
+        "What webhooks were told, by number and outcome (delivered, failed, dropped)"
+    );
+    describe_counter!(
+        "roomhub_radio_statistics_dropped_total",
+        "Plays and sessions that were not written down, because too many waited"
+    );
 }

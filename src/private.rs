@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 /// The mode of files.
@@ -53,6 +53,13 @@ pub fn append_to(path: &Path) -> io::Result<File> {
 /// Writes a whole file.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     open(path, OpenOptions::new().create(true).write(true).truncate(true))?.write_all(bytes)
+}
+
+/// Gives a file that takes another one's place to that one's owner, where that is possible: root may make it.
+pub fn give_to_owner_of(path: &Path, fresh: &Path) {
+    if let Ok(metadata) = fs::metadata(path) {
+        let _ = chown(fresh, Some(metadata.uid()), Some(metadata.gid()));
+    }
 }
 
 /// Makes an empty database, or tightens the one that is there, before SQLite opens it.

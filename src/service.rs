@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
+use crate::admin::Admin;
 use crate::cluster::Cluster;
+use crate::control::{self, ErasedFromRooms, Reports, Request};
 use crate::http::keys::{KeyedDoor, WrongKeys};
 use crate::http::listener::{Listener, Opening};
 use crate::http::socket::Address;
 use crate::ice::IceServers;
 use crate::recordings::{Recordings, Stop, Unfinished};
-use crate::rooms::{Storage, random_seed};
+use crate::rooms::{ROOMS_FILE, Storage, random_seed};
 use crate::runtime::Context;
 use crate::{recordings, rooms, socketio};
 
@@ -37,6 +39,8 @@ pub struct ServiceContext<'a> {
     pub metrics: KeyedDoor,
     /// Wrong keys lately, at all doors.
     pub wrong_keys: Arc<WrongKeys>,
+    /// What operators see and steer.
+    pub admin: Arc<Admin>,
     /// What to do about keys that are required and not set.
     pub keys: Keys,
 }
@@ -49,11 +53,46 @@ impl ServiceContext<'_> {
 
     /// Starts to write what is recorded in the rooms of a service into its folder; nothing without one. `stop` ends those that
     /// have reached a limit.
-    pub fn recordings(&self, service: recordings::Service, folder: &str, stop: Stop) -> Option<Recordings> {
+    pub fn recordings(
+        &self,
+        service: recordings::Service,
+        folder: &str,
+        stop: Stop,
+        reports: Reports,
+    ) -> Option<Recordings> {
         let unfinished = if self.cluster.is_some() { Unfinished::GoOn } else { Unfinished::End };
-        let start =
-            |folder| recordings::start(service, folder, self.recordings, unfinished, stop, self.context);
+        let start = |folder| {
+            recordings::start(service, folder, self.recordings, unfinished, stop, reports, self.context)
+        };
         (!folder.is_empty()).then(|| start(Path::new(folder)))
+    }
+
+    /// Has `roomhub erase persons` ask the rules of a service that keeps something, and those who write its files, which
+    /// report from those places.
+    pub fn serve_erasures<F>(
+        &self,
+        service: &'static str,
+        places: Vec<&'static str>,
+        reports: Reports,
+        erase: impl Fn(String) -> F + Clone + Send + Sync + 'static,
+    ) where
+        F: Future<Output = Option<ErasedFromRooms>> + Send,
+    {
+        if places.is_empty() && self.cluster.is_none() {
+            return;
+        }
+        control::serve(service, &self.rooms.data_dir, self.context, move |Request::Erase(name)| {
+            let (reports, places, erase) = (reports.clone(), places.clone(), erase.clone());
+            async move {
+                let listening = reports.listen();
+                let Some(found) = erase(name.clone()).await else { return Err("stopping".to_owned()) };
+                let mut erased = found.counts();
+                control::await_reports(listening, &name, &places, &mut erased).await?;
+                // It tells when, and not how much.
+                erased.remove(ROOMS_FILE);
+                Ok(erased)
+            }
+        });
     }
 
     /// Where rooms live that end with their last connection.

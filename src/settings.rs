@@ -1,7 +1,7 @@
 //! Everything that can be configured, section by section, and which sections a command reads; the table of services.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -11,8 +11,8 @@ use crate::http::socket::Listen;
 use crate::http::tls;
 use crate::service::{Running, ServiceContext};
 use crate::{
-    cluster, devices, door, error_reports, http, logging, metrics, music, probe, radio, recordings, rooms,
-    runtime, signal, socketio, watch,
+    admin, cluster, devices, door, error_reports, http, logging, metrics, music, probe, radio, recordings,
+    rooms, runtime, signal, socketio, watch,
 };
 
 /// The services, each with its section of the same name. What is known of each stands in [`SERVICES`].
@@ -163,6 +163,8 @@ pub struct Settings {
     pub door: door::Config,
     /// Who may read the figures.
     pub metrics: metrics::Config,
+    /// Who may see and steer all services.
+    pub admin: admin::Config,
     /// Limits of every member.
     pub members: rooms::Config,
     /// Whether rooms are shared with other nodes.
@@ -217,6 +219,7 @@ impl Validate for Settings {
         self.network.validate(findings);
         self.tls.validate(findings);
         self.door.validate(findings);
+        self.admin.validate(&self.network, findings);
         for service in Service::all() {
             self.listen(service).validate(service.entry().listen_key, findings);
         }
@@ -252,6 +255,23 @@ pub fn load(
 ) -> Result<Loaded<Settings>, Vec<Mistake>> {
     let environment: Vec<(String, String)> = environment.collect();
     let file = config::read_file(file, &environment).map_err(|mistake| vec![mistake])?;
+    load_layers(services, file, environment, flags)
+}
+
+/// Loads what the given services would need of a file with that text, and of nothing else.
+///
+/// # Errors
+/// Every mistake in the sections that they read.
+pub fn load_text(services: &[Service], file: &Path, text: String) -> Result<Loaded<Settings>, Vec<Mistake>> {
+    load_layers(services, Some((file.to_owned(), text)), Vec::new(), Vec::new())
+}
+
+fn load_layers(
+    services: &[Service],
+    file: Option<(PathBuf, String)>,
+    environment: Vec<(String, String)>,
+    flags: Vec<Flag>,
+) -> Result<Loaded<Settings>, Vec<Mistake>> {
     // Members of rooms call each other by the servers of `[signal]`.
     let has_calls = services.iter().any(|service| matches!(service, Service::Music | Service::Watch));
     let is_read =

@@ -173,6 +173,26 @@ pub mod human {
         humantime::parse_duration(&text).map_err(|_| D::Error::custom(EXPECTED))
     }
 
+    /// The same for a duration that may be left out.
+    pub mod option {
+        use std::time::Duration;
+
+        use serde::{Deserializer, Serializer};
+
+        /// Writes `"10s"`.
+        pub fn serialize<S: Serializer>(span: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+            match span {
+                Some(span) => super::serialize(span, serializer),
+                None => serializer.serialize_none(),
+            }
+        }
+
+        /// Reads `"10s"`.
+        pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+            super::deserialize(deserializer).map(Some)
+        }
+    }
+
     const EXPECTED: &str = "a duration with its unit is expected, like \"10s\", \"250ms\" or \"5m\"";
 }
 

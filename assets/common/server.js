@@ -4,6 +4,8 @@
 export class KeyNeeded extends Error {
   /** Whether a key was brought and refused. */
   isWrong = false;
+  /** 401, or 429 if too many were wrong. */
+  status = 401;
 }
 
 /** The answer to a request, from JSON; `key` may be null and `body` is sent as JSON. Throws what the server refuses. */
@@ -16,7 +18,10 @@ export async function ask(path, { key = null, method = "GET", body } = {}) {
   if (response.ok) return answer;
   const words = answer.detail ?? answer.error ?? answer.message ?? `HTTP ${response.status}`;
   if (response.status !== 401 && response.status !== 429) throw new Error(words);
-  throw Object.assign(new KeyNeeded(words), { isWrong: response.status === 401 && key !== null });
+  throw Object.assign(new KeyNeeded(words), {
+    isWrong: response.status === 401 && key !== null,
+    status: response.status,
+  });
 }
 
 /** A path with those of the parameters that say something. */

@@ -1,5 +1,5 @@
 /**
- * The form that asks an operator for the key, in place of `#office`, and the key, kept for as long as the tab lives.
+ * The form that asks an operator for the key, in place of `#office`, and the key, if it is kept for as long as the tab lives.
  * Its texts are filled in by `speak`.
  */
 
@@ -23,16 +23,20 @@ export class SignIn {
   #name;
   #key;
 
-  /** The key is remembered as `name`; `signedIn` is called when one was typed, `signedOut` before one is asked for. */
+  /**
+   * The key is remembered as `name`; null leaves that to the server. `signedIn` is called with the key when one was typed,
+   * `signedOut` before one is asked for.
+   */
   constructor(name, { signedIn, signedOut }) {
     this.#name = name;
-    this.#key = recallForTab(name);
+    this.#key = name && recallForTab(name);
     this.#office.before(this.#form);
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#keep(this.#field.value);
+      const key = this.#field.value;
+      this.#keep(key);
       this.#field.value = "";
-      signedIn();
+      signedIn(key);
     });
     this.#signOut.addEventListener("click", () => {
       signedOut();
@@ -49,11 +53,11 @@ export class SignIn {
     return !this.#form.hidden;
   }
 
-  /** Shows the page: the server takes the key, or wants none. */
-  admit() {
+  /** Shows the page: the server takes the key, or wants none; `mayLeave` says whether there is anything to sign out of. */
+  admit(mayLeave = this.#key !== null) {
     this.#form.hidden = true;
     this.#office.hidden = false;
-    this.#signOut.hidden = this.#key === null;
+    this.#signOut.hidden = !mayLeave;
   }
 
   /** Forgets the key and asks for another one; `reason` is what the server says, `isWrong` whether it refused a key. */
@@ -66,6 +70,7 @@ export class SignIn {
   }
 
   #keep(key) {
+    if (this.#name === null) return;
     this.#key = key;
     rememberForTab(this.#name, key);
   }

@@ -10,3 +10,6 @@ CREATE TABLE IF NOT EXISTS open_connections (connection BLOB PRIMARY KEY, at INT
 CREATE TABLE IF NOT EXISTS said (number INTEGER PRIMARY KEY, device TEXT NOT NULL, message_id TEXT NOT NULL, UNIQUE (device, message_id));
 CREATE TABLE IF NOT EXISTS waiting (number INTEGER PRIMARY KEY, device TEXT NOT NULL, room TEXT NOT NULL, frame TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS waiting_of_device ON waiting (device, room, number);
+
+-- Devices that are erased, until the database has forgotten them too.
+CREATE TABLE IF NOT EXISTS erased (device TEXT PRIMARY KEY) WITHOUT ROWID;

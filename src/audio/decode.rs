@@ -3,17 +3,19 @@
 
 use std::fs::File;
 use std::io::{BufReader, Take};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 
-use super::block::Block;
+use super::block::{Block, tame};
 use super::ffmpeg::{Ffmpeg, FfmpegDecoder};
 use super::format::Format;
 use super::frame_reader::FrameReader;
 use super::mp3::Frame;
+use super::opus_decoder::OpusDecoder;
 use super::sniff::{Content, is_named_mp3, mp3_frames, sniff};
-use super::symphonia_decoder::SymphoniaDecoder;
+use super::symphonia_decoder::{Section, SymphoniaDecoder};
 use super::vbr_header::DECODER_DELAY;
 use super::wav::WavDecoder;
 
@@ -36,6 +38,8 @@ enum Source {
     Nanomp3(Box<nanomp3::Reader<BufReader<File>, f32>>),
     /// Everything else, by symphonia.
     Symphonia(Box<SymphoniaDecoder>),
+    /// Opus, by opus-pure.
+    Opus(Box<OpusDecoder<BufReader<Section>>>),
     /// What nothing else decodes, by ffmpeg.
     Ffmpeg(Box<FfmpegDecoder>),
 }
@@ -63,6 +67,10 @@ impl Decoder {
         let symphonia = |start, extension: &str| -> Result<Source> {
             Ok(Source::Symphonia(Box::new(SymphoniaDecoder::open(open()?, start, extension)?)))
         };
+        let opus = |start| -> Result<Source> {
+            let section = BufReader::new(Section::new(open()?, start)?);
+            Ok(Source::Opus(Box::new(OpusDecoder::open(section)?)))
+        };
         let by_ffmpeg = || -> Result<Source> {
             let ffmpeg = ffmpeg.context("no ffmpeg")?;
             Ok(Source::Ffmpeg(Box::new(ffmpeg.open(path)?)))
@@ -74,8 +82,20 @@ impl Decoder {
                 &by_ffmpeg,
             ]),
             Content::Mp3(_) => first_that_decodes(&[&mp3, &|| symphonia(0, "mp3")]),
-            Content::Other(start, extension) => {
-                first_that_decodes(&[&|| symphonia(*start, extension), &nanomp3, &by_ffmpeg])
+            // Among pictures there may be what looks like frames of MP3.
+            Content::Matroska => first_that_decodes(&[&|| symphonia(0, "mkv"), &by_ffmpeg]),
+            Content::Other(start, extension @ "m4a") => {
+                first_that_decodes(&[&|| symphonia(*start, extension), &by_ffmpeg])
+            }
+            Content::Other(start, extension) => first_that_decodes(&[
+                &|| symphonia(*start, extension),
+                &|| opus(*start),
+                &nanomp3,
+                &by_ffmpeg,
+            ]),
+            Content::Foreign(name) => {
+                ensure!(ffmpeg.is_some(), "{name} is decoded by ffmpeg, which does not run here");
+                first_that_decodes(&[&by_ffmpeg])
             }
             Content::Unknown if is_named_mp3(path) => {
                 first_that_decodes(&[&mp3, &|| symphonia(0, "mp3"), &nanomp3])
@@ -94,9 +114,11 @@ impl Decoder {
             Source::Mp3(mp3) => mp3.next_block()?,
             Source::Nanomp3(reader) => nanomp3_block(reader)?,
             Source::Symphonia(other) => other.next_block()?,
+            Source::Opus(opus) => opus.next_block()?,
             Source::Ffmpeg(ffmpeg) => ffmpeg.next_block()?,
         };
-        let Some(block) = block else { return Ok(None) };
+        let Some(mut block) = block else { return Ok(None) };
+        tame(&mut block.samples);
         ensure!(RATES.contains(&block.rate), "a sample rate of {} Hz", block.rate);
         Ok(Some(block))
     }
@@ -106,11 +128,13 @@ impl Decoder {
 fn first_that_decodes(sources: &[&dyn Fn() -> Result<Source>]) -> Result<Decoder> {
     let mut problem = None;
     for open in sources {
-        let opened = open().and_then(|source| {
-            let mut decoder = Decoder { source, first: None };
+        let opened = || -> Result<Decoder> {
+            let mut decoder = Decoder { source: open()?, first: None };
             decoder.first = Some(decoder.next_block()?.context("no audio in it")?);
             Ok(decoder)
-        });
+        };
+        // Another decoder may bear what one panics over.
+        let opened = catch_unwind(AssertUnwindSafe(opened)).unwrap_or_else(|_| bail!("its decoder panicked"));
         match opened {
             Ok(decoder) => return Ok(decoder),
             Err(error) => problem = problem.or(Some(error)),

@@ -1,10 +1,12 @@
 //! Encodes samples to MP3 frames, by LAME.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use anyhow::{Result, anyhow};
 use mp3lame_encoder::{Bitrate, Builder, FlushGap, FlushNoGap, InterleavedPcm, Mode, MonoPcm, Quality};
 
+use super::block::{is_tame, tame};
 use super::format::Format;
 use super::mp3::{Frame, Header};
 
@@ -64,6 +66,12 @@ impl Encoder {
 
     /// Encodes interleaved samples.
     pub fn encode(&mut self, samples: &[f32]) -> Result<()> {
+        // LAME ends the process over what is no number.
+        let mut samples = Cow::Borrowed(samples);
+        if !is_tame(&samples) {
+            tame(samples.to_mut());
+        }
+        let samples = &*samples;
         let mut out = Vec::with_capacity(samples.len() * 5 / 4 + ROOM_BYTES);
         match self.format.channels {
             1 => self.lame.encode_to_vec(MonoPcm(samples), &mut out),
@@ -94,14 +102,27 @@ impl Encoder {
     pub fn next_frame(&mut self) -> Option<Frame> {
         let head: Vec<u8> = self.bytes.iter().take(4).copied().collect();
         let header = Header::parse(&head)?;
-        (self.bytes.len() >= header.n_bytes)
-            .then(|| Frame { header, bytes: self.bytes.drain(..header.n_bytes).collect() })
+        (self.bytes.len() >= header.n_bytes).then(|| Frame {
+            header,
+            bytes: self.bytes.drain(..header.n_bytes).collect(),
+            samples: None,
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn samples_that_are_no_numbers_are_silence_and_do_not_end_the_process() {
+        let mut encoder = Encoder::new(Format::USUAL, 128).unwrap();
+        for sample in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, f32::MIN] {
+            encoder.encode(&[0.1, sample].repeat(4_000)).unwrap();
+        }
+        encoder.finish().unwrap();
+        assert!(encoder.next_frame().is_some());
+    }
 
     #[test]
     fn a_second_of_samples_becomes_a_second_of_frames_in_the_stations_format() {

@@ -1,5 +1,6 @@
-//! Decodes by the program ffmpeg what no decoder of this process does: AAC of more than two channels, Opus. It writes
-//! samples to a pipe, and so works no further ahead than they are read.
+//! The program ffmpeg decodes what no decoder of this process does (AAC and Opus of more than two channels, `WavPack`, WMA,
+//! the sound of films), and encodes AAC.
+//! What it makes comes by a pipe, so it works no further ahead than that is read.
 
 use std::ffi::OsString;
 use std::io::Read;
@@ -11,6 +12,7 @@ use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
 use super::block::Block;
 use super::downmix::Downmix;
+use super::format::Format;
 use super::wav::Spec;
 
 /// How much ffmpeg is in the way of everything else that wants the CPU.
@@ -18,7 +20,7 @@ const NICENESS: &str = "15";
 
 /// Containers that are opened: none of those that name other files or addresses.
 pub const FORMATS: &str =
-    "mov,mp4,m4a,3gp,matroska,webm,avi,mpegts,mpeg,asf,flv,ogg,mp3,flac,wav,aac,aiff,ape,rm,w64";
+    "mov,mp4,m4a,3gp,matroska,webm,avi,mpegts,mpeg,asf,flv,ogg,mp3,flac,wav,aac,aiff,ape,rm,w64,wv";
 
 /// Frames of a block.
 const BLOCK: usize = 4096;
@@ -66,6 +68,22 @@ impl Ffmpeg {
         let downmix = Downmix::new(spec.channels(), spec.mask());
         Ok(FfmpegDecoder { run, spec, downmix })
     }
+
+    /// Starts to encode samples, written to its input as `f32`, to AAC in ADTS, for as long as they come.
+    ///
+    /// # Errors
+    /// If ffmpeg cannot be started.
+    pub fn encode_aac(&self, format: Format, kbps: u32) -> Result<Child> {
+        let mut command = Command::new(&self.program);
+        command.args(["-v", "error", "-probesize", "32", "-f", "f32le"]);
+        command.args(["-ar", &format.rate.to_string(), "-ac", &format.channels.to_string(), "-i", "pipe:0"]);
+        command.args(["-threads", "1", "-c:a", "aac", "-b:a", &format!("{kbps}k")]);
+        command.args(["-f", "adts", "-flush_packets", "1", "pipe:1"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let child = command.spawn().context("ffmpeg cannot be run")?;
+        limit(&child, Resource::As, self.limits.memory_bytes)?;
+        Ok(child)
+    }
 }
 
 /// A file that ffmpeg decodes.
@@ -100,12 +118,8 @@ struct Run {
 
 impl Run {
     fn limit(&self, limits: Limits) -> Result<()> {
-        let pid = Pid::from_child(&self.child);
-        for (resource, most) in [(Resource::As, limits.memory_bytes), (Resource::Cpu, limits.cpu_seconds)] {
-            let limit = Rlimit { current: Some(most), maximum: Some(most) };
-            prlimit(Some(pid), resource, limit).context("ffmpeg cannot be limited")?;
-        }
-        Ok(())
+        limit(&self.child, Resource::As, limits.memory_bytes)?;
+        limit(&self.child, Resource::Cpu, limits.cpu_seconds)
     }
 
     /// Reads up to the first sample.
@@ -137,6 +151,12 @@ impl Drop for Run {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn limit(child: &Child, resource: Resource, most: u64) -> Result<()> {
+    let limit = Rlimit { current: Some(most), maximum: Some(most) };
+    prlimit(Some(Pid::from_child(child)), resource, limit).context("ffmpeg cannot be limited")?;
+    Ok(())
 }
 
 /// Whether a program answers to `-version`, as ffmpeg and ffprobe do.

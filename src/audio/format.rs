@@ -17,6 +17,16 @@ impl Format {
     /// The format of a station without MP3 files.
     pub const USUAL: Self = Self { rate: 44_100, channels: 2 };
 
+    /// Samples of one channel in a frame of MP3.
+    pub fn frame_samples(self) -> usize {
+        if self.rate < 32_000 { 576 } else { 1152 }
+    }
+
+    /// The number of samples of all channels in so many seconds.
+    pub fn samples(self, seconds: f64) -> usize {
+        (seconds * f64::from(self.rate)) as usize * usize::from(self.channels)
+    }
+
     /// The most common format; the higher one if two are equally common.
     pub fn of_most(formats: impl IntoIterator<Item = Self>) -> Option<Self> {
         let mut counted: HashMap<Self, usize> = HashMap::new();

@@ -3,11 +3,9 @@
 use std::io::{self, Read};
 
 use super::mp3::{Frame, Header};
+use super::reservoir::AfterCut;
 use super::tag_sizes::tag_bytes;
 use super::vbr_header::VbrHeader;
-
-/// The largest `main_data_begin`, which has nine bits.
-const MAX_RESERVOIR_BYTES: usize = 511;
 
 /// Bytes read from a file at a time.
 const READ_BYTES: usize = 16 * 1024;
@@ -31,8 +29,10 @@ pub struct FrameReader<R> {
     is_ended: bool,
     stream: Option<Header>,
     vbr_header: Option<VbrHeader>,
-    /// Bytes of the bit reservoir: main data in contiguous frames.
-    reservoir: usize,
+    /// Delay and padding, if the first VBR header does not say them.
+    padding: Option<(u32, u32)>,
+    /// The bit reservoir: main data in contiguous frames.
+    reservoir: AfterCut,
 }
 
 impl<R: Read> FrameReader<R> {
@@ -46,13 +46,14 @@ impl<R: Read> FrameReader<R> {
             is_ended: false,
             stream: None,
             vbr_header: None,
-            reservoir: 0,
+            padding: None,
+            reservoir: AfterCut::default(),
         }
     }
 
-    /// The source of the bytes.
-    pub fn source_mut(&mut self) -> &mut R {
-        &mut self.source
+    /// Sets the encoder's delay and padding of a file whose VBR header does not say them.
+    pub fn with_padding(self, padding: Option<(u32, u32)>) -> Self {
+        Self { padding, ..self }
     }
 
     /// The VBR header right before the latest frame, once.
@@ -73,25 +74,29 @@ impl<R: Read> FrameReader<R> {
                 continue;
             }
             if let Some(header) = self.header_here(skipped > 0)? {
-                let mut frame = Frame { header, bytes: self.held()[..header.n_bytes].to_vec() };
+                let mut frame =
+                    Frame { header, bytes: self.held()[..header.n_bytes].to_vec(), samples: None };
                 self.start += header.n_bytes;
                 if self.stream.replace(header).is_some_and(|before| !before.is_like(&header)) {
-                    self.reservoir = 0;
+                    self.reservoir = AfterCut::default();
                 }
                 if let Some(vbr_header) = VbrHeader::of(&frame) {
                     self.vbr_header = Some(vbr_header);
-                    self.reservoir = 0;
+                    self.reservoir = AfterCut::default();
                     continue;
                 }
-                if frame.main_data_begin() > self.reservoir {
-                    frame.silence();
+                if let Some((delay, padding)) = self.padding.take() {
+                    let vbr_header = self.vbr_header.get_or_insert_default();
+                    if vbr_header.delay.is_none() {
+                        (vbr_header.delay, vbr_header.padding) = (Some(delay), padding);
+                    }
                 }
-                self.reservoir = (self.reservoir + frame.main_data_bytes()).min(MAX_RESERVOIR_BYTES);
+                self.reservoir.check(&mut frame);
                 return Ok(Some(frame));
             }
             self.start += 1;
             skipped += 1;
-            self.reservoir = 0;
+            self.reservoir = AfterCut::default();
             if skipped > self.max_junk {
                 if self.stream.is_some() {
                     return Ok(None);

@@ -1,8 +1,19 @@
-//! Reads titles and artists from `ID3v2` tags of versions 2.2 to 2.4, and from `ID3v1`, as programs write them. No I/O.
+//! Reads texts and pictures from `ID3v2` tags of versions 2.2 to 2.4, and texts from `ID3v1`, as programs write them. No I/O.
+
+use std::mem;
 
 use encoding_rs::{UTF_16BE, UTF_16LE};
 
 use super::charset;
+
+/// The frames that are read: of versions 2.3 and 2.4, and of 2.2.
+const NAMES: [&[u8]; 17] = [
+    b"TIT2", b"TPE1", b"TALB", b"TRCK", b"TPOS", b"TDRC", b"TYER", b"TXXX", b"TSRC", b"TT2", b"TP1", b"TAL",
+    b"TRK", b"TPA", b"TYE", b"TXX", b"TRC",
+];
+
+/// The frames of pictures, of the same versions.
+const PICTURES: [&[u8]; 2] = [b"APIC", b"PIC"];
 
 /// A text of a tag.
 #[derive(Debug, PartialEq, Eq)]
@@ -11,14 +22,73 @@ pub enum Field {
     Title(String),
     /// Artists, joined by commas.
     Artist(String),
+    /// An album.
+    Album(String),
+    /// A number on a disc.
+    Track(String),
+    /// The number of a disc.
+    Disc(String),
+    /// A date that begins with a year.
+    Year(String),
+    /// Any other one, by its name and its value.
+    Other(String, String),
 }
 
 /// Reads an `ID3v2` tag, which may be truncated.
 pub fn read_v2(tag: &[u8]) -> Vec<Field> {
-    let &[b'I', b'D', b'3', major @ 2..=4, _, flags, _, _, _, _, ref body @ ..] = tag else {
-        return Vec::new();
-    };
     let mut fields = Vec::new();
+    for_each_frame(tag, &NAMES, |name, content| {
+        let mut values = values(content);
+        match name {
+            b"TPE1" | b"TP1" => fields.push(Field::Artist(values.join(", "))),
+            b"TXXX" | b"TXX" => {
+                if let [name, value, ..] = &mut values[..] {
+                    fields.push(Field::Other(mem::take(name), mem::take(value)));
+                }
+            }
+            b"TSRC" | b"TRC" => {
+                let first = values.into_iter().next();
+                fields.extend(first.map(|code| Field::Other("ISRC".into(), code)));
+            }
+            _ => {
+                let kind = match name {
+                    b"TIT2" | b"TT2" => Field::Title,
+                    b"TALB" | b"TAL" => Field::Album,
+                    b"TRCK" | b"TRK" => Field::Track,
+                    b"TDRC" | b"TYER" | b"TYE" => Field::Year,
+                    _ => Field::Disc,
+                };
+                fields.extend(values.into_iter().next().map(kind));
+            }
+        }
+    });
+    fields
+}
+
+/// Takes the pictures of an `ID3v2` tag, each with its type.
+pub fn pictures_v2(tag: &[u8], mut take: impl FnMut(u8, &[u8])) {
+    for_each_frame(tag, &PICTURES, |name, content| {
+        let picture = || {
+            let (encoding, rest) = content.split_first()?;
+            // Version 2.2 has three letters in place of a media type.
+            let n_type = if name.len() == 3 { 3 } else { rest.iter().position(|byte| *byte == 0)? + 1 };
+            let (kind, rest) = rest.get(n_type..)?.split_first()?;
+            let n_description = if matches!(encoding, 1 | 2) {
+                rest.chunks_exact(2).position(|unit| unit == [0, 0])? * 2 + 2
+            } else {
+                rest.iter().position(|byte| *byte == 0)? + 1
+            };
+            Some((*kind, rest.get(n_description..)?))
+        };
+        if let Some((kind, picture)) = picture() {
+            take(kind, picture);
+        }
+    });
+}
+
+/// Takes the frames that have one of these names, with their contents.
+fn for_each_frame(tag: &[u8], names: &[&[u8]], mut take: impl FnMut(&[u8], &[u8])) {
+    let &[b'I', b'D', b'3', major @ 2..=4, _, flags, _, _, _, _, ref body @ ..] = tag else { return };
     let is_unsynchronised = flags & 0x80 != 0;
     let whole = if is_unsynchronised && major < 4 { synchronised(body) } else { body.to_vec() };
     let mut rest = &whole[..];
@@ -28,19 +98,12 @@ pub fn read_v2(tag: &[u8]) -> Vec<Field> {
     }
     while let Some((name, flags, content, next)) = frame(rest, major) {
         rest = next;
-        let is_title = name == b"TIT2" || name == b"TT2";
-        if !is_title && name != b"TPE1" && name != b"TP1" {
-            continue;
-        }
-        let Some(content) = unpacked(content, flags, major, is_unsynchronised) else { continue };
-        let values = values(&content);
-        if is_title {
-            fields.extend(values.into_iter().next().map(Field::Title));
-        } else {
-            fields.push(Field::Artist(values.join(", ")));
+        if names.contains(&name)
+            && let Some(content) = unpacked(content, flags, major, is_unsynchronised)
+        {
+            take(name, &content);
         }
     }
-    fields
 }
 
 /// Reads an `ID3v1` tag.
@@ -50,7 +113,12 @@ pub fn read_v1(tag: &[u8]) -> Vec<Field> {
     }
     let text =
         |bytes: &[u8]| charset::decode(bytes.split(|byte| *byte == 0).next().unwrap_or_default(), None);
-    vec![Field::Title(text(&tag[3..33])), Field::Artist(text(&tag[33..63]))]
+    vec![
+        Field::Title(text(&tag[3..33])),
+        Field::Artist(text(&tag[33..63])),
+        Field::Album(text(&tag[63..93])),
+        Field::Year(text(&tag[93..97])),
+    ]
 }
 
 /// A frame's id, its format flags, its content, and the bytes after it.
@@ -174,6 +242,7 @@ mod tests {
             match field {
                 Field::Title(text) => title = text.trim().to_owned(),
                 Field::Artist(text) => artist = text,
+                _ => {}
             }
         }
         (title, artist)
@@ -197,6 +266,26 @@ mod tests {
         ];
         for (major, name, content, expected) in cases {
             assert_eq!(read(&tag(major, 0, &frame(name, &content))).0, expected, "{major} {content:x?}");
+        }
+    }
+
+    #[test]
+    fn pictures_are_read_in_every_version_and_encoding_of_their_descriptions() {
+        let cases: [(u8, &str, &[u8]); 4] = [
+            (2, "PIC", b"\0JPG\x03front\0picture"),
+            (3, "APIC", b"\0image/jpeg\0\x03\0picture"),
+            (3, "APIC", b"\x01image/png\0\x03\xff\xfea\0\0\0picture"),
+            (4, "APIC", b"\x03image/png\0\x03caf\xc3\xa9\0picture"),
+        ];
+        for (major, name, content) in cases {
+            let mut found = Vec::new();
+            pictures_v2(&tag(major, 0, &frame(name, content)), |kind, bytes| {
+                found.push((kind, bytes.to_vec()));
+            });
+            assert_eq!(found, [(3, b"picture".to_vec())], "{major} {content:x?}");
+            for end in 0..content.len() {
+                pictures_v2(&tag(major, 0, &frame(name, &content[..end])), |_, _| {});
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use super::block::Block;
 
 use super::decode::Decoder;
 use super::ffmpeg::Ffmpeg;
+use super::replay_gain;
 use super::true_peak::TruePeak;
 
 /// What every track is brought to, in LUFS.
@@ -50,6 +51,16 @@ pub enum Loudness {
     },
 }
 
+impl Loudness {
+    /// What stands for this loudness where a track is brought to another one than `TARGET_LUFS`.
+    pub fn towards(self, target_lufs: f64) -> Self {
+        match self {
+            Self::Silence => Self::Silence,
+            Self::Level { lufs, peak_db } => Self::Level { lufs: lufs + TARGET_LUFS - target_lufs, peak_db },
+        }
+    }
+}
+
 /// What was found in a file.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Measured {
@@ -60,12 +71,34 @@ pub struct Measured {
 }
 
 /// Measures a file as far as `goes_on` lets it.
-pub fn measure(path: &Path, ffmpeg: Option<&Ffmpeg>, goes_on: impl Fn() -> bool) -> Result<Measured> {
-    catch_unwind(AssertUnwindSafe(|| measure_blocks(path, ffmpeg, goes_on)))
-        .unwrap_or_else(|_| bail!("a decoder panicked"))
+///
+/// Loudness according to its tags takes the place of what is measured, unless the true peak contradicts it. That is measured
+/// in any case, so that wrong tags lift no peak above the ceiling.
+pub fn measure(
+    path: &Path,
+    ffmpeg: Option<&Ffmpeg>,
+    tagged_lufs: Option<f64>,
+    goes_on: impl Fn() -> bool,
+) -> Result<Measured> {
+    let measure = |tagged_lufs| {
+        catch_unwind(AssertUnwindSafe(|| measure_blocks(path, ffmpeg, tagged_lufs, &goes_on)))
+            .unwrap_or_else(|_| bail!("a decoder panicked"))
+    };
+    let measured = measure(tagged_lufs)?;
+    match (tagged_lufs, measured.loudness) {
+        (Some(lufs), Loudness::Level { peak_db, .. }) if !replay_gain::is_plausible(lufs, peak_db) => {
+            measure(None)
+        }
+        _ => Ok(measured),
+    }
 }
 
-fn measure_blocks(path: &Path, ffmpeg: Option<&Ffmpeg>, goes_on: impl Fn() -> bool) -> Result<Measured> {
+fn measure_blocks(
+    path: &Path,
+    ffmpeg: Option<&Ffmpeg>,
+    tagged_lufs: Option<f64>,
+    goes_on: &impl Fn() -> bool,
+) -> Result<Measured> {
     let mut decoder = Decoder::open(path, ffmpeg)?;
     let mut parts: Vec<Meter> = Vec::new();
     while let Some(block) = decoder.next_block()? {
@@ -74,7 +107,8 @@ fn measure_blocks(path: &Path, ffmpeg: Option<&Ffmpeg>, goes_on: impl Fn() -> bo
             Some(known) => &mut parts[known],
             None if parts.len() == MAX_PARTS => break,
             None => {
-                parts.push(Meter::new(&block)?);
+                let loudness = if tagged_lufs.is_none() { Some(loudness_meter(&block)?) } else { None };
+                parts.push(Meter::new(&block, loudness));
                 parts.last_mut().expect("one was added")
             }
         };
@@ -83,17 +117,22 @@ fn measure_blocks(path: &Path, ffmpeg: Option<&Ffmpeg>, goes_on: impl Fn() -> bo
             break;
         }
     }
-    let lufs = EbuR128::loudness_global_multiple(parts.iter().map(|part| &part.loudness))?;
+    let lufs = match tagged_lufs {
+        Some(lufs) => lufs,
+        None => EbuR128::loudness_global_multiple(parts.iter().filter_map(|part| part.loudness.as_ref()))?,
+    };
     let peak = parts.iter().map(|part| part.peak.peak()).fold(0.0, f64::max);
     let seconds = parts.iter().map(|part| part.n_samples as f64 / f64::from(part.rate)).sum();
     let peak_db = if peak > 0.0 { 20.0 * peak.log10() } else { NO_PEAK_DB };
-    let loudness = if lufs.is_finite() { Loudness::Level { lufs, peak_db } } else { Loudness::Silence };
+    let is_sound = lufs.is_finite() && (tagged_lufs.is_none() || peak > 0.0);
+    let loudness = if is_sound { Loudness::Level { lufs, peak_db } } else { Loudness::Silence };
     Ok(Measured { loudness, seconds })
 }
 
 /// Measures sound of one format.
 struct Meter {
-    loudness: EbuR128,
+    /// `None` where only the peak is measured.
+    loudness: Option<EbuR128>,
     peak: TruePeak,
     rate: u32,
     channels: usize,
@@ -101,14 +140,9 @@ struct Meter {
 }
 
 impl Meter {
-    fn new(block: &Block) -> Result<Self> {
-        let mut loudness = EbuR128::new(block.channels as u32, block.rate, Mode::I)?;
-        if block.channels == 1 {
-            // One channel is heard from two loudspeakers.
-            loudness.set_channel(0, Channel::DualMono)?;
-        }
+    fn new(block: &Block, loudness: Option<EbuR128>) -> Self {
         let peak = TruePeak::new(block.channels);
-        Ok(Self { loudness, peak, rate: block.rate, channels: block.channels, n_samples: 0 })
+        Self { loudness, peak, rate: block.rate, channels: block.channels, n_samples: 0 }
     }
 
     fn fits(&self, block: &Block) -> bool {
@@ -118,13 +152,30 @@ impl Meter {
     fn add(&mut self, block: &Block) -> Result<()> {
         self.n_samples += (block.samples.len() / block.channels) as u64;
         self.peak.add(&block.samples);
-        Ok(self.loudness.add_frames_f32(&block.samples)?)
+        if let Some(loudness) = &mut self.loudness {
+            loudness.add_frames_f32(&block.samples)?;
+        }
+        Ok(())
     }
+}
+
+fn loudness_meter(block: &Block) -> Result<EbuR128> {
+    let mut meter = EbuR128::new(block.channels as u32, block.rate, Mode::I)?;
+    if block.channels == 1 {
+        // One channel is heard from two loudspeakers.
+        meter.set_channel(0, Channel::DualMono)?;
+    }
+    Ok(meter)
 }
 
 /// What to add to a track that is encoded here, in decibels.
 pub fn gain_db(loudness: Loudness) -> f64 {
     gain_below(loudness, ENCODED_CEILING_DB)
+}
+
+/// The same in decibels.
+pub fn steps_db(steps: i32) -> f64 {
+    f64::from(steps) * STEP_DB
 }
 
 /// What to add to a track whose frames pass as they are, in steps of their `global_gain`.
@@ -153,13 +204,16 @@ fn gain_below(loudness: Loudness, ceiling_db: f64) -> f64 {
 pub fn amplify(samples: &mut [f32], gain_db: f64) {
     let factor = 10_f64.powf(gain_db / 20.0) as f32;
     for sample in samples {
-        let louder = *sample * factor;
-        *sample = if louder.abs() > 0.9 {
-            louder.signum() * (0.9 + 0.1 * ((louder.abs() - 0.9) / 0.1).tanh())
-        } else {
-            louder
-        };
+        *sample = bend(*sample * factor);
     }
+}
+
+/// Bends what would clip.
+pub fn bend(sample: f32) -> f32 {
+    if sample.abs() <= 0.9 {
+        return sample;
+    }
+    sample.signum() * (0.9 + 0.1 * ((sample.abs() - 0.9) / 0.1).tanh())
 }
 
 #[cfg(test)]
@@ -176,6 +230,14 @@ mod tests {
         assert_eq!(gain_steps(level(-16.0, -3.0)), 0);
         assert_eq!(gain_steps(level(-70.0, -40.0)), 8);
         assert_eq!(gain_steps(Loudness::Silence), 0);
+    }
+
+    #[test]
+    fn another_target_moves_the_gain_and_not_the_ceiling() {
+        assert!((gain_db(level(-20.0, -30.0).towards(-23.0)) + 3.0).abs() < 1e-9);
+        assert!((gain_db(level(-20.0, -30.0).towards(-14.0)) - 6.0).abs() < 1e-9);
+        assert!((gain_db(level(-20.0, -3.5).towards(-14.0)) - 2.0).abs() < 1e-9);
+        assert_eq!(Loudness::Silence.towards(-23.0), Loudness::Silence);
     }
 
     #[test]

@@ -1,27 +1,44 @@
 //! Audio files and MP3 frames: what a file contains, its tags, decoding, resampling, loudness and encoding. No network,
 //! no stations.
 
+pub mod album_place;
+mod ape;
+mod asf;
 pub mod block;
 pub mod charset;
+pub mod crossfade;
+pub mod cue_points;
 pub mod decode;
 pub mod downmix;
 pub mod encode;
+pub mod extensions;
 pub mod ffmpeg;
 pub mod format;
 pub mod frame_reader;
-mod id3;
+pub mod id3;
+mod itunes;
 pub mod loudness;
 pub mod mp3;
 mod mp4;
+mod ogg_chain;
 pub mod one_line;
-mod resample;
+mod opus_decoder;
+pub mod pictures;
+pub mod replay_gain;
+pub mod resample;
+pub mod reservoir;
 pub mod riff;
+pub mod silence;
 pub mod sniff;
+pub mod stream_decoder;
+pub mod streams;
+pub mod stretch;
 pub mod symphonia_decoder;
+mod tag_blocks;
 pub mod tag_sizes;
 mod tags;
 pub mod track_info;
 pub mod transcoder;
 mod true_peak;
-mod vbr_header;
+pub mod vbr_header;
 pub mod wav;

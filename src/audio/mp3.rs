@@ -6,6 +6,9 @@ const BITRATES_V1: [u32; 15] = [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 19
 const BITRATES_V2: [u32; 15] = [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160];
 const RATES_V1: [u32; 3] = [44_100, 48_000, 32_000];
 
+/// The index of the highest bitrate.
+const HIGHEST_BITRATE: u8 = 14;
+
 /// What the four bytes at a frame's start say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
@@ -54,6 +57,24 @@ impl Header {
         self.format == other.format && self.is_mpeg1 == other.is_mpeg1
     }
 
+    /// The largest `main_data_begin`.
+    pub fn max_main_data_begin(&self) -> usize {
+        if self.is_mpeg1 { 511 } else { 255 }
+    }
+
+    /// Where the gain and the length of each granule and channel are: the first bit after what comes before them in the side
+    /// information, the bits of each, and how many there are.
+    fn granules(&self) -> (usize, usize, usize) {
+        let channels = usize::from(self.format.channels);
+        // main_data_begin, private bits and, in MPEG-1, which scale factors are shared.
+        match (self.is_mpeg1, channels) {
+            (true, 1) => (9 + 5 + 4, 59, 2),
+            (true, _) => (9 + 3 + 8, 59, 2 * channels),
+            (false, 1) => (8 + 1, 63, 1),
+            (false, _) => (8 + 2, 63, channels),
+        }
+    }
+
     /// Where the side information begins.
     pub fn side_start(&self) -> usize {
         if self.has_crc { 6 } else { 4 }
@@ -71,12 +92,14 @@ impl Header {
 }
 
 /// One whole frame.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Frame {
     /// Its header, read.
     pub header: Header,
     /// All of it.
     pub bytes: Vec<u8>,
+    /// What it was encoded from, as far as that is known.
+    pub samples: Option<Vec<f32>>,
 }
 
 impl Frame {
@@ -93,7 +116,7 @@ impl Frame {
             known.find(|(_, header)| header.format == format && header.bitrate_kbps <= max_kbps)?;
         let mut bytes = head.to_vec();
         bytes.resize(header.n_bytes, 0);
-        Some(Self { header, bytes })
+        Some(Self { header, bytes, samples: None })
     }
 
     /// How far before its own sound data its sound begins, in frames before it: the bit reservoir.
@@ -109,6 +132,57 @@ impl Frame {
     /// Bytes of sound data that it brings, for itself and for frames after it.
     pub fn main_data_bytes(&self) -> usize {
         self.header.n_bytes.saturating_sub(self.header.side_start() + self.header.side_bytes())
+    }
+
+    /// Bytes of its own sound data, wherever they are.
+    pub fn sound_bytes(&self) -> usize {
+        let side = self.header.side_start() * 8;
+        let (first, granule_bits, n_granules) = self.header.granules();
+        let bits = (0..n_granules).map(|part| {
+            let at = side + first + part * granule_bits;
+            // part2_3_length has 12 bits.
+            usize::from(bits8(&self.bytes, at)) << 4 | usize::from(bits8(&self.bytes, at + 8) >> 4)
+        });
+        bits.sum::<usize>().div_ceil(8)
+    }
+
+    /// The same header and side information with room for so many bytes of sound data, at this bitrate or a higher one; `None`
+    /// if none has enough.
+    pub fn with_room(&self, n_bytes: usize) -> Option<Self> {
+        self.at_bitrates(self.bytes[2] >> 4, n_bytes)
+    }
+
+    /// The same at the highest bitrate.
+    pub fn with_most_room(&self, n_bytes: usize) -> Option<Self> {
+        self.at_bitrates(HIGHEST_BITRATE, n_bytes)
+    }
+
+    fn at_bitrates(&self, from: u8, n_bytes: usize) -> Option<Self> {
+        let head = self.header.side_start() + self.header.side_bytes();
+        let at_bitrate = |index: u8| {
+            let mut bytes = self.bytes[..head].to_vec();
+            bytes[2] = index << 4 | bytes[2] & 0x0f;
+            let header = Header::parse(&bytes)?;
+            bytes.resize(header.n_bytes, 0);
+            Some(Self { header, bytes, samples: None })
+        };
+        let mut frame = (from..=HIGHEST_BITRATE)
+            .filter_map(at_bitrate)
+            .find(|frame| frame.main_data_bytes() >= n_bytes)?;
+        frame.sign();
+        Some(frame)
+    }
+
+    /// Sets how far before its own sound data its sound begins.
+    pub fn set_main_data_begin(&mut self, n_bytes: usize) {
+        let side = self.header.side_start();
+        if self.header.is_mpeg1 {
+            self.bytes[side] = (n_bytes >> 1) as u8;
+            self.bytes[side + 1] = self.bytes[side + 1] & 0x7f | ((n_bytes & 1) << 7) as u8;
+        } else {
+            self.bytes[side] = n_bytes as u8;
+        }
+        self.sign();
     }
 
     /// Makes it silent. Its sound data stays where it is, for later frames that begin in it.
@@ -134,20 +208,12 @@ impl Frame {
         if steps == 0 {
             return;
         }
-        let Header { is_mpeg1, format, .. } = self.header;
-        let channels = usize::from(format.channels);
         let side = self.header.side_start() * 8;
-        // main_data_begin, private bits and, in MPEG-1, which scale factors are shared.
-        let (granules, first, granule_bits) = match (is_mpeg1, channels) {
-            (true, 1) => (2, 9 + 5 + 4, 59),
-            (true, _) => (2, 9 + 3 + 8, 59),
-            (false, 1) => (1, 8 + 1, 63),
-            (false, _) => (1, 8 + 2, 63),
-        };
+        let (first, granule_bits, n_granules) = self.header.granules();
         if self.bytes.len() < self.header.side_start() + self.header.side_bytes() {
             return;
         }
-        for part in 0..granules * channels {
+        for part in 0..n_granules {
             // part2_3_length (12 bits) and big_values (9) come before it.
             let at = side + first + part * granule_bits + 21;
             let gain = i32::from(bits8(&self.bytes, at));
@@ -231,7 +297,7 @@ mod tests {
                 let header = [0xff, second, third, mode << 6];
                 let header = Header::parse(&header).unwrap();
                 let bytes = (0..header.n_bytes).map(|n| (n * 37 % 251) as u8).collect();
-                let mut frame = Frame { header, bytes };
+                let mut frame = Frame { header, bytes, samples: None };
                 frame.bytes[..4].copy_from_slice(&[0xff, second, third, mode << 6]);
                 let before = frame.clone();
                 frame.add_gain(3);
@@ -256,7 +322,8 @@ mod tests {
         for mode in [0, 3] {
             let mut bytes = vec![0xff, 0xfa, 0x90, mode << 6];
             bytes.resize(417, 0x5a);
-            let mut frame = Frame { header: Header::parse(&bytes).unwrap(), bytes };
+            let header = Header::parse(&bytes).unwrap();
+            let mut frame = Frame { header, bytes, samples: None };
             frame.add_gain(-4);
             let end = 6 + frame.header.side_bytes();
             let checked = frame.bytes[2..4].iter().chain(&frame.bytes[6..end]).chain(&frame.bytes[4..6]);

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 
+use super::itunes;
 use super::sniff::read;
 
 /// The most bytes of `moov` that are read, which hold the tables of days of audio.
@@ -76,15 +77,12 @@ fn audio_track(moov: &[u8]) -> Option<&[u8]> {
     })
 }
 
-/// ` 00000000 00000840 000001CA 00000000003F31F6`: delay, padding and length, in samples.
+/// The range according to `iTunSMPB`.
 fn from_itunes(moov: &[u8]) -> Option<PlayableRange> {
     let rate = scale(atom(atom(audio_track(moov)?, "mdia")?, "mdhd")?)?;
-    let at = moov.windows(8).position(|eight| eight == b"iTunSMPB")?;
-    let text: String = moov[at + 8..].iter().skip(16).take(60).map(|byte| char::from(*byte)).collect();
-    let mut numbers = text.split_whitespace().skip(1).map(|word| u64::from_str_radix(word, 16).ok());
-    let (before, _padding, n_samples) = (numbers.next()??, numbers.next()??, numbers.next()??);
-    let seconds = Some(n_samples as f64 / rate).filter(|seconds| *seconds > 0.0);
-    Some(PlayableRange { before: before as f64 / rate, seconds })
+    let smpb = itunes::smpb(moov)?;
+    let seconds = Some(smpb.n_samples as f64 / rate).filter(|seconds| *seconds > 0.0);
+    Some(PlayableRange { before: f64::from(smpb.delay) / rate, seconds })
 }
 
 /// The time scale in `mvhd` or `mdhd`.

@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::frame_reader::{FILE_JUNK_BYTES, FrameReader, STREAM_JUNK_BYTES};
+use super::itunes;
 use super::riff::{self, Chunks};
 use super::tag_sizes::id3v2_bytes;
 use super::wav::Spec;
@@ -13,8 +14,21 @@ use super::wav::Spec;
 /// Bytes that are examined after the tags: more than three of the longest frames, and some junk before them.
 const SNIFFED_BYTES: u64 = 64 * 1024;
 
+/// How far a file is searched for what iTunes says of its encoder's padding, which comes before pictures.
+const TAG_BYTES: u64 = 64 * 1024;
+
 /// The most tags before the audio.
 const MAX_TAGS: usize = 16;
+
+/// The first bytes of Matroska.
+const EBML: [u8; 4] = [0x1a, 0x45, 0xdf, 0xa3];
+
+/// The first bytes of ASF.
+const ASF: [u8; 16] =
+    [0x30, 0x26, 0xb2, 0x75, 0x8e, 0x66, 0xcf, 0x11, 0xa6, 0xd9, 0x00, 0xaa, 0x00, 0x62, 0xce, 0x6c];
+
+/// The lengths of packets of MPEG-TS, and where in each its sync byte is: bare, and with a time before it.
+const TS_PACKETS: [(usize, usize); 2] = [(188, 0), (192, 4)];
 
 /// The type of a file.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,6 +39,10 @@ pub enum Content {
     Mp3(Range<u64>),
     /// Another known type, with the position at which it begins and its usual extension.
     Other(u64, &'static str),
+    /// Matroska and `WebM`, with sound of any codec.
+    Matroska,
+    /// A type that ffmpeg alone decodes, with its name.
+    Foreign(&'static str),
     /// An unknown type.
     Unknown,
 }
@@ -46,6 +64,13 @@ pub fn sniff(file: &mut File) -> io::Result<Content> {
     if let Some(extension) = extension(&head) {
         return Ok(Content::Other(start, extension));
     }
+    // Tags before these are none of theirs.
+    if start == 0 && head.starts_with(&EBML) {
+        return Ok(Content::Matroska);
+    }
+    if let Some(name) = foreign(&head) {
+        return Ok(Content::Foreign(name));
+    }
     let mut frames = FrameReader::new(Cursor::new(&head), STREAM_JUNK_BYTES);
     Ok(if frames.next_frame()?.is_some() { Content::Mp3(0..n_bytes) } else { Content::Unknown })
 }
@@ -60,10 +85,12 @@ pub fn mp3_frames(
     let range = match content {
         Content::Mp3(range) => range.clone(),
         Content::Unknown if is_named_mp3(path) => 0..u64::MAX,
-        Content::Wav(_) | Content::Other(..) | Content::Unknown => return Ok(None),
+        _ => return Ok(None),
     };
+    let smpb = itunes::smpb(&read(&mut file, 0, TAG_BYTES)?);
     file.seek(SeekFrom::Start(range.start))?;
-    Ok(Some(FrameReader::new(file.take(range.end - range.start), FILE_JUNK_BYTES)))
+    let frames = FrameReader::new(file.take(range.end - range.start), FILE_JUNK_BYTES);
+    Ok(Some(frames.with_padding(smpb.map(|smpb| (smpb.delay, smpb.padding)))))
 }
 
 /// Whether a file has the extension of MP3.
@@ -101,6 +128,27 @@ fn extension(head: &[u8]) -> Option<&'static str> {
         _ if is_adts(head) => Some("aac"),
         _ => None,
     }
+}
+
+/// What ffmpeg alone decodes.
+fn foreign(head: &[u8]) -> Option<&'static str> {
+    let third = head.get(8..12).unwrap_or_default();
+    match head {
+        [b'w', b'v', b'p', b'k', ..] => Some("WavPack"),
+        [b'M', b'A', b'C', b' ', ..] => Some("Monkey's Audio"),
+        [b'F', b'L', b'V', 1, ..] => Some("Flash video"),
+        [0, 0, 1, 0xba, ..] => Some("MPEG-PS"),
+        [b'R', b'I', b'F', b'F', ..] if third == b"AVI " => Some("AVI"),
+        _ if head.starts_with(&ASF) => Some("WMA"),
+        _ if is_ts(head) => Some("MPEG-TS"),
+        _ => None,
+    }
+}
+
+/// Whether packets of MPEG-TS follow each other.
+fn is_ts(head: &[u8]) -> bool {
+    let has_syncs = |(n_bytes, at): (usize, usize)| (0..4).all(|n| head.get(n * n_bytes + at) == Some(&0x47));
+    TS_PACKETS.into_iter().any(has_syncs)
 }
 
 /// Whether there are two consecutive frames of ADTS.

@@ -11,12 +11,13 @@ use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, Track};
 use symphonia::core::io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions, ReadOnlySource};
-use symphonia::core::meta::MetadataOptions;
+use symphonia::core::meta::{MetadataOptions, StandardTag};
 
 use super::block::Block;
 use super::downmix::Downmix;
 use super::mp4;
 use super::riff::Chunks;
+use super::streams::Tags;
 use super::wav::{MAX_CHANNELS, Spec};
 
 /// The most consecutive packets that cannot be decoded: a damaged section of half a minute.
@@ -37,6 +38,8 @@ pub struct SymphoniaDecoder {
     /// Samples of one channel to drop, and then to play.
     n_before: u64,
     n_left: u64,
+    /// The tags that were taken last.
+    told: Option<Tags>,
 }
 
 /// The part of a file from an offset on.
@@ -124,6 +127,28 @@ impl SymphoniaDecoder {
         Self::of(probe_source(Box::new(source), "wav")?)
     }
 
+    /// Opens a stream that cannot go back; `extension` is the usual one of its format.
+    pub fn open_stream(source: impl Read + Send + Sync + 'static, extension: &str) -> Result<Self> {
+        Self::of(probe_source(Box::new(ReadOnlySource::new(source)), extension)?)
+    }
+
+    /// The tags, if they are other ones than when this was last asked.
+    pub fn take_tags(&mut self) -> Option<Tags> {
+        let mut metadata = self.reader.metadata();
+        let revision = metadata.skip_to_latest()?;
+        let mut tags = Tags::default();
+        let of_tracks = revision.per_track.iter().flat_map(|track| &track.metadata.tags);
+        for tag in revision.media.tags.iter().chain(of_tracks) {
+            match &tag.std {
+                Some(StandardTag::TrackTitle(title)) => tags.title = title.to_string(),
+                Some(StandardTag::Artist(artist)) => tags.artist = artist.to_string(),
+                _ => {}
+            }
+        }
+        let is_new = self.told.as_ref() != Some(&tags);
+        is_new.then(|| self.told.insert(tags).clone())
+    }
+
     fn of(reader: Box<dyn FormatReader>) -> Result<Self> {
         let (track, decoder) = decoder(reader.tracks())?;
         Ok(Self {
@@ -135,6 +160,7 @@ impl SymphoniaDecoder {
             edit: None,
             n_before: 0,
             n_left: u64::MAX,
+            told: None,
         })
     }
 

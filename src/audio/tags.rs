@@ -1,24 +1,25 @@
-//! Title and artist of a file, from `ID3v2`, `APEv2`, the tags of its container, `ID3v1`, and its name, in this order.
+//! Title, artist, album, place in it, year, cue points and loudness of a file, from `ID3v2`, `APEv2`, the tags of its container, `ID3v1`, and its name, in this order.
 
 use std::fs::File;
 use std::io;
 use std::path::Path;
 
 use symphonia::core::formats::{FormatReader, TrackType};
-use symphonia::core::meta::{MetadataRevision, StandardTag};
+use symphonia::core::meta::{MetadataRevision, RawValue, StandardTag};
 
+use super::album_place::AlbumPlace;
+use super::ape;
+use super::asf;
 use super::charset;
+use super::cue_points::CuePoints;
 use super::id3::{Field, read_v1, read_v2};
 use super::one_line::clean;
-use super::sniff::{Content, read};
-use super::symphonia_decoder::probe;
-use super::tag_sizes::{APE_HEAD_BYTES, ID3V1_BYTES, id3v2_bytes};
+use super::replay_gain;
+use super::sniff::Content;
+use super::tag_blocks::{self, TagBlock};
 
-/// The most bytes of a tag that are read: titles may come after pictures of 10 MiB.
-const MAX_TAG_BYTES: u64 = 16 * 1024 * 1024;
-
-/// The most `ID3v2` tags that are read at a file's beginning.
-const MAX_TAGS: usize = 4;
+/// The longest text of an `APEv2` item.
+const MAX_TEXT_BYTES: usize = 64 * 1024;
 
 /// The metadata in tags.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -29,39 +30,31 @@ pub struct Tags {
     pub artist: String,
     /// The length according to the container.
     pub seconds: Option<f64>,
+    /// The album, and its numbers in it.
+    pub place: AlbumPlace,
+    /// Its beginning and end.
+    pub cue_points: CuePoints,
+    /// Its loudness.
+    pub lufs: Option<f64>,
+    /// The code of the recording (ISRC), like `DEA123456789`; empty if unknown.
+    pub isrc: String,
 }
 
 impl Tags {
     /// Reads all tags of a file.
     pub fn read(file: &mut File, content: &Content) -> io::Result<Self> {
         let mut tags = Self::default();
-        let mut at = 0;
-        for _ in 0..MAX_TAGS {
-            let Some(n_bytes) = id3v2_bytes(&read(file, at, 10)?) else { break };
-            tags.offer_all(read_v2(&read(file, at, MAX_TAG_BYTES.min(n_bytes as u64))?));
-            at += n_bytes as u64;
-        }
-        let n_bytes = file.metadata()?.len();
-        let last = read(file, n_bytes.saturating_sub(ID3V1_BYTES as u64), ID3V1_BYTES as u64)?;
-        let end = if last.starts_with(b"TAG") { n_bytes - ID3V1_BYTES as u64 } else { n_bytes };
-        tags.read_ape(file, end)?;
-        tags.read_ape_at(file, at)?;
-        match content {
-            Content::Wav(chunks) => {
-                tags.read_info(&chunks.info);
-                if let Some(at) = chunks.id3 {
-                    tags.offer_all(read_v2(&read(file, at, MAX_TAG_BYTES)?));
-                }
+        tag_blocks::for_each(file, content, |block| match block {
+            TagBlock::Id3v2(tag) => tags.offer_all(read_v2(&tag)),
+            TagBlock::Ape(items) => tags.read_ape_items(&items),
+            TagBlock::Info(info) => tags.read_info(info),
+            TagBlock::Container(mut reader, extension) => {
+                let text = if extension == "aiff" { from_bytes } else { str::to_owned };
+                tags.read_container(&mut *reader, text);
             }
-            Content::Other(start, extension) => {
-                if let Ok(mut reader) = probe(file.try_clone()?, *start, extension) {
-                    let text = if *extension == "aiff" { from_bytes } else { str::to_owned };
-                    tags.read_container(&mut *reader, text);
-                }
-            }
-            Content::Mp3(_) | Content::Unknown => {}
-        }
-        tags.offer_all(read_v1(&last));
+            TagBlock::Asf(head) => tags.offer_all(asf::fields(&head)),
+            TagBlock::Id3v1(tag) => tags.offer_all(read_v1(&tag)),
+        })?;
         Ok(tags)
     }
 
@@ -75,12 +68,33 @@ impl Tags {
         offer(&mut self.artist, text);
     }
 
+    /// Sets the year, if there is none yet.
+    fn offer_year(&mut self, date: &str) {
+        if self.place.year == 0 {
+            self.place.year = AlbumPlace::year(date).unwrap_or(0);
+        }
+    }
+
     fn offer_all(&mut self, fields: Vec<Field>) {
         for field in fields {
             match field {
                 Field::Title(title) => self.offer_title(&title),
                 Field::Artist(artist) => self.offer_artist(&artist),
+                Field::Album(album) => offer(&mut self.place.album, &album),
+                Field::Track(number) => offer_number(&mut self.place.track, &number),
+                Field::Disc(number) => offer_number(&mut self.place.disc, &number),
+                Field::Year(date) => self.offer_year(&date),
+                Field::Other(name, value) => self.offer_other(&name, &value),
             }
+        }
+    }
+
+    /// Reads a tag of any name.
+    fn offer_other(&mut self, name: &str, value: &str) {
+        self.cue_points.offer(name, value);
+        self.lufs = self.lufs.or_else(|| replay_gain::lufs(name, value));
+        if self.isrc.is_empty() && ["isrc", "tsrc"].iter().any(|known| name.eq_ignore_ascii_case(known)) {
+            self.isrc = isrc(value).unwrap_or_default();
         }
     }
 
@@ -102,42 +116,20 @@ impl Tags {
         }
     }
 
-    /// Reads an `APEv2` tag that ends there.
-    fn read_ape(&mut self, file: &mut File, end: u64) -> io::Result<()> {
-        let head = APE_HEAD_BYTES as u64;
-        let foot = read(file, end.saturating_sub(head), head)?;
-        if foot.len() == APE_HEAD_BYTES && foot.starts_with(b"APETAGEX") {
-            let n_bytes = u64::from(u32::from_le_bytes([foot[12], foot[13], foot[14], foot[15]]));
-            if (head..=MAX_TAG_BYTES.min(end)).contains(&n_bytes) {
-                self.read_ape_items(&read(file, end - n_bytes, n_bytes - head)?);
+    fn read_ape_items(&mut self, items: &[u8]) {
+        ape::for_each_item(items, |key, value| {
+            // Others may be pictures.
+            let text = || if value.len() <= MAX_TEXT_BYTES { values(value) } else { String::new() };
+            match key.to_ascii_lowercase().as_slice() {
+                b"title" => self.offer_title(&text()),
+                b"artist" => self.offer_artist(&text()),
+                b"album" => offer(&mut self.place.album, &text()),
+                b"track" => offer_number(&mut self.place.track, &text()),
+                b"disc" => offer_number(&mut self.place.disc, &text()),
+                b"year" => self.offer_year(&text()),
+                _ => self.offer_other(&String::from_utf8_lossy(key), &text()),
             }
-        }
-        Ok(())
-    }
-
-    /// Reads an `APEv2` tag that begins there.
-    fn read_ape_at(&mut self, file: &mut File, at: u64) -> io::Result<()> {
-        let head = read(file, at, APE_HEAD_BYTES as u64)?;
-        if head.len() == APE_HEAD_BYTES && head.starts_with(b"APETAGEX") {
-            let n_bytes = u64::from(u32::from_le_bytes([head[12], head[13], head[14], head[15]]));
-            self.read_ape_items(&read(file, at + APE_HEAD_BYTES as u64, n_bytes.min(MAX_TAG_BYTES))?);
-        }
-        Ok(())
-    }
-
-    fn read_ape_items(&mut self, mut items: &[u8]) {
-        while let Some((head, rest)) = items.split_at_checked(8) {
-            let n_bytes = u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize;
-            let Some(key_bytes) = rest.iter().take(256).position(|byte| *byte == 0) else { return };
-            let (key, value) = (&rest[..key_bytes], &rest[key_bytes + 1..]);
-            let Some((value, next)) = value.split_at_checked(n_bytes) else { return };
-            if key.eq_ignore_ascii_case(b"title") {
-                self.offer_title(&values(value));
-            } else if key.eq_ignore_ascii_case(b"artist") {
-                self.offer_artist(&values(value));
-            }
-            items = next;
-        }
+        });
     }
 
     /// Reads `LIST` chunks of type `INFO`.
@@ -148,6 +140,9 @@ impl Tags {
             match &head[..4] {
                 b"INAM" => self.offer_title(&values(value)),
                 b"IART" => self.offer_artist(&values(value)),
+                b"IPRD" => offer(&mut self.place.album, &values(value)),
+                b"ICRD" => self.offer_year(&values(value)),
+                b"ITRK" | b"IPRT" => offer_number(&mut self.place.track, &values(value)),
                 _ => {}
             }
             info = rest.get(n_bytes.saturating_add(n_bytes % 2)..).unwrap_or_default();
@@ -177,7 +172,25 @@ impl Tags {
                 Some(StandardTag::Artist(artist)) if !artists.contains(&artist.as_str()) => {
                     artists.push(artist);
                 }
+                Some(StandardTag::Album(album)) => offer(&mut self.place.album, &text(album)),
+                Some(StandardTag::TrackNumber(number)) => {
+                    offer_number(&mut self.place.track, &number.to_string());
+                }
+                Some(StandardTag::RecordingDate(date) | StandardTag::ReleaseDate(date)) => {
+                    self.offer_year(date);
+                }
+                Some(StandardTag::RecordingYear(year) | StandardTag::ReleaseYear(year)) => {
+                    self.offer_year(&year.to_string());
+                }
+                Some(StandardTag::DiscNumber(number)) => {
+                    offer_number(&mut self.place.disc, &number.to_string());
+                }
                 _ => {}
+            }
+            // MP4 has the name of the program that made it up before the name.
+            let name = tag.raw.key.rsplit(':').next().unwrap_or_default();
+            if let RawValue::String(value) = &tag.raw.value {
+                self.offer_other(name, value);
             }
         }
         self.offer_artist(&text(&artists.join(", ")));
@@ -190,6 +203,23 @@ fn offer(known: &mut String, text: &str) {
     let n_letters = text.chars().filter(|c| c.is_alphanumeric()).count();
     if known.is_empty() && (n_lost < 3 || n_letters >= n_lost) {
         *known = clean(text);
+    }
+}
+
+/// A code of a recording: two letters, three letters or digits, seven digits; hyphens may be between them.
+fn isrc(text: &str) -> Option<String> {
+    let code: String = text.trim().chars().filter(|c| *c != '-').collect::<String>().to_ascii_uppercase();
+    let is_code = code.len() == 12
+        && code.bytes().take(2).all(|byte| byte.is_ascii_uppercase())
+        && code.bytes().skip(2).take(3).all(|byte| byte.is_ascii_alphanumeric())
+        && code.bytes().skip(5).all(|byte| byte.is_ascii_digit());
+    is_code.then_some(code)
+}
+
+/// Sets a number that is missing.
+fn offer_number(known: &mut u32, text: &str) {
+    if *known == 0 {
+        *known = AlbumPlace::number(text).unwrap_or(0);
     }
 }
 
@@ -231,6 +261,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn codes_of_recordings_are_twelve_letters_and_digits() {
+        assert_eq!(isrc(" de-a12-34-56789 ").as_deref(), Some("DEA123456789"));
+        for none in ["", "DEA12345678", "1EA123456789", "DEA12345678X", "DE\u{e9}123456789"] {
+            assert_eq!(isrc(none), None, "{none}");
+        }
+    }
+
+    #[test]
     fn file_names_provide_what_tags_do_not() {
         let cases = [
             ("Ann - Song.mp3", "", "", "Ann", "Song"),
@@ -246,7 +284,7 @@ mod tests {
             (" - .mp3", "", "", "", "-"),
         ];
         for (name, artist, title, expected_artist, expected_title) in cases {
-            let mut tags = Tags { title: title.into(), artist: artist.into(), seconds: None };
+            let mut tags = Tags { title: title.into(), artist: artist.into(), ..Tags::default() };
             tags.offer_name(Path::new(name));
             assert_eq!((&*tags.artist, &*tags.title), (expected_artist, expected_title), "{name}");
         }

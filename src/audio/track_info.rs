@@ -6,6 +6,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
+use super::album_place::AlbumPlace;
+use super::cue_points::CuePoints;
 use super::decode::counted_seconds;
 use super::format::Format;
 use super::loudness::Loudness;
@@ -28,6 +30,12 @@ pub struct TrackInfo {
     pub is_duration_exact: bool,
     /// Its loudness, once measured.
     pub loudness: Option<Loudness>,
+    /// Its loudness in LUFS according to its tags.
+    pub tagged_lufs: Option<f64>,
+    /// Its album, its number in it and its year, if any of them is known; boxed, because many files have none.
+    pub place: Option<Box<AlbumPlace>>,
+    /// The part that is to be played; boxed, because few files have such tags.
+    pub cue_points: Option<Box<CuePoints>>,
 }
 
 impl TrackInfo {
@@ -46,7 +54,7 @@ impl TrackInfo {
             Content::Wav(chunks) => {
                 (None, Spec::of(&chunks.format).ok().and_then(|spec| spec.seconds(&chunks.data)))
             }
-            Content::Other(..) => (None, None),
+            Content::Other(..) | Content::Matroska | Content::Foreign(_) => (None, None),
         };
         Ok(Self {
             format,
@@ -55,8 +63,23 @@ impl TrackInfo {
             duration_seconds: seconds.or(tags.seconds),
             is_duration_exact: false,
             loudness: None,
+            tagged_lufs: tags.lufs,
+            place: Some(tags.place).filter(|place| *place != AlbumPlace::default()).map(Box::new),
+            cue_points: Some(tags.cue_points).filter(|points| *points != CuePoints::default()).map(Box::new),
         })
     }
+}
+
+/// The album of a file and the code of its recording (ISRC), by its tags; each empty if unknown.
+///
+/// # Errors
+/// If the file cannot be read; its content may be anything.
+pub fn album_and_isrc(path: &Path) -> Result<(String, String)> {
+    let mut file = File::open(path).context("cannot be opened")?;
+    let content = sniff(&mut file)?;
+    let tags = catch_unwind(AssertUnwindSafe(|| Tags::read(&mut file, &content)));
+    let tags = tags.unwrap_or_else(|_| Ok(Tags::default()))?;
+    Ok((tags.place.album, tags.isrc))
 }
 
 /// The format of an MP3 file's first frame.

@@ -113,7 +113,7 @@ mod tests {
         xing.resize(120 + 21, 0);
         xing.extend([0x24, 0x04, 0xd2]);
         bytes[at..at + xing.len()].copy_from_slice(&xing);
-        Frame { header: parsed, bytes }
+        Frame { header: parsed, bytes, samples: None }
     }
 
     #[test]

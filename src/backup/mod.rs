@@ -46,6 +46,7 @@ fn folders(settings: &Settings) -> Vec<(&'static str, PathBuf)> {
         ("radio.data_dir", settings.radio.data_dir.clone().into()),
         ("music.recordings_dir", settings.music.recordings_dir.clone().into()),
         ("watch.recordings_dir", settings.watch.recordings_dir.clone().into()),
+        ("radio.recordings_dir", settings.radio.recordings_dir.clone().into()),
         ("music.uploads_dir", settings.music.uploads_dir.clone().into()),
     ];
     named.into_iter().filter(|(_, path)| !path.as_os_str().is_empty()).collect()

@@ -1,5 +1,5 @@
 //! What services cost under load on this machine: `cargo bench --bench load -- music`, `watch`, `films`, `signal`,
-//! `devices`, `cluster` or `cores`.
+//! `devices`, `radio`, `day`, `cluster` or `cores`.
 //!
 //! Each step starts a server of its own, which has CPU 0; the listeners all live in this process, on CPU 1. What
 //! a delivery costs the server is held against the *floor*: a bare `write` of a frame, measured in the same
@@ -13,6 +13,8 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "a measurement reads the clock itself")]
 
+#[path = "load/audience.rs"]
+mod audience;
 #[path = "load/backlog.rs"]
 mod backlog;
 #[path = "../tests/harness/client_frames.rs"]
@@ -22,18 +24,26 @@ mod client_frames;
 mod cores;
 #[path = "load/crowd.rs"]
 mod crowd;
+#[path = "load/day.rs"]
+mod day;
 #[path = "load/fan_out.rs"]
 mod fan_out;
 #[path = "load/films.rs"]
 mod films;
 #[path = "load/floor.rs"]
 mod floor;
+#[path = "load/http.rs"]
+mod http;
+#[path = "load/icecast.rs"]
+mod icecast;
 #[path = "load/member.rs"]
 mod member;
 #[path = "load/nodes.rs"]
 mod nodes;
 #[path = "load/parties.rs"]
 mod parties;
+#[path = "load/radio.rs"]
+mod radio;
 #[path = "load/report.rs"]
 mod report;
 #[path = "load/rooms.rs"]
@@ -62,17 +72,20 @@ use report::{Capacity, Report, Row};
 use rooms::{Load, Pace, Room, Talk};
 use server::Server;
 
-const USAGE: &str = "usage: cargo bench --bench load -- music [--quick] | watch | films | signal | devices | cluster | cores
-  music     measure the listening rooms: about two minutes; whatever else runs meanwhile shows
+const USAGE: &str = "usage: cargo bench --bench load -- WHAT
+  music     measure the listening rooms: about two minutes; whatever else runs meanwhile shows; with --quick, a rougher
+            picture in half a minute
   watch     measure the watch parties: how late their controls are, half a minute; with the path of another build, of
             that one too
   films     measure what it costs to send a film to its members, beside nginx: half a minute
   signal    measure calls of two: half a minute
   devices   measure device rooms, and how fast a backlog drains: a minute
+  radio     measure a station of 10,000 listeners in MP3 and in all encodings, Icecast beside it, and what encoders cost: six
+            minutes; with a number, of so many listeners
+  day       measure a station for 25 hours in 13 minutes, by libfaketime: whether its pace, its shows and its memory stay
   cluster   measure listening rooms on one to three nodes with a Redis, five minutes
   cores     measure fan-out on one CPU and on two, and small rooms beside a large one: two minutes; with the path of
-            another build, the small rooms of that one too
-  --quick   a rougher picture in half a minute";
+            another build, the small rooms of that one too";
 
 const EXIT_USAGE: u8 = 2;
 
@@ -143,6 +156,9 @@ fn main() -> ExitCode {
         ["watch", ..] => watch(&args, Cores::part(&args)),
         ["films"] => films(Cores::part(&args)),
         ["films", cores::PARTED] => films(Cores::Apart),
+        ["radio", ..] if args.contains(&cores::PARTED) => radio(&args, Cores::Apart),
+        ["radio", ..] => radio(&args, Cores::part(&args)),
+        ["day"] => day(),
         ["cores", ..] => fan_out().and_then(|()| {
             let args = [&[SMALL_ROOMS], &args[1..]].concat();
             let cores = Cores::part(&args);
@@ -194,6 +210,21 @@ fn watch(args: &[&str], cores: Cores) -> Result<()> {
 
 fn films(cores: Cores) -> Result<()> {
     let report = on_this_thread(films::measure(cores))?;
+    print!("{report}");
+    Ok(())
+}
+
+fn radio(args: &[&str], cores: Cores) -> Result<()> {
+    let wanted = args[1..].iter().find(|arg| **arg != cores::PARTED);
+    let n_listeners =
+        wanted.map_or(Ok(radio::N_LISTENERS), |wanted| wanted.parse()).context("a number of listeners")?;
+    let report = on_this_thread(radio::measure(n_listeners, cores))?;
+    print!("{report}");
+    Ok(())
+}
+
+fn day() -> Result<()> {
+    let report = day::measure()?;
     print!("{report}");
     Ok(())
 }

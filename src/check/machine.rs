@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use rlimit::Resource;
 
 use super::Report;
-use crate::http::socket::{self, Listen, Wanted};
+use crate::http::socket::{self, Address, Listen, Wanted};
 use crate::probe::health;
 use crate::runtime::Clock;
 use crate::settings::{Service, Settings};
@@ -82,7 +82,7 @@ fn tcp(service: &'static str, wanted: &Wanted, listen: Listen<'_>, settings: &Se
         return report.ok(service, format!("would listen on {scheme}://{wanted}{note}"));
     };
     let found: Option<SocketAddr> = wanted.resolve().ok().flatten();
-    match found.map(health::ask) {
+    match found.map(|address| health::ask(&Address::Tcp(address))) {
         Some(Ok(())) => report.warn(service, format!("a service answers on {wanted} already")),
         Some(Err(_)) | None => report.wrong(service, format!("{problem:#}")),
     }

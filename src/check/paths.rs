@@ -36,15 +36,18 @@ pub fn look(services: &[Service], loaded: &Loaded<Settings>, report: &mut Report
     if has_any(&[Service::Devices]) {
         folder("devices.data_dir", &settings.devices.data_dir, report);
     }
+    let audit_log = settings.admin.audit_path(&settings.rooms.data_dir);
+    if let Err(problem) = writable_folder(folder_of(&audit_log)) {
+        report.warn("admin.audit_log", format!("{problem:#}: what operators do is only in the log"));
+    }
     if has_any(&[Service::Watch]) && !settings.watch.event_log.is_empty() {
-        let parent = Path::new(&settings.watch.event_log).parent();
-        let parent = parent.filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        folder("watch.event_log", parent, report);
+        folder("watch.event_log", folder_of(Path::new(&settings.watch.event_log)), report);
     }
     for (service, key, path) in [
         (Service::Music, "music.recordings_dir", &settings.music.recordings_dir),
         (Service::Music, "music.uploads_dir", &settings.music.uploads_dir),
         (Service::Watch, "watch.recordings_dir", &settings.watch.recordings_dir),
+        (Service::Radio, "radio.recordings_dir", &settings.radio.recordings_dir),
     ] {
         if has_any(&[service]) && !path.is_empty() {
             folder(key, Path::new(path), report);
@@ -65,7 +68,18 @@ pub fn look(services: &[Service], loaded: &Loaded<Settings>, report: &mut Report
         for (key, path) in radio::audio_folders(&settings.radio) {
             report.add(key, source_folder(&path));
         }
+        let countries = &settings.radio.geoip_database;
+        if !countries.is_empty() {
+            report.add("radio.geoip_database", radio::check_countries(Path::new(countries)));
+        }
+        for (key, path) in radio::playlist_files(&settings.radio) {
+            report.add(key, readable_file(&path));
+        }
     }
+}
+
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn readable_file(path: &Path) -> Result<String> {

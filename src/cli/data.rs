@@ -8,6 +8,18 @@ use super::ConfigFile;
 use crate::devices::export::{Format, moment};
 use crate::time::Timestamp;
 
+/// Where the configuration is that says what is kept where.
+#[derive(Debug, Args)]
+pub struct Kept {
+    /// The configuration.
+    #[command(flatten)]
+    pub config: ConfigFile,
+    /// Take the folders, and /etc/roomhub/environment and config.toml, of a unit of the packages: roomhub, or
+    /// roomhub@music and so on
+    #[arg(long, value_name = "UNIT")]
+    pub unit: Option<String>,
+}
+
 /// What to back up.
 #[derive(Debug, Args)]
 pub struct Backup {
@@ -20,9 +32,9 @@ pub struct Backup {
     /// Keep the keys and passwords of the configuration in the archive too, and the key that `roomhub all` made up
     #[arg(long)]
     pub with_secrets: bool,
-    /// Where the configuration is.
+    /// Whose it is.
     #[command(flatten)]
-    pub config: ConfigFile,
+    pub kept: Kept,
 }
 
 pub(super) const BACKUP_EXAMPLES: &str = "\
@@ -32,6 +44,7 @@ What was acknowledged before the backup began is in it; services need not be sto
 Examples:
   roomhub backup /backup/roomhub.tar.gz
   roomhub backup roomhub.tar.gz --database
+  roomhub backup --unit roomhub /backup/roomhub.tar.gz
   roomhub backup roomhub.tar --with-secrets --config /etc/roomhub/config.toml";
 
 /// What to restore.
@@ -49,9 +62,9 @@ pub struct Restore {
     /// Write the archive's configuration file to this place, which must be free
     #[arg(long, value_name = "FILE")]
     pub config_to: Option<PathBuf>,
-    /// Where the configuration is.
+    /// Whose it is.
     #[command(flatten)]
-    pub config: ConfigFile,
+    pub kept: Kept,
 }
 
 pub(super) const RESTORE_EXAMPLES: &str = "\
@@ -88,9 +101,9 @@ pub struct Export {
     /// Rows of that moment and later, like 2026-01-31 12:00:00, in UTC
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub since: Option<Timestamp>,
-    /// Where the configuration is.
+    /// Whose it is.
     #[command(flatten)]
-    pub config: ConfigFile,
+    pub kept: Kept,
 }
 
 pub(super) const EXPORT_EXAMPLES: &str = "\
@@ -109,9 +122,9 @@ pub struct Import {
     /// Where from [default: standard input]
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
-    /// Where the configuration is.
+    /// Whose it is.
     #[command(flatten)]
-    pub config: ConfigFile,
+    pub kept: Kept,
 }
 
 pub(super) const IMPORT_EXAMPLES: &str = "\
@@ -143,15 +156,17 @@ pub struct Erase {
     /// Say what was erased as JSON
     #[arg(long)]
     pub json: bool,
-    /// Where the configuration is.
+    /// Whose it is.
     #[command(flatten)]
-    pub config: ConfigFile,
+    pub kept: Kept,
 }
 
 pub(super) const ERASE_EXAMPLES: &str = "\
 Of a device: messages from and to it, its connections and queries, what waits for it, its records in the
-spool and among the dead letters. Of a person: chat in rooms that are kept, and lines of recordings, of all who had that name.
-Spool and rooms belong to the server that runs: stop it first. Backups that were made before stay as they are.
+spool and among the dead letters. Of a person: what all who had that name said in rooms, lines of recordings and of the event
+log, and the name itself. Services may run: they are asked over a socket in their data folders, let go of whom it is about, and
+answer once it is done, on all nodes. Run it as the user of the services, or as root. Backups that were made before stay as
+they are.
 
 Examples:
   roomhub erase devices d1

@@ -1,6 +1,7 @@
 //! The command line: one command a service, all of them together, and tools.
 
 mod data;
+mod init;
 mod probe;
 mod serve;
 
@@ -10,7 +11,9 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use data::{BACKUP_EXAMPLES, ERASE_EXAMPLES, EXPORT_EXAMPLES, IMPORT_EXAMPLES, RESTORE_EXAMPLES};
-pub use data::{Backup, Erase, Export, Import, Restore, Rows, Whom};
+pub use data::{Backup, Erase, Export, Import, Kept, Restore, Rows, Whom};
+use init::INIT_EXAMPLES;
+pub use init::Init;
 use probe::PROBE_EXAMPLES;
 pub use probe::{Health, Probe, ProbeService};
 use serve::{
@@ -23,7 +26,7 @@ use crate::settings::Service;
 /// The version, with the commit and its date where they are known.
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), env!("BUILD_DETAILS"));
 
-/// Runs the rooms people share: one binary, one command a service.
+/// Runs shared rooms: one binary, one command for each service.
 #[derive(Debug, Parser)]
 #[command(name = "roomhub", version = VERSION, about, propagate_version = true)]
 pub struct Cli {
@@ -41,34 +44,37 @@ pub enum Command {
     /// Watch parties for MoonTVPlus (port 3001)
     #[command(after_help = WATCH_EXAMPLES)]
     Watch(ServeWatch),
-    /// WebRTC signalling, with a page to try calls with (port 5000)
+    /// WebRTC signalling, with a page for trying calls (port 5000)
     #[command(after_help = SIGNAL_EXAMPLES)]
     Signal(Serve),
-    /// Rooms of devices that never lose a message, with a console page (port 8765)
+    /// Device rooms that lose no acknowledged message, with a console page (port 8765)
     #[command(after_help = DEVICES_EXAMPLES)]
     Devices(Devices),
-    /// Folders of audio as internet radio stations for every player (port 9999)
+    /// Folders of audio as internet radio stations, for any player (port 9999)
     #[command(after_help = RADIO_EXAMPLES)]
     Radio(ServeRadio),
-    /// Every service in one process, each on its own port, or all behind one (--listen)
+    /// All services in one process, each on its own port, or all at one address (--listen)
     #[command(after_help = ALL_EXAMPLES)]
     All(ServeAll),
-    /// Say what services would do with a configuration on this machine, and what is wrong: files, ports, databases
+    /// Write a configuration after a few questions, or by flags
+    #[command(after_help = INIT_EXAMPLES)]
+    Init(Box<Init>),
+    /// Check a configuration on this machine: what services would do, and what is wrong with files, ports and databases
     #[command(after_help = CHECK_EXAMPLES)]
     Check(Check),
-    /// Write all that services keep into one archive, while they run
+    /// Write all data of the services into one archive, while they run
     #[command(after_help = BACKUP_EXAMPLES)]
     Backup(Backup),
-    /// Put an archive's files back; services are stopped for it
+    /// Restore the files of an archive; services must be stopped
     #[command(after_help = RESTORE_EXAMPLES)]
     Restore(Restore),
     /// Write rows of the device rooms as lines of JSON or as CSV
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(Export),
-    /// Read lines of JSON that `export` wrote into the database of the device rooms
+    /// Import lines of JSON that `export` wrote into the database of the device rooms
     #[command(after_help = IMPORT_EXAMPLES)]
     Import(Import),
-    /// Take a device, or a person, out of all that is kept, and say what was erased
+    /// Erase all data of a device or a person, and report what was erased
     #[command(after_help = ERASE_EXAMPLES)]
     Erase(Erase),
     /// Print a completion script for a shell
@@ -80,11 +86,11 @@ pub enum Command {
     /// Write manual pages into a folder, one for each command
     #[command(after_help = MAN_EXAMPLES)]
     Man {
-        /// The folder, which is made if it is missing
+        /// The folder, which is created if it is missing
         #[arg(value_name = "FOLDER")]
         folder: PathBuf,
     },
-    /// Ask a server whether it is well: a client that plays a service's scenarios, or that you type to
+    /// Test a running server: a client that runs scenarios of a service, or an interactive one
     #[command(subcommand, after_help = PROBE_EXAMPLES)]
     Probe(Probe),
 }

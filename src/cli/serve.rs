@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::ConfigFile;
+use super::{ConfigFile, parse_service};
 use crate::door;
 use crate::settings::{Entry, Flag, Service};
 
 pub(super) const MUSIC_EXAMPLES: &str = "\
-Every key of the configuration is a variable too: ROOMHUB_MUSIC__PORT is music.port. config.example.toml lists them all.
+Every key of the configuration can be set by a variable: ROOMHUB_MUSIC__PORT is music.port. config.example.toml lists them all.
 
 Examples:
   roomhub music
@@ -17,21 +17,21 @@ Examples:
   MAX_ROOMS=100 CORS_ORIGIN=https://example.org roomhub music";
 
 pub(super) const WATCH_EXAMPLES: &str = "\
-Every key of the configuration is a variable too: ROOMHUB_WATCH__PORT is watch.port. config.example.toml lists them all.
+Every key of the configuration can be set by a variable: ROOMHUB_WATCH__PORT is watch.port. config.example.toml lists them all.
 
 Examples:
   AUTH_KEY=choose-a-long-key-here roomhub watch --media-dir ~/films
   AUTH_KEY_FILE=/run/secrets/watch roomhub watch";
 
 pub(super) const SIGNAL_EXAMPLES: &str = "\
-Every key of the configuration is a variable too: ROOMHUB_SIGNAL__PORT is signal.port. config.example.toml lists them all.
+Every key of the configuration can be set by a variable: ROOMHUB_SIGNAL__PORT is signal.port. config.example.toml lists them all.
 
 Examples:
   roomhub signal
   ROOMHUB_SIGNAL__TURN_URLS=turn:turn.example.org roomhub signal";
 
 pub(super) const DEVICES_EXAMPLES: &str = "\
-Every key of the configuration is a variable too: ROOMHUB_DEVICES__PORT is devices.port. config.example.toml lists them all.
+Every key of the configuration can be set by a variable: ROOMHUB_DEVICES__PORT is devices.port. config.example.toml lists them all.
 
 Examples:
   roomhub devices --data-dir /srv/devices
@@ -39,18 +39,19 @@ Examples:
   roomhub devices spool";
 
 pub(super) const RADIO_EXAMPLES: &str = "\
-Every key of the configuration is a variable too: ROOMHUB_RADIO__PORT is radio.port. config.example.toml lists them all.
+Every key of the configuration can be set by a variable: ROOMHUB_RADIO__PORT is radio.port. config.example.toml lists them all.
 
 Examples:
   roomhub radio --audio-dir ~/music
   roomhub radio --directory-routes '{\"humor\":\"~/audio/humor\"}'";
 
 pub(super) const ALL_EXAMPLES: &str = "\
-Every key of the configuration is a variable too: ROOMHUB_MUSIC__PORT is music.port. config.example.toml lists them all.
+Every key of the configuration can be set by a variable: ROOMHUB_MUSIC__PORT is music.port. config.example.toml lists them all.
 
 Examples:
   roomhub all
   roomhub all --listen 0.0.0.0:8080
+  roomhub all --only music,watch
   roomhub all --config /etc/roomhub/config.toml --log-format json";
 
 /// What every service takes.
@@ -64,7 +65,7 @@ pub struct Serve {
     /// Port to listen on [env: PORT] [default: the service's own]
     #[arg(long, value_name = "PORT")]
     port: Option<String>,
-    /// Addresses to listen on in place of these two, with commas between them, like `127.0.0.1:3000,[::1]:3000` or
+    /// Addresses to listen on instead of these two, separated by commas, like `127.0.0.1:3000,[::1]:3000` or
     /// `unix:/run/roomhub/room.sock` [default: --host and --port]
     #[arg(long, value_name = "ADDRESSES", conflicts_with_all = ["host", "port"])]
     listen: Option<String>,
@@ -75,13 +76,13 @@ pub struct Serve {
 pub struct ServeWatch {
     #[command(flatten)]
     serve: Serve,
-    /// Key that clients bring; on a command line it shows in the process list: prefer AUTH_KEY or --auth-key-file
+    /// Key of clients; flags are visible in the process list, so prefer AUTH_KEY or --auth-key-file
     #[arg(long, value_name = "KEY")]
     auth_key: Option<String>,
-    /// File that holds the key [env: `AUTH_KEY_FILE`]
+    /// File with the key [env: `AUTH_KEY_FILE`]
     #[arg(long, value_name = "FILE")]
     auth_key_file: Option<String>,
-    /// Folder of films that rooms play [env: `ROOMHUB_WATCH__MEDIA_DIR`] [default: none]
+    /// Folder of films for rooms [env: `ROOMHUB_WATCH__MEDIA_DIR`] [default: none]
     #[arg(long, value_name = "FOLDER")]
     media_dir: Option<String>,
 }
@@ -91,7 +92,7 @@ pub struct ServeWatch {
 pub struct ServeMusic {
     #[command(flatten)]
     serve: Serve,
-    /// Folder of music that rooms play [env: `ROOMHUB_MUSIC__MEDIA_DIR`] [default: none]
+    /// Folder of music for rooms [env: `ROOMHUB_MUSIC__MEDIA_DIR`] [default: none]
     #[arg(long, value_name = "FOLDER")]
     media_dir: Option<String>,
 }
@@ -121,7 +122,7 @@ struct Data {
 
 #[derive(Debug, Subcommand)]
 enum DevicesCommand {
-    /// Say what waits for the database, and what it refused
+    /// Show records that wait for the database, and those that it refused
     Spool {
         /// Configuration file [env: `ROOMHUB_CONFIG`] [default: the first that exists of ./roomhub.toml, ./config.toml,
         /// `$XDG_CONFIG_HOME/roomhub/config.toml`, /etc/roomhub/config.toml]
@@ -134,7 +135,7 @@ enum DevicesCommand {
 
 #[derive(Debug, Subcommand)]
 enum SpoolCommand {
-    /// Put mended dead letters back
+    /// Retry dead letters whose cause has been fixed
     Retry,
 }
 
@@ -155,16 +156,16 @@ pub struct ServeRadio {
     /// Folder of audio [env: `AUDIO_DIR`] [default: /app/audio if it exists, else the built-in sample]
     #[arg(long, value_name = "FOLDER")]
     audio_dir: Option<String>,
-    /// Routes with stations, like /,/humor [env: `AUDIO_STREAM_ROUTES`] [default: all that have a folder]
+    /// Routes with stations, like /,/humor [env: `AUDIO_STREAM_ROUTES`] [default: all routes with a folder]
     #[arg(long, value_name = "ROUTES")]
     stream_routes: Option<String>,
     /// Folders of routes, like {"humor":"~/audio/humor"} [env: `DIRECTORY_ROUTES`]
     #[arg(long, value_name = "JSON")]
     directory_routes: Option<String>,
-    /// radio: all listeners share a stream; individual: each has its own [env: `STREAM_MODE`] [default: radio]
+    /// radio: all listeners share one stream; individual: each listener has a separate stream [env: `STREAM_MODE`] [default: radio]
     #[arg(long, value_name = "MODE")]
     stream_mode: Option<String>,
-    /// Bytes of MP3 that a station buffers [env: `BUFFER_SIZE`] [default: 2097152]
+    /// Bytes of MP3 that a station buffers for listeners that are behind [env: `BUFFER_SIZE`] [default: 2097152]
     #[arg(long, value_name = "BYTES")]
     buffer_size: Option<String>,
     /// The number of tracks that are read ahead [env: `MAX_PRELOAD_TRACKS`] [default: 2]
@@ -177,11 +178,14 @@ pub struct ServeRadio {
 pub struct ServeAll {
     #[command(flatten)]
     common: Common,
+    /// Only these services, separated by commas [default: all of them]
+    #[arg(long, value_name = "SERVICES", value_delimiter = ',', value_parser = parse_service)]
+    only: Vec<Service>,
     /// Address to listen on, for each of them [default: 0.0.0.0]
     #[arg(long, value_name = "ADDRESS")]
     host: Option<String>,
     /// Serve all of them at these addresses, below /music/, /watch/, /signal/, /devices/ and /radio/ or by host names
-    /// (`[door]`): with commas between them, like `0.0.0.0:8080,[::]:8080`
+    /// (`[door]`): separated by commas, like `0.0.0.0:8080,[::]:8080`
     #[arg(long, value_name = "ADDRESSES", conflicts_with = "host")]
     listen: Option<String>,
 }
@@ -196,11 +200,11 @@ struct Common {
     /// text or json [env: `ROOMHUB_LOG__FORMAT`] [default: text]
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
-    /// Redis that this node shares rooms through with others, like `redis://host:6379`; with a password, better in
+    /// Redis by which nodes share their rooms, like `redis://host:6379`; with a password, prefer
     /// `ROOMHUB_CLUSTER__URL` or `ROOMHUB_CLUSTER__URL_FILE` [default: none]
     #[arg(long, value_name = "URL")]
     redis: Option<String>,
-    /// Print the effective values and where each came from, and exit
+    /// Print the effective values and where each of them comes from, and exit
     #[arg(long)]
     print_config: bool,
 }
@@ -288,10 +292,12 @@ impl ServeRadio {
 }
 
 impl ServeAll {
-    /// Every service.
+    /// Every service, or those that were named.
     pub fn request(self) -> Request {
-        let mut request = self.common.request(Service::all().to_vec());
-        for service in Service::all() {
+        let is_wanted = |service: &Service| self.only.is_empty() || self.only.contains(service);
+        let services: Vec<Service> = Service::all().into_iter().filter(is_wanted).collect();
+        let mut request = self.common.request(services.clone());
+        for service in services {
             let none = self.host.as_ref().map(|_| String::new());
             request.set(service.entry().listen_key, none, "--host");
             request.set(service.entry().host_key, self.host.clone(), "--host");

@@ -16,6 +16,8 @@ use super::log_reader::LogReader;
 use super::redis_connector::RedisConnector;
 use super::{Config, SECRET_BYTES, Unavailable};
 use crate::random;
+#[cfg(test)]
+use crate::secret::Secret;
 use crate::time::Timestamp;
 
 /// From one attempt to reach a Redis that is away to the next.
@@ -126,6 +128,8 @@ pub struct Log {
     pub lease: Duration,
     /// A Redis that takes longer to answer is taken for away.
     pub patience: Duration,
+    /// What comes within this time of the last entry goes as one.
+    pub linger: Duration,
     /// The name of what Redis remembers, as far as this node knows.
     pub epoch: String,
     connector: RedisConnector,
@@ -160,6 +164,7 @@ impl Log {
             heartbeat: config.heartbeat,
             lease: config.lease,
             patience: config.response_timeout,
+            linger: config.linger,
             epoch: String::new(),
             connector: connector.of(&format!("{tag}:nodes")),
             connection: None,
@@ -173,6 +178,14 @@ impl Log {
             tag,
             max_entries: config.max_log_entries,
         }
+    }
+
+    /// The log of a Redis that nobody has, for tests.
+    #[cfg(test)]
+    pub fn nowhere(service: &str) -> Self {
+        let config = Config { url: Secret::new("redis://127.0.0.1:1"), ..Config::default() };
+        let connector = RedisConnector::new(&config).unwrap();
+        Self::new(service, &connector, &config, "east".to_owned(), [0; SECRET_BYTES])
     }
 
     /// Connects, however long it takes; whoever stops waiting and comes again waits for the same attempt.

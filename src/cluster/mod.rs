@@ -41,6 +41,9 @@ use redis_connector::RedisConnector;
 /// Time for the first connection: without it a node does not start.
 const START_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The longest that members wait for what others of their node do.
+const MAX_LINGER: Duration = Duration::from_secs(1);
+
 /// Random bytes in a node's name.
 const NODE_BYTES: usize = 6;
 
@@ -69,6 +72,9 @@ pub struct Config {
     /// A Redis that takes longer to answer is taken for away: rooms go on alone.
     #[serde(with = "human")]
     pub response_timeout: Duration,
+    /// What comes within this time of a node's last entry goes as one, so that a busy service wakes all nodes less often.
+    #[serde(with = "human")]
+    pub linger: Duration,
     /// Entries that a log may hold, and entries that may wait for one node; one that falls further behind has its members
     /// come back anew.
     pub max_log_entries: usize,
@@ -84,6 +90,7 @@ impl Default for Config {
             lease: Duration::from_secs(10),
             heartbeat: Duration::from_secs(2),
             response_timeout: Duration::from_millis(500),
+            linger: Duration::from_millis(5),
             max_log_entries: 65_536,
         }
     }
@@ -100,6 +107,9 @@ impl Config {
         }
         findings.not_zero("cluster.heartbeat", self.heartbeat);
         findings.not_zero("cluster.response_timeout", self.response_timeout);
+        if self.linger > MAX_LINGER {
+            findings.add("cluster.linger", "at most 1s is expected: members wait for it");
+        }
         findings.at_least_one("cluster.max_log_entries", self.max_log_entries);
         if self.lease < self.heartbeat * 3 {
             findings.add("cluster.lease", "at least three heartbeats are expected, so that one may be late");

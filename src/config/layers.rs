@@ -5,7 +5,7 @@ use toml::{Table, Value};
 use super::{KBPS, Layers, Mistake, PREFIX, Source, VARIABLE_OF_FILE};
 
 /// One key that a layer sets.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Entry {
     pub key: String,
     pub value: Value,
@@ -133,6 +133,11 @@ impl Entry {
             Value::Boolean(_) => {
                 text.parse().map(Value::Boolean).map_err(|_| "true or false is expected".into())
             }
+            Value::Array(_) if is_list_of_tables(text) => {
+                let table: Result<Table, _> = format!("list = {text}").parse();
+                let list = table.ok().and_then(|mut table| table.remove("list"));
+                list.ok_or_else(|| "a list of tables in TOML is expected, on one line".into())
+            }
             Value::Array(_) => Ok(Value::Array(
                 text.split(',')
                     .map(str::trim)
@@ -143,6 +148,11 @@ impl Entry {
             Value::String(_) | Value::Datetime(_) | Value::Table(_) => Ok(Value::String(text.into())),
         }
     }
+}
+
+/// Whether text is a list of tables as TOML writes it: `[{route = "/jazz"}]`; addresses begin with a bracket too.
+fn is_list_of_tables(text: &str) -> bool {
+    text.strip_prefix('[').is_some_and(|rest| rest.trim_start().starts_with('{'))
 }
 
 /// `2` where `2.0` is meant.
@@ -221,14 +231,19 @@ fn unknown(key: &str, schema: &Table, renamed: &[(&str, &str)]) -> String {
         return format!("this key is called {now} now");
     }
     let known: Vec<String> = leaves(schema, schema).into_iter().map(|(key, _)| key).collect();
-    let nearest = known
-        .iter()
-        .min_by_key(|candidate| distance(key, candidate))
-        .filter(|candidate| distance(key, candidate) <= 3);
-    match nearest {
+    match nearest(key, known.iter().map(String::as_str)) {
         Some(candidate) => format!("unknown key; did you mean {candidate}?"),
         None => "unknown key; config.example.toml lists them all".into(),
     }
+}
+
+/// The name that may have been meant.
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .map(|candidate| (distance(name, candidate), candidate))
+        .min_by_key(|(distance, _)| *distance)
+        .filter(|(distance, _)| *distance <= 3)
+        .map(|(_, candidate)| candidate)
 }
 
 /// Edits between two keys (Levenshtein).

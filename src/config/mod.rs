@@ -6,6 +6,7 @@
 mod file;
 mod findings;
 mod layers;
+mod lists;
 mod secret_files;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +19,7 @@ use toml::{Table, Value};
 
 pub use file::{VARIABLE_OF_FILE, read_file};
 pub use findings::Findings;
-use layers::{Entry, leaf, leaves, put};
+use layers::{Entry, leaf, leaves, nearest, put};
 pub use secret_files::word_in;
 
 use crate::secret::MASK;
@@ -134,7 +135,7 @@ where
                 put(&mut table, &entry.key, value);
                 sources.insert(entry.key, entry.source);
             }
-            Err(problem) => mistakes.push(entry.mistake(problem)),
+            Err(problems) => mistakes.extend(problems),
         }
     }
     secret_files::read(&mut table, &schema, &mut sources, &mut mistakes);
@@ -145,9 +146,11 @@ where
         if layers.is_ignored(&key) {
             continue;
         }
-        let source = sources.get(&key).cloned().unwrap_or(Source::Default);
-        let value = leaf(&table, &key).map(|value| shown(&key, value)).unwrap_or_default();
-        mistakes.push(Mistake { source, key, value, problem });
+        let owner = key.split('[').next().unwrap_or_default();
+        let source = sources.get(owner).cloned().unwrap_or(Source::Default);
+        let (value, names) = lists::value_at(&table, &key);
+        let value = value.map(|value| shown(&key, &value)).unwrap_or_default();
+        mistakes.push(Mistake { source, key, value, problem: of(&names, problem) });
     }
     if mistakes.is_empty() {
         let file = layers.file.as_ref().map(|(path, _)| path.clone());
@@ -171,27 +174,44 @@ impl<T> Loaded<T> {
         leaves(&self.table, &self.table).into_iter().filter(|(key, _)| !is_ignored(key)).collect()
     }
 
+    /// The same as they may be shown, each with its source.
+    pub fn shown(&self) -> Vec<ShownValue> {
+        let shown = |(key, value): (String, Value)| {
+            let (value, source) = (shown(&key, &value), self.source(&key).to_string());
+            ShownValue { key, value, source }
+        };
+        self.keys().into_iter().map(shown).collect()
+    }
+
     /// Where the value of a key came from.
     pub fn source(&self, key: &str) -> Source {
         self.sources.get(key).cloned().unwrap_or(Source::Default)
     }
 }
 
+/// A value in effect, as it may be shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShownValue {
+    /// The key's path.
+    pub key: String,
+    /// The value as TOML, masked if it is a secret.
+    pub value: String,
+    /// Where it came from, in words.
+    pub source: String,
+}
+
 /// The effective values as TOML, each with its source; secrets masked.
 impl<T> fmt::Display for Loaded<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut section = String::new();
-        for (key, value) in leaves(&self.table, &self.table) {
+        for ShownValue { key, value, source } in self.shown() {
             let (owner, name) = key.rsplit_once('.').unwrap_or(("", &key));
-            if self.ignored_sections.contains(owner.split('.').next().unwrap_or_default()) {
-                continue;
-            }
             if owner != section {
                 let gap = if section.is_empty() { "" } else { "\n" };
                 writeln!(f, "{gap}[{owner}]")?;
                 owner.clone_into(&mut section);
             }
-            writeln!(f, "{:<52} # {}", format!("{name} = {}", shown(&key, &value)), self.source(&key))?;
+            writeln!(f, "{:<52} # {source}", format!("{name} = {value}"))?;
         }
         Ok(())
     }
@@ -209,15 +229,57 @@ impl Entry {
     }
 }
 
-/// Tries one leaf on top of the defaults, so that one bad value hides no other.
-fn accepted<T: DeserializeOwned>(schema: &Table, entry: &Entry) -> Result<Value, String> {
-    let value = entry.value_like(leaf(schema, &entry.key).expect("an entry's key is in the schema"))?;
-    let mut trial = schema.clone();
-    put(&mut trial, &entry.key, value.clone());
-    match serde_path_to_error::deserialize::<_, T>(Value::Table(trial)) {
-        Ok(_) => Ok(value),
-        Err(error) => Err(allowed(error.inner().message())),
+/// Tries one leaf on top of the defaults, so that one bad value hides no other. In a list of tables, each key is a leaf.
+fn accepted<T: DeserializeOwned>(schema: &Table, entry: &Entry) -> Result<Value, Vec<Mistake>> {
+    let like = leaf(schema, &entry.key).expect("an entry's key is in the schema");
+    let value = match entry.value_like(like) {
+        Ok(value) => value,
+        // It may hold secrets.
+        Err(problem) if like.is_array() => return Err(vec![entry.clone().unknown(problem)]),
+        Err(problem) => return Err(vec![entry.clone().mistake(problem)]),
+    };
+    let Err(problem) = tried::<T>(schema, &entry.key, value.clone()) else { return Ok(value) };
+    if lists::tables(&value).is_none() {
+        return Err(vec![entry.clone().mistake(allowed(&problem))]);
     }
+    let mut whole = schema.clone();
+    put(&mut whole, &entry.key, value.clone());
+    let mistake = |leaf: lists::Leaf| {
+        let problem = tried::<T>(schema, &entry.key, leaf.alone).err()?;
+        let (_, names) = lists::value_at(&whole, &leaf.key);
+        let entry = Entry { key: leaf.key, value: leaf.value, source: entry.source.clone() };
+        Some(match unknown_field(&problem) {
+            Some(problem) => entry.unknown(of(&names, problem)),
+            None => entry.mistake(of(&names, allowed(&problem))),
+        })
+    };
+    let mistakes: Vec<Mistake> = lists::leaves(&entry.key, &value).into_iter().filter_map(mistake).collect();
+    Err(if mistakes.is_empty() { vec![entry.clone().unknown(allowed(&problem))] } else { mistakes })
+}
+
+/// What keeps a value of a key from being read.
+fn tried<T: DeserializeOwned>(schema: &Table, key: &str, value: Value) -> Result<(), String> {
+    let mut trial = schema.clone();
+    put(&mut trial, key, value);
+    let read = serde_path_to_error::deserialize::<_, T>(Value::Table(trial));
+    read.map(|_| ()).map_err(|error| error.inner().message().to_owned())
+}
+
+/// What to say of a key that a table in a list does not have; `None` if the problem is another one.
+fn unknown_field(message: &str) -> Option<String> {
+    let mut names = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
+    let name = names.next()?;
+    let known: Vec<&str> = names.collect();
+    let longer = || known.iter().copied().find(|candidate| candidate.starts_with(name));
+    Some(match nearest(name, known.iter().copied()).or_else(longer) {
+        Some(near) => format!("unknown key; did you mean {near}?"),
+        None => format!("unknown key; known are {}", known.join(", ")),
+    })
+}
+
+/// A problem, with what the tables are called in which it stands.
+fn of(names: &str, problem: String) -> String {
+    if names.is_empty() { problem } else { format!("{problem} ({names})") }
 }
 
 /// A deserialiser's message in the words of an operator.
@@ -244,10 +306,18 @@ const SECRET: [&str; 7] = ["token", "secret", "dsn", "key", "password", "databas
 /// A value as it may be shown: secrets are masked whatever is wrong with them, and so are those within URLs.
 fn shown(key: &str, value: &Value) -> String {
     let is_unset = value.as_str().is_some_and(str::is_empty);
-    if SECRET.iter().any(|word| key.ends_with(word)) && !is_unset {
+    if is_secret(key) && !is_unset {
         return format!("\"{MASK}\"");
     }
-    without_credentials(&value.to_string())
+    let mask = |name: &str, value: &Value| {
+        let is_unset = value.as_str().is_some_and(str::is_empty);
+        if is_secret(name) && !is_unset { Value::String(MASK.into()) } else { value.clone() }
+    };
+    without_credentials(&lists::masked(key, value, &mask).to_string())
+}
+
+fn is_secret(key: &str) -> bool {
+    SECRET.iter().any(|word| key.ends_with(word))
 }
 
 /// The text of a configuration file without its secrets: their keys are left out, with the comments.
@@ -260,6 +330,11 @@ pub fn without_secrets(text: &str) -> Result<String, toml::de::Error> {
             let key = format!("{path}{key}");
             if let Value::Table(inner) = value {
                 leave_out(inner, &format!("{key}."));
+                return true;
+            }
+            if lists::tables(value).is_some() {
+                let items = value.as_array_mut().into_iter().flatten();
+                items.filter_map(Value::as_table_mut).for_each(|inner| leave_out(inner, &format!("{key}.")));
                 return true;
             }
             shown(&key, value) == value.to_string()

@@ -7,7 +7,7 @@ use std::io::Read;
 use toml::{Table, Value};
 
 use super::layers::{file_key, leaf, leaves, put};
-use super::{Mistake, Source};
+use super::{Mistake, Source, is_secret, lists};
 use crate::secret::Secret;
 
 /// No key is as long: a device or a film that was named by mistake is not read to its end.
@@ -40,6 +40,43 @@ pub fn read(
             Err(problem) => {
                 let source = sources.get(&file_key).cloned().unwrap_or(Source::Default);
                 mistakes.push(Mistake { source, key: file_key, value: format!("{path:?}"), problem });
+            }
+        }
+    }
+    for (key, _) in leaves(schema, schema).into_iter().filter(|(_, value)| value.is_array()) {
+        let Some(mut list) = leaf(table, &key).filter(|list| lists::tables(list).is_some()).cloned() else {
+            continue;
+        };
+        let source = sources.get(&key).cloned().unwrap_or(Source::Default);
+        for (place, item) in list.as_array_mut().into_iter().flatten().enumerate() {
+            let Value::Table(item) = item else { continue };
+            read_in_list(item, &format!("{key}[{}]", place + 1), &source, mistakes);
+        }
+        put(table, &key, list);
+    }
+}
+
+/// The same in a table of a list.
+fn read_in_list(table: &mut Table, owner: &str, source: &Source, mistakes: &mut Vec<Mistake>) {
+    let named: Vec<(String, String)> = table
+        .iter()
+        .filter_map(|(name, path)| Some((name.strip_suffix("_file")?.to_owned(), path.as_str()?.to_owned())))
+        .filter(|(name, path)| is_secret(name) && !path.is_empty())
+        .collect();
+    for (name, path) in named {
+        let is_set = table.get(&name).and_then(Value::as_str).is_some_and(|word| !word.is_empty());
+        let word = if is_set {
+            Err(format!("either {name} or {name}_file is expected, not both"))
+        } else {
+            word_in(&path)
+        };
+        match word {
+            Ok(word) => {
+                table.insert(name, Value::String(word.expose().to_owned()));
+            }
+            Err(problem) => {
+                let key = format!("{owner}.{name}_file");
+                mistakes.push(Mistake { source: source.clone(), key, value: format!("{path:?}"), problem });
             }
         }
     }

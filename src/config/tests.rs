@@ -172,3 +172,72 @@ fn the_effective_values_are_printed_with_their_sources_and_without_secrets() {
     "#]]
     .assert_eq(&printed);
 }
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Doors {
+    doors: Vec<Door>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Door {
+    route: String,
+    width: u16,
+    key: Secret,
+    key_file: String,
+    bells: Vec<Bell>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Bell {
+    name: String,
+    volume: f64,
+}
+
+impl Validate for Doors {
+    fn validate(&self, findings: &mut Findings) {
+        for (place, _) in self.doors.iter().enumerate().filter(|(_, door)| door.width == 1) {
+            findings.add(format!("doors[{}].width", place + 1), "too narrow");
+        }
+    }
+}
+
+#[test]
+fn mistakes_in_lists_of_tables_are_told_key_by_key_and_their_secrets_are_not_shown() {
+    let file = "[[doors]]\nroute = \"/a\"\nwidth = \"wide\"\nkey = [\"hunter2\"]\nkeyy = \"hunter2\"\n\
+                [[doors.bells]]\nname = \"ding\"\nvolume = \"loud\"\n[[doors]]\nroute = 5\nhunter = \"hunter2\"";
+    let told = load::<Doors>(&layers(file, &[], &[])).unwrap_err();
+    let told: Vec<String> = told.iter().map(ToString::to_string).collect();
+    expect_test::expect![[r#"
+        test.toml: doors[1].width = "wide": a whole number from 0 to 65535 is expected (route "/a")
+        test.toml: doors[1].key = "********": a string is expected (route "/a")
+        test.toml: doors[1].keyy: unknown key; did you mean key? (route "/a")
+        test.toml: doors[1].bells[1].volume = "loud": a number is expected (route "/a", name "ding")
+        test.toml: doors[2].route = 5: a string is expected
+        test.toml: doors[2].hunter: unknown key; known are route, width, key, key_file, bells"#]]
+    .assert_eq(&told.join("\n"));
+    let file = "[[doors]]\nroute = \"/a\"\n[[doors]]\nroute = \"/b\"\nwidth = 1";
+    let told = load::<Doors>(&layers(file, &[], &[])).unwrap_err();
+    assert_eq!(told[0].to_string(), "test.toml: doors[2].width = 1: too narrow (route \"/b\")");
+}
+
+#[test]
+fn secrets_in_lists_may_be_in_files_and_are_masked() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "hunter2\n").unwrap();
+    let file =
+        format!("[[doors]]\nroute = \"/a\"\n[[doors]]\nroute = \"/b\"\nkey_file = \"{}\"", secret.display());
+    let loaded = load::<Doors>(&layers(&file, &[], &[])).unwrap();
+    assert_eq!(loaded.values.doors[1].key.expose(), "hunter2");
+    assert!(!loaded.to_string().contains("hunter2") && loaded.to_string().contains("/b"), "{loaded}");
+    let told = load::<Doors>(&layers(&format!("{file}\nkey = \"x\""), &[], &[])).unwrap_err();
+    assert!(told[0].to_string().contains("doors[2].key_file") && told[0].to_string().contains("not both"));
+    let kept = without_secrets("[[doors]]\nroute = \"/a\"\nkey = \"hunter2\"").unwrap();
+    assert!(kept.contains("/a") && !kept.contains("hunter2"), "{kept}");
+    let variable = [("ROOMHUB_DOORS", "[{ route = \"/a\", key = \"hunter2\" }]")];
+    let loaded = load::<Doors>(&layers("", &variable, &[])).unwrap();
+    assert_eq!((loaded.values.doors[0].key.expose(), &*loaded.values.doors[0].route), ("hunter2", "/a"));
+}

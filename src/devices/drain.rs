@@ -15,12 +15,16 @@ use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
 use super::directory::Directory;
+use super::erase::{self, SPOOL};
 use super::protocol::names::{DeviceId, RoomId};
 use super::record::{Record, RecordId};
 use super::spool::reader::Reader;
+use super::spool::segment::Position;
 use super::spool::{Spool, dead, load_cursor};
-use super::store::{Failure, Named, Store};
+use super::store::{Failure, Named, Store, TABLES};
+use crate::control::Reports;
 use crate::runtime::Context;
+use crate::time::Timestamp;
 
 /// Records in one transaction, and their bytes.
 const BATCH_RECORDS: usize = 2000;
@@ -69,6 +73,8 @@ pub struct Drain {
     pub learned: watch::Sender<bool>,
     /// For the console page.
     pub status: Arc<Mutex<DatabaseStatus>>,
+    /// Where it says what it has erased.
+    pub reports: Reports,
     /// The process.
     pub context: Context,
 }
@@ -113,11 +119,20 @@ impl Drain {
             let Batch { records, n_read, reader: behind } = batch;
             reader = behind;
             let n_records = records.len() as u64;
+            let erased = match records.last() {
+                Some((_, Record::Erased { device, at })) => Some((device.clone(), *at)),
+                _ => None,
+            };
             if n_records > 0 {
                 if !self.put(self.settled(records)).await {
                     return;
                 }
                 metrics::counter!("roomhub_devices_drained_total").increment(n_records);
+            }
+            if let Some((device, at)) = erased
+                && !self.erase(device, at, reader.position()).await
+            {
+                return;
             }
             if reader.position() != before {
                 self.spool.drained(reader.position(), n_read);
@@ -133,6 +148,54 @@ impl Drain {
                 _ = written.changed() => {}
                 () = tokio::time::sleep(IDLE) => {}
             }
+        }
+    }
+
+    /// Takes a device out of the database, of what was set aside, of the directory's file and of the spool up to `end`. The
+    /// spool comes last: until then, the next start does it again. False if the process stops first.
+    async fn erase(&self, device: DeviceId, at: Timestamp, end: Position) -> bool {
+        // Other nodes may have written what the device has said since.
+        let until = self.has_company.then_some(at);
+        let mut n_rows = 0;
+        for table in TABLES.iter().rev().filter(|table| table.names_devices()) {
+            let delete = || self.store.delete_device(table, &device, until);
+            let Some(n) = self.insist(delete).await else { return false };
+            n_rows += n;
+            self.reports.tell(device.as_str(), table.name, Ok(n));
+        }
+        if let Err(problem) = self.store.settle_deletions().await {
+            // Rows are gone; what is left of them in free pages is overwritten as these are used.
+            let problem =
+                format!("the database's file cannot be made anew without {n_rows} deleted rows: {problem}");
+            self.reports.tell(device.as_str(), SPOOL, Err(problem));
+        }
+        let folder = self.spool.folder();
+        let set_aside = || async { erase::from_letters_and_damage(folder, &device) };
+        let Some(counts) = self.insist_on_disk("what was set aside", set_aside).await else { return false };
+        for (place, n) in counts {
+            self.reports.tell(device.as_str(), place, Ok(n));
+        }
+        let settle = || async { self.settle_directory(&device, end).await };
+        if self.insist_on_disk("the directory of rooms and devices", settle).await.is_none() {
+            return false;
+        }
+        let overwrite = || async { erase::from_spool(folder, &device, end) };
+        let Some(n) = self.insist_on_disk("the spool", overwrite).await else { return false };
+        self.reports.tell(device.as_str(), SPOOL, Ok(n));
+        info!("a device was erased");
+        true
+    }
+
+    /// The directory has taken a device out, once it has come to `end`; its file is made anew without it.
+    async fn settle_directory(&self, device: &DeviceId, end: Position) -> io::Result<()> {
+        loop {
+            {
+                let mut directory = self.directory.lock();
+                if directory.position().map_err(io::Error::other)? >= end {
+                    return directory.settle_erasure(device).map_err(io::Error::other);
+                }
+            }
+            tokio::time::sleep(FIRST_PAUSE).await;
         }
     }
 
@@ -346,7 +409,12 @@ impl Drain {
                 let record = Record::from_bytes(&payload).map_err(|problem| {
                     io::Error::other(format!("record {id} is of no known kind: {problem}"))
                 })?;
+                let is_erasing = matches!(record, Record::Erased { .. });
                 records.push((id, record));
+                // What comes after it stays.
+                if is_erasing {
+                    break;
+                }
             }
             spool.forget_revoked(&revoked);
             Ok(Batch { records, n_read, reader })

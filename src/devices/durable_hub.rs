@@ -1,5 +1,6 @@
 //! Where the rules meet the spool: looks facts up, runs the rule, appends its records and lets its effects wait.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ use super::shared_index::SharedIndex;
 use super::spool::Spool;
 use super::{Config, Durability};
 use crate::effect::{Close, Effect, Effects, MemberId};
-use crate::rooms::{self, Asked, Census, Handshake, Seed, TrackedMap};
+use crate::rooms::{self, Asked, Census, Handshake, IsVoid, Seed, TrackedMap};
 use crate::time::{Timestamp, WallOffset};
 
 /// The rooms, and all that they rest on.
@@ -40,6 +41,10 @@ pub struct DurableHub {
     status_at: Timestamp,
     /// Records are written down with the wall clock's time.
     wall: WallOffset,
+    /// Who was just erased, until records that wait for other nodes are looked through.
+    erased: Option<DeviceId>,
+    /// The erasures of the other nodes that are in the spool here too.
+    erasures: Vec<(DeviceId, Timestamp)>,
 }
 
 /// What is done from outside.
@@ -56,6 +61,8 @@ pub enum Command {
     },
     /// Lets go of every connection of a device.
     Kick(DeviceId),
+    /// Takes a device out of all that is kept, on every node.
+    Erase(DeviceId),
 }
 
 /// What came of it.
@@ -64,6 +71,8 @@ pub enum Done {
     Sent(Result<(), Refusal>),
     /// How many connections were let go.
     Kicked(usize),
+    /// How many connections were let go of; the rest is erased when the spool comes to it.
+    Erasing(usize),
 }
 
 /// A record, with the name that it has on all nodes if there are others.
@@ -94,6 +103,8 @@ impl DurableHub {
             status_interval: config.status_interval,
             status_at: now + config.status_interval,
             wall: WallOffset::default(),
+            erased: None,
+            erasures: Vec::new(),
         }
     }
 
@@ -132,6 +143,21 @@ impl DurableHub {
             Ok(outcome) => (Ok(()), self.draft(outcome)),
             Err(refusal) => (Err(refusal), Effects::none()),
         }
+    }
+
+    /// Each node has a spool of its own, so each writes down that the device is erased.
+    fn erase(&mut self, device: DeviceId, now: Timestamp) -> (Done, Effects<Entry>) {
+        let at = self.wall.wall(now);
+        let (n, outcome) = self.hub.erase(&device, at);
+        let effects = self.draft(outcome);
+        let record = Record::Erased { device: device.clone(), at };
+        if let Some(shared) = &mut self.shared {
+            shared.index.note(&record);
+            self.erasures = shared.index.erasures();
+            self.erased = Some(device);
+        }
+        self.append(None, record);
+        (Done::Erasing(n), effects)
     }
 
     fn split(&mut self) -> (&mut Hub, AllFacts<'_>) {
@@ -265,6 +291,7 @@ impl rooms::Hub for DurableHub {
                 let (n, outcome) = self.hub.kick(&device);
                 (Done::Kicked(n), self.draft(outcome))
             }
+            Command::Erase(device) => self.erase(device, now),
         }
     }
 
@@ -281,7 +308,7 @@ impl rooms::Hub for DurableHub {
                     Ok(ClientFrame::QueryRoom) | Err(_) => return None,
                 }
             }
-            Asked::Command(Command::Kick(_)) => return None,
+            Asked::Command(Command::Kick(_) | Command::Erase(_)) => return None,
         };
         (evidence != Evidence::default()).then(|| to_raw_value(&evidence).expect("names are plain data"))
     }
@@ -291,6 +318,11 @@ impl rooms::Hub for DurableHub {
             let read = evidence.and_then(|evidence| serde_json::from_str(evidence.get()).ok());
             shared.evidence = read.unwrap_or_default();
         }
+    }
+
+    fn take_void(&mut self) -> Option<IsVoid<Entry>> {
+        let device = self.erased.take()?;
+        Some(Box::new(move |entry| entry.record.names(&device)))
     }
 
     fn persist(&mut self, effects: Effects<Entry>) -> Effects<Entry> {
@@ -372,8 +404,14 @@ impl rooms::Hub for DurableHub {
 
     fn restored(&mut self, _now: Timestamp) {
         self.hub.restored();
-        if let Some(shared) = &mut self.shared {
-            shared.index.restored();
+        let Some(shared) = &mut self.shared else { return };
+        shared.index.restored();
+        // What was erased while this node was away is in its spool still, and may have come into the database from there.
+        let known = mem::replace(&mut self.erasures, shared.index.erasures());
+        for (device, at) in self.erasures.clone() {
+            if !known.contains(&(device.clone(), at)) {
+                self.append(None, Record::Erased { device, at });
+            }
         }
     }
 }
@@ -400,49 +438,10 @@ fn log_record(record: &Record) {
         | Record::DeviceNamed { .. }
         | Record::RoomQuery { .. }
         | Record::Collected { .. }
-        | Record::Revoked { .. } => {}
+        | Record::Revoked { .. }
+        | Record::Erased { .. } => {}
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::*;
-    use crate::devices::directory::Directory;
-    use crate::devices::spool::{self, Limits};
-    use crate::effect::Effect;
-    use crate::rooms::Hub as _;
-    use crate::rooms::test_stage::{START, member};
-    use crate::runtime::{self, Clock, Context};
-
-    fn durable_hub(durability: Durability, folder: &Path) -> DurableHub {
-        let config = Config { durability, ..Config::default() };
-        let directory = || Directory::open(&folder.join("directory.db")).unwrap();
-        let context = Context::new(Clock::start(), &runtime::Config::default());
-        let limits = Limits { max_bytes: 64 << 20, segment_bytes: 1 << 20 };
-        let lock = spool::lock(folder).unwrap();
-        let (spool, _) = Spool::open(folder, [7; 8], limits, directory(), lock, context.token()).unwrap();
-        let facts =
-            LocalFacts::new(directory(), spool.clone(), tokio::sync::watch::channel(true).1, &config.rates());
-        let auth = Arc::new(ArcSwap::from_pointee(config.auth().unwrap()));
-        DurableHub::new(&config, facts, None, spool, auth, START)
-    }
-
-    #[test]
-    fn others_are_told_after_the_disk_unless_durability_is_relaxed() {
-        for (durability, waits) in [(Durability::Group, true), (Durability::Relaxed, false)] {
-            let folder = tempfile::tempdir().unwrap();
-            let mut durable_hub = durable_hub(durability, folder.path());
-            let mut handshake = Handshake { address: [10, 0, 0, 1].into(), token: None };
-            assert!(durable_hub.admit(member("ann"), &mut handshake, START).is_ok());
-            durable_hub.connect(member("ann"), handshake, START);
-            let named = RawValue::from_string(r#"{"device_id":"d1","identity":"x"}"#.into()).unwrap();
-            let effects = durable_hub.handle(member("ann"), "", Some(&named), START);
-            let effects = durable_hub.persist(effects);
-            let told = effects.iter().position(|effect| matches!(effect, Effect::Emit { .. })).unwrap();
-            let awaited = effects.iter().position(|effect| matches!(effect, Effect::AwaitSync(_)));
-            assert_eq!(awaited.is_some_and(|awaited| awaited < told), waits, "{durability:?}: {effects:?}");
-        }
-    }
-}
+mod tests;

@@ -1,78 +1,112 @@
 //! Takes a device out of all that is kept: rows, the spool, dead letters, the directory, what waits for it or comes from it.
 //!
-//! The spool belongs to whoever has locked it, so the service is stopped for this. A record in the spool is overwritten where it
-//! lies, by one of the same length that says nothing: places in the spool, which others remember, stay as they are.
+//! ```text
+//! running: command -> Record::Erased in the spool -> directory -> drain: database, letters, directory, spool
+//! stopped: the spool is locked, and the same is done here
+//! ```
+//! While the service runs, the erasure is a record of the spool: what comes before it goes, what comes after it stays, and a
+//! crash or a database that is away only puts it off. A record in the spool is overwritten where it lies, by one of the same
+//! length that says nothing: places in the spool, which others remember, stay as they are.
 
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow};
 
-use super::Config;
 use super::directory::Directory;
+use super::durable_hub::{Command, Done, DurableHub};
 use super::protocol::names::DeviceId;
 use super::record::Record;
-use super::spool::segment::{self, Found};
+use super::spool::segment::{self, Found, Position};
 use super::spool::{self, dead, recovery};
 use super::store::TABLES;
+use super::{Config, SERVICE};
+use crate::control::{self, Erased, Reports, Request};
 use crate::private;
+use crate::rooms::Commands;
+use crate::runtime::Context;
 use crate::time::Timestamp;
 
-/// What was erased, by where it was.
-pub type Erased = Vec<(&'static str, u64)>;
+/// Where the drain erases, as its reports say it.
+pub const PLACES: [&str; 7] =
+    ["devices", "connections", "messages", "room_queries", "dead_letters", "damaged_parts", SPOOL];
 
-/// Erases a device.
+/// The spool, which comes last.
+pub const SPOOL: &str = "spool";
+
+/// Behind every record.
+const END: Position = Position { segment: u64::MAX, offset: u64::MAX };
+
+/// Erases a device, by the service that runs or in its place.
 ///
 /// # Errors
-/// A running service has the spool, or something cannot be written. It may be done again.
+/// Something cannot be written, or the database is away. It may be done again.
 pub async fn device(config: &Config, name: &str) -> Result<Erased> {
     let device = DeviceId::new(name).context("that is no id of a device")?;
+    if let Some(erased) = control::ask(SERVICE, &config.data_dir, &Request::Erase(name.to_owned()))? {
+        return Ok(erased);
+    }
     let folder = config.spool_folder();
-    let mut erased = Vec::new();
+    let mut erased = Erased::new();
     let lock = if folder.is_dir() { Some(spool::lock(&folder)?) } else { None };
     if lock.is_some() {
-        erased.push(("spool", from_spool(&folder, &device)?));
-        erased.push(("dead_letters", from_letters(&folder, &device)?));
-        erased.push(("damaged_parts", from_damaged(&folder, &device)?));
+        erased.extend(from_letters_and_damage(&folder, &device)?.map(|(place, n)| (place.to_owned(), n)));
+        erased.insert(SPOOL.to_owned(), from_spool(&folder, &device, END)?);
     }
     let directory = config.data_dir.join(super::backup::DIRECTORY);
     if directory.exists() {
-        erased.push(("directory", Directory::open(&directory)?.erase(&device)?));
+        erased.insert("directory".to_owned(), Directory::open(&directory)?.erase(&device)?);
     }
     let store = super::export::open(config).await?;
     for table in TABLES.iter().rev().filter(|table| table.names_devices()) {
-        let n = store.delete_device(table, &device).await;
-        erased.push((table.name, n.map_err(|failure| anyhow!("{}: {failure}", table.name))?));
+        let n = store.delete_device(table, &device, None).await;
+        erased.insert(table.name.to_owned(), n.map_err(|failure| anyhow!("{}: {failure}", table.name))?);
     }
     store.settle_deletions().await.map_err(|failure| anyhow!("{failure}"))?;
     drop(lock);
     Ok(erased)
 }
 
-/// Whether a record names a device. Ends of connections name nobody.
-fn names(record: &Record, erased: &DeviceId) -> bool {
-    match record {
-        Record::DeviceSeen { device, .. }
-        | Record::DeviceNamed { device, .. }
-        | Record::Connected { device, .. }
-        | Record::RoomQuery { device, .. }
-        | Record::Collected { device, .. } => device == erased,
-        Record::Message(message) => message.from == *erased || message.to.as_ref() == Some(erased),
-        Record::RoomCreated { .. } | Record::Disconnected { .. } | Record::Revoked { .. } => false,
-    }
+/// Answers requests to a running service.
+pub fn serve(config: &Config, commands: Commands<DurableHub>, reports: Reports, context: &Context) {
+    control::serve(SERVICE, &config.data_dir, context, move |Request::Erase(name)| {
+        let (commands, reports) = (commands.clone(), reports.clone());
+        async move {
+            let device = DeviceId::new(&name).ok_or("that is no id of a device")?;
+            let whom = device.as_str().to_owned();
+            let listening = reports.listen();
+            let done = commands.give(Command::Erase(device)).await;
+            let Some(Done::Erasing(n_connections)) = done else { return Err("stopping".to_owned()) };
+            let mut erased = Erased::from([("open_connections".to_owned(), n_connections as u64)]);
+            control::await_reports(listening, &whom, &PLACES, &mut erased).await?;
+            Ok(erased)
+        }
+    });
 }
 
-fn from_spool(folder: &Path, device: &DeviceId) -> Result<u64> {
+/// Takes a device out of what was set aside.
+pub fn from_letters_and_damage(folder: &Path, device: &DeviceId) -> io::Result<[(&'static str, u64); 2]> {
+    Ok([("dead_letters", from_letters(folder, device)?), ("damaged_parts", from_damaged(folder, device)?)])
+}
+
+/// Overwrites the records of a device that lie before `end`.
+pub fn from_spool(folder: &Path, device: &DeviceId, end: Position) -> io::Result<u64> {
     let nothing = Record::Revoked { records: Vec::new(), at: Timestamp::default() }.to_bytes();
     let mut n_erased = 0;
-    for number in segment::list(folder)? {
-        let file = File::options().read(true).write(true).open(segment::path(folder, number))?;
+    for number in segment::list(folder)?.into_iter().filter(|number| *number <= end.segment) {
+        let file = match File::options().read(true).write(true).open(segment::path(folder, number)) {
+            Ok(file) => file,
+            // It has been drained, and is deleted.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
         let mut offset = 0;
-        loop {
+        while (Position { segment: number, offset }) < end {
             match segment::read_at(&file, offset)? {
                 Found::Record { id, payload, next } => {
-                    if Record::from_bytes(&payload).is_ok_and(|record| names(&record, device)) {
+                    if Record::from_bytes(&payload).is_ok_and(|record| record.names(device)) {
                         let mut blank = nothing.clone();
                         // A record of a device is longer; JSON may end in spaces.
                         blank.resize(payload.len(), b' ');
@@ -94,7 +128,7 @@ fn from_spool(folder: &Path, device: &DeviceId) -> Result<u64> {
     Ok(n_erased)
 }
 
-fn from_letters(folder: &Path, device: &DeviceId) -> Result<u64> {
+fn from_letters(folder: &Path, device: &DeviceId) -> io::Result<u64> {
     let mut n_erased = 0;
     for path in [dead::FILE, dead::RETRIED].map(|name| folder.join(name)) {
         if !path.exists() {
@@ -105,7 +139,7 @@ fn from_letters(folder: &Path, device: &DeviceId) -> Result<u64> {
             serde_json::from_str::<dead::DeadLetter>(line).map_or_else(
                 // What cannot be read is not kept if it may be about the device.
                 |_| !line.contains(device.as_str()),
-                |letter| !names(&letter.record, device),
+                |letter| !letter.record.names(device),
             )
         };
         let left: Vec<&str> = text.lines().filter(is_left).collect();
@@ -114,6 +148,7 @@ fn from_letters(folder: &Path, device: &DeviceId) -> Result<u64> {
             let fresh = path.with_extension("unfinished");
             let text: String = left.iter().flat_map(|line| [*line, "\n"]).collect();
             private::write(&fresh, text.as_bytes())?;
+            private::give_to_owner_of(&path, &fresh);
             fs::rename(&fresh, &path)?;
         }
         n_erased += n_here;
@@ -122,7 +157,7 @@ fn from_letters(folder: &Path, device: &DeviceId) -> Result<u64> {
 }
 
 /// Bytes that were set aside may be half a record: all of a file goes that has the name in it.
-fn from_damaged(folder: &Path, device: &DeviceId) -> Result<u64> {
+fn from_damaged(folder: &Path, device: &DeviceId) -> io::Result<u64> {
     let folder = folder.join(recovery::QUARANTINE);
     if !folder.is_dir() {
         return Ok(0);

@@ -230,6 +230,22 @@ impl Hub {
         (members.len(), outcome)
     }
 
+    /// Lets go of every connection of a device, which is in no room from here on; gives their number.
+    pub fn erase(&mut self, device: &DeviceId, now: Timestamp) -> (usize, Outcome) {
+        let (n, mut outcome) = self.kick(device);
+        let mut members: Vec<MemberId> = self
+            .members
+            .all()
+            .filter(|(_, member)| member.device.as_ref() == Some(device))
+            .map(|(id, _)| *id)
+            .collect();
+        members.sort_unstable();
+        for member in members {
+            outcome.append(self.leave(member, now));
+        }
+        (n, outcome)
+    }
+
     /// Rooms and connections have become other ones.
     pub fn restored(&mut self) {
         let members = self.members.all();

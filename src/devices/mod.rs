@@ -18,6 +18,7 @@ mod facts;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod hub;
+mod operators;
 mod outcome;
 mod protocol;
 mod rates;
@@ -48,6 +49,9 @@ use crate::time::{Timestamp, human};
 use auth::{Auth, Demand};
 pub use retention::Retention;
 pub use server::start;
+
+/// The service's name in logs and metrics.
+const SERVICE: &str = "devices";
 
 /// The names that the original server reads from its environment.
 pub const ALIASES: [Alias; 1] = [Alias { variable: "DATABASE_URL", key: "devices.database_url", unit: "" }];

@@ -40,6 +40,11 @@ impl Rates {
         }
     }
 
+    /// Forgets a device.
+    pub fn forget(&mut self, device: &DeviceId) {
+        self.devices.sent.remove(device);
+    }
+
     /// Whether a device may send so many bytes more.
     pub fn take(&mut self, device: &DeviceId, address: IpAddr, bytes: usize, now: Timestamp) -> bool {
         self.devices.take(device, bytes as u64, now)

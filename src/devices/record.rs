@@ -88,6 +88,8 @@ pub enum Record {
     Collected { device: DeviceId, room: RoomId, at: Timestamp },
     /// Those records, a moment before, do not hold: another node was faster, and nobody has been told of them.
     Revoked { records: Vec<RecordId>, at: Timestamp },
+    /// All that is kept of a device before this goes, here and in the database.
+    Erased { device: DeviceId, at: Timestamp },
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
@@ -127,7 +129,8 @@ impl Record {
             | Self::Disconnected { at, .. }
             | Self::RoomQuery { at, .. }
             | Self::Collected { at, .. }
-            | Self::Revoked { at, .. } => *at,
+            | Self::Revoked { at, .. }
+            | Self::Erased { at, .. } => *at,
             Self::Message(message) => message.at,
         }
     }
@@ -141,7 +144,22 @@ impl Record {
             | Self::DeviceSeen { .. }
             | Self::Connected { .. }
             | Self::Disconnected { .. }
-            | Self::Collected { .. } => true,
+            | Self::Collected { .. }
+            | Self::Erased { .. } => true,
+        }
+    }
+
+    /// Whether it names a device. Ends of connections name nobody.
+    pub fn names(&self, whom: &DeviceId) -> bool {
+        match self {
+            Self::DeviceSeen { device, .. }
+            | Self::DeviceNamed { device, .. }
+            | Self::Connected { device, .. }
+            | Self::RoomQuery { device, .. }
+            | Self::Collected { device, .. }
+            | Self::Erased { device, .. } => device == whom,
+            Self::Message(message) => message.from == *whom || message.to.as_ref() == Some(whom),
+            Self::RoomCreated { .. } | Self::Disconnected { .. } | Self::Revoked { .. } => false,
         }
     }
 

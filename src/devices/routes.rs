@@ -357,7 +357,7 @@ async fn send(
             (StatusCode::ACCEPTED, axum::Json(json!({ "status": "accepted" }))).into_response()
         }
         Some(Done::Sent(Err(refusal))) => routes::error(status_of(&refusal), &refusal.to_string()),
-        Some(Done::Kicked(_)) | None => stopping(),
+        Some(Done::Kicked(_) | Done::Erasing(_)) | None => stopping(),
     }
 }
 
@@ -388,7 +388,7 @@ async fn kick(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response
     match site.commands.give(Command::Kick(device)).await {
         Some(Done::Kicked(0)) => routes::error(StatusCode::NOT_FOUND, "that device is not connected"),
         Some(Done::Kicked(n)) => routes::json(&json!({ "disconnected": n })),
-        Some(Done::Sent(_)) | None => stopping(),
+        Some(Done::Sent(_) | Done::Erasing(_)) | None => stopping(),
     }
 }
 

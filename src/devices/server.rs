@@ -16,6 +16,7 @@ use axum::response::Response;
 use http::HeaderValue;
 use http::header::UPGRADE;
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tracing::{error, info, warn};
@@ -24,11 +25,13 @@ use super::auth::{Auth, Demand};
 use super::directory::{Directory, LocalFacts};
 use super::drain::{DatabaseStatus, Drain};
 use super::durable_hub::DurableHub;
+use super::operators::ManagedDevices;
 use super::record::Record;
 use super::routes::{self as pages, Site};
 use super::spool::{Limits, Recovered, Spool};
 use super::store::{Failure, Store};
-use super::{Config, retention, spool};
+use super::{Config, SERVICE, erase, retention, spool};
+use crate::control::Reports;
 use crate::http::connection::Connection;
 use crate::http::keys::{Denied, KeyedDoor, WrongKeys, warn_if_short};
 use crate::http::listener::Listener;
@@ -45,9 +48,6 @@ use crate::websocket::PlainEndpoint;
 
 /// Under which name `/readyz` says what is not known yet.
 const LEARNING: &str = "devices rooms";
-
-/// The service's name in logs and metrics.
-const SERVICE: &str = "devices";
 
 /// How often it is written down that the program is alive: connections that a crash cuts end at that moment.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -107,8 +107,10 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
         warn!("each node keeps its own messages: set [devices] database_url, one database for all of them");
     }
     let store = Store::new(&place).map_err(anyhow::Error::msg).context("[devices] database_url")?;
-    if let Err(Failure::Unusable { reason, remedy }) = store.check_version() {
-        bail!("{}: {reason}; {remedy}. Nothing was changed", place.file.display());
+    // Nobody is served yet who could be held up.
+    let checked = tokio::task::block_in_place(|| Handle::current().block_on(store.check_version()));
+    if let Err(Failure::Unusable { reason, remedy }) = checked {
+        bail!("{}: {reason}; {remedy}. Nothing was changed", place.name_or_file());
     }
     let store = Arc::new(store);
     let auth = Arc::new(ArcSwap::from_pointee(config.auth()?));
@@ -124,6 +126,7 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
     }
     let status = DatabaseStatus { kind: store.kind(), is_up: false, problem: None };
     let status = Arc::new(Mutex::new(status));
+    let reports = Reports::default();
     let drain = Drain {
         spool: spool.clone(),
         store: Arc::clone(&store),
@@ -132,6 +135,7 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
         name,
         learned: tell_learned,
         status: Arc::clone(&status),
+        reports: reports.clone(),
         context: context.clone(),
     };
     context.spawn(drain.run());
@@ -157,8 +161,16 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
         DurableHub::new(config, facts, shared, spool.clone(), Arc::clone(&auth), context.clock.now());
     let queries = runner.run(storage, durable_hub);
 
+    erase::serve(config, commands.clone(), reports, context);
     let site = Site { queries, commands, store, spool: spool.clone(), status, clock: context.clock };
-    let pages = pages::routes(site, OperatorsDoor::new(console_key, context.clock));
+    let managed = ManagedDevices {
+        queries: site.queries.clone(),
+        commands: site.commands.clone(),
+        spool: spool.clone(),
+    };
+    service_context.admin.add(Arc::new(managed), Some(("devices.console_key", &config.console_key)));
+    let pages = pages::routes(site, OperatorsDoor::new(console_key, context.clock))
+        .merge(service_context.admin.routes(&listener));
     let none_foreign = AllowedOrigins::new(&[]);
     let pages = layers::with_common_layers(
         routes::health(context.clock),
@@ -280,7 +292,7 @@ async fn keep_fresh(config: Config, auth: Arc<ArcSwap<Auth>>, context: Context) 
     let mut reloads = context.reloads();
     loop {
         tokio::select! {
-            _ = reloads.changed() => match config.auth() {
+            Some(_reload) = reloads.recv() => match config.auth() {
                 Ok(fresh) => auth.store(Arc::new(fresh)),
                 Err(error) => error!(error = format!("{error:#}"), "the tokens were not read again"),
             },

@@ -12,7 +12,9 @@ use std::sync::Arc;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
+use crate::admin::Admin;
 use crate::config::Findings;
+use crate::http::backend::Backends;
 use crate::http::keys::KeyedDoor;
 use crate::http::listener::{Listener, Opening};
 use crate::http::socket::Listen;
@@ -99,6 +101,7 @@ impl Config {
 pub struct Door {
     listener: Listener,
     doorway: Arc<Doorway>,
+    backends: Backends,
     config: Config,
 }
 
@@ -109,20 +112,20 @@ impl Door {
     /// One line that says what to do.
     pub fn open(config: &Config, opening: &Opening<'_>, context: &Context) -> Result<Self> {
         let listener = Listener::open(SERVICE, config.listen(), opening, context)?;
-        let doorway = Arc::new(Doorway::new(listener.addresses()?, listener.is_tls()));
-        Ok(Self { listener, doorway, config: config.clone() })
+        let doorway = Arc::new(Doorway { addresses: listener.addresses()?, is_tls: listener.is_tls() });
+        Ok(Self { listener, doorway, backends: opening.backends.clone(), config: config.clone() })
     }
 
-    /// Where services come to stand behind it.
+    /// What stands before the services.
     pub fn doorway(&self) -> Arc<Doorway> {
         Arc::clone(&self.doorway)
     }
 
     /// Serves those that stand behind it until the process stops.
-    pub fn serve(self, metrics: KeyedDoor, context: &Context) -> Result<Running> {
+    pub fn serve(self, metrics: KeyedDoor, admin: &Arc<Admin>, context: &Context) -> Result<Running> {
         let running = Running::new(SERVICE, &self.listener)?;
-        let backends = self.doorway.backends();
-        let router = routes::router(backends.clone(), metrics, context);
+        let backends = self.backends.all();
+        let router = routes::router(backends.clone(), admin.routes(&self.listener), metrics, context);
         let switch = Switch::new(backends, |service| self.config.hosts(service));
         self.listener.switched_by(switch).serve(router, context);
         Ok(running)

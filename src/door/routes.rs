@@ -2,25 +2,21 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, StatusCode};
 use rust_embed::Embed;
 use serde_json::json;
-use tower::ServiceExt;
 
 use crate::http::backend::Backend;
 use crate::http::connection::Connection;
 use crate::http::keys::KeyedDoor;
 use crate::http::origin::AllowedOrigins;
+use crate::http::problem::with_problems;
 use crate::http::{assets, layers, routes};
 use crate::runtime::Context;
-
-/// The most that is told of what one service says of itself.
-const MAX_READINESS_BYTES: usize = 4096;
 
 /// The page and everything that it loads.
 #[derive(Embed)]
@@ -30,16 +26,13 @@ struct Assets;
 type Backends = Arc<[Arc<Backend>]>;
 
 /// The routes.
-pub fn router(backends: Vec<Arc<Backend>>, metrics: KeyedDoor, context: &Context) -> Router {
+pub fn router(backends: Vec<Arc<Backend>>, admin: Router, metrics: KeyedDoor, context: &Context) -> Router {
     let backends = Backends::from(backends);
-    let pages = Router::new()
-        .route("/", get(front))
-        .route("/assets/{*path}", get(asset))
-        .with_state(Arc::clone(&backends));
+    let pages = Router::new().route("/", get(front)).route("/assets/{*path}", get(asset));
+    let pages = with_problems(pages).with_state(Arc::clone(&backends));
     let none_foreign = AllowedOrigins::new(&[]);
-    let common =
-        layers::with_common_layers(pages, Router::new(), Router::new(), &none_foreign, metrics, context);
-    let ready = Router::new().route("/readyz", get(readiness)).with_state(backends);
+    let common = layers::with_common_layers(pages, Router::new(), admin, &none_foreign, metrics, context);
+    let ready = with_problems(Router::new().route("/readyz", get(readiness))).with_state(backends);
     Router::new().fallback_service(common).merge(ready)
 }
 
@@ -67,15 +60,11 @@ async fn readiness(
     let mut status = StatusCode::OK;
     let mut lines = Vec::new();
     for backend in backends.iter() {
-        let mut request = Request::new(Body::empty());
-        *request.uri_mut() = http::Uri::from_static("/readyz");
-        request.extensions_mut().insert(Arc::clone(&connection));
-        let Ok(answer) = backend.router.clone().oneshot(request).await;
-        if answer.status() != StatusCode::OK {
+        let (is_ready, said) = backend.readiness(&connection).await;
+        if !is_ready {
             status = StatusCode::SERVICE_UNAVAILABLE;
         }
-        let said = axum::body::to_bytes(answer.into_body(), MAX_READINESS_BYTES).await.unwrap_or_default();
-        lines.push(format!("{}: {}", backend.service, String::from_utf8_lossy(&said)));
+        lines.push(format!("{}: {said}", backend.service));
     }
     (status, lines.join("\n")).into_response()
 }

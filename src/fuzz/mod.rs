@@ -14,7 +14,7 @@ use std::{fs, process};
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::{devices, http, json, media, radio, socketio};
+use crate::{admin, devices, http, json, media, radio, socketio};
 
 /// A function of any bytes.
 pub type Target = fn(&[u8]);
@@ -33,6 +33,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("mp3", radio::fuzz::mp3),
     ("music", hubs::music),
     ("packet", socketio::fuzz::packet),
+    ("playlist", radio::fuzz::playlist),
     ("post", socketio::fuzz::post),
     ("range", media::fuzz::range),
     ("record", devices::fuzz::record),
@@ -40,6 +41,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("request_body", http::fuzz::request_body),
     ("request_head", http::fuzz::request),
     ("routes", radio::fuzz::routes),
+    ("session", admin::fuzz::session),
     ("signal", hubs::signal),
     ("spool", spool),
     ("subtitles", media::fuzz::subtitles),

@@ -1,4 +1,7 @@
 //! Pages, scripts and sounds that are part of the program: typed, tagged, and served in parts where asked.
+//!
+//! Markup that several pages have is in a file of its own. A page names it in a comment, `<!-- include common/head.html -->`,
+//! and is sent with the file in place of the comment.
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -8,7 +11,8 @@ use http::header::{
     IF_NONE_MATCH, RANGE, VARY,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
-use rust_embed::RustEmbed;
+use ring::digest;
+use rust_embed::{EmbeddedFile, RustEmbed};
 
 /// Scripts and styles from here alone; sound from anywhere, for that is what rooms share.
 const PAGE_POLICY: &str = "default-src 'self'; media-src * blob: data:; img-src 'self' data:; \
@@ -22,6 +26,9 @@ const STREAMING_PAGE_POLICY: &str = "default-src 'self'; media-src * blob: data:
 /// Where the shared files are among the files of each service, so that pages reach them by relative addresses.
 const COMMON: &str = "common/";
 
+/// What stands in a page before and after the path of a file that is included.
+const INCLUDE: (&str, &str) = ("<!-- include ", " -->\n");
+
 /// What the pages of all services share.
 #[derive(RustEmbed)]
 #[folder = "assets/common/"]
@@ -31,24 +38,52 @@ struct Common;
 ///
 /// A path that starts with `common/` names a file that all services share, every other one a file of `Folder`.
 pub fn file<Folder: RustEmbed>(path: &str, headers: &HeaderMap) -> Option<Response> {
-    let file = match path.strip_prefix(COMMON) {
-        Some(shared) => Common::get(shared),
-        None => Folder::get(path),
-    }?;
+    let file = embedded::<Folder>(path)?;
     let tag = tag(&file.metadata.sha256_hash());
-    if has(headers, &tag) {
-        return Some((StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response());
-    }
-    let body = match file.data {
+    let bytes = match file.data {
         std::borrow::Cow::Borrowed(bytes) => Bytes::from_static(bytes),
         std::borrow::Cow::Owned(bytes) => Bytes::from(bytes),
     };
-    let mut response = body.into_response();
+    Some(answer(bytes, tag, media_type(path), headers))
+}
+
+/// The text of the page at `path` with all that it includes; `None` if any of it is missing.
+pub fn text<Folder: RustEmbed>(path: &str) -> Option<String> {
+    let page = embedded::<Folder>(path)?;
+    assembled::<Folder>(str::from_utf8(&page.data).ok()?)
+}
+
+fn assembled<Folder: RustEmbed>(page: &str) -> Option<String> {
+    let (before, after) = INCLUDE;
+    let mut parts = page.split(before);
+    let mut text = parts.next()?.to_owned();
+    for part in parts {
+        let (path, rest) = part.split_once(after)?;
+        let included = embedded::<Folder>(path)?;
+        text.push_str(str::from_utf8(&included.data).ok()?);
+        text.push_str(rest);
+    }
+    Some(text)
+}
+
+fn embedded<Folder: RustEmbed>(path: &str) -> Option<EmbeddedFile> {
+    match path.strip_prefix(COMMON) {
+        Some(shared) => Common::get(shared),
+        None => Folder::get(path),
+    }
+}
+
+/// A whole file, or 304 when the client has it.
+fn answer(bytes: Bytes, tag: HeaderValue, media_type: &'static str, headers: &HeaderMap) -> Response {
+    if has(headers, &tag) {
+        return (StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response();
+    }
+    let mut response = bytes.into_response();
     let head = response.headers_mut();
-    head.insert(CONTENT_TYPE, HeaderValue::from_static(media_type(path)));
+    head.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     head.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     head.insert(ETAG, tag);
-    Some(response)
+    response
 }
 
 /// The embedded page at `path`, under a policy that lets nothing foreign run in it.
@@ -62,7 +97,9 @@ pub fn streaming_page<Folder: RustEmbed>(path: &str, headers: &HeaderMap) -> Opt
 }
 
 fn page_under<Folder: RustEmbed>(policy: &'static str, path: &str, headers: &HeaderMap) -> Option<Response> {
-    let mut response = file::<Folder>(path, headers)?;
+    let text = text::<Folder>(path)?;
+    let tag = tag(digest::digest(&digest::SHA256, text.as_bytes()).as_ref());
+    let mut response = answer(text.into(), tag, media_type(path), headers);
     response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
     Some(response)
@@ -115,7 +152,7 @@ fn byte_range(range: &str, whole: usize) -> Option<(usize, usize)> {
     (first <= last && first < whole).then_some((first, last))
 }
 
-fn tag(hash: &[u8; 32]) -> HeaderValue {
+fn tag(hash: &[u8]) -> HeaderValue {
     HeaderValue::try_from(format!("\"{}\"", hex::encode(&hash[..16]))).expect("hex is a header value")
 }
 
@@ -134,6 +171,7 @@ fn media_type(path: &str) -> &'static str {
         "png" => "image/png",
         "json" => "application/json",
         "wav" => "audio/wav",
+        "webmanifest" => "application/manifest+json",
         _ => "text/plain; charset=utf-8",
     }
 }
@@ -155,6 +193,14 @@ mod tests {
             assert_eq!(byte_range(nonsense, 10), None, "{nonsense}");
         }
         assert_eq!(byte_range("bytes=0-", 0), None);
+    }
+
+    #[test]
+    fn a_page_has_what_it_includes_in_place_of_the_comment() {
+        let head = Common::get("head.html").unwrap().data;
+        let page = assembled::<Common>("<head>\n<!-- include common/head.html -->\n</head>\n").unwrap();
+        assert_eq!(page, format!("<head>\n{}</head>\n", str::from_utf8(&head).unwrap()));
+        assert_eq!(assembled::<Common>("<!-- include none.html -->\n"), None);
     }
 
     #[test]

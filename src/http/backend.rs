@@ -6,7 +6,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::IntoResponse;
 use http::header::{CONNECTION, EXPECT, RETRY_AFTER};
-use http::{Request, Response, StatusCode, Version};
+use http::{Request, Response, StatusCode, Uri, Version};
 use hyper::body::{Body as _, Incoming};
 use parking_lot::Mutex;
 use tower::ServiceExt;
@@ -16,7 +16,11 @@ use super::guarded::Guarded;
 use super::head::Head;
 use super::limits::{ConnectionLimits, Refusal};
 use super::request_body::{self, BodyLimits, Intake};
+use super::requests::OfProcess;
 use super::routes;
+
+/// The most that is told of what one service says of itself.
+const MAX_READINESS_BYTES: usize = 4096;
 
 /// Takes over a connection.
 pub type TakeOver = Box<dyn FnOnce(Guarded) + Send>;
@@ -77,6 +81,18 @@ impl Backend {
         response
     }
 
+    /// Whether it takes clients, and what it says of itself.
+    pub async fn readiness(&self, asker: &Arc<Connection>) -> (bool, String) {
+        let mut request = Request::new(Body::empty());
+        *request.uri_mut() = Uri::from_static("/readyz");
+        request.extensions_mut().insert(Arc::clone(asker));
+        request.extensions_mut().insert(OfProcess);
+        let Ok(answer) = self.router.clone().oneshot(request).await;
+        let is_ready = answer.status() == StatusCode::OK;
+        let said = axum::body::to_bytes(answer.into_body(), MAX_READINESS_BYTES).await.unwrap_or_default();
+        (is_ready, String::from_utf8_lossy(&said).into_owned())
+    }
+
     /// Who takes over the connection of a request that the HTTP library has read.
     ///
     /// With a body under way nobody does: the library has read of it what cannot be put back.
@@ -91,6 +107,22 @@ impl Backend {
     pub fn count(&self, refusal: Refusal) {
         metrics::counter!("roomhub_connections_refused_total", "service" => self.service, "reason" => refusal.code())
             .increment(1);
+    }
+}
+
+/// All services of the process, as they come to be served.
+#[derive(Clone, Default)]
+pub struct Backends(Arc<Mutex<Vec<Arc<Backend>>>>);
+
+impl Backends {
+    /// One more is served.
+    pub fn add(&self, backend: Arc<Backend>) {
+        self.0.lock().push(backend);
+    }
+
+    /// Those that are served by now.
+    pub fn all(&self) -> Vec<Arc<Backend>> {
+        self.0.lock().clone()
     }
 }
 

@@ -17,6 +17,7 @@ use tokio::net::TcpStream;
 
 use super::limits::{ConnectionLimits, Permit, Refusal};
 use super::sent_files::SentFiles;
+use crate::runtime::memory;
 
 /// Why the server cut a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +90,12 @@ pub(super) struct WayOut {
     pub(super) outbox: Mutex<Outbox>,
     /// The socket, unless it is wrapped in TLS.
     pub(super) plain: Option<TcpStream>,
+}
+
+impl Drop for WayOut {
+    fn drop(&mut self) {
+        memory::freed(*self.queued_bytes.get_mut());
+    }
 }
 
 /// What was sent and has not gone out yet.

@@ -24,7 +24,7 @@ use super::keys::KeyedDoor;
 use super::local::is_local;
 use super::origin::AllowedOrigins;
 use super::pieces;
-use super::problem::{in_json, method_not_allowed, with_problems};
+use super::problem::{in_json, method_not_allowed, no_such_path, refusals_as_problems, with_problems};
 use super::routes::{bearer, error};
 use crate::metrics;
 use crate::runtime::Context;
@@ -57,12 +57,13 @@ pub fn with_common_layers(
     let fixed = |name: HeaderName, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
-    let public = Router::new()
+    let own = Router::new()
         .route("/livez", get(|| async { "ok" }))
-        .route("/readyz", get(|State(probes): State<Probes>| async move { readiness(&probes.context, []) }))
+        .route("/readyz", get(|State(probes): State<Probes>| async move { readiness(&probes.context, []) }));
+    let public = with_problems(own)
         .with_state(probes.clone())
         .merge(public)
-        .fallback(|| async { error(StatusCode::NOT_FOUND, "not found") })
+        .fallback(no_such_path)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(origins.cors());
     let operators = with_problems(Router::new().route("/metrics", get(figures)))
@@ -75,6 +76,7 @@ pub fn with_common_layers(
         .layer(map_response(pieces::cut))
         .layer(CompressionLayer::new().compress_when(is_worth_it))
         .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
+        .layer(map_response(refusals_as_problems))
         .merge(files.layer(origins.cors()))
         .layer(fixed(X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(fixed(X_FRAME_OPTIONS, "SAMEORIGIN"))

@@ -113,6 +113,11 @@ impl ConnectionLimits {
         Ok(Permit { limits: Arc::clone(self), counted })
     }
 
+    /// How many are in.
+    pub fn n_held(&self) -> usize {
+        self.held.lock().total
+    }
+
     /// The address whose connections are counted; none of one that is exempt.
     fn counted(&self, peer: IpAddr) -> Option<IpAddr> {
         let is_exempt = peer.is_loopback() || self.exempt.iter().any(|network| network.contains(&peer));

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
 use super::accept::Port;
-use super::backend::{Backend, Interceptor};
+use super::backend::{Backend, Backends, Interceptor};
 use super::budget::Budget;
 use super::frames::{ShortMessages, TextCheck};
 use super::inbound::MessageLimits;
@@ -36,6 +36,7 @@ pub struct Listener {
     interceptor: Option<Interceptor>,
     streamed_path: Option<&'static str>,
     door: Option<Arc<Doorway>>,
+    backends: Backends,
     switch: Option<Switch>,
 }
 
@@ -52,6 +53,8 @@ pub struct Opening<'a> {
     pub unfinished: &'a Arc<Budget>,
     /// The door that the services stand behind, if they share one.
     pub door: Option<Arc<Doorway>>,
+    /// Where all services of the process are found once they are served.
+    pub backends: &'a Backends,
 }
 
 impl Listener {
@@ -88,6 +91,7 @@ impl Listener {
             interceptor: None,
             streamed_path: None,
             door: opening.door.clone(),
+            backends: opening.backends.clone(),
             switch: None,
         })
     }
@@ -158,9 +162,7 @@ impl Listener {
             streamed_path: self.streamed_path,
             router: requests::counted(router, self.service),
         });
-        if let Some(door) = self.door {
-            door.add(Arc::clone(&entry));
-        }
+        self.backends.add(Arc::clone(&entry));
         let refusals = Arc::new(Semaphore::new(self.config.max_refusals));
         let port =
             Port { config: self.config, acceptor: self.acceptor, refusals, entry, switch: self.switch };

@@ -101,10 +101,14 @@ fn is_of_foreign_page(headers: &HeaderMap) -> bool {
         authority
             .is_none_or(|authority| !host(headers).is_some_and(|host| host.eq_ignore_ascii_case(authority)))
     };
+    origins.into_iter().any(is_foreign_origin) || is_of_foreign_site(headers)
+}
+
+/// The same by what browsers alone say, whatever name a proxy has for the host.
+pub fn is_of_foreign_site(headers: &HeaderMap) -> bool {
     // `none` is a person who typed the address.
-    let sites = headers.get_all("sec-fetch-site").iter();
-    let mut foreign_sites = sites.filter(|site| *site != "same-origin" && *site != "none");
-    origins.into_iter().any(is_foreign_origin) || foreign_sites.next().is_some()
+    let mut sites = headers.get_all("sec-fetch-site").iter();
+    sites.any(|site| *site != "same-origin" && *site != "none")
 }
 
 #[cfg(test)]

@@ -27,6 +27,20 @@ pub fn with_problems<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Rou
     router.method_not_allowed_fallback(method_not_allowed).layer(map_response(as_problem))
 }
 
+/// A problem with a word that says to programs which one it is, in `reason`.
+pub fn problem_of(status: StatusCode, word: &'static str, detail: &str) -> Response {
+    let mut problem = told(status, detail);
+    problem["reason"] = word.into();
+    let (mut head, ()) = Response::new(()).into_parts();
+    head.status = status;
+    answer(head, "application/problem+json", &problem)
+}
+
+/// What is told of a path that no contract knows.
+pub async fn no_such_path() -> Response {
+    as_problem(error(StatusCode::NOT_FOUND, "not found")).await
+}
+
 /// What is told to a method that a path does not have.
 pub async fn method_not_allowed() -> Response {
     error(StatusCode::METHOD_NOT_ALLOWED, "method not allowed")
@@ -36,6 +50,14 @@ pub async fn method_not_allowed() -> Response {
 pub async fn in_json(response: Response) -> Response {
     match refusal(response).await {
         Ok((head, reason)) => answer(head, "application/json", &json!({ "error": reason })),
+        Err(response) => response,
+    }
+}
+
+/// What is refused before any route is asked, like a body that is too large, is a problem, whatever the path.
+pub async fn refusals_as_problems(response: Response) -> Response {
+    match refusal(response).await {
+        Ok((head, reason)) => problem(head, &reason),
         Err(response) => response,
     }
 }
@@ -51,13 +73,11 @@ async fn as_problem(response: Response) -> Response {
             }
         },
     };
-    let status = head.status;
-    let problem = json!({
-        "type": "about:blank",
-        "title": status.canonical_reason().unwrap_or_default(),
-        "status": status.as_u16(),
-        "detail": reason,
-    });
+    problem(head, &reason)
+}
+
+fn problem(head: response::Parts, reason: &str) -> Response {
+    let problem = told(head.status, reason);
     answer(head, "application/problem+json", &problem)
 }
 
@@ -72,6 +92,15 @@ async fn refusal(response: Response) -> Result<(response::Parts, String), Respon
     let text = axum::body::to_bytes(body, MAX_REASON_BYTES).await.unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     Ok((head, if text.is_empty() { "the request cannot be read".into() } else { text.into_owned() }))
+}
+
+fn told(status: StatusCode, detail: &str) -> serde_json::Value {
+    json!({
+        "type": "about:blank",
+        "title": status.canonical_reason().unwrap_or_default(),
+        "status": status.as_u16(),
+        "detail": detail,
+    })
 }
 
 fn answer(mut head: response::Parts, kind: &'static str, body: &serde_json::Value) -> Response {

@@ -15,13 +15,20 @@ const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 /// Below it, polls wait until there is something to tell: how long says nothing of the server.
 const POLLS: &str = "/socket.io/";
 
-/// Counts all requests to `router`.
+/// Counts all requests to `router`, but for what the process asks of itself.
 pub fn counted(router: Router, service: &'static str) -> Router {
     router.layer(from_fn_with_state(service, count))
 }
 
+/// Marks a request that the process asks of itself.
+#[derive(Clone, Copy)]
+pub struct OfProcess;
+
 /// A request lasts until the head of its answer is there: bodies last as long as their readers like.
 async fn count(State(service): State<&'static str>, request: Request, next: Next) -> Response {
+    if request.extensions().get::<OfProcess>().is_some() {
+        return next.run(request).await;
+    }
     let method = label_of(request.method());
     let is_poll = request.uri().path().starts_with(POLLS);
     let started = Instant::now();

@@ -7,7 +7,6 @@ use http::header::{HOST, UPGRADE};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Uri};
-use parking_lot::Mutex;
 
 use super::backend::Backend;
 use super::head::Head;
@@ -17,31 +16,15 @@ use super::socket::Address;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mount(pub &'static str);
 
-/// The one listener of several services, while they start: they come to stand behind it.
+/// The one listener of several services.
 pub struct Doorway {
     /// Where it listens.
     pub addresses: Vec<Address>,
     /// Whether it speaks TLS.
     pub is_tls: bool,
-    backends: Mutex<Vec<Arc<Backend>>>,
 }
 
 impl Doorway {
-    /// Nobody is behind it yet.
-    pub fn new(addresses: Vec<Address>, is_tls: bool) -> Self {
-        Self { addresses, is_tls, backends: Mutex::default() }
-    }
-
-    /// One more service is behind it.
-    pub fn add(&self, backend: Arc<Backend>) {
-        self.backends.lock().push(backend);
-    }
-
-    /// Who is behind it.
-    pub fn backends(&self) -> Vec<Arc<Backend>> {
-        self.backends.lock().clone()
-    }
-
     /// The address of a service behind it, as a browser takes it.
     pub fn url(&self, service: &str) -> String {
         let first = self.addresses.first().map(|address| address.url(self.is_tls)).unwrap_or_default();

@@ -137,18 +137,21 @@ fn keep_fresh(config: Config, mut seen: [Option<Stamp>; 2], current: Arc<Current
     context.spawn(async move {
         let _watcher = watcher;
         loop {
-            let is_asked = tokio::select! {
-                _ = reloads.changed() => true,
-                Some(()) = notices.recv() => false,
+            // Whoever asks waits until this is dropped.
+            let asked = tokio::select! {
+                Some(reload) = reloads.recv() => Some(reload),
+                Some(()) = notices.recv() => None,
                 () = stop.stopping() => return,
             };
             // Looked at first: what is written while they are read comes with a notice of its own.
             let found = stamps(&config);
-            if found == seen && !is_asked {
+            if found == seen && asked.is_none() {
                 continue;
             }
             seen = found;
-            match read(&config) {
+            let files = config.clone();
+            let read = tokio::task::spawn_blocking(move || read(&files)).await;
+            match read.context("reading ended early").flatten() {
                 Ok(pair) if pair.cert == current.0.load().cert => {}
                 Ok(pair) => {
                     current.0.store(Arc::new(pair));

@@ -72,6 +72,8 @@ pub enum Style {
     Line,
     /// By itself.
     Apart,
+    /// By itself, and in the message too: of an event, people who read the journal see its message alone.
+    Journal,
 }
 
 /// Gives another layer values that are clean.
@@ -80,6 +82,45 @@ pub struct Cleaning<L> {
     pub inner: L,
     /// How it writes texts.
     pub style: Style,
+}
+
+/// Whether a character in a text could end a field, or begin another one.
+fn is_ambiguous(c: char) -> bool {
+    c.is_whitespace() || c == '"' || c == '='
+}
+
+/// What an event says, in one text.
+#[derive(Default)]
+struct Summary {
+    message: String,
+    fields: String,
+}
+
+impl Summary {
+    fn of(event: &Event<'_>) -> String {
+        let mut summary = Self::default();
+        event.record(&mut summary);
+        summary.message + &summary.fields
+    }
+
+    fn put(&mut self, field: &Field, value: fmt::Arguments<'_>) {
+        let text = clean(field, value);
+        let _ = match field.name() {
+            "message" => self.message.write_str(&text),
+            name if text.contains(is_ambiguous) => write!(self.fields, " {name}={text:?}"),
+            name => write!(self.fields, " {name}={text}"),
+        };
+    }
+}
+
+impl Visit for Summary {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put(field, format_args!("{value}"));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.put(field, format_args!("{value:?}"));
+    }
 }
 
 /// Values of an event or a span, by the place of their fields.
@@ -103,7 +144,6 @@ impl Values {
 
     fn put_text(&mut self, field: &Field, value: fmt::Arguments<'_>) {
         let text = clean(field, value);
-        let is_ambiguous = |c: char| c.is_whitespace() || c == '"' || c == '=';
         if self.style == Style::Line && field.name() != "message" && text.contains(is_ambiguous) {
             self.put(field, text);
         } else {
@@ -182,7 +222,12 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>, L: Layer<S>> Layer<S> for Cleaning<
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let metadata = event.metadata();
-        let values = Values::of(metadata.fields().len(), self.style, |visit| event.record(visit));
+        let mut values = Values::of(metadata.fields().len(), self.style, |visit| event.record(visit));
+        if self.style == Style::Journal
+            && let Some(field) = metadata.fields().field("message")
+        {
+            values.put(&field, display(Summary::of(event)));
+        }
         let values = values.all();
         let values = metadata.fields().value_set_all(&values);
         let clean = if event.is_contextual() {
@@ -245,6 +290,10 @@ mod tests {
     }
 
     fn logged(act: impl FnOnce()) -> String {
+        logged_as(Style::Line, act)
+    }
+
+    fn logged_as(style: Style, act: impl FnOnce()) -> String {
         let paper = Paper::default();
         let writer = paper.clone();
         let inner = tracing_subscriber::fmt::layer()
@@ -252,7 +301,7 @@ mod tests {
             .with_target(false)
             .with_ansi(false)
             .with_writer(move || writer.clone());
-        let log = tracing_subscriber::registry().with(Cleaning { inner, style: Style::Line });
+        let log = tracing_subscriber::registry().with(Cleaning { inner, style });
         with_default(log, act);
         let written = paper.0.lock().unwrap().clone();
         String::from_utf8(written).unwrap()
@@ -271,6 +320,14 @@ mod tests {
         assert!(!log.chars().any(|c| is_hostile(c) && c != '\n'), "{log:?}");
         assert!(lines[0].contains(r"hello a\n2026 ERROR forged\r\u{1b}[2J\u{9b}31m\u{202e}x"), "{log}");
         assert!(lines[0].contains("n=7") && lines[1].contains("inside"), "{log}");
+    }
+
+    #[test]
+    fn the_journals_message_says_what_failed_and_where() {
+        let log = logged_as(Style::Journal, || {
+            tracing::info!(device = %"d1 room=x", room = "R", n = 7, "device \u{1b}connected");
+        });
+        assert!(log.contains(r#"device \u{1b}connected device="d1 room=x" room=R n=7"#), "{log}");
     }
 
     #[test]

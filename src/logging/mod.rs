@@ -2,6 +2,8 @@
 
 mod clean;
 mod floods;
+mod journal;
+mod tail;
 
 use std::io::{self, IsTerminal};
 use std::str::FromStr;
@@ -10,6 +12,7 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 use tracing::{Event, Level, Metadata, Subscriber, info};
 use tracing_subscriber::filter::{EnvFilter, FilterFn, filter_fn};
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::Registry;
 use tracing_subscriber::reload;
@@ -21,6 +24,8 @@ use crate::config::Findings;
 
 pub use clean::{brief, clean_json};
 pub use floods::{Floods, REPORT_EVERY};
+pub use journal::{Severity, with_severity};
+pub use tail::Tail;
 
 /// `[log]`: how much, and in which form.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -130,33 +135,34 @@ fn filter(level: &str) -> Result<EnvFilter> {
     Ok(EnvFilter::from_str(&format!("{quiet}{level}"))?)
 }
 
-/// Starts the log; `to_journal` when the journal reads our standard error.
-pub fn start(config: &Config, to_journal: bool) -> Result<LogLevel> {
+/// Starts the log, whose last lines `tail` keeps; `to_journal` when the journal reads our standard error.
+pub fn start(config: &Config, to_journal: bool, tail: Tail) -> Result<LogLevel> {
     let filter = filter(&config.level).context("[log] level")?;
     let (filter, handle) = reload::Layer::new(filter);
     let clean = |inner, style| Cleaning { inner, style };
-    let layer = match config.format {
-        Format::Json => clean(
+    let writer =
+        if to_journal { BoxMakeWriter::new(journal::Stderr) } else { BoxMakeWriter::new(io::stderr) };
+    let native = if to_journal && config.format == Format::Text { journal::layer() } else { None };
+    let layer = match (config.format, native) {
+        (_, Some(native)) => clean(native.boxed(), Style::Journal),
+        (Format::Json, None) => clean(
             tracing_subscriber::fmt::layer()
                 .json()
                 .flatten_event(true)
                 .with_current_span(true)
                 .with_span_list(false)
-                .with_writer(io::stderr)
+                .with_writer(writer)
                 .boxed(),
             Style::Apart,
         ),
-        Format::Text if to_journal => {
-            clean(tracing_journald::layer().context("the journal cannot be reached")?.boxed(), Style::Apart)
-        }
-        Format::Text => clean(
+        (Format::Text, None) => clean(
             tracing_subscriber::fmt::layer()
                 .with_target(false)
                 .with_ansi(
                     io::stderr().is_terminal()
                         && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()),
                 )
-                .with_writer(io::stderr)
+                .with_writer(writer)
                 .boxed(),
             Style::Line,
         ),
@@ -166,6 +172,7 @@ pub fn start(config: &Config, to_journal: bool) -> Result<LogLevel> {
         .with(filter)
         .with(without_payloads())
         .with(layer)
+        .with(Cleaning { inner: tail.layer(), style: Style::Line })
         .with(ErrorsOnly(sentry::integrations::tracing::ErrorLayer::new()))
         .with(floods.clone())
         .try_init()

@@ -1,6 +1,7 @@
 //! Who may have files: a ticket is good while the person that it was given to is in its room.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -12,7 +13,11 @@ use crate::rooms::{Hub, Queries};
 use crate::time::Timestamp;
 
 /// What one person is sent at a time: a film, posters and subtitles, in several windows, with some that end late.
-const MAX_OF_PERSON: usize = 64;
+pub const MAX_SENT_TO_PERSON: usize = 64;
+
+/// What one person uploads at a time: a page sends file after file, and there may be another window. Slow ones leave room for
+/// others.
+pub const MAX_TAKEN_FROM_PERSON: usize = 2;
 
 /// Who asks, as its room has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +26,8 @@ pub struct Caller {
     pub person: PersonId,
     /// Whether it may add to what its room plays.
     pub may_add: bool,
+    /// The address that what it brings counts for; none if it is not there, or many share that one.
+    pub from: Option<IpAddr>,
 }
 
 /// Says who brings a ticket, if it is good.
@@ -41,13 +48,14 @@ pub fn door<H: Hub>(
     })
 }
 
-/// How much is sent at a time, in all and to one person.
+/// How much is sent, or taken, at a time, in all and of one person.
 pub struct Slots {
     all: Arc<Semaphore>,
+    max_of_person: usize,
     of_person: Arc<Mutex<HashMap<PersonId, usize>>>,
 }
 
-/// The right to be sent something, until dropped.
+/// The right to one of them, until dropped.
 pub struct Slot {
     _of_all: OwnedSemaphorePermit,
     person: PersonId,
@@ -64,9 +72,10 @@ pub enum Busy {
 }
 
 impl Slots {
-    /// So many in all.
-    pub fn new(max: usize) -> Self {
-        Self { all: Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS))), of_person: Arc::default() }
+    /// So many in all, and of one person.
+    pub fn new(max: usize, max_of_person: usize) -> Self {
+        let all = Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
+        Self { all, max_of_person, of_person: Arc::default() }
     }
 
     /// Takes one for a person.
@@ -74,7 +83,7 @@ impl Slots {
         let of_all = Arc::clone(&self.all).try_acquire_owned().map_err(|_| Busy::Full)?;
         let mut taken = self.of_person.lock();
         let n = taken.entry(person).or_default();
-        if *n >= MAX_OF_PERSON {
+        if *n >= self.max_of_person {
             return Err(Busy::TooManyOfPerson);
         }
         *n += 1;
@@ -102,9 +111,9 @@ mod tests {
 
     #[test]
     fn one_person_cannot_take_every_slot_and_gives_back_what_it_has() {
-        let slots = Slots::new(MAX_OF_PERSON + 2);
+        let slots = Slots::new(MAX_SENT_TO_PERSON + 2, MAX_SENT_TO_PERSON);
         let [ann, bob] = ["ann", "bob"].map(|name| PersonId::of_connection(member(name)));
-        let held: Vec<Slot> = (0..MAX_OF_PERSON).map(|_| slots.take(ann).ok().unwrap()).collect();
+        let held: Vec<Slot> = (0..MAX_SENT_TO_PERSON).map(|_| slots.take(ann).ok().unwrap()).collect();
         assert_eq!(slots.take(ann).err(), Some(Busy::TooManyOfPerson));
         let of_bob = [slots.take(bob).ok(), slots.take(bob).ok()];
         assert_eq!(slots.take(bob).err(), Some(Busy::Full));

@@ -16,7 +16,6 @@ use rustix::fs::{Advice, fadvise};
 use rustix::io::{ReadWriteFlags, preadv2};
 use tokio::task::JoinHandle;
 
-use super::door::Slot;
 use crate::http::connection::Connection;
 use crate::http::sent_files::STAND_IN_BYTES;
 
@@ -69,16 +68,23 @@ struct FileBody {
     connection: Option<Arc<Connection>>,
     /// A read that has to wait for the disk.
     reading: Option<JoinHandle<io::Result<Piece>>>,
-    _slot: Slot,
+    /// What is given back once it is out.
+    _held: Box<dyn Send + Sync>,
 }
 
-/// `n_bytes` of a file from `at` on, to who is on the connection; the slot is held until they are out.
-pub fn body(file: File, at: u64, n_bytes: u64, connection: Option<Arc<Connection>>, slot: Slot) -> Body {
+/// `n_bytes` of a file from `at` on, to who is on the connection; what is `held` is given back once they are out.
+pub fn body(
+    file: File,
+    at: u64,
+    n_bytes: u64,
+    connection: Option<Arc<Connection>>,
+    held: impl Send + Sync + 'static,
+) -> Body {
     // Without the advice the kernel reads ahead less.
     let _ = fadvise(&file, at, NonZeroU64::new(n_bytes), Advice::Sequential);
     let connection = connection.filter(|connection| connection.sent_files().is_some());
     let file = Arc::new(file);
-    Body::new(FileBody { file, at, left: n_bytes, connection, reading: None, _slot: slot })
+    Body::new(FileBody { file, at, left: n_bytes, connection, reading: None, _held: Box::new(held) })
 }
 
 impl FileBody {

@@ -18,6 +18,7 @@ mod posters;
 mod probe;
 mod range;
 mod routes;
+pub mod sent_file;
 mod sidecars;
 mod subtitles;
 #[cfg(test)]
@@ -39,7 +40,7 @@ pub use formats::Kind;
 pub use transcoder::TranscodeLimits;
 pub use uploads::UploadLimits;
 
-use self::door::Slots;
+use self::door::{MAX_SENT_TO_PERSON, MAX_TAKEN_FROM_PERSON, Slots};
 use self::item::Abilities;
 use self::library::{Library, LibrarySettings};
 use self::posters::Posters;
@@ -114,6 +115,7 @@ pub fn start(settings: Settings, door: Door, context: &Context) -> Result<Router
         }
         (_, _) => None,
     };
+    let uploads_at_once = settings.uploads.as_ref().map_or(0, |(_, limits)| limits.at_once);
     let uploads = settings.uploads.map(|(folder, limits)| Uploads::open(folder, limits, context));
     let abilities = Abilities { frames: for_frames.is_some(), hls: transcoder.is_some() };
     let posters = Posters::new(for_frames, frames, settings.max_cache_bytes, context);
@@ -133,6 +135,7 @@ pub fn start(settings: Settings, door: Door, context: &Context) -> Result<Router
         uploads: uploads.transpose()?,
         abilities,
         door,
-        slots: Slots::new(settings.max_streams),
+        slots: Slots::new(settings.max_streams, MAX_SENT_TO_PERSON),
+        uploading: Slots::new(uploads_at_once, MAX_TAKEN_FROM_PERSON),
     })))
 }

@@ -6,38 +6,29 @@ use std::path::Path as FilePath;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
-    RETRY_AFTER,
-};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderName, HeaderValue, StatusCode, Uri};
 use percent_encoding::percent_decode_str;
 use serde_json::json;
 
 use super::door::{Busy, Caller, Door, Slot, Slots};
-use super::file_body;
 use super::formats::media_type;
 use super::item::{Abilities, Item, ItemId};
 use super::library::Library;
 use super::posters::Posters;
 use super::probe::extension;
-use super::range::Wanted;
+use super::sent_file::{self, Asked, PRIVATE};
 use super::transcoder::{NoPiece, PLAYLIST, Transcoder, with_ticket};
 use super::uploads::{Refusal, Uploads};
 use super::{UPLOAD_PATH, subtitles};
-use crate::http::connection::Connection;
 use crate::http::problem::with_problems;
 use crate::http::routes;
 
 /// Characters of a search that count.
 const MAX_QUERY_CHARS: usize = 200;
-
-/// Browsers may keep what they have been sent, and nobody between them and here.
-const PRIVATE: HeaderValue = HeaderValue::from_static("private, max-age=3600");
 
 /// What an upload is called, percent-encoded.
 const FILE_NAME: HeaderName = HeaderName::from_static("x-file-name");
@@ -62,6 +53,8 @@ pub struct Site {
     pub door: Door,
     /// How many may at a time.
     pub slots: Slots,
+    /// How many may upload at a time.
+    pub uploading: Slots,
 }
 
 /// The routes.
@@ -100,7 +93,9 @@ async fn file(State(site): State<Arc<Site>>, Path(id): Path<String>, request: Re
         Ok(found) => found,
         Err(refusal) => return refusal,
     };
-    send(&item.path, Asked::of(&request), slot).await.unwrap_or_else(|_| no_such_file())
+    sent_file::send(&item.path, media_type(&extension(&item.path)), Asked::of(&request), slot)
+        .await
+        .unwrap_or_else(|_| no_such_file())
 }
 
 async fn poster(State(site): State<Arc<Site>>, Path(id): Path<String>, uri: Uri) -> Response {
@@ -162,7 +157,8 @@ async fn piece(
         }
     };
     if piece != PLAYLIST {
-        return send(&path, Asked::of(&request), slot).await.unwrap_or_else(|_| no_such_file());
+        let sent = sent_file::send(&path, media_type(&extension(&path)), Asked::of(&request), slot).await;
+        return sent.unwrap_or_else(|_| no_such_file());
     }
     let ticket = value(uri, "ticket").unwrap_or_default();
     let Ok(playlist) = tokio::fs::read_to_string(path).await else { return no_such_file() };
@@ -182,7 +178,7 @@ async fn upload(State(site): State<Arc<Site>>, request: Request) -> Response {
     if !caller.may_add {
         return routes::error(StatusCode::FORBIDDEN, "the right to add to the queue is needed");
     }
-    let _slot = match site.slots.take(caller.person) {
+    let _slot = match site.uploading.take(caller.person) {
         Ok(slot) => slot,
         Err(busy) => return site.busy(busy),
     };
@@ -190,14 +186,17 @@ async fn upload(State(site): State<Arc<Site>>, request: Request) -> Response {
     let name = percent_decode_str(text(&FILE_NAME).unwrap_or_default()).decode_utf8_lossy().into_owned();
     let announced = text(&CONTENT_LENGTH).and_then(|n_bytes| n_bytes.parse().ok());
     let mut pieces = body.into_data_stream();
-    let refusal = match uploads.take(&name, announced, &mut pieces).await {
+    let refusal = match uploads.take(&name, announced, caller.from, &mut pieces).await {
         Ok(item) => return routes::json(&json!({ "item": item.report(site.abilities) })),
         Err(refusal) => refusal,
     };
     let (reason, status, message) = match refusal {
         Refusal::TooLarge => ("too_large", StatusCode::PAYLOAD_TOO_LARGE, "the file is too large".into()),
         Refusal::Full => ("no_room", StatusCode::INSUFFICIENT_STORAGE, "there is no room for it".into()),
-        Refusal::Busy => ("full", StatusCode::SERVICE_UNAVAILABLE, "others are uploading: try again".into()),
+        Refusal::Enough => {
+            let message = "enough of your address is kept already".into();
+            ("too_many_of_address", StatusCode::INSUFFICIENT_STORAGE, message)
+        }
         Refusal::NoMusic(why) => ("no_music", StatusCode::UNSUPPORTED_MEDIA_TYPE, why),
         Refusal::Broken => ("broken", StatusCode::BAD_REQUEST, "the file did not come whole".into()),
     };
@@ -228,77 +227,20 @@ impl Site {
         Ok((item, slot))
     }
 
-    /// What is told to who cannot be sent anything now.
+    /// What is told to who cannot be sent anything, or send anything, now.
     fn busy(&self, busy: Busy) -> Response {
         let (reason, status) = match busy {
             Busy::Full => ("full", StatusCode::SERVICE_UNAVAILABLE),
             Busy::TooManyOfPerson => ("too_many_of_person", StatusCode::TOO_MANY_REQUESTS),
         };
         self.count(reason);
-        ([(RETRY_AFTER, "2")], routes::error(status, "too much is being sent")).into_response()
+        ([(RETRY_AFTER, "2")], routes::error(status, "too much is being sent: try again")).into_response()
     }
 
     fn count(&self, reason: &'static str) {
         metrics::counter!("roomhub_media_refused_total", "service" => self.service, "reason" => reason)
             .increment(1);
     }
-}
-
-/// What of a request says which part of a file it wants, and how it is sent.
-struct Asked<'a>(&'a HeaderMap, Option<Arc<Connection>>);
-
-impl<'a> Asked<'a> {
-    fn of(request: &'a Request) -> Self {
-        Self(request.headers(), request.extensions().get::<Arc<Connection>>().map(Arc::clone))
-    }
-}
-
-/// A file, or the part that was asked for.
-async fn send(path: &FilePath, asked: Asked<'_>, slot: Slot) -> io::Result<Response> {
-    let Asked(headers, connection) = asked;
-    let opened = path.to_owned();
-    let open = move || {
-        let file = File::open(opened)?;
-        let metadata = file.metadata()?;
-        Ok::<_, io::Error>((file, metadata))
-    };
-    let (file, metadata) = tokio::task::spawn_blocking(open).await.map_err(io::Error::other)??;
-    if !metadata.is_file() {
-        return Err(io::ErrorKind::NotFound.into());
-    }
-    let n_bytes = metadata.len();
-    let tag = tag(&metadata);
-    let known = headers.get(IF_NONE_MATCH).and_then(|tags| tags.to_str().ok()).unwrap_or_default();
-    if known.split(',').any(|known| known.trim() == tag) {
-        return Ok((StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response());
-    }
-    let (status, range, first, n_sent) = match Wanted::of(headers, n_bytes, &tag) {
-        Wanted::Whole => (StatusCode::OK, None, 0, n_bytes),
-        Wanted::Part(first, last) => {
-            let range = format!("bytes {first}-{last}/{n_bytes}");
-            (StatusCode::PARTIAL_CONTENT, Some(range), first, last - first + 1)
-        }
-        Wanted::Nothing => (StatusCode::RANGE_NOT_SATISFIABLE, Some(format!("bytes */{n_bytes}")), 0, 0),
-    };
-    let body =
-        if n_sent > 0 { file_body::body(file, first, n_sent, connection, slot) } else { Body::empty() };
-    let fields = [
-        (CONTENT_TYPE, HeaderValue::from_static(media_type(&extension(path)))),
-        (ACCEPT_RANGES, HeaderValue::from_static("bytes")),
-        (CACHE_CONTROL, PRIVATE),
-        (CONTENT_LENGTH, HeaderValue::from(n_sent)),
-    ];
-    let mut response = (status, fields, [(ETAG, tag)], body).into_response();
-    if let Some(range) = range.and_then(|range| HeaderValue::try_from(range).ok()) {
-        response.headers_mut().insert(CONTENT_RANGE, range);
-    }
-    Ok(response)
-}
-
-/// A tag that a file has while it is the same.
-fn tag(metadata: &std::fs::Metadata) -> String {
-    use std::os::unix::fs::MetadataExt;
-    format!("\"{:x}-{:x}-{:x}\"", metadata.len(), metadata.mtime(), metadata.mtime_nsec())
 }
 
 /// A text that is read and written where waiting for a disk holds nobody up.

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,6 @@ use axum::body::BodyDataStream;
 use futures_util::TryStreamExt;
 use parking_lot::Mutex;
 use tokio::io::AsyncWriteExt;
-use tokio::sync::Semaphore;
 use tokio::time::interval;
 use tracing::warn;
 
@@ -28,9 +28,6 @@ use crate::private;
 use crate::random;
 use crate::runtime::Context;
 use crate::time::Timestamp;
-
-/// Uploads that come in at a time: each holds a buffer, and a file that nobody plays yet.
-const MAX_AT_ONCE: usize = 8;
 
 /// What has come in is written in pieces of this size.
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -59,6 +56,12 @@ pub struct UploadLimits {
     pub max_files: usize,
     /// Bytes of all.
     pub max_total_bytes: u64,
+    /// How many of them may come from one address, and their bytes: nobody alone takes the room of all.
+    pub max_files_of_address: usize,
+    /// Bytes of these.
+    pub max_bytes_of_address: u64,
+    /// How many come in at a time: each holds a buffer, and a file that nobody plays yet.
+    pub at_once: usize,
     /// How long each is kept.
     pub kept: Duration,
 }
@@ -70,8 +73,8 @@ pub enum Refusal {
     TooLarge,
     /// There is no room for it.
     Full,
-    /// Too many come in just now.
-    Busy,
+    /// As many are kept of its address as may be.
+    Enough,
     /// It is no music that browsers play.
     NoMusic(String),
     /// It did not come whole, or could not be written.
@@ -83,7 +86,6 @@ pub struct Uploads {
     folder: PathBuf,
     limits: UploadLimits,
     context: Context,
-    at_once: Semaphore,
     held: Mutex<Held>,
 }
 
@@ -93,6 +95,16 @@ struct Held {
     items: HashMap<ItemId, Arc<Item>>,
     n_coming: usize,
     n_bytes: u64,
+    /// Where those are from that came to this process.
+    origins: HashMap<ItemId, IpAddr>,
+    shares: HashMap<IpAddr, UploadShare>,
+}
+
+/// What is kept and coming in of one address.
+#[derive(Default)]
+struct UploadShare {
+    n_files: usize,
+    n_bytes: u64,
 }
 
 /// An upload that is coming in; it is deleted unless it is taken.
@@ -100,6 +112,7 @@ struct Coming<'a> {
     uploads: &'a Uploads,
     path: PathBuf,
     n_bytes: u64,
+    from: Option<IpAddr>,
 }
 
 impl Uploads {
@@ -115,13 +128,7 @@ impl Uploads {
                 fs::remove_file(&path).with_context(|| format!("{}: cannot be deleted", path.display()))?;
             }
         }
-        let uploads = Arc::new(Self {
-            folder,
-            limits,
-            context: context.clone(),
-            at_once: Semaphore::new(MAX_AT_ONCE),
-            held: Mutex::new(held),
-        });
+        let uploads = Arc::new(Self { folder, limits, context: context.clone(), held: Mutex::new(held) });
         let (sweeper, stop) = (Arc::clone(&uploads), context.clone());
         context.spawn(async move {
             let mut due = interval(SWEEP_EVERY);
@@ -152,19 +159,20 @@ impl Uploads {
         Some(item)
     }
 
-    /// Takes in what a member sends under that name; `announced` is how long it says that it is.
+    /// Takes in what a member sends under that name; `announced` is how long it says that it is, `from` the address that it
+    /// counts for.
     pub async fn take(
         &self,
         name: &str,
         announced: Option<u64>,
+        from: Option<IpAddr>,
         pieces: &mut BodyDataStream,
     ) -> Result<Arc<Item>, Refusal> {
-        let _permit = self.at_once.try_acquire().map_err(|_| Refusal::Busy)?;
         if announced.is_some_and(|n_bytes| n_bytes > self.limits.max_bytes) {
             return Err(Refusal::TooLarge);
         }
         let id = hex::encode(random::bytes::<ID_BYTES>());
-        let mut coming = self.expect(&id)?;
+        let mut coming = self.expect(&id, from)?;
         self.write(&mut coming, pieces).await?;
         let path = coming.path.clone();
         let name = name.to_owned();
@@ -175,13 +183,21 @@ impl Uploads {
     }
 
     /// Makes a place for an upload.
-    fn expect(&self, id: &str) -> Result<Coming<'_>, Refusal> {
+    fn expect(&self, id: &str, from: Option<IpAddr>) -> Result<Coming<'_>, Refusal> {
         let mut held = self.held.lock();
         if held.items.len() + held.n_coming >= self.limits.max_files {
             return Err(Refusal::Full);
         }
+        if let Some(from) = from {
+            let share = held.shares.entry(from).or_default();
+            if share.n_files >= self.limits.max_files_of_address {
+                return Err(Refusal::Enough);
+            }
+            share.n_files += 1;
+        }
         held.n_coming += 1;
-        Ok(Coming { uploads: self, path: self.folder.join(format!("{id}.{UNFINISHED}")), n_bytes: 0 })
+        let path = self.folder.join(format!("{id}.{UNFINISHED}"));
+        Ok(Coming { uploads: self, path, n_bytes: 0, from })
     }
 
     /// Writes down what comes in, as long as it keeps to the limits.
@@ -211,6 +227,8 @@ impl Uploads {
             }
             held.n_bytes -= item.stamp.n_bytes;
             held.items.remove(&item.id);
+            let from = held.origins.remove(&item.id);
+            held.give_back(from, 1, item.stamp.n_bytes);
         }
     }
 }
@@ -220,6 +238,18 @@ impl Held {
     fn hold(&mut self, item: &Arc<Item>) {
         if self.items.insert(item.id.clone(), Arc::clone(item)).is_none() {
             self.n_bytes += item.stamp.n_bytes;
+        }
+    }
+
+    /// Takes files and bytes off what counts for an address.
+    fn give_back(&mut self, from: Option<IpAddr>, n_files: usize, n_bytes: u64) {
+        let Some((from, share)) = from.and_then(|from| Some((from, self.shares.get_mut(&from)?))) else {
+            return;
+        };
+        share.n_files -= n_files;
+        share.n_bytes -= n_bytes;
+        if share.n_files == 0 {
+            self.shares.remove(&from);
         }
     }
 }
@@ -233,6 +263,12 @@ impl Coming<'_> {
         if held.n_bytes + n_bytes > self.uploads.limits.max_total_bytes {
             return Err(Refusal::Full);
         }
+        if let Some(share) = self.from.and_then(|from| held.shares.get_mut(&from)) {
+            if share.n_bytes + n_bytes > self.uploads.limits.max_bytes_of_address {
+                return Err(Refusal::Enough);
+            }
+            share.n_bytes += n_bytes;
+        }
         held.n_bytes += n_bytes;
         self.n_bytes += n_bytes;
         Ok(())
@@ -240,7 +276,11 @@ impl Coming<'_> {
 
     /// It is an upload like the others: its bytes stay counted.
     fn arrive(mut self, item: &Arc<Item>) {
-        self.uploads.held.lock().items.insert(item.id.clone(), Arc::clone(item));
+        let mut held = self.uploads.held.lock();
+        held.items.insert(item.id.clone(), Arc::clone(item));
+        if let Some(from) = self.from.take() {
+            held.origins.insert(item.id.clone(), from);
+        }
         self.n_bytes = 0;
     }
 }
@@ -250,6 +290,7 @@ impl Drop for Coming<'_> {
         let mut held = self.uploads.held.lock();
         held.n_coming -= 1;
         held.n_bytes -= self.n_bytes;
+        held.give_back(self.from, 1, self.n_bytes);
         drop(held);
         // What has arrived has another name.
         let _ = fs::remove_file(&self.path);
@@ -281,7 +322,7 @@ fn extension(path: &Path) -> Option<&'static str> {
         Content::Wav(_) => Some("wav"),
         Content::Mp3(_) => Some("mp3"),
         Content::Other(0, extension) => Some(extension),
-        Content::Other(..) | Content::Unknown => None,
+        Content::Other(..) | Content::Matroska | Content::Foreign(_) | Content::Unknown => None,
     }
 }
 

@@ -15,7 +15,7 @@ use super::{Config, SERVICE};
 use crate::effect::{Effects, MemberId, NoRecord};
 use crate::party::passwords::{self, Passwords, TryLimit};
 use crate::party::{PersonId, Right, Rights, Table, Terms};
-use crate::rooms::{self, Bucket, Census, Departure, Handshake, Rng, RoomQuota, Seed, TrackedMap};
+use crate::rooms::{self, Bucket, Census, Departure, Handshake, Outcome, Rng, RoomQuota, Seed, TrackedMap};
 use crate::time::{Timestamp, WallOffset};
 
 /// What a room begins with: as before there were roles, nobody but the host has a hand in what plays.
@@ -146,7 +146,7 @@ impl rooms::Hub for Hub {
     type Room = Room;
     type Member = Member;
     type Command = Command;
-    type Outcome = ();
+    type Outcome = Outcome;
     type Record = NoRecord;
 
     fn set_wall(&mut self, wall: WallOffset) {
@@ -235,10 +235,16 @@ impl rooms::Hub for Hub {
         Census::of(self.members.values().filter_map(|member| member.room.as_ref()))
     }
 
-    fn command(&mut self, command: Command, now: Timestamp) -> ((), Effects) {
+    fn command(&mut self, command: Command, now: Timestamp) -> (Outcome, Effects) {
         match command {
-            Command::DeleteRecording(recording) => ((), self.delete_recording(recording, now)),
-            Command::StopRecording(id, limit) => ((), self.stop_recording(id, limit, now)),
+            Command::DeleteRecording(recording) => (Outcome::Done, self.delete_recording(recording, now)),
+            Command::StopRecording(id, limit) => (Outcome::Done, self.stop_recording(id, limit, now)),
+            Command::CloseRoom(room) => self.close_room(&room, now),
+            Command::Kick(member) => self.kick(member, now),
+            Command::Erase(name) => {
+                let (erased, effects) = rooms::erase(self, &name, now);
+                (Outcome::Erased(erased), effects)
+            }
         }
     }
 

@@ -56,6 +56,9 @@ impl Config {
             max_bytes: self.max_upload_bytes,
             max_files: self.max_uploads,
             max_total_bytes: self.max_uploads_bytes,
+            max_files_of_address: self.max_uploads_per_address,
+            max_bytes_of_address: self.max_uploads_bytes_per_address.max(self.max_upload_bytes),
+            at_once: self.max_concurrent_uploads,
             kept: self.upload_kept,
         }
     }
@@ -67,6 +70,8 @@ impl Hub {
         let room = self.room_of_holder(holder, now)?;
         let member = room.party.connection_of(holder.person);
         let may_add = member.is_some_and(|member| room.may(member, Right::Queue, &self.moment(now)));
-        Some(Caller { person: holder.person, may_add })
+        let address = member.and_then(|member| Some(self.members.get(&member)?.address));
+        let from = address.and_then(|address| self.quota.counted(address));
+        Some(Caller { person: holder.person, may_add, from })
     }
 }

@@ -11,6 +11,7 @@ mod command;
 mod company;
 mod controls;
 mod entrance;
+mod erase;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod handlers;
@@ -18,6 +19,7 @@ mod hub;
 mod listing;
 mod media;
 mod moment;
+mod operators;
 mod playhead;
 #[cfg(test)]
 mod properties;
@@ -43,6 +45,7 @@ use crate::http::socket::Listen;
 use crate::party::PermanentRooms;
 use crate::time::human;
 
+pub use room::Room;
 pub use server::start;
 
 /// The service's name in logs, metrics and recordings.
@@ -135,6 +138,8 @@ pub struct Config {
     /// A vote fails after this long.
     #[serde(with = "human")]
     pub vote_time: Duration,
+    /// So many percent of those who may vote have to say yes to skipping a track.
+    pub skip_vote_percent: u32,
     /// The longest time that slow mode puts between two chat messages of one member.
     #[serde(with = "human")]
     pub max_slow_mode: Duration,
@@ -168,12 +173,18 @@ pub struct Config {
     pub media_max_streams: usize,
     /// Bytes of a file that a member may upload; 0 takes none.
     pub max_upload_bytes: u64,
+    /// Uploads that come in at a time.
+    pub max_concurrent_uploads: usize,
     /// Uploads that are kept at a time.
     pub max_uploads: usize,
     /// Where they are kept; empty for a folder in `rooms.data_dir`. Several nodes need one that all of them share.
     pub uploads_dir: String,
     /// Bytes of all uploads.
     pub max_uploads_bytes: u64,
+    /// Those among them that came from one address (IPv6: one /64); loopback and trusted proxies are exempt.
+    pub max_uploads_per_address: usize,
+    /// Bytes of these.
+    pub max_uploads_bytes_per_address: u64,
     /// How long an upload is kept.
     #[serde(with = "human")]
     pub upload_kept: Duration,
@@ -221,6 +232,7 @@ impl Default for Config {
             reaction_burst: 20,
             kick_time: Duration::from_mins(10),
             vote_time: Duration::from_mins(1),
+            skip_vote_percent: 50,
             max_slow_mode: Duration::from_mins(10),
             max_invitations: 50,
             max_invitation_time: Duration::from_hours(24 * 7),
@@ -235,9 +247,12 @@ impl Default for Config {
             media_rescan_interval: Duration::from_mins(1),
             media_max_streams: 1_000,
             max_upload_bytes: 0,
+            max_concurrent_uploads: 8,
             max_uploads: 1_000,
             uploads_dir: String::new(),
             max_uploads_bytes: 4_000_000_000,
+            max_uploads_per_address: 250,
+            max_uploads_bytes_per_address: 1_000_000_000,
             upload_kept: Duration::from_hours(24),
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(20),
@@ -278,11 +293,16 @@ impl Config {
         findings.at_least_one("music.reactions_per_second", self.reactions_per_second as usize);
         findings.at_least_one("music.reaction_burst", self.reaction_burst as usize);
         findings.not_zero("music.vote_time", self.vote_time);
+        if !(1..=100).contains(&self.skip_vote_percent) {
+            findings.add("music.skip_vote_percent", "1 to 100 are expected");
+        }
         findings.not_zero("music.max_invitation_time", self.max_invitation_time);
         findings.not_zero("music.permanent_room_expiry", self.permanent_room_expiry);
         findings.at_least_one("music.media_max_files", self.media_max_files);
         findings.at_least_one("music.media_max_streams", self.media_max_streams);
+        findings.at_least_one("music.max_concurrent_uploads", self.max_concurrent_uploads);
         findings.at_least_one("music.max_uploads", self.max_uploads);
+        findings.at_least_one("music.max_uploads_per_address", self.max_uploads_per_address);
         findings.not_zero("music.upload_kept", self.upload_kept);
         if self.max_uploads_bytes < self.max_upload_bytes {
             findings.add("music.max_uploads_bytes", "at least max_upload_bytes is expected");

@@ -6,15 +6,15 @@ use super::Config;
 use super::comeback::Patience;
 use super::queue::QueueLimits;
 use crate::effect::MemberId;
-use crate::party::{Limits, Scene, Terms};
+use crate::party::{Limits, Scene, Terms, VoteTerms};
 use crate::rooms::Allowance;
 use crate::time::{Timestamp, WallOffset};
 
 /// Members that a page is told by name; the count tells of all.
 pub const MAX_NAMED_MEMBERS: usize = 100;
 
-/// Votes for tracks that one room keeps: some for each member of a full room.
-const MAX_QUEUE_VOTES: usize = 10_000;
+/// Votes for tracks that a room keeps for each member of a full one: those who vote for more leave none for others.
+const QUEUE_VOTES_PER_MEMBER: usize = 5;
 
 /// The moment at which a rule runs, and what it goes by.
 #[derive(Clone, Copy)]
@@ -64,7 +64,7 @@ impl Config {
             suggestions_per_person: self.max_suggestions_per_member,
             played: self.max_played_tracks,
             bytes: self.max_playlist_bytes,
-            votes: MAX_QUEUE_VOTES,
+            votes: self.max_users_per_room.saturating_mul(QUEUE_VOTES_PER_MEMBER),
         }
     }
 
@@ -82,7 +82,7 @@ impl Config {
     pub(super) fn party_limits(&self) -> Limits {
         Limits {
             kick_time: self.kick_time,
-            vote_time: self.vote_time,
+            votes: VoteTerms { time: self.vote_time, skip_percent: self.skip_vote_percent },
             max_slow_mode: self.max_slow_mode,
             wait_limit: Duration::ZERO,
             max_wait_limit: Duration::ZERO,

@@ -53,14 +53,16 @@ impl Site {
 
 /// The routes.
 pub fn router(site: Site) -> Router {
+    let own = Router::new()
+        .route("/ice", get(ice))
+        .route("/assets/sample.wav", get(tune))
+        .route("/assets/{*path}", get(asset));
     Router::new()
         .route("/", get(front))
         .route("/health", get(health))
-        .merge(with_problems(Router::new().route("/ice", get(ice))))
+        .merge(with_problems(own))
         .route("/rooms", get(rooms))
         .route("/room/{id}", get(room))
-        .route("/assets/sample.wav", get(tune))
-        .route("/assets/{*path}", get(asset))
         .with_state(Arc::new(site))
 }
 

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use axum::Router;
 
+use super::command::Command;
 use super::hub::Hub;
+use super::operators;
 use super::recordings::{RecordedRooms, stop_recordings};
 use super::routes::Site;
 use super::{Config, SERVICE, media, routes};
@@ -14,8 +15,8 @@ use crate::http::listener::Listener;
 use crate::http::origin::AllowedOrigins;
 use crate::media::UPLOAD_PATH;
 use crate::party::TicketKey;
-use crate::recordings;
-use crate::rooms::{Pings, Rng, Runner};
+use crate::recordings::{self, RECORDED_LINES};
+use crate::rooms::{ManagedRooms, Pings, ROOMS_FILE, Rng, Runner};
 use crate::service::{Running, ServiceContext};
 use crate::socketio;
 
@@ -34,17 +35,34 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
     let named = recordings::Service { name: SERVICE, remarks: RECORDINGS };
     let commands = runner.ingress().commands();
     let stop = stop_recordings(commands.clone());
-    let recordings = service_context.recordings(named, &config.recordings_dir, stop);
+    let recordings = service_context.recordings(named, &config.recordings_dir, stop, runner.reports());
     let catalogue = recordings.map(|recordings| {
         runner.keep_recordings(recordings.recorder);
         recordings.catalogue
     });
     let storage = service_context.persistent_storage(SERVICE);
+    let mut places = Vec::new();
+    places.extend(catalogue.is_some().then_some(RECORDED_LINES));
+    places.extend(storage.is_on_disk().then_some(ROOMS_FILE));
     let tickets = TicketKey::new(storage.seed());
     let (seed, rng) = (*storage.seed(), Rng::new(&storage.random_source()));
     let exempt = service_context.opening.network.trusted_networks();
     let hub = Hub::new(config, &seed, rng, exempt, storage.clock(context).now());
+    let reports = runner.reports();
     let queries = runner.run(storage, hub);
+    let managed = ManagedRooms {
+        service: SERVICE,
+        queries: queries.clone(),
+        commands: commands.clone(),
+        overview: Hub::overview,
+        command: operators::command,
+    };
+    service_context.admin.add(Arc::new(managed), None);
+    let eraser = commands.clone();
+    service_context.serve_erasures(SERVICE, places, reports, move |name| {
+        let commands = eraser.clone();
+        async move { commands.give(Command::Erase(name)).await?.erased() }
+    });
     let media = media::router(config, queries.clone(), tickets, service_context)?;
     let mut pages =
         routes::router(Site::new(queries.clone(), service_context.ice.clone(), context.clock, config));
@@ -61,7 +79,7 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
     let pages = layers::with_common_layers(
         pages,
         media,
-        Router::new(),
+        service_context.admin.routes(&listener),
         &origins,
         service_context.metrics.clone(),
         context,

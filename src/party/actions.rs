@@ -231,14 +231,14 @@ impl Party {
             Some(ballot) if !ballot.may_vote(person) => return Err(Refusal::Forbidden),
             Some(_) => {}
             None => {
-                let vote_time = scene.terms.limits.vote_time;
+                let terms = scene.terms.limits.votes;
                 let record = self.persons.of(person);
-                if record.opened_vote_at.is_some_and(|at| scene.now.since(at) < vote_time) {
+                if record.opened_vote_at.is_some_and(|at| scene.now.since(at) < terms.time) {
                     return Err(Refusal::TooMany);
                 }
                 record.opened_vote_at = Some(scene.now);
                 let electorate = self.speakers();
-                self.ballot = Some(Ballot::open(subject, target, by, electorate, vote_time, scene.now));
+                self.ballot = Some(Ballot::open(subject, target, by, electorate, terms, scene.now));
             }
         }
         if let Some(ballot) = &mut self.ballot {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::effect::MemberId;
 
-/// Messages that are kept.
+/// Messages that are kept, for newcomers: what fills a page. Their bytes have a key, `max_chat_history_bytes`.
 const MAX_KEPT: usize = 100;
 
 /// What a client says: `chat:message`, or `party:chat`.
@@ -75,6 +75,15 @@ impl Chats {
         while self.0.len() > MAX_KEPT || sum > max_bytes {
             sum -= self.0.pop_front().as_ref().map_or(sum, n_bytes);
         }
+    }
+}
+
+impl Chats {
+    /// Takes out what a person of that name has said; gives the number of messages.
+    pub fn erase(&mut self, name: &str) -> u64 {
+        let n_before = self.0.len();
+        self.0.retain(|message| message.user_name != name);
+        (n_before - self.0.len()) as u64
     }
 }
 

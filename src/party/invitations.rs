@@ -8,6 +8,7 @@ use ring::hmac;
 use serde::{Deserialize, Serialize};
 
 use super::person::PersonId;
+use super::present::clear;
 use super::ticket::derived;
 use crate::rooms::{Rng, Seed};
 use crate::time::{Timestamp, WallOffset};
@@ -133,6 +134,11 @@ impl Invitations {
         }
         self.0.push(invitation);
         self.0.last()
+    }
+
+    /// Takes a person's name away; gives the number of invitations.
+    pub fn erase(&mut self, name: &str) -> u64 {
+        self.0.iter_mut().map(|invitation| clear(&mut invitation.by_name, name)).sum()
     }
 
     /// Takes one away.

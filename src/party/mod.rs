@@ -35,11 +35,11 @@ use protocol::{MemberView, Refusal, RoomView, ServerEvent};
 pub use invitations::{Claim, InvitationKey};
 pub use permanence::{Permanence, PermanentRooms};
 pub use person::PersonId;
-pub use present::{Named, Newcomer, Present};
+pub use present::{Named, Newcomer, Present, clear};
 pub use recording::{Glance, Playback, Recording, delete};
 pub use roles::{Policy, Preset, Right, Rights, Role, Table};
 pub use ticket::{Holder, TicketKey};
-pub use votes::{Ballot, Outcome, VoteSubject};
+pub use votes::{Ballot, HALF_PERCENT, Outcome, VoteSubject, VoteTerms};
 
 /// Members that pages are told by name; the count tells of all.
 const MAX_NAMED_MEMBERS: usize = 100;
@@ -49,8 +49,8 @@ const MAX_NAMED_MEMBERS: usize = 100;
 pub struct Limits {
     /// Who was put out may not come back for so long.
     pub kick_time: Duration,
-    /// A vote fails after so long.
-    pub vote_time: Duration,
+    /// How long votes last, and what passes them.
+    pub votes: VoteTerms,
     /// The longest time between two chat messages of one member.
     pub max_slow_mode: Duration,
     /// How long a room waits for who loads, unless its owner says otherwise.
@@ -188,6 +188,25 @@ pub struct Party {
 }
 
 impl Party {
+    /// Members that have that name.
+    pub fn named(&self, name: &str) -> impl Iterator<Item = MemberId> {
+        self.present.iter().filter(move |present| present.name == name).map(|present| present.id)
+    }
+
+    /// Takes persons of that name out of all that is remembered, and their name from who is there; gives how often it stood
+    /// there.
+    pub fn erase(&mut self, name: &str) -> u64 {
+        let mut n_erased = self.invitations.erase(name) + self.recording.erase(name);
+        n_erased += self.ballot.as_mut().map_or(0, |ballot| ballot.erase(name));
+        for present in &mut self.present {
+            if clear(&mut present.name, name) > 0 {
+                self.persons.forget(present.person);
+                n_erased += 1;
+            }
+        }
+        n_erased
+    }
+
     /// Whether somebody may come in; not asked for the owner.
     ///
     /// # Errors

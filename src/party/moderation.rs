@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::protocol::Refusal;
 use super::roles::{Right, Role};
-use super::{FollowUp, Party, Scene};
+use super::{Done, FollowUp, Party, Scene};
 use crate::effect::MemberId;
 use crate::time::Timestamp;
 
-/// Addresses that a room bars at a time; with one more, the first of them goes.
+/// Addresses that a room bars at a time; with one more, the first of them goes. A room that needs more is to be locked.
 const MAX_BARRED: usize = 100;
 
 /// An address from which only persons come in whom the room has known before.
@@ -106,6 +106,11 @@ impl Party {
             self.barred.push(Barred { address, until });
         }
         FollowUp::PutOut(out.into_iter().map(|(member, _)| member).collect())
+    }
+
+    /// An operator puts somebody out, whoever it is.
+    pub fn expel(&mut self, target: MemberId, scene: Scene<'_>) -> Done {
+        Done { follow_ups: vec![self.put_out(target, scene)], ..Done::default() }
     }
 
     /// Whether strangers from an address stay out.

@@ -82,6 +82,15 @@ impl Present {
     }
 }
 
+/// Takes a name away if it is that one; gives how many.
+pub fn clear(found: &mut String, name: &str) -> u64 {
+    if found != name {
+        return 0;
+    }
+    found.clear();
+    1
+}
+
 /// Somebody, as it is named to others.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Named<'a> {

@@ -5,7 +5,10 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 
 use super::protocol::{ClientEvent, Refusal};
-use super::{Done, FollowUp, Limits, Newcomer, Party, PersonId, Preset, Right, Role, Scene, Terms};
+use super::{
+    Done, FollowUp, HALF_PERCENT, Limits, Newcomer, Party, PersonId, Preset, Right, Role, Scene, Terms,
+    VoteTerms,
+};
 use crate::effect::Effect;
 use crate::rooms::test_stage::{START, member};
 use crate::rooms::{Allowance, Departure, Rng, Seed};
@@ -25,7 +28,7 @@ struct Room {
 pub fn terms() -> Terms {
     let limits = Limits {
         kick_time: Duration::from_mins(10),
-        vote_time: Duration::from_mins(1),
+        votes: VoteTerms { time: Duration::from_mins(1), skip_percent: HALF_PERCENT },
         max_slow_mode: Duration::from_hours(1),
         wait_limit: Duration::from_secs(5),
         max_wait_limit: Duration::from_mins(1),

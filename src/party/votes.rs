@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::person::PersonId;
-use super::present::Named;
+use super::present::{Named, clear};
 use crate::effect::MemberId;
 use crate::time::{Timestamp, WallOffset};
 
@@ -29,6 +29,15 @@ pub enum Outcome {
     Failed,
 }
 
+/// How long votes last, and what passes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VoteTerms {
+    /// A vote fails after so long.
+    pub time: Duration,
+    /// So many percent of those who may vote have to say yes to what is next in the queue.
+    pub skip_percent: u32,
+}
+
 /// A vote that is open.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Ballot {
@@ -41,6 +50,20 @@ pub struct Ballot {
     electorate: Vec<PersonId>,
     yes: Vec<PersonId>,
     ends_at: Timestamp,
+    #[serde(default = "half", skip_serializing_if = "is_half")]
+    skip_percent: u32,
+}
+
+/// Half of those who may vote, as in rooms of earlier versions.
+pub const HALF_PERCENT: u32 = 50;
+
+fn half() -> u32 {
+    HALF_PERCENT
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives it a reference")]
+fn is_half(percent: &u32) -> bool {
+    *percent == HALF_PERCENT
 }
 
 /// A vote as pages see it.
@@ -73,10 +96,16 @@ impl Ballot {
         target: Option<(PersonId, MemberId)>,
         by: (MemberId, String),
         electorate: Vec<PersonId>,
-        vote_time: Duration,
+        terms: VoteTerms,
         now: Timestamp,
     ) -> Self {
-        Self { subject, target, by, electorate, yes: Vec::new(), ends_at: now + vote_time }
+        let (ends_at, skip_percent) = (now + terms.time, terms.skip_percent);
+        Self { subject, target, by, electorate, yes: Vec::new(), ends_at, skip_percent }
+    }
+
+    /// Takes the name of who opened it away, if it is that one; gives how many names.
+    pub(super) fn erase(&mut self, name: &str) -> u64 {
+        clear(&mut self.by.1, name)
     }
 
     /// When it fails.
@@ -112,7 +141,8 @@ impl Ballot {
         let voters: Vec<&PersonId> = voters.filter(|person| speakers.contains(person)).collect();
         let yes = voters.iter().filter(|person| self.yes.contains(person)).count();
         let needed = match self.subject {
-            VoteSubject::Skip => voters.len().div_ceil(2).max(1),
+            VoteSubject::Skip => (voters.len() * self.skip_percent as usize).div_ceil(100).max(1),
+            // More than half, always: nobody is put out by a minority.
             VoteSubject::Kick => voters.len() / 2 + 1,
         };
         Count { yes, needed }
@@ -153,6 +183,7 @@ mod tests {
     use crate::rooms::test_stage::{START, member};
 
     const MINUTE: Duration = Duration::from_mins(1);
+    const TERMS: VoteTerms = VoteTerms { time: MINUTE, skip_percent: HALF_PERCENT };
 
     fn person(name: &str) -> PersonId {
         PersonId::of_connection(member(name))
@@ -164,7 +195,7 @@ mod tests {
 
     fn skip(names: &[&str]) -> Ballot {
         let by = (member("ann"), "Ann".to_owned());
-        Ballot::open(VoteSubject::Skip, None, by, persons(names), MINUTE, START)
+        Ballot::open(VoteSubject::Skip, None, by, persons(names), TERMS, START)
     }
 
     #[test]
@@ -185,11 +216,29 @@ mod tests {
     }
 
     #[test]
+    fn as_many_percent_pass_it_as_are_configured_and_a_vote_of_an_earlier_version_takes_half() {
+        let all = persons(&["ann", "bob", "cyd", "dan", "eve"]);
+        let needed = |skip_percent| {
+            let by = (member("ann"), "Ann".to_owned());
+            let terms = VoteTerms { skip_percent, ..TERMS };
+            let ballot = Ballot::open(VoteSubject::Skip, None, by, all.clone(), terms, START);
+            let written = serde_json::to_value(&ballot).unwrap();
+            let read: Ballot = serde_json::from_value(written.clone()).unwrap();
+            assert_eq!(read.count(&all), ballot.count(&all));
+            (ballot.count(&all).needed, written.get("skip_percent").is_some())
+        };
+        assert_eq!(
+            [1, 50, 60, 61, 100].map(needed),
+            [(1, true), (3, false), (3, true), (4, true), (5, true)]
+        );
+    }
+
+    #[test]
     fn the_target_does_not_count() {
         let by = (member("ann"), "Ann".to_owned());
         let target = Some((person("bob"), member("bob")));
         let electorate = persons(&["ann", "bob", "cyd"]);
-        let mut ballot = Ballot::open(VoteSubject::Kick, target, by, electorate.clone(), MINUTE, START);
+        let mut ballot = Ballot::open(VoteSubject::Kick, target, by, electorate.clone(), TERMS, START);
         ballot.say_yes(person("bob"));
         assert_eq!(ballot.count(&electorate), Count { yes: 0, needed: 2 }, "nobody puts anybody out alone");
         assert!(!ballot.may_vote(person("bob")) && ballot.may_vote(person("cyd")));

@@ -6,12 +6,15 @@ use std::path::Path;
 
 use tracing::{info, warn};
 
+use super::environment::stderr_is_journal;
 use super::outcome::print;
+use crate::logging::Format;
 use crate::runtime::Clock;
 use crate::service::Running;
 
-/// Says where the services are: to operators in the log, to people as a table.
-pub fn announce(running: &[Running], clock: Clock) {
+/// Says where the services are: to operators in the log, to people as a table, unless that would end up among lines that
+/// programs read.
+pub fn announce(running: &[Running], format: Format, clock: Clock) {
     for service in running {
         // Who listens on this machine alone has closed the door already.
         if let Some(keys) = service.open_without
@@ -30,6 +33,10 @@ pub fn announce(running: &[Running], clock: Clock) {
         for address in &service.addresses {
             info!(service = service.service, url = service.url, %address, startup_ms, "listening");
         }
+    }
+    let is_read_by_people = format == Format::Text && !stderr_is_journal();
+    if !is_read_by_people && !io::stdout().is_terminal() {
+        return;
     }
     let width = running.iter().map(|service| service.service.len()).max().unwrap_or(0);
     let row = |service: &Running| format!("  {:<width$}  {}\n", service.service, way_in(service));

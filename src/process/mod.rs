@@ -4,9 +4,11 @@ mod announce;
 mod archive;
 mod environment;
 mod health;
+mod init;
 mod outcome;
 mod rows;
 mod serve;
+mod units;
 
 use std::fs;
 use std::io::{self, BufReader};
@@ -17,6 +19,7 @@ use anyhow::Context as _;
 
 pub use archive::{backup, restore};
 pub use health::health;
+pub use init::init;
 pub use rows::{erase, export, import};
 pub use serve::serve;
 
@@ -25,7 +28,7 @@ use crate::probe::{Scenarios, Target};
 use crate::settings::{self, Service};
 use crate::{check, config, devices};
 use environment::{load, variables};
-use outcome::{complain, fail, print};
+use outcome::{block_on, complain, fail, print, tell};
 
 /// Says what services would do with a configuration on this machine, and everything that is wrong.
 pub fn check(command: &cli::Check) -> ExitCode {
@@ -35,11 +38,10 @@ pub fn check(command: &cli::Check) -> ExitCode {
         Ok(loaded) => loaded,
         Err(mistakes) => return complain(&mistakes),
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return fail(&anyhow::Error::new(error).context("the async runtime")),
+    let report = match block_on(async { Ok(check::run(services, &loaded).await) }) {
+        Ok(report) => report,
+        Err(failure) => return fail(&failure),
     };
-    let report = runtime.block_on(check::run(services, &loaded));
     print(&report.to_string());
     if report.is_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -87,16 +89,11 @@ pub fn probe(service: Service, command: &ProbeService) -> ExitCode {
 
 /// Looks into the spool of the device rooms, or puts back what the database refused.
 pub fn spool(request: &Request, task: SpoolTask) -> ExitCode {
-    let settings = match load(request) {
-        Ok(loaded) => loaded.values,
-        Err(mistakes) => return complain(&mistakes),
-    };
-    let told = match task {
-        SpoolTask::Inspect => devices::spool_command::inspect(&settings.devices),
-        SpoolTask::Retry => devices::spool_command::retry(&settings.devices),
-    };
-    match told {
-        Ok(text) => print(&text),
-        Err(failure) => fail(&failure),
+    match load(request) {
+        Ok(loaded) => tell(match task {
+            SpoolTask::Inspect => devices::spool_command::inspect(&loaded.values.devices),
+            SpoolTask::Retry => devices::spool_command::retry(&loaded.values.devices),
+        }),
+        Err(mistakes) => complain(&mistakes),
     }
 }

@@ -2,23 +2,23 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 
-use super::environment::variables;
-use super::outcome::{complain, fail, print};
+use super::outcome::{block_on, complain, tell};
+use super::units;
 use crate::cli::{self, Whom};
 use crate::devices::{self, export as rows};
 use crate::erase as persons;
 use crate::private;
-use crate::settings::{self, Service, Settings};
+use crate::settings::Settings;
 
 /// Writes rows.
 pub fn export(command: &cli::Export) -> ExitCode {
     let selection = rows::Selection { table: command.table.as_deref(), since: command.since };
-    with(command.config.path.as_deref(), async |settings| {
+    with(&command.kept, async |settings| {
         let mut out: Box<dyn Write + Send> = match &command.file {
             None => Box::new(BufWriter::new(io::stdout())),
             Some(path) => {
@@ -34,7 +34,7 @@ pub fn export(command: &cli::Export) -> ExitCode {
 
 /// Reads rows.
 pub fn import(command: &cli::Import) -> ExitCode {
-    with(command.config.path.as_deref(), async |settings| {
+    with(&command.kept, async |settings| {
         let n = rows::import(&settings.devices, &mut *input(command.file.as_ref())?).await?;
         Ok(format!("{n} rows are in the database\n"))
     })
@@ -42,14 +42,14 @@ pub fn import(command: &cli::Import) -> ExitCode {
 
 /// Erases a device or a person.
 pub fn erase(command: &cli::Erase) -> ExitCode {
-    with(command.config.path.as_deref(), async |settings| {
+    with(&command.kept, async |settings| {
         let erased = match command.whom {
             Whom::Devices => devices::erase::device(&settings.devices, &command.name).await?,
             Whom::Persons => persons::person(settings, &command.name)?,
         };
         if command.json {
             let counts: serde_json::Map<String, serde_json::Value> =
-                erased.iter().map(|(place, n)| ((*place).to_owned(), (*n).into())).collect();
+                erased.into_iter().map(|(place, n)| (place, n.into())).collect();
             return Ok(format!("{}\n", serde_json::Value::from(counts)));
         }
         let lines: Vec<String> = erased.iter().map(|(place, n)| format!("{place:<16}{n}\n")).collect();
@@ -65,15 +65,9 @@ fn input(path: Option<&PathBuf>) -> Result<Box<dyn BufRead + Send>> {
 }
 
 /// Does something with the configuration, and prints what came of it.
-fn with(file: Option<&Path>, work: impl AsyncFnOnce(&Settings) -> Result<String>) -> ExitCode {
-    let settings = match settings::load(&Service::all(), file, variables(), Vec::new()) {
-        Ok(loaded) => loaded.values,
-        Err(mistakes) => return complain(&mistakes),
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let done = runtime.context("the async runtime").and_then(|runtime| runtime.block_on(work(&settings)));
-    match done {
-        Ok(told) => print(&told),
-        Err(failure) => fail(&failure),
+fn with(kept: &cli::Kept, work: impl AsyncFnOnce(&Settings) -> Result<String>) -> ExitCode {
+    match units::load(kept) {
+        Ok(loaded) => tell(block_on(work(&loaded.values))),
+        Err(mistakes) => complain(&mistakes),
     }
 }

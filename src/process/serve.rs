@@ -1,6 +1,7 @@
 //! Services from their start to their end: load, log, start, wait for the word to stop, drain.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use tokio::time::timeout;
@@ -9,13 +10,16 @@ use tracing::{error, info, warn};
 use super::announce::{announce, summary};
 use super::environment::{load, stderr_is_journal, variables};
 use super::outcome::{complain, fail, print};
+use crate::admin::{self, Admin};
 use crate::cli::Request;
 use crate::cluster::Cluster;
+use crate::config::Loaded;
 use crate::door::Door;
+use crate::http::backend::Backends;
 use crate::http::budget::Budget;
 use crate::http::keys::{KeyedDoor, WrongKeys};
 use crate::http::listener::Opening;
-use crate::logging::{self, Floods, LogLevel, REPORT_EVERY};
+use crate::logging::{self, Floods, Format, LogLevel, REPORT_EVERY, Tail};
 use crate::runtime::limits::{self, Allotment};
 use crate::runtime::signals::{self, Signals};
 use crate::runtime::systemd::{self, ActivatedSockets, Share};
@@ -36,14 +40,21 @@ pub fn serve(request: &Request) -> ExitCode {
     }
     let settings = &loaded.values;
     let _reports = error_reports::start(&settings.sentry);
-    match start_and_wait(settings, request, clock) {
+    match start_and_wait(&loaded, request, clock) {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads lines of JSON reads this one too.
+        Err(failure) if settings.log.format == Format::Json => {
+            error!(failure = format!("{failure:#}"), "the services cannot be started");
+            ExitCode::FAILURE
+        }
         Err(failure) => fail(&failure),
     }
 }
 
-fn start_and_wait(settings: &Settings, request: &Request, clock: Clock) -> Result<()> {
-    let log_level = logging::start(&settings.log, stderr_is_journal())?;
+fn start_and_wait(loaded: &Loaded<Settings>, request: &Request, clock: Clock) -> Result<()> {
+    let settings = &loaded.values;
+    let tail = Tail::new(settings.admin.log_lines);
+    let log_level = logging::start(&settings.log, stderr_is_journal(), tail.clone())?;
     runtime::report_panics();
     let unused = settings::unused_variables(&request.services, variables());
     if !unused.is_empty() {
@@ -55,7 +66,7 @@ fn start_and_wait(settings: &Settings, request: &Request, clock: Clock) -> Resul
     let network = fit(&settings.network, settings.n_sharing_files(&request.services));
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the async runtime")?;
-    let outcome = runtime.block_on(run(settings, &network, request, clock, log_level));
+    let outcome = runtime.block_on(run(loaded, tail, &network, request, clock, log_level));
     // What is left by now has had its time.
     runtime.shutdown_background();
     outcome
@@ -69,12 +80,14 @@ fn fit(network: &http::Config, n_services: usize) -> http::Config {
 }
 
 async fn run(
-    settings: &Settings,
+    loaded: &Loaded<Settings>,
+    tail: Tail,
     network: &http::Config,
     request: &Request,
     clock: Clock,
     log_level: LogLevel,
 ) -> Result<()> {
+    let settings = &loaded.values;
     let signals = Signals::listen().context("signals")?;
     let context = Context::new(clock, &settings.runtime);
     metrics::start(&context)?;
@@ -87,11 +100,26 @@ async fn run(
     let wrong_keys = WrongKeys::new(&settings.network);
     let ice = settings.signal.ice();
     let unfinished = Budget::new(network.max_unfinished_bytes);
-    let mut opening =
-        Opening { network, tls: &settings.tls, activated: &activated, unfinished: &unfinished, door: None };
+    let backends = Backends::default();
+    let mut opening = Opening {
+        network,
+        tls: &settings.tls,
+        activated: &activated,
+        unfinished: &unfinished,
+        door: None,
+        backends: &backends,
+    };
     let metrics = KeyedDoor::new("metrics.token", settings.metrics.token.clone(), &wrong_keys);
     let door = has_door.then(|| Door::open(&settings.door, &opening, &context)).transpose()?;
     opening.door = door.as_ref().map(Door::doorway);
+    let known = admin::Known {
+        rooms: settings.rooms.data_dir.clone(),
+        tail,
+        configuration: loaded.shown(),
+        backends: backends.clone(),
+        wrong_keys: Arc::clone(&wrong_keys),
+    };
+    let admin = Admin::new(&settings.admin, &settings.network, known, &context);
     let service_context = ServiceContext {
         context: &context,
         cluster: cluster.as_ref(),
@@ -103,14 +131,15 @@ async fn run(
         socketio: &settings.socketio,
         metrics: metrics.clone(),
         wrong_keys,
+        admin: Arc::clone(&admin),
         keys: if request.services.len() > 1 { Keys::MakeUp } else { Keys::Require },
     };
     let start = |service: &Service| (service.entry().start)(settings, &service_context);
     let mut running: Vec<Running> = request.services.iter().map(start).collect::<Result<_>>()?;
     if let Some(door) = door {
-        running.insert(0, door.serve(metrics, &context)?);
+        running.insert(0, door.serve(metrics, &admin, &context)?);
     }
-    announce(&running, clock);
+    announce(&running, settings.log.format, clock);
     systemd::ready(&summary(&running));
     systemd::spawn_watchdog(&context);
     wait_and_drain(signals, &context, log_level, request).await;
@@ -135,7 +164,7 @@ async fn wait_and_drain(mut signals: Signals, context: &Context, mut log_level: 
             signals::Request::ToggleDebug => log_level.toggle_debug(),
             signals::Request::Reload => {
                 systemd::reloading();
-                context.reload();
+                context.reload().await;
                 match load(request) {
                     Ok(loaded) => log_level.configure(&loaded.values.log.level),
                     Err(mistakes) => mistakes.iter().for_each(|mistake| error!(%mistake, "not reloaded")),

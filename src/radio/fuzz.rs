@@ -2,15 +2,17 @@
 
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Component, Path};
 
 use bytes::{Bytes, BytesMut};
 
+use super::config::routes::by_route;
+use super::library::{cover, playlist_file};
 use super::output::hls::HlsPath;
+use super::paths;
 use super::sources::http_body::{ChunkDecoder, HttpBody};
 use super::sources::icy::{IcyItem, IcyReader, ResponseHead};
 use super::sources::{relay, upstream};
-use super::{by_route, paths};
 use crate::audio::charset;
 use crate::audio::decode::{Decoder, Mp3Decoder};
 use crate::audio::frame_reader::FrameReader;
@@ -23,6 +25,9 @@ const MAX_BLOCKS: usize = 64;
 
 /// The most samples in a block of any codec.
 const MAX_SAMPLES: usize = 8 * 1024 * 1024;
+
+/// The most bytes of a cover.
+const MAX_COVER_BYTES: usize = 64 * 1024;
 
 /// The most bytes without a frame.
 const MAX_JUNK_BYTES: usize = 64 * 1024;
@@ -64,6 +69,8 @@ pub fn audio(path: &Path) {
         assert_eq!(*text, clean(text));
     }
     assert!(info.duration_seconds.is_none_or(|seconds| seconds.is_finite() && seconds >= 0.0));
+    let cover = cover::find(path, MAX_COVER_BYTES);
+    assert!(cover.is_none_or(|cover| cover.bytes.len() <= MAX_COVER_BYTES));
     let decode = || {
         let mut decoder = Decoder::open(path, None).ok()?;
         for _ in 0..MAX_BLOCKS {
@@ -104,6 +111,17 @@ pub fn icy(input: &[u8]) {
     for (_, title) in whole.1 {
         let song = relay::track_of(&title);
         assert_eq!((clean(&song.title), clean(&song.artist)), (song.title, song.artist));
+    }
+}
+
+/// A playlist file, after a line with its extension: no entry is empty, and each means a path without `..`, or none.
+pub fn playlist(input: &[u8]) {
+    let (extension, text) = line_and_rest(input);
+    for entry in playlist_file::entries(text, &String::from_utf8_lossy(extension)) {
+        assert!(!entry.trim().is_empty());
+        if let Some(path) = playlist_file::resolve(&entry, Path::new("/music")) {
+            assert!(path.is_absolute() && path.components().all(|part| part != Component::ParentDir));
+        }
     }
 }
 

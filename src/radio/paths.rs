@@ -6,14 +6,17 @@
 use icu_normalizer::ComposingNormalizerBorrowed;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
+use crate::audio::streams::{Codec, Encoding};
+
 /// First path segments that cannot be stations.
-const RESERVED: [&str; 21] = [
+const RESERVED: [&str; 24] = [
     "web",
     "streams",
     "now-playing",
     "events",
     "history",
     "reload-playlist",
+    "requests",
     "next-track",
     "prev-track",
     "shuffle-playlist",
@@ -29,10 +32,15 @@ const RESERVED: [&str; 21] = [
     "direct-stream",
     "favicon.ico",
     "robots.txt",
+    "podcast",
+    "recordings",
 ];
 
 /// Aliases of `/`; the last is the base name of its playlists.
 const ALIASES: [&str; 3] = ["/stream", "/direct-stream", "/index"];
+
+/// The name of the station at `/` where its path needs one.
+const ROOT_NAME: &str = "/stream";
 
 /// The extension without which some players refuse a URL.
 const EXTENSION: &str = ".mp3";
@@ -56,6 +64,22 @@ pub fn is_route(route: &str) -> bool {
     // Clients resolve these parts themselves.
     let is_relative = parts.any(|part| [".", ".."].contains(&part));
     !is_reserved && !is_relative && !route.chars().any(|c| c.is_control() || "%?#\\".contains(c))
+}
+
+/// The paths of a route's mountpoints: the first of a codec is named by it, others by their bitrates too.
+pub fn mountpoints(route: &str, encodings: &[Encoding]) -> Vec<String> {
+    let base = if route == "/" { ROOT_NAME } else { route };
+    // The station itself is MP3.
+    let mut named = vec![Codec::Mp3];
+    let path = |encoding: &Encoding| {
+        let Encoding { codec, kbps } = *encoding;
+        if named.contains(&codec) {
+            return format!("{base}-{kbps}.{}", codec.name());
+        }
+        named.push(codec);
+        format!("{base}.{}", codec.name())
+    };
+    encodings.iter().map(path).collect()
 }
 
 /// A route as it appears in a URL.
@@ -97,6 +121,14 @@ mod tests {
         for path in ["/web", "/streams/x", "/a/../b", "/.", "/a?b", "/100%", "/a\nb", "/a\\b"] {
             assert!(!is_route(path), "{path}");
         }
+    }
+
+    #[test]
+    fn mountpoints_are_named_by_codec_and_where_that_is_taken_by_bitrate() {
+        let encodings = ["opus 96", "opus 32", "mp3 64", "flac"].map(|text| text.parse().unwrap());
+        let expected = ["/jazz.opus", "/jazz-32.opus", "/jazz-64.mp3", "/jazz.flac"];
+        assert_eq!(mountpoints("/jazz", &encodings), expected);
+        assert_eq!(mountpoints("/", &encodings[..1]), ["/stream.opus"]);
     }
 
     #[test]

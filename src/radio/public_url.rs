@@ -8,7 +8,7 @@ use ipnet::IpNet;
 
 use crate::http::switch::Mount;
 
-/// The longest host or path that is accepted.
+/// The longest host or path that is accepted: the longest name of a host is 253 bytes, and paths of proxies are shorter.
 const MAX_BYTES: usize = 255;
 
 /// What the service itself knows of its URL.

@@ -1,7 +1,15 @@
 //! One station: takes frames from its source, paces them, and sends them to all listeners.
 //!
-//! One task owns the ring and the listeners, so a chunk is written once and sent to each listener by one system call.
+//! One task owns the broadcast, which is the ring and the listeners, so a chunk is written once and sent to each listener by one
+//! system call.
 
+mod external;
+mod fading;
+mod shows;
+mod silence;
+
+use std::collections::VecDeque;
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,68 +17,59 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::watch;
 use tokio::time::sleep;
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
+use url::Url;
 
+use self::fading::{Arriving, External, arrival};
 use super::library::track::Track;
-use super::library::track_queue::TrackQueue;
+use super::news::{Event, Newsroom};
+use super::output::backlog::Moment;
+use super::output::broadcast::{Broadcast, BroadcastSettings, JoinRequest};
 use super::output::pace::Pacer;
-use super::output::ring::{IcyMode, Ring, title_block};
+use super::output::ring::title_block;
 use super::output::segments::Segments;
+use super::output::sound_feed::SoundFeed;
+use super::requests::desk::RequestDesk;
+use super::schedule::Interrupt;
 use super::sources::SourceItem;
-use super::sources::source_slot::SourceKind;
-use super::station_handle::{Command, HistoryEntry, JoinRequest, OnAir, StationHandle};
-use crate::audio::format::Format;
+use super::sources::muted::MutedSource;
+use super::station_handle::{Command, HistoryEntry, OnAir, Program, StationHandle, Switch};
 use crate::audio::mp3::{Frame, Header};
-use crate::http::connection::DisconnectReason;
+use crate::audio::streams::Tags;
 use crate::runtime::Context;
 use crate::time::Timestamp;
 
 /// The length of a chunk.
 const CHUNK_SECONDS: f64 = 0.1;
 
-/// With more listeners than this, each is sent every second, third… chunk at once, up to the fifth.
-const LISTENERS_PER_CHUNK: usize = 2_000;
+/// Frames of MP3 in a second, at the usual rate.
+const FRAMES_A_SECOND: f64 = 44_100.0 / 1152.0;
 
-/// The largest number of chunks that are sent at once for that reason.
-const MAX_STRIDE: usize = 5;
-
-/// Silence is sent this long after the burst has been played.
-const UNDERRUN_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// A listener who joins before the first frame waits this long for silence, unless there is known to be nothing…
-const FIRST_FRAME_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// …which is checked this often.
-const IDLE_CHECK_INTERVAL: Duration = Duration::from_millis(250);
-
-/// The bitrate of silence before the first frame.
-const SILENCE_KBPS: u32 = 128;
-
-/// The most bytes that are sent at once to a listener who catches up.
-const CATCH_UP_BYTES: usize = 256 * 1024;
-
-/// Tracks in the history.
+/// Tracks in the history: some hours, about 20 KiB a station.
 const HISTORY_LENGTH: usize = 100;
-
-/// How a station paces and buffers its stream.
-#[derive(Debug, Clone, Copy)]
-pub struct StationSettings {
-    /// The length of audio that a new listener gets at once.
-    pub burst: Duration,
-    /// Bytes of MP3 in the ring.
-    pub ring_bytes: usize,
-    /// A listener who is moved to the live edge twice within this time is disconnected.
-    pub lag_interval: Duration,
-}
 
 /// What a station shares with its handle.
 pub struct StationState {
     route: Arc<str>,
-    queue: Arc<TrackQueue>,
     on_air: Arc<Mutex<OnAir>>,
     /// `None` without HLS.
     segments: Option<Arc<Mutex<Segments>>>,
+    /// `None` without mountpoints.
+    sound_feed: Option<SoundFeed>,
     changes: Arc<watch::Sender<u64>>,
+    /// The stream that it relays, with a show and without one.
+    relayed: Arc<watch::Sender<Option<Url>>>,
+    regular_relay: Option<Url>,
+    /// Whether listeners see the titles of jingles.
+    shows_jingles: bool,
+    /// Receives the events.
+    newsroom: Arc<Newsroom>,
+    /// Frames of the fade to and from live sources; 0 is none.
+    fade_frames: usize,
+    /// The bitrate at which they are encoded.
+    bitrate_kbps: u32,
+    /// What listeners ask for, where they may.
+    requests: Option<Arc<RequestDesk>>,
 }
 
 impl StationState {
@@ -78,53 +77,74 @@ impl StationState {
     pub fn of(handle: &StationHandle) -> Self {
         Self {
             route: Arc::clone(&handle.route),
-            queue: Arc::clone(&handle.queue),
             on_air: Arc::clone(&handle.on_air),
             segments: None,
+            sound_feed: None,
             changes: Arc::clone(&handle.changes),
+            relayed: Arc::clone(&handle.relayed),
+            regular_relay: handle.relayed.borrow().clone(),
+            shows_jingles: handle.shows_jingles,
+            newsroom: Arc::default(),
+            fade_frames: 0,
+            bitrate_kbps: handle.bitrate_kbps,
+            requests: handle.requests.as_ref().map(|requests| Arc::clone(&requests.desk)),
         }
+    }
+
+    /// The same for a station whose live sources are faded in and out.
+    pub fn with_live_fade(self, fade: Duration) -> Self {
+        Self { fade_frames: (fade.as_secs_f64() * FRAMES_A_SECOND) as usize, ..self }
     }
 
     /// The same for a station with HLS.
     pub fn with_segments(self, segments: &Arc<Mutex<Segments>>) -> Self {
         Self { segments: Some(Arc::clone(segments)), ..self }
     }
-}
 
-struct Listener {
-    request: JoinRequest,
-    /// The chunk that it is sent next.
-    next: u64,
-    /// Bytes of audio since its last title.
-    phase: u16,
-    moved_at: Option<Timestamp>,
+    /// The same for a station whose events are published.
+    pub fn with_newsroom(self, newsroom: &Arc<Newsroom>) -> Self {
+        Self { newsroom: Arc::clone(newsroom), ..self }
+    }
+
+    fn tell(&self, at: Timestamp, event: &Event) {
+        self.newsroom.tell(&self.route, at, event);
+    }
+
+    /// The same for a station with mountpoints.
+    pub fn with_sound_feed(self, sound_feed: Option<SoundFeed>) -> Self {
+        Self { sound_feed, ..self }
+    }
 }
 
 /// The station itself.
 pub struct Station {
     state: StationState,
-    folder: Receiver<SourceItem>,
-    external: Option<Receiver<SourceItem>>,
+    /// What plays unless an external source does.
+    program: Program,
+    /// What plays without a show, during one.
+    parked: Option<Program>,
+    /// What plays from the end of the track on the air.
+    pending: Option<Box<Switch>>,
+    external: Option<External>,
+    /// A live source that is about to be faded in.
+    arriving: Option<Arriving>,
+    /// The latest frames, the last first, if there are fades.
+    heard: VecDeque<Frame>,
+    /// A live source in whose place the folder plays.
+    muted: Option<MutedSource>,
     commands: Receiver<Command>,
     context: Context,
-    settings: StationSettings,
-    ring: Ring,
-    listeners: Vec<Listener>,
+    settings: BroadcastSettings,
+    broadcast: Broadcast,
     pacer: Option<Pacer>,
-    /// The serial number of the folder's latest track on the air.
-    serial: u64,
-    /// Frames of tracks up to this serial number are dropped.
-    skipped_through: u64,
     /// A frame of silence in the format of the first frame.
     silence: Option<Frame>,
     /// Whether silence is sent because of an underrun.
     is_starved: bool,
     /// When the first listener joined, while nothing has been sent; and when the queue was last checked.
     waiting_since: Option<(Timestamp, Timestamp)>,
-    /// Chunks sent so far.
-    n_chunks: usize,
-    /// The title on the air, as text and as a metadata block.
-    display: String,
+    /// The title on the air, as texts and as a metadata block.
+    tags: Tags,
     title: bytes::Bytes,
 }
 
@@ -135,6 +155,8 @@ struct Batch {
     n_samples: u32,
     rate: u32,
     bitrate_kbps: u32,
+    /// They themselves, where there are mountpoints.
+    frames: Vec<Frame>,
 }
 
 impl Batch {
@@ -154,28 +176,29 @@ impl Station {
     /// A station that has not started.
     pub fn new(
         state: StationState,
-        folder: Receiver<SourceItem>,
+        program: Program,
         commands: Receiver<Command>,
         context: &Context,
-        settings: StationSettings,
+        settings: BroadcastSettings,
     ) -> Self {
         Self {
             state,
-            folder,
+            program,
+            parked: None,
+            pending: None,
             external: None,
+            arriving: None,
+            heard: VecDeque::new(),
+            muted: None,
             commands,
             context: context.clone(),
+            broadcast: Broadcast::new(settings.clone()),
             settings,
-            ring: Ring::new(settings.ring_bytes),
-            listeners: Vec::new(),
             pacer: None,
-            serial: 0,
-            skipped_through: 0,
             silence: None,
             is_starved: false,
             waiting_since: None,
-            n_chunks: 0,
-            display: String::new(),
+            tags: Tags::default(),
             title: title_block(""),
         }
     }
@@ -193,31 +216,39 @@ impl Station {
                     Some(command) => self.execute(command),
                     None => return,
                 },
-                item = next_item(&mut self.external, &mut self.folder) => match item {
+                () = arrival(&mut self.arriving) => self.fade_in().await,
+                item = next_item(&mut self.external, &mut self.program) => match item {
                     Some(SourceItem::Track(serial, track)) => {
                         if !self.send_batch(&mut batch, &context).await {
                             return;
                         }
-                        if self.is_due(serial) {
+                        if self.external.is_none() && self.is_due(serial) && let Some(switch) = self.pending.take() {
+                            self.program.held.push_front(SourceItem::Track(serial, track));
+                            self.switch(*switch);
+                        } else if self.is_due(serial) {
                             self.start_track(serial, track);
                         }
                     }
                     Some(SourceItem::Frame(serial, frame)) if self.is_due(serial) => {
-                        if std::mem::take(&mut self.is_starved) {
+                        if mem::take(&mut self.is_starved) {
                             info!(route = %self.state.route, "audio again after an underrun");
                         }
                         batch.add(&frame);
+                        self.remember(&frame);
                         if self.silence.is_none() {
                             let Header { format, bitrate_kbps, .. } = frame.header;
                             self.state.on_air.lock().format.get_or_insert(format);
                             self.silence = Frame::silent(format, bitrate_kbps);
+                        }
+                        if self.state.sound_feed.is_some() {
+                            batch.frames.push(frame);
                         }
                         if batch.seconds() >= CHUNK_SECONDS && !self.send_batch(&mut batch, &context).await {
                             return;
                         }
                     }
                     Some(SourceItem::Frame(..)) => {}
-                    None if self.external.is_some() => self.end_external_source(),
+                    None if self.external.is_some() => self.leave_external().await,
                     None => return,
                 },
                 () = sleep(until_silence.unwrap_or_default()), if until_silence.is_some() => {
@@ -231,48 +262,7 @@ impl Station {
 
     /// Whether a track has not been skipped; tracks of external sources never are.
     fn is_due(&self, serial: u64) -> bool {
-        self.external.is_some() || serial > self.skipped_through
-    }
-
-    /// How long to wait for a frame before silence is sent: until listeners have played the burst and
-    /// `UNDERRUN_TIMEOUT` has passed, and during an underrun at the pace of the stream.
-    fn time_until_silence(&self) -> Option<Duration> {
-        let Some(pacer) = self.pacer.as_ref().filter(|_| self.silence.is_some()) else {
-            let (_, checked_at) = self.waiting_since.filter(|_| self.silence.is_none())?;
-            return Some((checked_at + IDLE_CHECK_INTERVAL).since(self.context.clock.now()));
-        };
-        let due = pacer.due();
-        let grace = if self.is_starved { Duration::ZERO } else { self.settings.burst + UNDERRUN_TIMEOUT };
-        Some((due + grace).since(self.context.clock.now()))
-    }
-
-    /// Sends a chunk of silence, so that players stay connected; false when the station is to end.
-    async fn send_silence(&mut self, batch: &mut Batch, context: &Context) -> bool {
-        if self.silence.is_none() {
-            self.start_silent();
-        }
-        let Some(frame) = &self.silence else { return true };
-        if !std::mem::replace(&mut self.is_starved, true) {
-            warn!(route = %self.state.route, "underrun: silence is sent until there is audio again");
-            metrics::counter!("roomhub_radio_underruns_total").increment(1);
-        }
-        while batch.seconds() < CHUNK_SECONDS {
-            batch.add(frame);
-        }
-        self.send_batch(batch, context).await
-    }
-
-    /// Chooses a format for silence before the first frame, once no frame is expected soon.
-    fn start_silent(&mut self) {
-        let now = self.context.clock.now();
-        let Some((since, checked_at)) = &mut self.waiting_since else { return };
-        *checked_at = now;
-        if self.state.queue.has_been_idle() || now.since(*since) >= FIRST_FRAME_TIMEOUT {
-            let format = *self.state.queue.format.get_or_init(|| Format::USUAL);
-            self.state.on_air.lock().format.get_or_insert(format);
-            self.silence = Frame::silent(format, SILENCE_KBPS);
-            self.pacer = Some(Pacer::ahead(format.rate, self.settings.burst, now));
-        }
+        self.external.is_some() || serial > self.program.skipped_through
     }
 
     /// Waits until the batch is due, executes commands meanwhile, and sends it; false when the station is to end.
@@ -299,13 +289,22 @@ impl Station {
             }
         }
         self.state.on_air.lock().bitrate_kbps = batch.bitrate_kbps;
-        let chunk = self.ring.push(&batch.bytes, &self.title, batch.seconds());
-        let now = context.clock.now();
+        let chunk = self.broadcast.push(&batch.bytes, &self.title, batch.seconds());
+        let mut moment = Moment::default();
         if let Some(segments) = &self.state.segments {
-            segments.lock().push(chunk, batch.seconds(), &self.display, context.clock.wall());
+            let mut segments = segments.lock();
+            moment.at = segments.seconds();
+            moment.beginning = segments.push(chunk, batch.seconds(), &self.tags, context.clock.wall());
         }
-        *batch = Batch::default();
-        self.send_to_all(now);
+        let batch = mem::take(batch);
+        self.pass_over_muted(batch.n_samples);
+        if let Some(feed) = &self.state.sound_feed {
+            let seconds = batch.seconds();
+            feed.play(batch.frames, seconds, moment);
+        }
+        if self.broadcast.send_to_all(context.clock.now()) {
+            self.publish_listeners();
+        }
         true
     }
 
@@ -317,16 +316,30 @@ impl Station {
             None if self.pacer.is_none() => now.earlier(self.settings.burst),
             None => now,
         };
-        info!(route = %self.state.route, track = track.file, title = track.display(), "on the air");
-        self.display = track.display();
-        self.title = title_block(&self.display);
-        let mut on_air = self.state.on_air.lock();
         // External sources have no serial numbers of the folder.
         if self.external.is_none() {
-            self.serial = serial;
+            self.program.serial = serial;
+            self.program.queue.set_on_air(serial);
         }
-        self.state.queue.set_on_air(self.serial);
-        on_air.history.push_back(HistoryEntry { track: Arc::clone(&track), started_at: at });
+        info!(route = %self.state.route, track = track.file, title = track.display(), "on the air");
+        if track.is_jingle && !self.state.shows_jingles {
+            self.state.tell(at, &Event::Jingle(track));
+            return;
+        }
+        if let (Some(desk), Some(path)) = (&self.state.requests, &track.path) {
+            desk.note_on_air(path, self.context.clock.uptime());
+        }
+        if let Some(feed) = &self.state.sound_feed {
+            feed.begin(&track);
+        }
+        self.tags = track.tags();
+        self.title = title_block(&self.tags.display());
+        let mut on_air = self.state.on_air.lock();
+        self.state.tell(at, &Event::Track(Arc::clone(&track), on_air.source));
+        if !track.is_jingle {
+            let dj = on_air.dj();
+            on_air.history.push_back(HistoryEntry { track: Arc::clone(&track), started_at: at, dj });
+        }
         if on_air.history.len() > HISTORY_LENGTH {
             on_air.history.pop_front();
         }
@@ -339,74 +352,57 @@ impl Station {
     fn execute(&mut self, command: Command) {
         match command {
             Command::Join(request) => self.join(request),
+            Command::Expect => self.expect(),
             Command::Next if self.external.is_none() => {
-                self.skipped_through = self.state.queue.skip(self.serial);
+                self.skip();
             }
             Command::Previous if self.external.is_none() => {
-                self.skipped_through = self.state.queue.go_back(self.serial);
+                self.program.skipped_through = self.program.queue.go_back(self.program.serial);
             }
             Command::Next | Command::Previous => {
                 debug!(route = %self.state.route, "an external source cannot be skipped");
             }
-            Command::PlaySource(kind, items) => {
-                self.skipped_through = self.state.queue.skip(self.serial);
-                self.external = Some(items);
-                self.state.on_air.lock().source = kind;
+            Command::PlaySource(source) => self.receive_source(*source),
+            Command::EndSource => self.end_live_source(),
+            Command::Mute => self.mute(),
+            Command::Unmute => self.unmute(),
+            Command::Switch(switch) => {
+                let is_silent = self.is_starved || self.program.serial == 0;
+                let is_at_once =
+                    switch.interrupt == Interrupt::AtOnce || is_silent || self.external.is_some();
+                self.pending = None;
+                if is_at_once {
+                    self.switch(*switch);
+                } else {
+                    self.pending = Some(switch);
+                }
             }
         }
     }
 
-    /// Returns to the folder, which starts its next track.
-    fn end_external_source(&mut self) {
-        self.external = None;
-        let mut on_air = self.state.on_air.lock();
-        on_air.source = SourceKind::Folder;
-        on_air.track = None;
-        drop(on_air);
-        self.display.clear();
-        self.title = title_block("");
-        self.state.changes.send_modify(|n| *n += 1);
+    /// Drops the rest of the track on the air.
+    fn skip(&mut self) {
+        self.program.skipped_through = self.program.queue.skip(self.program.serial);
     }
 
     fn join(&mut self, request: JoinRequest) {
-        let next = self.ring.start(self.settings.burst.as_secs_f64(), request.icy_mode);
-        let opening = self.ring.opening(next, request.icy_mode);
-        if !opening.is_empty() {
-            request.connection.send(&opening);
-        }
-        let mut listener = Listener { request, next, phase: 0, moved_at: None };
         let now = self.context.clock.now();
-        send_pending(&mut self.ring, &mut listener, self.settings, now);
-        self.listeners.push(listener);
-        if self.pacer.is_none() {
-            self.waiting_since.get_or_insert((now, now));
-        }
+        self.broadcast.join(request, now);
+        self.expect();
         self.publish_listeners();
     }
 
-    /// Sends pending chunks to the listeners whose turn it is, and removes those who have disconnected.
-    fn send_to_all(&mut self, now: Timestamp) {
-        let stride = (self.listeners.len() / LISTENERS_PER_CHUNK + 1).min(MAX_STRIDE);
-        self.n_chunks += 1;
-        let n_chunks = self.n_chunks;
-        let n_before = self.listeners.len();
-        let (ring, settings) = (&mut self.ring, self.settings);
-        let mut index = 0;
-        self.listeners.retain_mut(|listener| {
-            index += 1;
-            if !(index + n_chunks).is_multiple_of(stride) {
-                return true;
-            }
-            listener.request.presence.strong_count() > 0 && send_pending(ring, listener, settings, now)
-        });
-        if self.listeners.len() != n_before {
-            self.publish_listeners();
+    /// Somebody listens: if nothing has been sent yet, silence is not long in coming.
+    fn expect(&mut self) {
+        if self.pacer.is_none() {
+            let now = self.context.clock.now();
+            self.waiting_since.get_or_insert((now, now));
         }
     }
 
     /// Publishes the number of listeners.
     fn publish_listeners(&self) {
-        let n_listeners = self.listeners.len();
+        let n_listeners = self.broadcast.n_listeners();
         let mut on_air = self.state.on_air.lock();
         on_air.n_listeners = n_listeners;
         on_air.peak_listeners = on_air.peak_listeners.max(n_listeners);
@@ -417,42 +413,10 @@ impl Station {
     }
 }
 
-/// The next item of the external source if there is one, else of the folder; `None` when that source has ended.
-async fn next_item(
-    external: &mut Option<Receiver<SourceItem>>,
-    folder: &mut Receiver<SourceItem>,
-) -> Option<SourceItem> {
+/// The next item of the external source if there is one, else of the programme; `None` when that source has ended.
+async fn next_item(external: &mut Option<External>, program: &mut Program) -> Option<SourceItem> {
     match external {
-        Some(external) => external.recv().await,
-        None => folder.recv().await,
+        Some(external) => external.next().await,
+        None => program.next().await,
     }
-}
-
-/// Sends a listener the chunks that it has not been sent; false when it is disconnected for falling behind again.
-fn send_pending(ring: &mut Ring, listener: &mut Listener, settings: StationSettings, now: Timestamp) -> bool {
-    let connection = &listener.request.connection;
-    // It has not taken the last bytes yet: the rest stays in the ring.
-    if connection.queued_bytes() > 0 {
-        return true;
-    }
-    if ring.is_lost(listener.next) {
-        if listener.moved_at.is_some_and(|moved_at| now.since(moved_at) < settings.lag_interval) {
-            connection.cut(DisconnectReason::Slow);
-            return false;
-        }
-        debug!(connection = connection.id, "a listener fell behind and is moved to the live edge");
-        listener.moved_at = Some(now);
-        let next = ring.start(settings.burst.as_secs_f64(), IcyMode::Plain);
-        if listener.request.icy_mode == IcyMode::Titled {
-            connection.send(&ring.bridge(usize::from(listener.phase), next));
-        }
-        listener.next = next;
-    }
-    if listener.next < ring.head() {
-        let (bytes, next) = ring.since(listener.next, listener.request.icy_mode, CATCH_UP_BYTES);
-        connection.send(&bytes);
-        listener.next = next;
-        listener.phase = ring.phase_at(next) as u16;
-    }
-    true
 }

@@ -97,6 +97,11 @@ impl Catalogue {
         self.known.lock().get(&id).cloned()
     }
 
+    /// All of them.
+    pub fn all(&self) -> Vec<Known> {
+        self.known.lock().values().cloned().collect()
+    }
+
     /// Notes a recording as it is now.
     pub fn put(&self, known: Known) {
         self.known.lock().insert(known.header.id, known);

@@ -9,6 +9,7 @@
 //! the writer finds and [`Stop`] tells them.
 
 mod catalogue;
+pub mod erase;
 mod files;
 mod format;
 mod names;
@@ -25,6 +26,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Findings;
+use crate::control::Reports;
 use crate::runtime::Context;
 use crate::time::human;
 
@@ -33,6 +35,9 @@ pub use format::{By, Entry, Header, Line};
 pub use names::{Owner, RecordingId};
 pub use recorder::Recorder;
 pub use routes::{Replayed, Rooms, Site, router};
+
+/// Lines of recordings, as reports name them.
+pub const RECORDED_LINES: &str = "recorded_lines";
 
 /// `[recordings]`: limits of the recordings of each service that has a folder for them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -122,11 +127,12 @@ pub fn start(
     config: &Config,
     unfinished: Unfinished,
     stop: Stop,
+    reports: Reports,
     context: &Context,
 ) -> Recordings {
     let catalogue = Arc::new(Catalogue::new(folder));
     let (recorder, steps) = recorder::queue(service.name);
-    let mut writer = writer::Writer::new(service, config, Arc::clone(&catalogue), stop, context);
+    let mut writer = writer::Writer::new(service, config, Arc::clone(&catalogue), stop, reports, context);
     writer.take_stock(unfinished);
     let thread = tokio::task::spawn_blocking(move || writer.run(&steps));
     // A process that stops waits for what is being written.

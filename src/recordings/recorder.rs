@@ -38,14 +38,16 @@ pub fn queue(service: &'static str) -> (Recorder, Steps) {
 }
 
 impl Recorder {
-    /// Takes a step; one for which there is no room is counted and lost.
-    pub fn take(&self, step: RecordingStep) {
+    /// Takes a step; one for which there is no room is counted and lost: then it says so.
+    pub fn take(&self, step: RecordingStep) -> bool {
         let size = n_bytes(&step);
         let is_full = self.n_bytes.fetch_add(size, Ordering::Relaxed) + size > MAX_BYTES;
         if is_full || self.steps.try_send(step).is_err() {
             self.n_bytes.fetch_sub(size, Ordering::Relaxed);
             count_lost(self.service, "queue_full");
+            return false;
         }
+        true
     }
 }
 
@@ -73,7 +75,7 @@ pub fn count_lost(service: &'static str, reason: &'static str) {
 fn n_bytes(step: &RecordingStep) -> usize {
     match step {
         RecordingStep::Write(line) => line.header.get().len() + line.text.get().len(),
-        RecordingStep::Delete { .. } => 0,
+        RecordingStep::Delete { .. } | RecordingStep::Forget(_) => 0,
     }
 }
 

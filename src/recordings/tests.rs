@@ -10,6 +10,7 @@ use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::*;
+use crate::control::Reports;
 use crate::effect::{RecordingLine, RecordingStep};
 use crate::runtime::{Clock, Config as RuntimeConfig};
 use crate::time::Seconds;
@@ -40,7 +41,7 @@ impl Desk {
         let stops = Arc::new(Mutex::new(Vec::new()));
         let told = Arc::clone(&stops);
         let stop = Box::new(move |id, limit| told.lock().push((id, limit)));
-        let recordings = start(WATCH, folder, config, unfinished, stop, &context);
+        let recordings = start(WATCH, folder, config, unfinished, stop, Reports::default(), &context);
         let began_at = context.clock.wall().as_millis();
         Self { context, recordings, stops, began_at }
     }

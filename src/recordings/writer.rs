@@ -13,7 +13,8 @@ use super::files;
 use super::format::Header;
 use super::names::{Owner, RecordingId};
 use super::recorder::{Steps, count_lost};
-use super::{Config, Limit, Service, Stop, Unfinished};
+use super::{Config, Limit, RECORDED_LINES, Service, Stop, Unfinished, erase};
+use crate::control::Reports;
 use crate::effect::{RecordingLine, RecordingStep};
 use crate::private;
 use crate::runtime::Context;
@@ -52,6 +53,7 @@ pub struct Writer {
     config: Config,
     catalogue: Arc<Catalogue>,
     stop: Stop,
+    reports: Reports,
     context: Context,
     deleted: Remembered,
     /// Those whose rooms were told that they have reached a limit, until their last line comes.
@@ -69,6 +71,7 @@ impl Writer {
         config: &Config,
         catalogue: Arc<Catalogue>,
         stop: Stop,
+        reports: Reports,
         context: &Context,
     ) -> Self {
         Self {
@@ -76,6 +79,7 @@ impl Writer {
             config: config.clone(),
             catalogue,
             stop,
+            reports,
             context: context.clone(),
             deleted: Remembered::default(),
             stopped: Remembered::default(),
@@ -136,6 +140,10 @@ impl Writer {
                     self.delete(id, owner);
                 }
                 return;
+            }
+            RecordingStep::Forget(name) => {
+                let outcome = self.forget_person(&name).map_err(|failure| failure.to_string());
+                return self.reports.tell(&name, RECORDED_LINES, outcome);
             }
         };
         match self.write(&line) {
@@ -289,6 +297,22 @@ impl Writer {
             }
             Ok(()) | Err(_) => {}
         }
+    }
+
+    /// Takes a person out of all recordings; gives the number of lines.
+    fn forget_person(&mut self, name: &str) -> io::Result<u64> {
+        // Who goes on with one opens it anew.
+        self.current = None;
+        let mut n_lines = 0;
+        for mut known in self.catalogue.all() {
+            let path = self.catalogue.path(known.header.id);
+            // What may be half a line stays out.
+            let Some((n, n_bytes)) = erase::from_file(&path, known.n_bytes, name)? else { continue };
+            known.n_bytes = n_bytes;
+            self.catalogue.put(known);
+            n_lines += n;
+        }
+        Ok(n_lines)
     }
 
     /// Deletes recordings whose time is over.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes what is released for one target, in target/released: the program in an archive, packages for Debian and for RPM, an
-# SBOM, and the checksums of them all.
+# SBOM, the source, and the checksums of them all.
 #
 #   release.sh [TARGET]   the default is that of build.sh, which builds the program
 #
@@ -47,6 +47,7 @@ cargo-generate-rpm --profile dist --target "$target" --auto-req disabled --outpu
 cargo-cyclonedx cyclonedx --quiet --format json --target "$target" --override-filename "$name.cdx"
 sed "s,file://$PWD,file:///roomhub,g" "$name.cdx.json" >"target/released/$name.cdx.json"
 rm "$name.cdx.json"
+src/release/source.sh
 
 cd target/released
 sha256sum -- * >SHA256SUMS

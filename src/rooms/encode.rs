@@ -1,12 +1,14 @@
 //! Frames as bytes: written once for all members of a wire, as the WebSocket frames that go out.
 
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::effect::{Close, Frame};
+use crate::runtime::memory;
 
 /// A final frame of text.
 const TEXT: u8 = 0x81;
@@ -31,18 +33,96 @@ pub enum Wire {
     Plain,
 }
 
+/// How many bytes of written frames there are: each frame once, as long as it waits for any member, and besides each
+/// copy that waits for one alone.
+#[derive(Debug, Clone, Default)]
+pub struct Pending(Arc<AtomicUsize>);
+
+impl Pending {
+    /// The bytes.
+    pub fn n_bytes(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Counts a message until the last who has it drops it.
+    pub fn count(&self, message: Bytes) -> Bytes {
+        self.0.fetch_add(message.len(), Ordering::Relaxed);
+        Bytes::from_owner(Counted { message, pending: self.clone() })
+    }
+}
+
+/// Bytes that wait for one member alone, in copies of its own: they are pending too, at the longest until this is dropped.
+#[derive(Default)]
+pub struct OwnCopies {
+    pending: Pending,
+    n_bytes: AtomicUsize,
+}
+
+impl OwnCopies {
+    /// None yet of all that are pending.
+    pub fn of(pending: &Pending) -> Self {
+        Self { pending: pending.clone(), n_bytes: AtomicUsize::new(0) }
+    }
+
+    /// So many bytes more wait.
+    pub fn add(&self, n_bytes: usize) {
+        self.n_bytes.fetch_add(n_bytes, Ordering::Relaxed);
+        self.pending.0.fetch_add(n_bytes, Ordering::Relaxed);
+    }
+
+    /// So many bytes are gone; those that nobody added do not count.
+    pub fn remove(&self, n_bytes: usize) {
+        let rest = |waiting: usize| Some(waiting.saturating_sub(n_bytes));
+        let before = self.n_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest);
+        let waiting = before.expect("there is always a rest");
+        self.pending.0.fetch_sub(waiting.min(n_bytes), Ordering::Relaxed);
+    }
+
+    /// The bytes.
+    pub fn n_bytes(&self) -> usize {
+        self.n_bytes.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for OwnCopies {
+    fn drop(&mut self) {
+        let left = *self.n_bytes.get_mut();
+        self.pending.0.fetch_sub(left, Ordering::Relaxed);
+        memory::freed(left);
+    }
+}
+
+/// A frame that is counted until the last who has it drops it.
+struct Counted {
+    message: Bytes,
+    pending: Pending,
+}
+
+impl AsRef<[u8]> for Counted {
+    fn as_ref(&self) -> &[u8] {
+        &self.message
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.pending.0.fetch_sub(self.message.len(), Ordering::Relaxed);
+    }
+}
+
 /// A frame, and its bytes on each wire that needed them so far.
 pub struct EncodedFrame {
     /// What it says.
     pub frame: Frame,
+    pending: Pending,
     socketio: OnceLock<Bytes>,
     plain: OnceLock<Bytes>,
 }
 
 impl EncodedFrame {
-    /// A frame that has not been written yet.
-    pub fn new(frame: Frame) -> Self {
-        Self { frame, socketio: OnceLock::new(), plain: OnceLock::new() }
+    /// A frame that has not been written yet, and where it is counted.
+    pub fn new(frame: Frame, pending: &Pending) -> Self {
+        Self { frame, pending: pending.clone(), socketio: OnceLock::new(), plain: OnceLock::new() }
     }
 
     /// The WebSocket frame: `42["event",payload]`, or the payload alone.
@@ -52,9 +132,9 @@ impl EncodedFrame {
             Wire::SocketIo => self.socketio.get_or_init(|| {
                 let name = serde_json::to_string(&self.frame.event).expect("a string is written as it is");
                 let comma = if payload.is_empty() { "" } else { "," };
-                text_frame(&["42[", &name, comma, payload, "]"])
+                self.pending.count(text_frame(&["42[", &name, comma, payload, "]"]))
             }),
-            Wire::Plain => self.plain.get_or_init(|| text_frame(&[payload])),
+            Wire::Plain => self.plain.get_or_init(|| self.pending.count(text_frame(&[payload]))),
         }
     }
 }
@@ -112,14 +192,41 @@ mod tests {
     #[test]
     fn an_event_is_text_in_a_frame_of_either_wire() {
         let frame = Frame::new("play", &json!({"currentTime": 1.5}));
-        let written = EncodedFrame::new(frame);
+        let written = EncodedFrame::new(frame, &Pending::default());
         assert_eq!(&written.bytes(Wire::SocketIo)[..], b"\x81\x1e42[\"play\",{\"currentTime\":1.5}]");
         assert_eq!(&written.bytes(Wire::Plain)[..], b"\x81\x13{\"currentTime\":1.5}");
         assert_eq!(
-            &EncodedFrame::new(Frame::bare("play")).bytes(Wire::SocketIo)[..],
+            &EncodedFrame::new(Frame::bare("play"), &Pending::default()).bytes(Wire::SocketIo)[..],
             b"\x81\x0a42[\"play\"]"
         );
         assert_eq!(&answer(17, None)[..], b"\x81\x0643\x31\x37[]");
+    }
+
+    #[test]
+    fn a_frame_is_counted_once_until_the_last_member_has_it() {
+        let pending = Pending::default();
+        let written = EncodedFrame::new(Frame::bare("play"), &pending);
+        assert_eq!(pending.n_bytes(), 0, "not written yet");
+        let (one, other) = (written.bytes(Wire::SocketIo).clone(), written.bytes(Wire::SocketIo).slice(5..));
+        drop(written);
+        assert_eq!(pending.n_bytes(), one.len());
+        drop(one);
+        assert_eq!(pending.n_bytes(), 12, "a part of it waits");
+        drop(other);
+        assert_eq!(pending.n_bytes(), 0);
+    }
+
+    #[test]
+    fn copies_for_one_member_are_pending_until_they_are_gone_or_it_is() {
+        let pending = Pending::default();
+        let (one, other) = (OwnCopies::of(&pending), OwnCopies::of(&pending));
+        one.add(30);
+        other.add(12);
+        assert_eq!((one.n_bytes(), pending.n_bytes()), (30, 42));
+        one.remove(40);
+        assert_eq!((one.n_bytes(), pending.n_bytes()), (0, 12), "no more than it had");
+        drop(other);
+        assert_eq!(pending.n_bytes(), 0);
     }
 
     #[test]

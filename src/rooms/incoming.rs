@@ -10,6 +10,7 @@ use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::encode::Wire;
+use crate::effect::Effects;
 use crate::json;
 
 /// Events of this process so far.
@@ -59,6 +60,13 @@ impl Incoming {
     pub fn read(&self) -> Option<Event<'_>> {
         Event::read(self.wire, &self.text)
     }
+}
+
+/// An event that has no name is ignored, and answered if an answer was asked for.
+pub fn unread<R>() -> Effects<R> {
+    let mut effects = Effects::none();
+    effects.ack();
+    effects
 }
 
 impl<'a> Event<'a> {

@@ -1,4 +1,4 @@
-//! The members that are connected here: who they are, and how each of them is reached.
+//! The members that are connected here: who they are, how each of them is reached, and what they are yet to be told.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -8,38 +8,44 @@ use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use futures_util::future::join_all;
-use serde_json::value::RawValue;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tracing::{Level, debug, error, info, warn};
 
-use super::encode::EncodedFrame;
+use super::encode::{EncodedFrame, Pending};
 use super::inbox::Arrival;
 use super::seat::{Outgoing, Outlet, Seat};
 use super::senders::{Receipt, Senders};
-use super::task::Task;
-use super::write_barrier::Decision;
-use super::{Config, Hub};
-use crate::effect::{Close, Effect, Effects, MemberId, Refused};
+use super::write_barrier::{Decision, WriteBarrier};
+use super::{Census, Config, Hub};
+use crate::control::Reports;
+use crate::effect::{Close, Effect, MemberId, Note, RecordingStep, Refused};
 use crate::http::connection::DisconnectReason;
-use crate::recordings::Recorder;
-use crate::runtime::{Clock, Context};
+use crate::recordings::{RECORDED_LINES, Recorder};
+use crate::runtime::Context;
 
-/// Time for clients to take their leave before they are cut, as a part of the shutdown's grace.
-pub const FAREWELL: u32 = 2;
+/// The event log, as reports name it.
+pub const EVENT_LOG: &str = "event_log_lines";
 
 /// A wire's own way to tell all its clients that the server stops.
 pub type Farewell = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The members of a service that are connected to this process, as they are reached.
-pub struct Members {
-    service: &'static str,
-    clock: Clock,
+pub struct Members<R> {
+    /// The service's name.
+    pub service: &'static str,
+    /// The process.
+    pub context: Context,
+    /// What is decided, and waits for something to be on disk.
+    pub barrier: WriteBarrier<R>,
     /// Where lines of the event log go.
-    pub notes: Option<mpsc::Sender<Box<RawValue>>>,
+    pub notes: Option<mpsc::Sender<Note>>,
+    /// Where those report that erase somebody from files.
+    pub reports: Reports,
     /// Who writes recordings down.
     pub recorder: Option<Recorder>,
     seats: HashMap<MemberId, Arc<Seat>, RandomState>,
+    pending: Pending,
     senders: Senders,
     emit_latency: metrics::Histogram,
     /// Events of sessions that have ended meanwhile.
@@ -49,11 +55,14 @@ pub struct Members {
     n_seated: metrics::Gauge,
 }
 
-impl Members {
+impl<R> Members<R> {
     /// Nobody yet.
     pub fn new(service: &'static str, config: &Config, context: &Context) -> Self {
+        let pending = Pending::default();
         let outlet = Outlet {
             max_queued_bytes: config.max_queued_bytes,
+            max_pending_bytes: config.max_pending_bytes,
+            pending: pending.clone(),
             max_lossy_bytes: config.max_lossy_bytes,
             events_out: metrics::counter!("roomhub_events_out_total", "service" => service),
             too_late: metrics::counter!("roomhub_lossy_frames_dropped_total", "service" => service),
@@ -64,10 +73,13 @@ impl Members {
         };
         Self {
             service,
-            clock: context.clock,
+            context: context.clone(),
+            barrier: WriteBarrier::new(None),
             notes: None,
+            reports: Reports::default(),
             recorder: None,
             seats: HashMap::default(),
+            pending,
             senders: Senders::start(n_senders, outlet, context),
             stale: metrics::counter!("roomhub_events_dropped_total", "service" => service, "reason" => "stale"),
             emit_latency: metrics::histogram!("roomhub_emit_latency_seconds", "service" => service),
@@ -77,34 +89,40 @@ impl Members {
         }
     }
 
-    /// Takes note of who comes and goes; `None` if the rules need not be asked.
-    pub fn admit<H: Hub>(&mut self, arrival: Arrival<H>) -> Option<Task<H>> {
+    /// What waits for all members together.
+    pub fn pending(&self) -> &Pending {
+        &self.pending
+    }
+
+    /// Follows a journal, by the number of its last write on disk: effects may wait for one.
+    pub fn follow(&mut self, writes: watch::Receiver<u64>) {
+        self.barrier = WriteBarrier::new(Some(writes));
+    }
+
+    /// Takes note of who comes and goes; false for what is left of a session that is not its member's present one: the end of
+    /// an earlier one is no departure.
+    pub fn admit<H: Hub>(&mut self, arrival: &Arrival<H>) -> bool {
         match arrival {
             Arrival::Connected { member, session, client, handshake } => {
                 debug!(service = self.service, %member, address = %handshake.address, "member connected");
-                let is_new = self.seats.insert(member, Arc::new(Seat::new(session, client))).is_none();
-                Some(Task::Connect { member, handshake, is_new })
+                self.seats.insert(*member, Arc::new(Seat::new(*session, Arc::clone(client))));
+                true
             }
-            Arrival::Event { member, session, incoming, at } => {
-                if !self.is_current(member, session) {
-                    self.stale.increment(1);
-                    return None;
+            Arrival::Event { member, session, .. } => {
+                let is_current = self.is_current(*member, *session);
+                self.stale.increment(u64::from(!is_current));
+                is_current
+            }
+            Arrival::KeepAlive { member, session } => self.is_current(*member, *session),
+            Arrival::Disconnected { member, session, .. } => {
+                let is_current = self.is_current(*member, *session);
+                if is_current {
+                    debug!(service = self.service, %member, "member disconnected");
+                    self.seats.remove(member);
                 }
-                Some(Task::Event { member, incoming, at })
+                is_current
             }
-            Arrival::KeepAlive { member, session } => {
-                self.is_current(member, session).then_some(Task::Heard(member))
-            }
-            Arrival::Disconnected { member, session, departure } => {
-                if !self.is_current(member, session) {
-                    return None;
-                }
-                debug!(service = self.service, %member, "member disconnected");
-                self.seats.remove(&member);
-                Some(Task::Leave(member, departure))
-            }
-            Arrival::Query(_) | Arrival::CatchUp(_) => None,
-            Arrival::Command(command, answer) => Some(Task::Command(command, answer)),
+            Arrival::Query(_) | Arrival::CatchUp(_) | Arrival::Command(..) => true,
         }
     }
 
@@ -118,15 +136,23 @@ impl Members {
         self.senders.set_pressed(is_pressed);
     }
 
-    /// Does what a rule asks for, and notes how long that took since its event came.
-    pub fn perform_decision<R>(&self, decision: Decision<R>) {
-        let receipt = decision.arrived_at.map(|arrived_at| {
-            Arc::new(Receipt { arrived_at, clock: self.clock, latency: self.emit_latency.clone() })
-        });
-        if decision.event > 0 {
-            debug!(service = self.service, event = decision.event, "effects of the event go out");
+    /// Does what was decided, once all that it waits for is done.
+    pub fn perform(&mut self, decision: Decision<R>) {
+        self.barrier.push(decision);
+        self.perform_ready();
+    }
+
+    /// The same for what another node writes down as the entry of that offset.
+    pub fn perform_of(&mut self, author: &Arc<str>, offset: u64, decision: Decision<R>) {
+        self.barrier.push_of(author, offset, decision, |member| self.seats.contains_key(&member));
+        self.perform_ready();
+    }
+
+    /// Does what waits for nothing any more.
+    pub fn perform_ready(&mut self) {
+        while let Some(decision) = self.barrier.next() {
+            self.perform_now(decision);
         }
-        self.perform_with(decision.effects, decision.asker, receipt.as_ref());
     }
 
     /// Cuts members off, after what they were sent, that they come back and are told everything anew.
@@ -135,26 +161,25 @@ impl Members {
         self.send(&members, &Outgoing::Disconnect(DisconnectReason::OutOfStep), None);
     }
 
-    /// Whether the session is the member's present one: the end of an earlier one is no departure.
     fn is_current(&self, member: MemberId, session: u64) -> bool {
         self.seats.get(&member).is_some_and(|seat| seat.session == session)
     }
 
-    /// Does what rules ask for; who asked something gets the first answer among it.
-    pub fn perform<R>(&self, effects: Effects<R>, asker: Option<(MemberId, i64)>) {
-        self.perform_with(effects, asker, None);
-    }
-
-    fn perform_with<R>(
-        &self,
-        effects: Effects<R>,
-        mut asker: Option<(MemberId, i64)>,
-        receipt: Option<&Arc<Receipt>>,
-    ) {
+    /// Does what rules ask for, and notes how long that took since the event came; who asked something gets the first answer
+    /// among it.
+    fn perform_now(&self, Decision { effects, mut asker, arrived_at, event }: Decision<R>) {
+        let receipt = arrived_at.map(|arrived_at| {
+            Arc::new(Receipt { arrived_at, clock: self.context.clock, latency: self.emit_latency.clone() })
+        });
+        let receipt = receipt.as_ref();
+        if event > 0 {
+            debug!(service = self.service, event, "effects of the event go out");
+        }
         for effect in effects {
             match effect {
                 Effect::Emit { to, frame, delivery } => {
-                    self.send(&to, &Outgoing::Frame(Arc::new(EncodedFrame::new(frame)), delivery), receipt);
+                    let frame = Arc::new(EncodedFrame::new(frame, &self.pending));
+                    self.send(&to, &Outgoing::Frame(frame, delivery), receipt);
                 }
                 Effect::Ack(payload) => {
                     if let Some((member, id)) = asker.take() {
@@ -164,16 +189,18 @@ impl Members {
                 Effect::Disconnect(member, close) => self.send(&[member], &Outgoing::Close(close), receipt),
                 Effect::Append(_) | Effect::Appended(_) | Effect::AwaitSync(_) => {}
                 Effect::Note(note) => {
-                    if self.notes.as_ref().is_some_and(|notes| notes.try_send(note).is_err()) {
+                    if self.notes.as_ref().is_some_and(|notes| notes.try_send(Note::Line(note)).is_err()) {
                         metrics::counter!("roomhub_notes_dropped_total", "service" => self.service)
                             .increment(1);
                     }
                 }
                 Effect::Recording(step) => {
                     if let Some(recorder) = &self.recorder {
-                        recorder.take(*step);
+                        // A line that is lost is counted.
+                        let _ = recorder.take(*step);
                     }
                 }
+                Effect::Forget(name) => self.forget(&name),
                 Effect::Refused(Refused { code, log }) => {
                     if let Some((level, text)) = log {
                         say(level, &text);
@@ -185,21 +212,36 @@ impl Members {
         }
     }
 
+    /// Has a person taken out of recordings and the event log, in turn with what is written there.
+    fn forget(&self, name: &str) {
+        if let Some(recorder) = &self.recorder
+            && !recorder.take(RecordingStep::Forget(name.into()))
+        {
+            self.reports.tell(
+                name,
+                RECORDED_LINES,
+                Err("too much waits for the disk; try it again".to_owned()),
+            );
+        }
+        if self.notes.as_ref().is_some_and(|notes| notes.try_send(Note::Forget(name.into())).is_err()) {
+            self.reports.tell(name, EVENT_LOG, Err("too much waits for the disk; try it again".to_owned()));
+        }
+    }
+
     fn send(&self, to: &[MemberId], outgoing: &Outgoing, receipt: Option<&Arc<Receipt>>) {
         let seats = to.iter().filter_map(|member| self.seats.get(member)).collect();
         self.senders.send(seats, outgoing, receipt);
     }
 
     /// Sets the gauges.
-    pub fn count<H: Hub>(&self, hub: &H) {
-        let census = hub.census();
+    pub fn count(&self, census: Census) {
         self.n_connected.set(self.seats.len() as f64);
         self.n_rooms.set(census.n_rooms as f64);
         self.n_seated.set(census.n_seated as f64);
     }
 
     /// Tells everybody to come back elsewhere, and cuts those that do not listen; the process waits for both.
-    pub async fn dismiss(self, farewells: Vec<Farewell>, patience: Duration) {
+    pub async fn dismiss(&mut self, farewells: Vec<Farewell>, patience: Duration) {
         debug!(service = self.service, members = self.seats.len(), "closing connections");
         self.senders.flush();
         for seat in self.seats.values() {

@@ -1,27 +1,31 @@
 //! Between members and rules, whatever wire a member speaks: one task that owns a hub, and bounded queues.
 //!
 //! ```text
-//! member --event--> session --Arrival--> inbox --> Hub::handle --Effects--> runner --frame--> members
+//! member --event--> session --Arrival--> inbox --> Hub::handle --Effects--> barrier --frame--> members
 //! ```
 //! One task owns the hub, so the order in which members see events is the order in which the rules ran.
 
 mod common_clock;
 mod outbound;
+mod outcome;
 mod runner;
 pub mod snapshot_store;
 
 mod encode;
+mod erase;
 mod inbox;
 mod incoming;
+mod local;
+mod managed;
 mod members;
 mod quota;
 pub mod replication;
 mod rng;
 mod seat;
 mod senders;
+mod sequencer;
 mod session;
 mod storage;
-mod task;
 #[cfg(test)]
 pub mod test_stage;
 mod tracked_map;
@@ -42,15 +46,21 @@ use crate::effect::{Effects, MemberId};
 use crate::time::{Timestamp, WallOffset};
 
 pub use crate::rate::{Allowance, Bucket};
-pub use encode::{EncodedFrame, LENGTH_16, LENGTH_64, Wire, answer, framed_length, goodbye, text_frame};
+pub use encode::{
+    EncodedFrame, LENGTH_16, LENGTH_64, OwnCopies, Pending, Wire, answer, framed_length, goodbye, text_frame,
+};
+pub use erase::{NamedRoom, erase, erase_from_text};
 pub use inbox::{Commands, Queries};
 pub use incoming::Incoming;
+pub use managed::ManagedRooms;
+pub use members::EVENT_LOG;
 pub use outbound::{Outbound, Pings};
+pub use outcome::Outcome;
 pub use quota::RoomQuota;
 pub use rng::Rng;
 pub use runner::Runner;
 pub use session::{Ingress, Received, Session, random_name};
-pub use snapshot_store::{Seed, random_seed};
+pub use snapshot_store::{ROOMS_FILE, Seed, random_seed};
 pub use storage::Storage;
 pub use tracked_map::{Name, TrackedMap};
 
@@ -118,6 +128,11 @@ pub trait Hub: Send + Sync + 'static {
     /// Does what is asked from outside.
     fn command(&mut self, command: Self::Command, now: Timestamp) -> (Self::Outcome, Effects<Self::Record>);
 
+    /// Which records are void since the last command, of those that a node has decided on and not written down yet.
+    fn take_void(&mut self) -> Option<IsVoid<Self::Record>> {
+        None
+    }
+
     /// What this node alone knows and the rules go by when they do that: it stands in the log with it.
     fn evidence(&self, _input: Asked<'_, Self::Command>, _now: Timestamp) -> Option<Box<RawValue>> {
         None
@@ -140,6 +155,14 @@ pub trait Hub: Send + Sync + 'static {
     /// A member has said that it goes, and is gone; unless the hub cares, that is as if its connection had broken.
     fn goodbye(&mut self, member: MemberId, now: Timestamp) -> Effects<Self::Record> {
         self.leave(member, now)
+    }
+
+    /// A member is gone, in one way or the other.
+    fn depart(&mut self, member: MemberId, departure: Departure, now: Timestamp) -> Effects<Self::Record> {
+        match departure {
+            Departure::Said => self.goodbye(member, now),
+            Departure::CutOff | Departure::Lost => self.leave(member, now),
+        }
     }
 
     /// When a timer is due next, if there is one.
@@ -206,6 +229,9 @@ pub trait Hub: Send + Sync + 'static {
     fn restored(&mut self, _now: Timestamp) {}
 }
 
+/// Says whether a record is void.
+pub type IsVoid<R> = Box<dyn Fn(&R) -> bool + Send>;
+
 /// What a node is about to have the rules do.
 pub enum Asked<'a, C> {
     /// A member's event.
@@ -264,6 +290,9 @@ pub struct Config {
     pub max_payload_bytes: usize,
     /// Bytes that may wait for one member; more and it is cut, to come back and start anew.
     pub max_queued_bytes: usize,
+    /// Bytes that may wait for all members of a service, a frame once for all on WebSockets and once more for each that
+    /// polls; while more do, those who are behind are cut.
+    pub max_pending_bytes: usize,
     /// Bytes of voices that may wait for one member; over it the oldest are dropped.
     pub max_lossy_bytes: usize,
     /// Events of all members that may wait for the rules; one more and its sender is cut.
@@ -283,6 +312,7 @@ impl Default for Config {
         Self {
             max_payload_bytes: 1_000_000,
             max_queued_bytes: 4 * 1024 * 1024,
+            max_pending_bytes: 256 * 1024 * 1024,
             max_lossy_bytes: 512 * 1024,
             max_inbox_events: 65_536,
             max_inbox_bytes: 64 * 1024 * 1024,
@@ -303,9 +333,11 @@ impl Config {
         if self.senders > MAX_SENDERS {
             findings.add("members.senders", format!("at most {MAX_SENDERS} are expected"));
         }
-        for (key, bytes) in
-            [("max_queued_bytes", self.max_queued_bytes), ("max_inbox_bytes", self.max_inbox_bytes)]
-        {
+        for (key, bytes) in [
+            ("max_queued_bytes", self.max_queued_bytes),
+            ("max_pending_bytes", self.max_pending_bytes),
+            ("max_inbox_bytes", self.max_inbox_bytes),
+        ] {
             if bytes < self.max_payload_bytes {
                 findings.add(format!("members.{key}"), "at least max_payload_bytes is expected");
             }

@@ -5,11 +5,14 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::value::RawValue;
 
-use super::encode::{self, EncodedFrame, Wire};
+use super::encode::{self, EncodedFrame, Pending, Wire};
 use super::outbound::Outbound;
 use super::turns::StreamId;
 use crate::effect::{Close, Delivery};
 use crate::http::connection::{Connection, DisconnectReason};
+
+/// While too much waits for all members together, who has more than this part of what one may have waiting is cut.
+const FAIR_PART: usize = 64;
 
 /// Members looked at before the first of them is sent to.
 const LOOKAHEAD: usize = 32;
@@ -85,6 +88,10 @@ impl Seat {
 pub struct Outlet {
     /// Bytes that may wait for one member.
     pub max_queued_bytes: usize,
+    /// Bytes that may wait, whoever they wait for.
+    pub max_pending_bytes: usize,
+    /// Those that do.
+    pub pending: Pending,
     /// Bytes of voices that may wait for one member.
     pub max_lossy_bytes: usize,
     /// Events that were sent.
@@ -135,13 +142,18 @@ impl Outlet {
         let message = frame.bytes(seat.wire);
         let direct = seat.fast_path();
         let waiting = direct.map_or_else(|| seat.client.waiting_bytes(), Connection::queued_bytes);
-        if waiting + message.len() > self.max_queued_bytes {
+        if waiting + message.len() > self.max_queued_bytes || self.is_unfair(waiting) {
             return seat.client.cut(DisconnectReason::Slow);
         }
         match direct {
             Some(connection) => connection.send(message),
             None => seat.client.queue(frame),
         }
+    }
+
+    /// Whether members have to be cut for all that waits, and one with so much waiting is among them.
+    fn is_unfair(&self, waiting: usize) -> bool {
+        waiting > self.max_queued_bytes / FAIR_PART && self.pending.n_bytes() > self.max_pending_bytes
     }
 
     /// Sends a frame that may be dropped, and counts how many were.
@@ -163,11 +175,11 @@ impl Outlet {
         let direct = seat.fast_path();
         let waiting = direct.map_or_else(|| seat.client.waiting_bytes(), Connection::queued_bytes);
         // One answer may be as large as it is; asking without reading is what has to end.
-        if waiting > self.max_queued_bytes {
+        if waiting > self.max_queued_bytes || self.is_unfair(waiting) {
             return seat.client.cut(DisconnectReason::Slow);
         }
         match direct {
-            Some(connection) => connection.send(&encode::answer(id, payload)),
+            Some(connection) => connection.send(&self.pending.count(encode::answer(id, payload))),
             None => seat.client.queue_answer(id, payload),
         }
     }

@@ -22,6 +22,7 @@ use tracing::{debug, error, warn};
 
 use super::Hub;
 use crate::config::Findings;
+use crate::control::Reports;
 use crate::private;
 use crate::random;
 use crate::runtime::{Clock, Context};
@@ -89,6 +90,8 @@ pub struct SnapshotStore {
     /// Changed rooms that have yet to be turned into text, and those that have been.
     changed: Vec<String>,
     texts: Vec<Write>,
+    /// Persons who are taken out with the next batch.
+    forgotten: Vec<Forgotten>,
     /// What was last written of the clock.
     offset: WallOffset,
     writer: Sender<Batch>,
@@ -98,6 +101,12 @@ pub struct SnapshotStore {
 /// Rooms as they were, by name.
 type Found = Vec<(String, String)>;
 
+/// The file of rooms, as reports name it.
+pub const ROOMS_FILE: &str = "rooms_file";
+
+/// A person whom the rules have taken out of rooms, and where it is told that the file has forgotten it too.
+type Forgotten = (String, Reports);
+
 /// A room as it is now, or `None` for a room that is gone.
 type Write = (String, Option<String>);
 
@@ -105,6 +114,7 @@ type Write = (String, Option<String>);
 struct Batch {
     rooms: Vec<Write>,
     moment: Moment,
+    forgotten: Vec<Forgotten>,
 }
 
 /// What the clock of rooms and the system's said at once.
@@ -121,17 +131,6 @@ pub enum Flush {
     Soon,
     /// The process stops.
     Last,
-}
-
-/// How far the store is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
-    /// All that had changed is handed over.
-    Done,
-    /// There is another piece.
-    Piece,
-    /// There is more, but not now: the disk is behind, or rooms have changed between the pieces.
-    Later,
 }
 
 impl SnapshotStore {
@@ -158,8 +157,8 @@ impl SnapshotStore {
             let _ = end.await;
         });
         let offset = moment.map(|moment| WallOffset::between(moment.wall, moment.steady)).unwrap_or_default();
-        let (changed, texts) = (Vec::new(), Vec::new());
-        Ok(Self { seed, clock, service, found, changed, texts, offset, writer, is_writing })
+        let (changed, texts, forgotten) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Self { seed, clock, service, found, changed, texts, forgotten, offset, writer, is_writing })
     }
 
     /// Puts the rooms back that were found; all their members are gone and waited for.
@@ -178,12 +177,12 @@ impl SnapshotStore {
         hub.rooms().note_changes();
     }
 
-    /// Takes the next piece of what has changed, and hands it all over with the last one.
-    pub fn keep<H: Hub>(&mut self, hub: &mut H, flush: Flush) -> Progress {
+    /// Takes the next piece of what has changed, and hands it all over with the last one; says whether there is another piece.
+    pub fn keep<H: Hub>(&mut self, hub: &mut H, flush: Flush) -> bool {
         let rooms = hub.rooms();
         if self.changed.is_empty() || flush == Flush::Last {
             if flush == Flush::Soon && self.is_writing.load(Ordering::Acquire) {
-                return Progress::Later;
+                return false;
             }
             self.changed.extend(rooms.changes().into_iter().map(|id| id.to_string()));
         }
@@ -194,22 +193,25 @@ impl SnapshotStore {
             n_bytes += text.as_ref().map_or(0, String::len);
             self.texts.push((name, text));
             if flush == Flush::Soon && n_bytes > PIECE_BYTES && !self.changed.is_empty() {
-                return Progress::Piece;
+                return true;
             }
         }
-        if !self.texts.is_empty() || flush == Flush::Last || !self.knows_the_time() {
+        let has_clock_moved = self.offset != self.clock.offset();
+        let is_due = !self.texts.is_empty() || !self.forgotten.is_empty() || has_clock_moved;
+        if is_due || flush == Flush::Last {
             self.is_writing.store(true, Ordering::Release);
             self.offset = self.clock.offset();
             let moment = Moment { wall: self.clock.wall(), steady: self.clock.now() };
             // The thread ends with this store alone.
-            let _ = self.writer.send(Batch { rooms: mem::take(&mut self.texts), moment });
+            let (rooms, forgotten) = (mem::take(&mut self.texts), mem::take(&mut self.forgotten));
+            let _ = self.writer.send(Batch { rooms, moment, forgotten });
         }
-        if rooms.has_changed() { Progress::Later } else { Progress::Done }
+        false
     }
 
-    /// Whether the system's clock has not been put since it was last written down.
-    pub fn knows_the_time(&self) -> bool {
-        self.offset == self.clock.offset()
+    /// A person has been taken out of rooms: with the next batch, the file is made anew without what it said before.
+    pub fn forget(&mut self, name: &str, reports: &Reports) {
+        self.forgotten.push((name.to_owned(), reports.clone()));
     }
 }
 
@@ -272,7 +274,18 @@ fn write_all(
     // Where there is one core, members go first. A kernel that refuses leaves it as it was.
     let _ = rustix::process::nice(NICENESS);
     while let Ok(batch) = batches.recv() {
-        if let Err(failure) = write(&mut connection, &batch) {
+        let written = write(&mut connection, &batch);
+        let forgotten = written.as_ref().map_err(ToString::to_string).copied().and_then(|()| {
+            if batch.forgotten.is_empty() {
+                Ok(())
+            } else {
+                make_anew(&connection).map_err(|failure| failure.to_string())
+            }
+        });
+        for (name, reports) in &batch.forgotten {
+            reports.tell(name, ROOMS_FILE, forgotten.clone().map(|()| 0));
+        }
+        if let Err(failure) = written {
             error!(service, %failure, rooms = batch.rooms.len(), "rooms cannot be written to disk; a restart would find them older");
         }
         is_writing.store(false, Ordering::Release);
@@ -295,6 +308,12 @@ fn write(connection: &mut Connection, batch: &Batch) -> rusqlite::Result<()> {
     transaction
         .execute("INSERT OR REPLACE INTO clock VALUES (1, ?1, ?2)", params![micros(wall), micros(steady)])?;
     transaction.commit()
+}
+
+/// Without what was deleted, in the file and in its log.
+fn make_anew(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch("VACUUM")?;
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }
 
 #[cfg(test)]

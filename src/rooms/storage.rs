@@ -43,6 +43,11 @@ impl Storage {
         }
     }
 
+    /// Whether they are in a file of this process's.
+    pub fn is_on_disk(&self) -> bool {
+        matches!(self, Self::SnapshotStore(_))
+    }
+
     /// The clock that its rooms go by: where they outlived a process, its own.
     pub fn clock(&self, context: &Context) -> Clock {
         match self {

@@ -69,7 +69,11 @@ impl<H: Hub> Stage<H> {
                         RecordingStep::Delete { .. } => {
                             writeln!(transcript, "  a recording is deleted").unwrap();
                         }
+                        RecordingStep::Forget(name) => {
+                            writeln!(transcript, "  recordings forget {name}").unwrap();
+                        }
                     },
+                    Effect::Forget(name) => writeln!(transcript, "  files forget {name}").unwrap(),
                     Effect::Ack(_)
                     | Effect::Refused(_)
                     | Effect::Note(_)

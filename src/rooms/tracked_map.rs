@@ -73,11 +73,6 @@ impl<K: Name, V> TrackedMap<K, V> {
         self.entries.values()
     }
 
-    /// Whether entries were changed since their names were asked for last.
-    pub fn has_changed(&self) -> bool {
-        self.changes.as_ref().is_some_and(|changes| !changes.is_empty())
-    }
-
     /// The entries that were changed since this was asked last.
     pub fn changes(&mut self) -> HashSet<K> {
         self.changes.as_mut().map(mem::take).unwrap_or_default()

@@ -46,6 +46,7 @@ impl<R> Decision<R> {
                 | Effect::Refused(_)
                 | Effect::Note(_)
                 | Effect::Recording(_)
+                | Effect::Forget(_)
                 | Effect::Append(_)
                 | Effect::Appended(_)
                 | Effect::AwaitSync(_) => {}
@@ -92,6 +93,10 @@ pub struct WriteBarrier<R> {
     by_write: VecDeque<(u64, Place)>,
     /// Decisions that other nodes write down, in the order of the log.
     by_author: HashMap<Arc<str>, VecDeque<(u64, Place)>>,
+    /// Entries of this node in the log whose records are on their way to the disk: the last write of each, and its offset.
+    own_entries: VecDeque<(u64, u64)>,
+    /// The last of them whose records are on disk.
+    n_stored: u64,
     ready: VecDeque<Decision<R>>,
     writes: Option<watch::Receiver<u64>>,
     n_written: u64,
@@ -107,6 +112,8 @@ impl<R> WriteBarrier<R> {
             queues: HashMap::default(),
             by_write: VecDeque::new(),
             by_author: HashMap::new(),
+            own_entries: VecDeque::new(),
+            n_stored: 0,
             ready: VecDeque::new(),
             writes,
             n_written,
@@ -135,6 +142,16 @@ impl<R> WriteBarrier<R> {
     ) {
         self.by_author.entry(Arc::clone(author)).or_default().push_back((offset, self.n_decisions));
         self.add(decision, 1, is_here);
+    }
+
+    /// What is to be written down of this node's entry at that offset is on disk once that write is.
+    pub fn note_entry(&mut self, last_write: u64, offset: u64) {
+        self.own_entries.push_back((last_write, offset));
+    }
+
+    /// The offset of the last entry of this node whose records are known to be on disk.
+    pub fn n_stored(&self) -> u64 {
+        self.n_stored
     }
 
     fn add(&mut self, decision: Decision<R>, n_writes: usize, is_here: impl Fn(MemberId) -> bool) {
@@ -189,15 +206,17 @@ impl<R> WriteBarrier<R> {
         self.ready.pop_front()
     }
 
-    /// Looks how far the journal is; gives the number of its last write on disk.
-    pub fn look(&mut self) -> u64 {
-        if let Some(writes) = &mut self.writes {
-            self.n_written = *writes.borrow_and_update();
+    /// Looks how far the journal is.
+    fn look(&mut self) {
+        if let Some(writes) = &self.writes {
+            self.n_written = *writes.borrow();
         }
         while let Some((_, place)) = self.by_write.pop_front_if(|(awaited, _)| *awaited <= self.n_written) {
             self.clear(place);
         }
-        self.n_written
+        while let Some((_, offset)) = self.own_entries.pop_front_if(|(write, _)| *write <= self.n_written) {
+            self.n_stored = offset;
+        }
     }
 
     /// A node has written down its entries up to that offset.
@@ -230,26 +249,40 @@ impl<R> WriteBarrier<R> {
         }
     }
 
+    /// Whatever other nodes have yet to write down of what is void now, nobody writes down in their place.
+    pub fn void(&mut self, is_void: &dyn Fn(&R) -> bool) {
+        for (_, place) in self.by_author.values().flatten() {
+            if let Some(waiting) = self.waiting.get_mut(place) {
+                waiting.decision.effects.void_records(is_void);
+            }
+        }
+    }
+
     /// Whether something waits for a write here.
     pub fn awaits_write(&self) -> bool {
-        !self.by_write.is_empty()
+        !self.by_write.is_empty() || !self.own_entries.is_empty()
+    }
+
+    /// The journal, for [`written`].
+    pub fn writes(&self) -> Option<watch::Receiver<u64>> {
+        self.writes.clone()
     }
 
     /// Whether as much waits as may.
     pub fn is_full(&self) -> bool {
         self.waiting.len() >= MAX_WAITING
     }
+}
 
-    /// Resolves when more has been written.
-    pub async fn written(&mut self) {
-        if let Some(writes) = &mut self.writes
-            && writes.changed().await.is_ok()
-        {
-            return;
-        }
-        // The journal has ended without the write: what waits for it must never be done.
-        std::future::pending::<()>().await;
+/// Resolves when more has been written.
+pub async fn written(writes: &mut Option<watch::Receiver<u64>>) {
+    if let Some(writes) = writes
+        && writes.changed().await.is_ok()
+    {
+        return;
     }
+    // The journal has ended without the write: what waits for it must never be done.
+    std::future::pending::<()>().await;
 }
 
 #[cfg(test)]
@@ -282,8 +315,8 @@ mod tests {
         told
     }
 
-    #[tokio::test]
-    async fn nothing_overtakes_what_the_same_member_waits_for() {
+    #[test]
+    fn nothing_overtakes_what_the_same_member_waits_for() {
         let (journal, writes) = watch::channel(0);
         let mut barrier = WriteBarrier::new(Some(writes));
         barrier.push(decision("first", &["ann"], None));
@@ -293,10 +326,8 @@ mod tests {
         barrier.push(decision("elsewhere", &["dan"], None));
         assert_eq!(told(&mut barrier), ["first", "elsewhere"]);
         journal.send_replace(1);
-        barrier.written().await;
         assert!(told(&mut barrier).is_empty(), "the fourth is behind the third, and that behind the second");
         journal.send_replace(2);
-        barrier.written().await;
         assert_eq!(told(&mut barrier), ["second", "third", "fourth"]);
         assert!(barrier.waiting.is_empty());
     }
@@ -332,5 +363,30 @@ mod tests {
         barrier.inherit("east", |effects| effects);
         assert_eq!(told(&mut barrier), ["four"]);
         assert!(barrier.waiting.is_empty());
+    }
+
+    #[test]
+    fn what_is_void_is_written_down_for_no_node_that_is_lost() {
+        let mut barrier = WriteBarrier::new(None);
+        let east = Arc::<str>::from("east");
+        let keeping = |records: &[&'static str]| {
+            let mut effects = Effects::none();
+            for record in records {
+                effects.append_record(*record);
+            }
+            Decision::of(effects)
+        };
+        barrier.push_of(&east, 1, keeping(&["of ann", "of bob"]), |_| true);
+        barrier.void(&|record| *record == "of ann");
+        barrier.push_of(&east, 2, keeping(&["of ann, later"]), |_| true);
+        let mut written = Vec::new();
+        barrier.inherit("east", |effects| {
+            written.extend(effects.into_iter().filter_map(|effect| match effect {
+                Effect::Append(record) => Some(record),
+                _ => None,
+            }));
+            Effects::none()
+        });
+        assert_eq!(written, ["of bob", "of ann, later"]);
     }
 }

@@ -16,7 +16,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -96,6 +97,14 @@ impl Clock {
     }
 }
 
+/// A disk that stands still holds up the word that all is read again for no longer.
+const RELOAD_TIME: Duration = Duration::from_secs(10);
+
+/// The word to read something again.
+pub struct Reload {
+    _done: mpsc::Sender<()>,
+}
+
 /// What every service is given: the clock, the right to spawn tasks, and the word when to stop.
 #[derive(Clone)]
 pub struct Context {
@@ -105,20 +114,19 @@ pub struct Context {
     pub shutdown_grace: Duration,
     tasks: TaskTracker,
     stop: CancellationToken,
-    reloads: Arc<watch::Sender<u64>>,
+    reloads: Arc<Mutex<Vec<mpsc::Sender<Reload>>>>,
     remarks: Arc<Mutex<BTreeMap<&'static str, &'static str>>>,
 }
 
 impl Context {
     /// A process that has just started.
     pub fn new(clock: Clock, config: &Config) -> Self {
-        let (reloads, _) = watch::channel(0);
         Self {
             clock,
             shutdown_grace: config.shutdown_grace,
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
-            reloads: Arc::new(reloads),
+            reloads: Arc::default(),
             remarks: Arc::default(),
         }
     }
@@ -146,14 +154,32 @@ impl Context {
         self.stop.is_cancelled()
     }
 
-    /// Changes each time that SIGHUP asks to read certificates again.
-    pub fn reloads(&self) -> watch::Receiver<u64> {
-        self.reloads.subscribe()
+    /// Gives a word each time that SIGHUP asks to read something again; it has been read once that is dropped.
+    pub fn reloads(&self) -> mpsc::Receiver<Reload> {
+        let (ask, asked) = mpsc::channel(1);
+        self.reloads.lock().push(ask);
+        asked
     }
 
-    /// Asks everybody to read again what may have changed on disk.
-    pub fn reload(&self) {
-        self.reloads.send_modify(|n| *n += 1);
+    /// Asks everybody to read again what may have changed on disk, and waits until that is done.
+    pub async fn reload(&self) {
+        let listeners: Vec<mpsc::Sender<Reload>> = {
+            let mut reloads = self.reloads.lock();
+            reloads.retain(|listener| !listener.is_closed());
+            reloads.clone()
+        };
+        let (done, mut all_done) = mpsc::channel(1);
+        let ask_all = async {
+            for listener in listeners {
+                // Who has gone meanwhile has nothing to read.
+                let _ = listener.send(Reload { _done: done.clone() }).await;
+            }
+            drop(done);
+            all_done.recv().await
+        };
+        if timeout(RELOAD_TIME, ask_all).await.is_err() {
+            tracing::warn!("a file is still being read again");
+        }
     }
 
     /// Notes what is not as it should be with a service that goes on all the same; `None` when it is again.

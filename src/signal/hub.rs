@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::command::Command;
 use super::protocol::{ClientEvent, Id, Refusal, Relay, Resume, Seating, ServerEvent};
 use super::room::{Holder, Room};
 use super::tokens::RoomTokens;
@@ -14,7 +15,7 @@ use super::{Config, DuplicateUser};
 use crate::effect::{Close, Effects, MemberId, NoRecord};
 use crate::http::keys::KeyedDoor;
 use crate::ice::{IceServer, IceServers};
-use crate::rooms::{self, Allowance, Bucket, Census, Handshake, Rng, RoomQuota, Seed, TrackedMap};
+use crate::rooms::{self, Allowance, Bucket, Census, Handshake, Outcome, Rng, RoomQuota, Seed, TrackedMap};
 use crate::time::{Timestamp, WallOffset};
 
 /// Bytes of such a word, which nobody can guess.
@@ -22,8 +23,8 @@ const WORD_BYTES: usize = 16;
 
 /// Every room and every connected member.
 pub struct Hub {
-    rooms: TrackedMap<Id, Room>,
-    members: TrackedMap<MemberId, Member>,
+    pub(super) rooms: TrackedMap<Id, Room>,
+    pub(super) members: TrackedMap<MemberId, Member>,
     /// When the time is up of users that are away.
     away: VecDeque<Timestamp>,
     /// When tokens of users end, by the wall clock, in whole seconds.
@@ -51,7 +52,7 @@ pub struct Keys {
 /// A connected member.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Member {
-    rooms: BTreeSet<Id>,
+    pub(super) rooms: BTreeSet<Id>,
     events: Bucket,
     /// What rooms that it makes are counted under; `None` if it may make any number.
     counted: Option<IpAddr>,
@@ -174,7 +175,7 @@ impl Hub {
     }
 
     /// Takes a user out of a room, and the room away with its last one.
-    fn remove(&mut self, user_id: &Id, room_id: &Id, by: MemberId) -> Effects {
+    pub(super) fn remove(&mut self, user_id: &Id, room_id: &Id, by: MemberId) -> Effects {
         let mut effects = Effects::none();
         let Some(room) = self.rooms.get_mut(room_id) else { return effects };
         let member = room.member_of(user_id);
@@ -244,8 +245,8 @@ impl rooms::Hub for Hub {
     type RoomId = Id;
     type Room = Room;
     type Member = Member;
-    type Command = ();
-    type Outcome = ();
+    type Command = Command;
+    type Outcome = Outcome;
     type Record = NoRecord;
 
     fn set_wall(&mut self, wall: WallOffset) {
@@ -330,8 +331,11 @@ impl rooms::Hub for Hub {
         Census::of(self.members.values().flat_map(|member| &member.rooms))
     }
 
-    fn command(&mut self, (): (), _: Timestamp) -> ((), Effects) {
-        ((), Effects::none())
+    fn command(&mut self, command: Command, _: Timestamp) -> (Outcome, Effects) {
+        match command {
+            Command::CloseRoom(room) => self.close_room(&room),
+            Command::Kick { room, user } => self.kick(&room, &user),
+        }
     }
 
     fn seed(&mut self, now: Timestamp, offset: u64) {
@@ -392,7 +396,7 @@ impl Hub {
     }
 }
 
-fn refuse(to: MemberId, refusal: Refusal, name: Option<&'static str>) -> Effects {
+pub(super) fn refuse(to: MemberId, refusal: Refusal, name: Option<&'static str>) -> Effects {
     let mut effects = Effects::none();
     effects.tell(to, ServerEvent::from(refusal).frame(name));
     effects.refused(refusal.code());
@@ -400,6 +404,6 @@ fn refuse(to: MemberId, refusal: Refusal, name: Option<&'static str>) -> Effects
 }
 
 /// Whoever is told, it is not the one that this leaves out.
-fn nobody() -> MemberId {
+pub(super) fn nobody() -> MemberId {
     MemberId::new("-").expect("one byte is a name")
 }

@@ -4,9 +4,11 @@
 //! came, or to one user in it. Who joins is told of STUN and TURN servers, with credentials for a while.
 //! `GET /` is a page to try calls with.
 
+mod command;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod hub;
+mod operators;
 mod protocol;
 mod room;
 mod routes;
@@ -27,6 +29,9 @@ use crate::secret::Secret;
 use crate::time::human;
 
 pub use server::start;
+
+/// The service's name in logs and metrics.
+const SERVICE: &str = "signal";
 
 /// The names that the original server reads from its environment.
 pub const ALIASES: [Alias; 1] = [Alias { variable: "PORT", key: "signal.port", unit: "" }];

@@ -15,6 +15,7 @@ use super::hub::Hub;
 use super::protocol::{Id, Refusal};
 use crate::http::connection::Connection;
 use crate::http::keys::KeyedDoor;
+use crate::http::problem::with_problems;
 use crate::http::{assets, routes};
 use crate::rooms::Queries;
 use crate::runtime::Clock;
@@ -44,7 +45,7 @@ pub fn router(site: Site) -> Router {
         .merge(routes::health(site.clock))
         .route("/ice", get(ice))
         .route("/ws", get(websocket))
-        .route("/assets/{*path}", get(asset))
+        .merge(with_problems(Router::new().route("/assets/{*path}", get(asset))))
         .with_state(Arc::new(site))
 }
 

@@ -1,23 +1,23 @@
 //! Opens the port of signalling, and starts the hub behind Socket.IO and plain WebSockets.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 use axum::Router;
 
 use super::hub::{Hub, Keys};
+use super::operators;
 use super::routes::Site;
 use super::tokens::RoomTokens;
-use super::{Config, routes};
+use super::{Config, SERVICE, routes};
 use crate::http::keys::KeyedDoor;
 use crate::http::layers;
 use crate::http::listener::Listener;
 use crate::http::origin::AllowedOrigins;
-use crate::rooms::{Pings, Runner};
+use crate::rooms::{ManagedRooms, Pings, Runner};
 use crate::service::{Running, ServiceContext};
 use crate::socketio;
 use crate::websocket::PlainEndpoint;
-
-/// The service's name in logs and metrics.
-const SERVICE: &str = "signal";
 
 /// Opens the port and serves until the process stops.
 pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Running> {
@@ -37,14 +37,23 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
         running.open_without = Some("[signal] auth_key or token_secret");
     }
     let keys = Keys { key: key.clone(), ice: service_context.ice.clone(), tokens };
+    let commands = runner.ingress().commands();
     let storage = service_context.ephemeral_storage(SERVICE);
     let hub = Hub::new(config, keys, storage.seed(), service_context.opening.network.trusted_networks());
     let queries = runner.run(storage, hub);
+    let managed = ManagedRooms {
+        service: SERVICE,
+        queries: queries.clone(),
+        commands,
+        overview: Hub::overview,
+        command: operators::command,
+    };
+    service_context.admin.add(Arc::new(managed), None);
     let pages = routes::router(Site { queries, plain, clock: context.clock, key });
     let pages = layers::with_common_layers(
         pages,
         Router::new(),
-        Router::new(),
+        service_context.admin.routes(&listener),
         &origins,
         service_context.metrics.clone(),
         context,

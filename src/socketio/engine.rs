@@ -92,7 +92,7 @@ pub fn endpoint<H: Hub>(
     let engine = Arc::new(Engine {
         converse: conversations(runner, pings, config.connect_timeout, &messages),
         seal: Seal::new(&config.node),
-        sessions: Arc::new(Sessions::new(library, config.connect_timeout)),
+        sessions: Arc::new(Sessions::new(library, config.connect_timeout, runner.pending())),
         origins: origins.clone(),
         trusted_proxies: listener.network().trusted_networks(),
         gate: Gate::new(runner.service, listener.sessions(), config.max_unjoined_sessions),
@@ -153,10 +153,7 @@ impl Engine {
         }
         let (head, body) = self.sessions.library.answer(request).await.into_parts();
         match axum::body::to_bytes(body, usize::MAX).await {
-            Ok(body) => {
-                session.polled(&body);
-                Response::from_parts(head, Body::from(body))
-            }
+            Ok(body) => Response::from_parts(head, Body::from(session.polled(body))),
             Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         }
     }

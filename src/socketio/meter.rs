@@ -82,7 +82,7 @@ fn lengths(head: &[u8]) -> Option<(usize, usize)> {
 mod tests {
     use super::*;
     use crate::effect::Frame;
-    use crate::rooms::{EncodedFrame, Wire, framed_length};
+    use crate::rooms::{EncodedFrame, Pending, Wire, framed_length};
     use proptest::prelude::*;
 
     proptest! {
@@ -95,7 +95,7 @@ mod tests {
             let mut expected = Passed::default();
             for size in sizes {
                 let frame = Frame::new("x", &"y".repeat(size));
-                let written = EncodedFrame::new(frame);
+                let written = EncodedFrame::new(frame, &Pending::default());
                 let message = written.bytes(Wire::SocketIo);
                 prop_assert_eq!(message.len(), framed_length(size + 10));
                 expected.messages += 1;

@@ -1,6 +1,6 @@
 //! What a polling client posts, as far as it is looked at before the library reads it.
 
-/// Between the packets of one payload.
+/// Between the packets of one payload, posted or polled.
 pub const SEPARATOR: u8 = 0x1e;
 
 /// A longer name of a namespace is no client's: the library answers with the name, and keeps the answer.

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use socketioxide::TransportType;
 use socketioxide::socket::{Sid, Socket};
@@ -17,12 +18,10 @@ use tokio::time::timeout;
 use super::gate::Place;
 use super::library::Library;
 use super::meter::{self, Meter, Passed};
+use super::post::SEPARATOR;
 use crate::http::connection::{Connection, DisconnectReason};
 use crate::http::guarded::Attendant;
-use crate::rooms::{Handshake, Outbound, framed_length};
-
-/// Between the packets of one poll.
-const SEPARATOR: u8 = 0x1e;
+use crate::rooms::{Handshake, Outbound, OwnCopies, Pending, framed_length};
 
 /// A client may leave the namespace and join it again on the same session; after so many times it needs another one.
 const MAX_JOINS: usize = 16;
@@ -38,8 +37,11 @@ pub struct EngineSession {
     sid: OnceLock<Sid>,
     /// The WebSocket, once there is one.
     connection: OnceLock<Arc<Connection>>,
-    queued: Tally,
-    delivered: Tally,
+    /// Messages that were handed to the queue, and those that are out of it.
+    n_queued: AtomicUsize,
+    n_delivered: AtomicUsize,
+    /// Bytes that were handed to the queue, until the client has them.
+    copies: OwnCopies,
     is_direct: AtomicBool,
     is_doomed: AtomicBool,
     ear: Mutex<Option<Weak<dyn Register>>>,
@@ -52,12 +54,14 @@ pub struct Sessions {
     known: Mutex<HashMap<Sid, Weak<EngineSession>>>,
     /// A session whose member was let go ends after this time.
     retirement: Duration,
+    /// What waits for all members of the service.
+    pending: Pending,
 }
 
 impl Sessions {
     /// There are none yet.
-    pub fn new(library: Library, retirement: Duration) -> Self {
-        Self { library, known: Mutex::default(), retirement }
+    pub fn new(library: Library, retirement: Duration, pending: &Pending) -> Self {
+        Self { library, known: Mutex::default(), retirement, pending: pending.clone() }
     }
 
     /// A session is known by its id from here on.
@@ -83,28 +87,6 @@ pub trait Register: Send + Sync {
     fn keep_alive(&self);
 }
 
-/// Messages and their bytes, counted up.
-#[derive(Default)]
-struct Tally {
-    messages: AtomicUsize,
-    bytes: AtomicUsize,
-}
-
-impl Tally {
-    fn add(&self, passed: Passed) {
-        self.messages.fetch_add(passed.messages, Ordering::AcqRel);
-        self.bytes.fetch_add(passed.bytes, Ordering::AcqRel);
-    }
-
-    fn messages(&self) -> usize {
-        self.messages.load(Ordering::Acquire)
-    }
-
-    fn bytes(&self) -> usize {
-        self.bytes.load(Ordering::Acquire)
-    }
-}
-
 impl EngineSession {
     /// A session that has not been named yet.
     pub fn new(handshake: Handshake, place: Place, sessions: &Arc<Sessions>) -> Arc<Self> {
@@ -115,8 +97,9 @@ impl EngineSession {
             sessions: Arc::downgrade(sessions),
             sid: OnceLock::new(),
             connection: OnceLock::new(),
-            queued: Tally::default(),
-            delivered: Tally::default(),
+            n_queued: AtomicUsize::new(0),
+            n_delivered: AtomicUsize::new(0),
+            copies: OwnCopies::of(&sessions.pending),
             is_direct: AtomicBool::new(false),
             is_doomed: AtomicBool::new(false),
             ear: Mutex::new(None),
@@ -159,9 +142,9 @@ impl EngineSession {
     pub fn fast_path(&self, socket: &Socket) -> Option<Arc<Connection>> {
         let connection = self.connection.get()?;
         if !self.is_direct.load(Ordering::Relaxed) {
-            let queued = self.queued.messages();
+            let queued = self.n_queued.load(Ordering::Acquire);
             let has_gone_over = socket.transport_type() == TransportType::Websocket;
-            if !has_gone_over || queued == 0 || queued != self.delivered.messages() {
+            if !has_gone_over || queued == 0 || queued != self.n_delivered.load(Ordering::Acquire) {
                 return None;
             }
             self.is_direct.store(true, Ordering::Relaxed);
@@ -171,20 +154,25 @@ impl EngineSession {
 
     /// Counts a message that is handed to the queue, before it is.
     pub fn queue(&self, bytes: usize) {
-        self.queued.add(Passed { messages: 1, bytes });
+        self.n_queued.fetch_add(1, Ordering::AcqRel);
+        self.copies.add(bytes);
     }
 
-    /// Takes note of the packets that a poll has fetched.
-    pub fn polled(&self, body: &[u8]) {
+    /// Takes note of the packets that a poll has fetched; their bytes wait until the answer is out.
+    pub fn polled(self: &Arc<Self>, body: Bytes) -> Bytes {
+        let mut passed = Passed::default();
         for packet in body.split(|byte| *byte == SEPARATOR).filter(|packet| meter::is_ours(packet)) {
-            self.delivered.add(Passed { messages: 1, bytes: framed_length(packet.len()) });
+            passed.messages += 1;
+            passed.bytes += framed_length(packet.len());
         }
+        self.n_delivered.fetch_add(passed.messages, Ordering::AcqRel);
+        Bytes::from_owner(Fetched { session: Arc::clone(self), body, n_bytes: passed.bytes })
     }
 
     /// Bytes that wait for the client.
     pub fn waiting_bytes(&self) -> usize {
         let sent = self.connection.get().map_or(0, |connection| connection.queued_bytes());
-        sent + self.queued.bytes().saturating_sub(self.delivered.bytes())
+        sent + self.copies.n_bytes()
     }
 
     /// Whether the session has been ended by the server.
@@ -228,6 +216,25 @@ impl Drop for EngineSession {
     }
 }
 
+/// The answer to a poll, until it has been sent.
+struct Fetched {
+    session: Arc<EngineSession>,
+    body: Bytes,
+    n_bytes: usize,
+}
+
+impl AsRef<[u8]> for Fetched {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
+}
+
+impl Drop for Fetched {
+    fn drop(&mut self) {
+        self.session.copies.remove(self.n_bytes);
+    }
+}
+
 /// Sees which messages of the queue are out on a session's WebSocket, and when that ends.
 pub struct Witness {
     session: Arc<EngineSession>,
@@ -249,7 +256,8 @@ impl Attendant for Witness {
     fn wrote(&mut self, bytes: &[u8]) {
         let passed = self.meter.watch(bytes);
         if passed.messages > 0 {
-            self.session.delivered.add(passed);
+            self.session.n_delivered.fetch_add(passed.messages, Ordering::AcqRel);
+            self.session.copies.remove(passed.bytes);
         }
     }
 }

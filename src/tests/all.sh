@@ -35,6 +35,7 @@ command -v nginx >/dev/null || install nginx-light
 command -v haproxy >/dev/null || install haproxy
 [ -e /usr/lib/*/faketime/libfaketime.so.1 ] || install libfaketime
 command -v mount >/dev/null || install mount
+command -v systemd-analyze >/dev/null || install systemd
 /usr/bin/python3 -m pip --version >/dev/null 2>&1 || install python3-pip
 servers=target/servers
 mkdir -p $servers
@@ -49,4 +50,14 @@ cargo fmt --check
 cargo clippy --locked --all-targets -- -D warnings
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
 $servers/mdbook build docs
-cargo test --locked
+cargo test --locked --no-run
+# Pages are tried in one Chromium at a time, which leaves a part of the machine idle: beside all else.
+cargo test --locked --test suite browser:: >target/pages.log 2>&1 &
+pages=$!
+trap 'kill $pages 2>/dev/null || true' EXIT
+failed=0
+cargo test --locked -- --skip browser:: || failed=1
+wait $pages || failed=1
+trap - EXIT
+cat target/pages.log
+exit $failed

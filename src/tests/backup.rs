@@ -168,6 +168,45 @@ fn a_restore_touches_nothing_that_it_should_not() {
     assert!(text.contains("max_rooms = 7") && !text.contains("hunter2"), "{text}");
 }
 
+#[test]
+fn a_backup_of_a_unit_looks_where_the_unit_keeps_its_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = folder.path().join("x.tar");
+    let args = |unit| ["backup", "--unit", unit, archive.to_str().unwrap()];
+    // Nothing of the kind is on a machine for tests; what would be looked for is named.
+    for (unit, place) in
+        [("roomhub", "/var/lib/roomhub/devices"), ("roomhub@watch", "/var/lib/roomhub/watch")]
+    {
+        let told = refused(&run(&args(unit), &[("ROOMHUB_RADIO__DATA_DIR", "")]));
+        assert!(told.contains(&format!("devices.data_dir = \"{place}\"")), "{told}");
+    }
+    // What is said on the spot is stronger.
+    let here = folder.path().join("here");
+    fs::create_dir(&here).unwrap();
+    fs::write(here.join("note"), "kept").unwrap();
+    done(&run_on(&here, &args("roomhub")));
+    let output = run(&args("nginx"), &[]);
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn tables_of_a_newer_version_on_a_server_are_refused_at_the_start_before_anything_is_touched() {
+    let rows = crate::harness::mariadb::MariaDb::start();
+    rows.run("CREATE TABLE roomhub_schema (version INT NOT NULL PRIMARY KEY); INSERT INTO roomhub_schema VALUES (99)");
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let data_dir = data.to_str().unwrap();
+    let args = ["devices", "--host", "127.0.0.1", "--port", "0", "--data-dir", data_dir];
+    let told = refused(&run(&args, &[("DATABASE_URL", &rows.url())]));
+    assert!(
+        told.contains("version 99") && told.contains("newer version") && told.contains("Nothing was changed"),
+        "{told}"
+    );
+    assert!(!told.contains("pass"), "{told}");
+    assert_eq!(rows.run("SHOW TABLES").trim(), "roomhub_schema");
+    assert!(!data.exists());
+}
+
 /// Data that version 0.1.0 has left, of which some was in the database and some still in the spool.
 const DATA_0_1_0: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/fixtures/data-0.1.0.tar.gz");
 

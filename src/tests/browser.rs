@@ -1,4 +1,4 @@
-//! The page in Chromium: two windows in one room, one far away and with a wrong clock.
+//! Pages in Chromium.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,20 +6,22 @@ use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::clients::{
-    run_client, run_client_alone_and_together, run_client_at, run_client_everywhere,
+    run_client, run_client_alone_and_together, run_client_at, run_client_everywhere, run_client_of,
     run_client_through_restarts,
 };
+use crate::door::Door;
 use crate::harness::balancer::Balancer;
 use crate::harness::deployment::ADMIN_KEY;
 use crate::harness::process::{Server, roomhub};
-use crate::harness::radio::{make, on_air, station};
-use crate::harness::{age, eventually};
+use crate::harness::radio::{make, noise, on_air, station};
+use crate::harness::site::Site;
+use crate::harness::{age, eventually, http};
 
 /// Chromium draws with the CPU: windows of two tests at once would keep each other from playing in time.
 static CHROMIUM: Mutex<()> = Mutex::new(());
 
 /// Waits until no other test has Chromium open.
-pub fn only_chromium() -> MutexGuard<'static, ()> {
+fn only_chromium() -> MutexGuard<'static, ()> {
     CHROMIUM.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -55,6 +57,20 @@ fn every_page_works_under_a_path_of_a_proxy() {
     let services = eventually("five services", || Some(server.services()).filter(|found| found.len() == 5));
     let proxy = Balancer::under_paths(&services);
     run_client_at("node", "under-a-path.mjs", proxy.address, &[], &|| server.log());
+}
+
+#[test]
+fn every_page_works_behind_a_door_and_the_start_page_leads_to_them() {
+    let _chromium = only_chromium();
+    let door = Door::open(&[]);
+    let url = format!("http://{}/", door.address());
+    run_client_of("node", "under-a-path.mjs", &url, &[], &|| door.server.log());
+    run_client_of("node", "start-page.mjs", &url, &[], &|| door.server.log());
+    // A proxy that puts the door below a path of its own, and knows nothing of what is behind it.
+    let proxy = Balancer::below(door.address(), "hub");
+    let url = format!("http://{}/hub/", proxy.address);
+    run_client_of("node", "under-a-path.mjs", &url, &[], &|| door.server.log());
+    run_client_of("node", "start-page.mjs", &url, &[], &|| door.server.log());
 }
 
 #[test]
@@ -172,7 +188,35 @@ fn the_owner_of_a_room_that_stays_is_owner_again_after_a_restart() {
 }
 
 #[test]
-fn the_admin_page_shows_rooms_and_acts_on_them() {
+fn the_admin_page_shows_every_service_and_acts_on_them() {
+    let _chromium = only_chromium();
+    let (data, audio) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for n in 0..2 {
+        make(audio.path(), &format!("{n}.mp3"), &noise(n), 300, "-b:a 64k");
+    }
+    let [member, operator, viewer, source] = [
+        "open sesame, all members",
+        "the key of all operators",
+        "the key of all viewers",
+        "the password of all sources",
+    ];
+    let mut command = roomhub(&["all", "--listen", "127.0.0.1:0", "--log-format", "json"]);
+    command.env("AUTH_KEY", member).env("ROOMHUB_SIGNAL__AUTH_KEY", member);
+    command.env("ROOMHUB_ADMIN__KEY", operator).env("ROOMHUB_ADMIN__VIEWER_KEY", viewer);
+    command.env("ROOMHUB_RADIO__SOURCE_PASSWORD", source).env("ROOMHUB_RADIO__REQUESTS__ENABLED", "true");
+    command.env("ROOMHUB_RADIO__REQUESTS__TRACK_INTERVAL", "0s");
+    command.env("ROOMHUB_RADIO__AUDIO_DIR", audio.path()).env("ROOMHUB_RADIO__ORDER", "name");
+    for section in ["ROOMS", "DEVICES", "RADIO"] {
+        command.env(format!("ROOMHUB_{section}__DATA_DIR"), data.path());
+    }
+    let server = Server::spawn(command);
+    eventually("all are ready", || (http::get(server.address, "/readyz").status == 200).then_some(()));
+    let keys = [member, operator, viewer, source];
+    run_client_at("node", "admin-of-all.mjs", server.address, &keys, &|| server.log());
+}
+
+#[test]
+fn operators_of_watch_alone_see_its_rooms_and_act_on_them() {
     let _chromium = only_chromium();
     run_client_everywhere("node", "admin.mjs", "watch", &["open sesame", ADMIN_KEY]);
 }
@@ -250,6 +294,109 @@ fn the_radio_page_works_below_any_path_and_asks_for_little() {
     on_air(&server);
     let proxy = Balancer::below_paths(server.address);
     run_client_at("node", "radio-page.mjs", proxy.address, &[], &|| server.log());
+}
+
+#[test]
+fn the_radio_page_shows_names_and_shows_and_plays_a_station_whose_key_is_in_its_address() {
+    let _chromium = only_chromium();
+    let site = Site::with("jazz", &["a.mp3"], 60);
+    let server = site.start_on_air(
+        r#"
+        [[radio.stations]]
+        route = "/jazz"
+        name = "Night jazz"
+        description = "Quiet, after ten"
+        mountpoints = ["opus 96"]
+        folders = ["DIR/jazz"]
+
+        [[radio.stations.schedule]]
+        name = "Always"
+        times = "00:00-24:00"
+        folder = "DIR/jazz"
+
+        [[radio.stations]]
+        route = "/board"
+        name = "Board"
+        folders = ["DIR/jazz"]
+        listener_key = "a key of listeners"
+        "#,
+    );
+    run_client("node", "radio-stations.mjs", &server, &["a key of listeners"]);
+}
+
+#[test]
+fn hls_js_changes_between_the_variants_of_a_station_and_the_tone_goes_on() {
+    let _chromium = only_chromium();
+    let folder = tempfile::tempdir().unwrap();
+    make(folder.path(), "a.mp3", "sine=600", 200, "-ac 2 -ar 44100 -b:a 128k -metadata title=Eins");
+    let flags = ["--audio-dir", folder.path().to_str().unwrap()];
+    let server = station(&flags, &[("ROOMHUB_RADIO__MOUNTPOINTS", "aac 64,aac 96,mp3 64")]);
+    on_air(&server);
+    eventually("segments", || (http::get(server.address, "/index.m3u8").status == 200).then_some(()));
+    run_client("node", "hls-variants.mjs", &server, &[]);
+}
+
+#[test]
+fn the_radio_pages_show_all_stations_one_of_them_with_its_cover_and_a_player_in_a_frame_of_another_site() {
+    let _chromium = only_chromium();
+    let site = Site::new();
+    for name in ["jazz", "rock", "news"] {
+        site.fill(name, &["Eins.mp3"], 60);
+    }
+    fs::copy(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/radio/icon-192.png"),
+        site.path("jazz/cover.png"),
+    )
+    .unwrap();
+    let server = site.start_on_air(
+        r#"
+        [[radio.stations]]
+        route = "/jazz"
+        name = "Night jazz"
+        description = "Quiet, after ten"
+        genre = "jazz"
+        language = "de"
+        folders = ["DIR/jazz"]
+
+        [[radio.stations]]
+        route = "/rock"
+        name = "Loud <b>rock</b>"
+        genre = "rock"
+        language = "en"
+        folders = ["DIR/rock"]
+
+        [[radio.stations]]
+        route = "/"
+        name = "News"
+        genre = "talk"
+        language = "en"
+        folders = ["DIR/news"]
+        "#,
+    );
+    run_client("node", "radio-directory.mjs", &server, &[]);
+}
+
+#[test]
+fn listeners_ask_for_tracks_on_the_radio_page_and_vote_and_the_tracks_play() {
+    let _chromium = only_chromium();
+    let site = Site::with("music", &["Alpha.mp3", "Beta.mp3", "Gamma.mp3", "Zeta<img>.mp3"], 60);
+    let server = site.start_on_air(
+        r#"
+        [network]
+        trusted_proxies = ["127.0.0.1"]
+
+        [radio]
+        admin_key = "a key of operators"
+
+        [[radio.stations]]
+        route = "/jazz"
+        name = "Night jazz"
+        folders = ["DIR/music"]
+        order = "name"
+        requests = { enabled = true, every_tracks = 0 }
+        "#,
+    );
+    run_client("node", "radio-requests.mjs", &server, &["a key of operators"]);
 }
 
 /// Makes a film of so many seconds with a tone, by the program `ffmpeg`.

@@ -2,10 +2,16 @@
 
 use std::io::{BufRead, BufReader, Read, Seek, Write};
 use std::net::SocketAddr;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::Duration;
 
 use crate::harness::deployment::{alone_and_together, everywhere};
 use crate::harness::process::Server;
+
+/// How long a client may run. What waits for ever would otherwise be known by the end of the whole test run alone.
+const CLIENT_LIMIT: Duration = Duration::from_mins(8);
 
 /// Runs a client that exits with 0 when all it checks holds.
 pub fn run_client(program: &str, script: &str, server: &Server, more: &[&str]) {
@@ -92,6 +98,7 @@ fn converse(
         .stderr(complaints.try_clone().unwrap())
         .spawn()
         .unwrap_or_else(|error| panic!("{program}: {error}; src/tests/all.sh installs it"));
+    let _limit = ended_after(CLIENT_LIMIT, &client);
     let mut answers = client.stdin.take().unwrap();
     let mut told = String::new();
     for line in BufReader::new(client.stdout.take().unwrap()).lines() {
@@ -114,6 +121,19 @@ fn converse(
         return Ok(());
     };
     Err(format!("{script} {problem}:\n{told}\n{complained}"))
+}
+
+/// Ends a client that still runs after so long, unless what is returned has been dropped.
+fn ended_after(limit: Duration, client: &Child) -> Sender<()> {
+    let (runs, ended) = mpsc::channel();
+    let pid = client.id().to_string();
+    thread::spawn(move || {
+        if ended.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
+            // Puppeteer ends its browser at this signal.
+            let _ = Command::new("kill").args(["-TERM", &pid]).status();
+        }
+    });
+    runs
 }
 
 #[test]

@@ -16,13 +16,13 @@ use crate::harness::websocket::{self, Client};
 use crate::harness::{eventually, http};
 
 /// Says to one process what time it is.
-struct WrongClock {
+pub struct WrongClock {
     folder: tempfile::TempDir,
 }
 
 impl WrongClock {
     /// A clock that is off by that, like `-2d`.
-    fn new(off: &str) -> Self {
+    pub fn new(off: &str) -> Self {
         let clock = Self { folder: tempfile::tempdir().unwrap() };
         clock.put(off);
         clock
@@ -32,14 +32,15 @@ impl WrongClock {
         self.folder.path().join("clock")
     }
 
-    fn put(&self, off: &str) {
+    /// Puts it: off by that from now on.
+    pub fn put(&self, off: &str) {
         let new = self.folder.path().join("new");
         fs::write(&new, off).unwrap();
         fs::rename(new, self.file()).unwrap();
     }
 
     /// Starts a service that goes by it.
-    fn start(&self, service: &str, environment: &[(&str, &str)]) -> Server {
+    pub fn start(&self, service: &str, environment: &[(&str, &str)]) -> Server {
         let file = self.file();
         let mut all = vec![
             ("LD_PRELOAD", "/usr/$LIB/faketime/libfaketime.so.1"),

@@ -162,7 +162,7 @@ fn idle(address: SocketAddr, n: usize) -> Vec<TcpStream> {
 #[test]
 fn a_server_with_few_files_takes_fewer_connections_and_serves_on() {
     let server = Server::limited("ulimit -n 64", "music", &[("ROOMHUB_NETWORK__HEADER_TIMEOUT", "1s")]);
-    assert!(server.log().contains("too few open files"), "{}", server.log());
+    server.await_log("too few open files");
     let mut member = websocket::Client::host(server.address, "AB12");
     let crowd = idle(server.address, 150);
     assert_eq!(crowd.len(), 150);

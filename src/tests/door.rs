@@ -8,11 +8,10 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use roomhub::settings::Service;
+use serde_json::json;
 use tempfile::TempDir;
 
-use crate::browser::only_chromium;
 use crate::clients::run_client_of;
-use crate::harness::balancer::Balancer;
 use crate::harness::process::{Server, roomhub, run};
 use crate::harness::radio::listen;
 use crate::harness::{eventually, http, websocket};
@@ -20,15 +19,15 @@ use crate::harness::{eventually, http, websocket};
 const KEY: &str = "open sesame, long enough";
 
 /// `roomhub all` behind one door, and where it keeps things.
-struct Door {
-    server: Server,
+pub struct Door {
+    pub server: Server,
     port: u16,
     _data: TempDir,
 }
 
 impl Door {
     /// On all of 127.0.0.0/8, of which each address can be a service's host.
-    fn open(environment: &[(&str, &str)]) -> Self {
+    pub fn open(environment: &[(&str, &str)]) -> Self {
         Self::at("0.0.0.0:0", environment)
     }
 
@@ -50,7 +49,7 @@ impl Door {
     }
 
     /// Where a service is found by its path.
-    fn address(&self) -> SocketAddr {
+    pub fn address(&self) -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], self.port))
     }
 
@@ -220,6 +219,64 @@ fn what_is_for_this_machine_itself_is_so_behind_a_door() {
     }
     let devices = [("host", "devices.example.org")];
     assert_eq!(http::get_with(door.address(), "/rooms", &devices).status, 401);
+}
+
+#[test]
+fn a_wrong_method_is_told_in_the_way_of_the_path_that_it_is_sent_to() {
+    let door = Door::open(&[]);
+    let wrong = |path: &str| http::request(door.address(), "PATCH", path, &[], "");
+    let of_every_service = ["livez", "readyz", "metrics", "assets/x.js", "admin/", "admin/v1/state"];
+    let of_services = ["music", "watch", "signal", "devices", "radio"];
+    let own =
+        of_services.iter().flat_map(|service| of_every_service.map(|path| format!("/{service}/{path}")));
+    let others = [
+        "/",
+        "/livez",
+        "/readyz",
+        "/metrics",
+        "/assets/x.js",
+        "/admin",
+        "/admin/",
+        "/admin/assets/x.js",
+        "/admin/v1/actions",
+        "/music/ice",
+        "/watch/ice",
+        "/music/assets/sample.wav",
+        "/devices/",
+        "/devices/openapi.json",
+        "/devices/rooms",
+        "/devices/messages/per-minute",
+    ];
+    for path in own.chain(others.map(str::to_owned)) {
+        let told = wrong(&path);
+        let kind = told.header("content-type");
+        assert_eq!((told.status, kind), (405, "application/problem+json"), "{path}: {told:?}");
+        assert_eq!(told.json()["detail"], "method not allowed", "{path}");
+        assert!(
+            told.header("allow").contains(if path.ends_with("actions") { "POST" } else { "GET" }),
+            "{path}"
+        );
+    }
+    for path in [
+        "/music/",
+        "/music/health",
+        "/music/rooms",
+        "/music/room/AB12",
+        "/watch/",
+        "/watch/health",
+        "/watch/stats",
+        "/signal/",
+        "/signal/ice",
+    ] {
+        let told = wrong(path);
+        assert_eq!((told.status, told.json()), (405, json!({"error": "method not allowed"})), "{path}");
+    }
+    for path in ["/radio/streams", "/radio/history", "/radio/healthz", "/radio/next-track", "/radio/rock.m3u"]
+    {
+        let told = wrong(path);
+        let status = if path.ends_with("m3u") { 404 } else { 405 };
+        assert_eq!((told.status, &told.json()["status"]), (status, &json!("error")), "{path}: {told:?}");
+    }
 }
 
 #[test]
@@ -405,20 +462,6 @@ fn sessions_that_poll_outlive_other_services_on_their_connection() {
         assert!(ask(&mut stream, &post).starts_with("http/1.1 200"), "{packet}");
     }
     assert_eq!(metric(door.address(), "roomhub_polling_sessions{service=\"music\"}"), 1.);
-}
-
-#[test]
-fn every_page_works_behind_a_door_and_the_start_page_leads_to_them() {
-    let _chromium = only_chromium();
-    let door = Door::open(&[]);
-    let url = format!("http://{}/", door.address());
-    run_client_of("node", "under-a-path.mjs", &url, &[], &|| door.server.log());
-    run_client_of("node", "start-page.mjs", &url, &[], &|| door.server.log());
-    // A proxy that puts the door below a path of its own, and knows nothing of what is behind it.
-    let proxy = Balancer::below(door.address(), "hub");
-    let url = format!("http://{}/hub/", proxy.address);
-    run_client_of("node", "under-a-path.mjs", &url, &[], &|| door.server.log());
-    run_client_of("node", "start-page.mjs", &url, &[], &|| door.server.log());
 }
 
 #[test]

@@ -10,11 +10,11 @@ use crate::harness::{eventually, http};
 
 /// Every service, with its operators' doors.
 const DOORS: [(&str, &[&str]); 5] = [
-    ("music", &["/metrics"]),
-    ("watch", &["/metrics", "/admin/api/overview"]),
-    ("signal", &["/metrics"]),
-    ("devices", &["/metrics", "/rooms", "/messages", "/status", "/messages/per-minute"]),
-    ("radio", &["/metrics"]),
+    ("music", &["/metrics", "/admin/v1/state", "/admin/v1/log"]),
+    ("watch", &["/metrics", "/admin/api/overview", "/admin/v1/state"]),
+    ("signal", &["/metrics", "/admin/v1/configuration"]),
+    ("devices", &["/metrics", "/rooms", "/messages", "/status", "/messages/per-minute", "/admin/v1/state"]),
+    ("radio", &["/metrics", "/admin/v1/state"]),
 ];
 
 /// Names under which a page of elsewhere, or a proxy, may come to this machine.
@@ -132,7 +132,7 @@ fn a_proxy_on_this_machine_opens_no_door() {
         for header in PROXY_HEADERS {
             let refused = http::get_with(server.address, path, &[header]);
             assert_eq!(refused.status, 401, "{path}: {header:?}");
-            let what_to_set = ["metrics", "token", "watch.admin_key", "devices.console_key"];
+            let what_to_set = ["metrics", "token", "watch.admin_key", "devices.console_key", "admin.key"];
             assert!(what_to_set.iter().any(|key| refused.body.contains(key)), "{refused:?}");
         }
         // As nginx asks that is told `proxy_pass http://127.0.0.1:PORT;` and no more.

@@ -11,9 +11,9 @@ const FLOORS: [&[&str]; 14] = [
     &["jwt", "rate", "ice", "folder"],
     &["config"],
     &["runtime", "logging", "error_reports"],
-    &["metrics"],
+    &["metrics", "control"],
     &["http", "cluster"],
-    &["probe", "recordings"],
+    &["probe", "recordings", "admin"],
     &["rooms"],
     &["websocket"],
     &["socketio"],
@@ -24,7 +24,8 @@ const FLOORS: [&[&str]; 14] = [
 ];
 
 /// Everything above the services.
-const TOP: [&str; 9] = ["settings", "backup", "erase", "check", "cli", "process", "fuzz", "lib", "main"];
+const TOP: [&str; 10] =
+    ["settings", "backup", "erase", "check", "init", "cli", "process", "fuzz", "lib", "main"];
 
 fn floor_of(module: &str) -> usize {
     let floor = FLOORS.iter().position(|floor| floor.contains(&module));

@@ -248,6 +248,8 @@ fn a_short_key_is_named_at_the_start_and_not_shown() {
         ("radio", "radio.admin_key", "ROOMHUB_RADIO__ADMIN_KEY"),
         ("radio", "radio.source_password", "ROOMHUB_RADIO__SOURCE_PASSWORD"),
         ("music", "metrics.token", "ROOMHUB_METRICS__TOKEN"),
+        ("music", "admin.key", "ROOMHUB_ADMIN__KEY"),
+        ("music", "admin.viewer_key", "ROOMHUB_ADMIN__VIEWER_KEY"),
     ] {
         let long = [("AUTH_KEY", MEMBERS)];
         let (server, _data) = start(service, "127.0.0.1", &[long[0], (variable, "hunter2 hunter2")]);
@@ -281,7 +283,8 @@ fn a_key_that_was_made_up_is_in_a_file_of_its_owners_and_stays() {
     });
     let bearer = format!("Bearer {}", key.trim());
     assert_eq!(http::get_with(said.parse().unwrap(), "/stats", &[("Authorization", &bearer)]).status, 200);
-    assert!(server.log().contains(file.to_str().unwrap()) && !server.log().contains(key.trim()));
+    server.await_log(file.to_str().unwrap());
+    assert!(!server.log().contains(key.trim()));
     drop(server);
     let server = all();
     assert_eq!(fs::read_to_string(&file).unwrap(), key);

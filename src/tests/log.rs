@@ -84,3 +84,54 @@ fn a_terminal_gets_colours_unless_no_color_is_set_to_something() {
     assert!(has_colours(&[("NO_COLOR", "")]));
     assert!(!has_colours(&[("NO_COLOR", "1")]));
 }
+
+/// What a station without its certificate says of its start, a warning and an error: as JSON, or as it is configured to be
+/// with a mistake. `reader` is what reads its standard error.
+fn failing_start(format: &str, reader: Reader) -> (Vec<String>, String) {
+    let program = roomhub(&["radio", "--host", "127.0.0.1", "--port", "0", "--log-format", format]);
+    let mut command = Command::new("/bin/sh");
+    let variable = match reader {
+        Reader::Journal => "JOURNAL_STREAM=$(stat -Lc %d:%i /dev/stderr) ",
+        Reader::Program => "JOURNAL_STREAM=1:2 ",
+    };
+    command.args(["-c", &format!("{variable}exec \"$0\" \"$@\"")]);
+    command.arg(program.get_program()).args(program.get_args());
+    command.envs([("ROOMHUB_TLS__CERT", "/nonexistent/c.pem"), ("ROOMHUB_TLS__KEY", "/nonexistent/k.pem")]);
+    // Of another server's, which is told.
+    command.env("CROSSFADE", "1").env("ROOMHUB_RADIO__DATA_DIR", "");
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let lines = String::from_utf8(output.stderr).unwrap().lines().map(str::to_owned).collect();
+    (lines, String::from_utf8(output.stdout).unwrap())
+}
+
+/// What reads the log.
+#[derive(Debug, Clone, Copy)]
+enum Reader {
+    Journal,
+    Program,
+}
+
+#[test]
+fn errors_are_errors_in_the_journal_when_the_log_is_json() {
+    let (lines, _) = failing_start("json", Reader::Journal);
+    let of = |severity: &str| -> Vec<Value> {
+        let lines = lines.iter().filter_map(|line| line.strip_prefix(severity));
+        lines.map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let (warnings, errors) = (of("<4>"), of("<3>"));
+    assert_eq!(warnings.iter().map(|line| &line["level"]).collect::<Vec<_>>(), ["WARN"], "{lines:?}");
+    assert_eq!(errors.iter().map(|line| &line["level"]).collect::<Vec<_>>(), ["ERROR"], "{lines:?}");
+    let (lines, _) = failing_start("verse", Reader::Journal);
+    assert!(!lines.is_empty() && lines.iter().all(|line| line.starts_with("<3>")), "{lines:?}");
+    assert!(lines.iter().any(|line| line.contains("log.format")), "{lines:?}");
+}
+
+#[test]
+fn a_log_of_json_has_nothing_else_in_it_when_the_start_fails() {
+    let (lines, output) = failing_start("json", Reader::Program);
+    assert_eq!(output, "");
+    let lines: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let last = lines.last().unwrap();
+    assert_eq!(last["level"], "ERROR");
+    assert!(last["failure"].as_str().unwrap().contains("/nonexistent/c.pem"), "{last}");
+}

@@ -4,6 +4,8 @@
 #![allow(clippy::disallowed_methods, reason = "patience is measured by the real clock")]
 #![allow(clippy::float_cmp, reason = "counters are whole numbers and positions are relayed to the letter")]
 
+mod admin;
+mod admin_description;
 mod backup;
 mod browser;
 #[path = "../build.rs"]
@@ -20,11 +22,14 @@ mod documentation;
 mod door;
 mod doors;
 mod endpoint;
+mod erasure;
 mod floors;
 mod harness;
 mod health;
 mod http;
+mod init;
 mod keys;
+mod licences;
 mod lifecycle;
 mod limits;
 mod log;
@@ -35,12 +40,26 @@ mod packaging;
 mod probe;
 mod radio;
 mod radio_air;
+mod radio_audience;
+mod radio_covers;
+mod radio_directories;
+mod radio_djs;
 mod radio_files;
 mod radio_hls;
 mod radio_http;
+mod radio_icecast;
 mod radio_library;
 mod radio_live;
+mod radio_mountpoints;
+mod radio_pages;
+mod radio_recordings;
 mod radio_relay;
+mod radio_requests;
+mod radio_seams;
+mod radio_shows;
+mod radio_stations;
+mod radio_variants;
+mod radio_webhooks;
 mod recordings;
 mod restart;
 mod rows;
@@ -52,4 +71,5 @@ mod slow;
 mod sockets;
 mod tls;
 mod unfinished;
+mod units;
 mod watch;

@@ -159,15 +159,6 @@ fn a_member_that_has_left_its_room_gets_nothing_more() {
     eventually("the end of it", || (status(cinema.server.address, &path) == 403).then_some(()));
 }
 
-/// Programs that a server runs.
-fn children(server: &Server) -> Vec<u32> {
-    let tasks = fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap();
-    let children = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("children")).ok());
-    children
-        .flat_map(|line| line.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<u32>>())
-        .collect()
-}
-
 #[test]
 fn a_film_is_transcoded_for_members_and_ends_with_the_server() {
     let transcode = [("ROOMHUB_WATCH__TRANSCODE", "true")];
@@ -194,7 +185,7 @@ fn a_film_is_transcoded_for_members_and_ends_with_the_server() {
         String::from_utf8(probed.stdout).unwrap().split_whitespace().collect::<Vec<_>>(),
         ["h264", "aac"]
     );
-    let running = children(&cinema.server);
+    let running = cinema.server.children();
     assert!(!running.is_empty());
     cinema.server.signal("TERM");
     assert_eq!(cinema.server.wait(), 0);

@@ -71,6 +71,57 @@ fn shells_can_read_their_completions() {
     }
 }
 
+/// What a shell offers behind each command, one line a command.
+fn offered(shell: &str, script: &Path, commands: &[Vec<&str>]) -> Vec<String> {
+    let mut program = format!("source {}\n", script.display());
+    for command in commands {
+        let words = command.join(" ");
+        let previous = command.last().unwrap();
+        let line = match shell {
+            "bash" => format!(
+                "COMP_WORDS=({words} ''); COMP_CWORD={}; COMPREPLY=(); _roomhub roomhub '' {previous}; echo \"${{COMPREPLY[@]}}\"\n",
+                command.len()
+            ),
+            _ => format!("complete -C '{words} ' | string replace -r '\\t.*' '' | string join ' '\n"),
+        };
+        program.push_str(&line);
+    }
+    let quiet: &[&str] = if shell == "bash" { &["--norc"] } else { &["--no-config"] };
+    let output = Command::new(shell).args(quiet).args(["-c", &program]).output().unwrap();
+    let lines: Vec<String> = String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect();
+    assert_eq!(lines.len(), commands.len(), "{shell}: {lines:?} {}", String::from_utf8_lossy(&output.stderr));
+    lines
+}
+
+#[test]
+fn completions_offer_every_command_where_it_stands() {
+    let folder = TempDir::new().unwrap();
+    let command = Cli::command();
+    let mut groups = vec![(vec!["roomhub"], &command)];
+    groups.extend(
+        command
+            .get_subcommands()
+            .filter(|command| command.has_subcommands())
+            .map(|group| (vec!["roomhub", group.get_name()], group)),
+    );
+    assert!(groups.len() > 2);
+    let words: Vec<Vec<&str>> = groups.iter().map(|(words, _)| words.clone()).collect();
+    for shell in ["bash", "fish"] {
+        let script = folder.path().join(shell);
+        fs::write(&script, run(&["completions", shell], &[]).stdout).unwrap();
+        for ((words, group), offered) in groups.iter().zip(offered(shell, &script, &words)) {
+            let offered: BTreeSet<&str> = offered.split(' ').collect();
+            for command in group.get_subcommands() {
+                assert!(
+                    offered.contains(command.get_name()),
+                    "{shell} {words:?}: {} is not in {offered:?}",
+                    command.get_name()
+                );
+            }
+        }
+    }
+}
+
 /// What both packages hold: where a file comes from, its folder on the system, its mode.
 fn contents() -> [BTreeSet<(String, String, String)>; 2] {
     let manifest: toml::Table = fs::read_to_string(root().join("Cargo.toml")).unwrap().parse().unwrap();
@@ -122,7 +173,8 @@ fn units_start_commands_that_the_program_has() {
         let unit = fs::read_to_string(&path).unwrap();
         let name = path.file_name().unwrap().to_str().unwrap();
         if name.ends_with(".service") {
-            let start = unit.lines().find_map(|line| line.strip_prefix("ExecStart=roomhub ")).unwrap();
+            let start =
+                unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/bin/roomhub ")).unwrap();
             let command = if start == "%i" { Service::all()[0].name() } else { start };
             assert!(Cli::command().find_subcommand(command).is_some(), "{name}: {start}");
         } else if name.ends_with(".socket") {
@@ -230,8 +282,9 @@ impl System {
     /// A system that has version 1, with rooms in it and an operator's settings.
     fn with_rooms() -> Self {
         let system = Self::new();
-        let (calls, _) = system.dpkg(&["--install", system.package("1").to_str().unwrap()], &[]);
+        let (calls, said) = system.dpkg(&["--install", system.package("1").to_str().unwrap()], &[]);
         assert!(calls.contains("useradd") && calls.contains("--system"), "{calls}");
+        assert!(said.contains("'systemctl enable --now roomhub' starts every service"), "{said}");
         for folder in ["lib", "cache", "log"] {
             let folder = system.at("root/var").join(folder).join("roomhub");
             fs::create_dir_all(&folder).unwrap();
@@ -246,7 +299,8 @@ impl System {
 fn an_upgrade_keeps_data_and_settings_and_starts_anew_what_runs() {
     let system = System::with_rooms();
     let package = system.package("2");
-    let (calls, _) = system.dpkg(&["--install", "--force-confold", package.to_str().unwrap()], &[]);
+    let (calls, said) = system.dpkg(&["--install", "--force-confold", package.to_str().unwrap()], &[]);
+    assert!(!said.contains("enable"), "who upgrades knows how to start it: {said}");
     assert_eq!(
         calls,
         "systemctl daemon-reload\nsystemctl daemon-reload\nsystemctl try-restart roomhub.service roomhub@*.service\n"

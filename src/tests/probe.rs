@@ -9,6 +9,7 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
 
 use crate::harness::deployment::everywhere;
+use crate::harness::eventually;
 use crate::harness::process::{Server, roomhub, run};
 use crate::harness::radio::{on_air, station};
 use crate::tls::certify;
@@ -249,8 +250,12 @@ fn a_radio_that_is_well_passes_and_one_that_loses_bytes_or_time_does_not() {
     let server = station(&[], &[]);
     on_air(&server);
     let probe = |address: SocketAddr| probe_at(&format!("http://{address}"), "radio", &[]);
-    let (code, told) = probe(server.address);
-    assert_eq!((code, outcome(&told)), (0, (6, Vec::new())), "{told}");
+    // A machine that is busy elsewhere delays the sound, which the probe is right to tell.
+    eventually("a probe that finds all well", || {
+        let (code, told) = probe(server.address);
+        println!("{told}");
+        ((code, outcome(&told)) == (0, (6, Vec::new()))).then_some(())
+    });
     // Some bytes in the middle of the sound are lost.
     let torn = tampered(server.address, |bytes, n_passed| {
         if (100_000..116_384).contains(&n_passed) {

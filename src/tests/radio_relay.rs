@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
+use std::time::Duration;
 
 use crate::harness::process::Server;
 use crate::harness::radio::{Recording, hear, make, on_air, station};
@@ -30,7 +31,11 @@ fn a_relay_plays_the_stream_and_titles_of_the_other_server_and_its_folder_while_
     let (other, other_folder) = with_track("There", &[], &[]);
     on_air(&other);
     let relays = format!("{{\"news\":\"http://{}/\"}}", other.address);
-    let environment = [("ROOMHUB_RADIO__RELAYS", &*relays), ("ROOMHUB_RADIO__RELAY_MAX_PAUSE", "1s")];
+    // Its password would be in a file of its own.
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), relays).unwrap();
+    let relays = file.path().to_str().unwrap();
+    let environment = [("ROOMHUB_RADIO__RELAYS_FILE", relays), ("ROOMHUB_RADIO__RELAY_MAX_PAUSE", "1s")];
     let (server, _folder) = with_track("Here", &[], &environment);
     becomes(&server, "source", "relay");
     becomes(&server, "title", "There");
@@ -104,8 +109,8 @@ fn answering(answer: &'static [u8]) -> u16 {
 fn what_is_not_a_station_is_not_relayed_and_the_log_says_why() {
     for (answer, reason) in [
         (&b"HTTP/1.1 404 Not Found\r\n\r\n"[..], "it answers 404"),
-        (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n", "not MP3"),
-        (b"HTTP/1.1 200 OK\r\nContent-Type: audio/aac\r\n\r\n", "audio/aac"),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n", "which is not decoded"),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\n\r\n", "video/mp4"),
         (b"HTTP/1.1 302 Found\r\nLocation: ftp://other/\r\n\r\n", "it redirects to"),
         (b"HTTP/1.1 302 Found\r\nLocation: ?again\r\n\r\n", "it redirects more than 5 times"),
         (
@@ -122,6 +127,30 @@ fn what_is_not_a_station_is_not_relayed_and_the_log_says_why() {
         eventually(reason, || server.log().contains(reason).then_some(()));
         on_air(&server);
     }
+}
+
+#[test]
+fn a_relay_of_a_stream_that_drips_bytes_without_sound_ends() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            thread::spawn(move || {
+                let _ = stream.read(&mut [0; 1000]);
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\n\r\n");
+                while stream.write_all(b"x").is_ok() {
+                    thread::park_timeout(Duration::from_millis(50));
+                }
+            });
+        }
+    });
+    let relays = format!("{{\"news\":\"http://127.0.0.1:{port}/\"}}");
+    let server =
+        station(&[], &[("ROOMHUB_RADIO__RELAYS", &relays), ("ROOMHUB_RADIO__SOURCE_TIMEOUT", "500ms")]);
+    let reason = "it has stalled: no sound";
+    eventually("the end of the relay", || server.log().contains(reason).then_some(()));
+    on_air(&server);
 }
 
 /// Answers requests for these targets, each with its bytes, and for all others with chunks of an endless stream.

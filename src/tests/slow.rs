@@ -1,6 +1,7 @@
 //! Readers that do not read: cut in time, at a bounded cost, and nobody else's trouble.
 
 use std::io::Read;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -120,6 +121,55 @@ fn a_blocked_connection_with_little_to_tell_is_cut_by_the_stall_limit() {
     }
     eventually("the end of a blocked connection", || (killed("stalled") > 0.0).then_some(()));
     assert_eq!(killed("slow"), 0.0);
+}
+
+#[test]
+fn slow_readers_of_many_rooms_hold_no_more_memory_together_than_they_may() {
+    assert_memory_together_is_bounded(websocket::Client::sleeper);
+}
+
+#[test]
+fn polling_members_of_many_rooms_that_never_poll_hold_no_more_memory_together_than_they_may() {
+    assert_memory_together_is_bounded(|address, room| {
+        let mut sleeper = polling::Client::connect(address);
+        sleeper.emit("join_room", &json!({"room_id": room}));
+        sleeper.expect("room_joined");
+        sleeper
+    });
+}
+
+/// Floods twenty rooms, in each of which somebody sleeps, until all sleepers are cut.
+fn assert_memory_together_is_bounded<Sleeper>(sleep_in: impl Fn(SocketAddr, &str) -> Sleeper) {
+    const ROOMS: usize = 20;
+    const ROUNDS: usize = 400;
+    let limits = [
+        ("ROOMHUB_MEMBERS__MAX_PENDING_BYTES", "4000000"),
+        ("ROOMHUB_NETWORK__STALL_TIMEOUT", "10m"),
+        NO_PINGS,
+    ];
+    let server = Server::start_with(&[], &limits);
+    let mut host = websocket::Client::host(server.address, "AB12");
+    let mut guest = websocket::Client::guest(server.address, "AB12");
+    let names: Vec<String> = (0..ROOMS).map(|n| format!("ROOM{n}")).collect();
+    let mut hosts: Vec<_> = names.iter().map(|room| websocket::Client::host(server.address, room)).collect();
+    let _sleepers: Vec<_> = names.iter().map(|room| sleep_in(server.address, room)).collect();
+    let settled = server.rss_kib();
+    let killed = || server.metric(r#"roomhub_connections_killed_total{service="music",reason="slow"}"#);
+    let track = track();
+    let (mut grown, mut rounds) = (0, 0);
+    while killed() < ROOMS as f64 {
+        assert!(rounds < ROUNDS, "{} of {ROOMS} are cut", killed());
+        rounds += 1;
+        for (host, room) in hosts.iter_mut().zip(&names) {
+            host.emit("track_change", &json!({"room_id": room, "track": track}));
+        }
+        // What is asked after it has been decided after it.
+        host.emit("seek", &json!({"room_id": "AB12", "current_time": rounds}));
+        while guest.hear().unwrap().0 != "seek" {}
+        grown = server.rss_kib().saturating_sub(settled).max(grown);
+    }
+    // Twenty queues of 4 MiB each would be 80.
+    assert!(grown < 40 * 1024, "{grown} KiB");
 }
 
 #[test]

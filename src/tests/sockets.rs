@@ -48,10 +48,18 @@ fn every_service_listens_on_a_unix_socket_which_goes_with_it() {
         assert_eq!(get(&socket, "/livez").body, "ok", "{}", service.name());
         let mode = std::fs::metadata(&socket).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o660);
-        assert!(server.log().contains(&format!("unix:{}", socket.display())), "{}", server.log());
+        server.await_log(&format!("unix:{}", socket.display()));
+        let health = run(&["probe", "health", "--pid", &server.pid().to_string()], &[]);
+        assert!(health.status.success(), "{}", String::from_utf8_lossy(&health.stderr));
+        let key = format!("ROOMHUB_{}__LISTEN", service.name().to_uppercase());
+        let listen = format!("unix:{}", socket.display());
+        let asked =
+            || run(&["probe", "health", service.name()], &[(&key, &listen), ("AUTH_KEY", "open sesame")]);
+        assert!(asked().status.success(), "{}", String::from_utf8_lossy(&asked().stderr));
         server.signal("TERM");
         assert_eq!(server.wait(), 0);
         assert!(!socket.exists(), "{}", service.name());
+        assert_eq!(asked().status.code(), Some(1), "{}", service.name());
     }
 }
 

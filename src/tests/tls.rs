@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
@@ -13,8 +15,11 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::json;
 use tokio_tungstenite::tungstenite;
 
-use crate::harness::process::{Server, roomhub};
-use crate::harness::{eventually, http};
+use crate::harness::process::{Server, roomhub, run};
+use crate::harness::{PATIENCE, eventually, http};
+
+/// The key of operators.
+const OPERATORS: &str = "the key of all operators";
 
 /// A certificate for `localhost`, made here and trusted by nobody else.
 pub fn certify(folder: &Path) {
@@ -28,7 +33,10 @@ pub fn certify(folder: &Path) {
 fn start(folder: &Path) -> Server {
     let [cert, key] = ["cert.pem", "key.pem"].map(|name| folder.join(name).to_str().unwrap().to_owned());
     let large_tracks = ("ROOMHUB_MUSIC__MAX_TRACK_BYTES", "1000000");
-    Server::start_with(&[], &[("ROOMHUB_TLS__CERT", &cert), ("ROOMHUB_TLS__KEY", &key), large_tracks])
+    let operators =
+        [("ROOMHUB_ADMIN__KEY", OPERATORS), ("ROOMHUB_ROOMS__DATA_DIR", folder.to_str().unwrap())];
+    let tls = [("ROOMHUB_TLS__CERT", cert.as_str()), ("ROOMHUB_TLS__KEY", &key), large_tracks];
+    Server::start_with(&[], &[&tls[..], &operators].concat())
 }
 
 /// A connection that trusts the certificate in the folder; what comes of the handshake shows at its first use.
@@ -70,6 +78,109 @@ fn behind_a_door_the_host_and_not_the_name_of_the_handshake_chooses_the_service(
     assert!(ask("devices.example.org", "/").contains("roomhub devices"));
     assert!(ask("else", "/").contains(r#""services":["music""#));
     assert!(ask("localhost", "/now-playing").contains("\"route\""));
+}
+
+#[test]
+fn a_session_of_operators_that_begins_over_tls_is_sent_over_tls_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    certify(folder.path());
+    let server = start(folder.path());
+    let mut stream = connect(&server, folder.path());
+    let body = format!(r#"{{"key":"{OPERATORS}"}}"#);
+    write!(
+        stream,
+        "POST /admin/v1/session HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8(head).unwrap();
+    assert!(
+        head.starts_with("HTTP/1.1 200") && head.contains("; HttpOnly; SameSite=Strict; Secure\r\n"),
+        "{head}"
+    );
+}
+
+#[test]
+fn a_reload_is_over_for_systemd_only_once_the_certificate_is_the_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    certify(folder.path());
+    let path = folder.path().join("notify");
+    let notified = UnixDatagram::bind(&path).unwrap();
+    notified.set_read_timeout(Some(PATIENCE)).unwrap();
+    let [cert, key] =
+        ["cert.pem", "key.pem"].map(|name| folder.path().join(name).to_str().unwrap().to_owned());
+    let environment = [
+        ("ROOMHUB_TLS__CERT", &*cert),
+        ("ROOMHUB_TLS__KEY", &*key),
+        ("NOTIFY_SOCKET", path.to_str().unwrap()),
+        ("WATCHDOG_USEC", "200000"),
+    ];
+    let server = Server::start_with(&[], &environment);
+    let next = || {
+        let mut buffer = [0; 512];
+        let n = notified.recv(&mut buffer).unwrap();
+        String::from_utf8_lossy(&buffer[..n]).into_owned()
+    };
+    let until = |word: &str| {
+        loop {
+            let message = next();
+            if message.contains(word) {
+                return message;
+            }
+        }
+    };
+    until("READY=1");
+    // A key that takes its time: who reads it waits for who writes it.
+    let elsewhere = tempfile::tempdir().unwrap();
+    certify(elsewhere.path());
+    let pipe = folder.path().join("key.new");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    fs::rename(&pipe, &key).unwrap();
+    fs::rename(elsewhere.path().join("cert.pem"), &cert).unwrap();
+    server.signal("HUP");
+    assert!(until("RELOADING=1").contains("MONOTONIC_USEC="));
+    for _ in 0..3 {
+        assert_eq!(next().trim(), "WATCHDOG=1", "it is being read");
+    }
+    let new_key = fs::read(elsewhere.path().join("key.pem")).unwrap();
+    std::thread::spawn(move || {
+        while Path::new(&key).exists() {
+            // Who has read enough may have closed it.
+            let _ = fs::write(&key, &new_key);
+        }
+    });
+    until("READY=1");
+    // Another one is not trusted.
+    assert!(is_alive(&mut connect(&server, folder.path())));
+}
+
+#[test]
+fn the_health_of_a_service_with_tls_is_asked_by_tls() {
+    let folder = tempfile::tempdir().unwrap();
+    certify(folder.path());
+    let server = start(folder.path());
+    let health = |pid: &str| run(&["probe", "health", "--pid", pid], &[]);
+    let output = health(&server.pid().to_string());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // What ends every connection by a TLS alert is not well.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut stream = stream;
+            let _ = stream.read(&mut [0; 512]);
+            let _ = stream.write_all(&[0x15, 3, 3, 0, 2, 2, 10]);
+        }
+    });
+    let environment = [("ROOMHUB_MUSIC__HOST", "127.0.0.1"), ("ROOMHUB_MUSIC__PORT", &*port)];
+    assert_eq!(run(&["probe", "health", "music"], &environment).status.code(), Some(1));
 }
 
 fn is_alive(stream: &mut StreamOwned<ClientConnection, TcpStream>) -> bool {

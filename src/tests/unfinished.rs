@@ -1,8 +1,8 @@
 //! Messages, bodies and heads that never end: they end in time, and hold no more memory than they may.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tempfile::TempDir;
@@ -176,6 +176,59 @@ fn a_post_that_stops_half_way_is_answered_in_time() {
         let session = handshake(server.address);
         let answer = half_a_body(server.address, &format!("POST {session} HTTP/1.1"));
         assert_eq!(answer.status, 408, "{answer:?}");
+    }
+}
+
+/// The answer to a request whose body comes byte by byte, until the connection ends.
+fn dripping_body(address: SocketAddr, request: &str) -> http::Response {
+    let mut stream = http::connect(address);
+    let head = "Host: localhost\r\nContent-Type: application/json\r\nContent-Length: 60000\r\n\r\n";
+    write!(stream, "{request}\r\n{head}").unwrap();
+    stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+    let (started, mut answer, mut piece) = (Instant::now(), Vec::new(), [0; 4096]);
+    loop {
+        assert!(started.elapsed() < PATIENCE, "{request}: {}", String::from_utf8_lossy(&answer));
+        // Whoever has been answered may find the connection ended.
+        let _ = stream.write_all(b" ");
+        match stream.read(&mut piece) {
+            Ok(0) => return http::parse(&answer),
+            Ok(n) => answer.extend_from_slice(&piece[..n]),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(_) if !answer.is_empty() => return http::parse(&answer),
+            Err(error) => panic!("{request}: {error}"),
+        }
+    }
+}
+
+#[test]
+fn a_body_that_comes_byte_by_byte_holds_no_route_of_any_service() {
+    let data = TempDir::new().unwrap();
+    let start = |service: &str| {
+        let folder = data.path().to_str().unwrap();
+        let environment = [
+            SOON[1],
+            ("AUTH_KEY", "open sesame, long enough"),
+            ("ROOMHUB_RADIO__ADMIN_KEY", "open sesame, long enough"),
+            ("ROOMHUB_DEVICES__DATA_DIR", folder),
+        ];
+        Server::of(service, &[], &environment)
+    };
+    let key = "Authorization: Bearer open sesame, long enough";
+    let routes = |service: &str| match service {
+        "music" | "signal" => vec![("/socket.io/?EIO=4&transport=polling", "", 408), ("/nowhere", "", 404)],
+        "watch" => vec![("/admin/api/bans", "", 408), ("/admin/api/rooms/ABC/banner", "", 408)],
+        "devices" => vec![("/rooms/ABCDEFGH/messages", "", 408), ("/nowhere", "", 404)],
+        _ => vec![("/next-track", key, 200), ("/next-track", "X-Key: none", 401), ("/nowhere", "", 404)],
+    };
+    for service in ["music", "watch", "signal", "devices", "radio"] {
+        let server = start(service);
+        for (path, header, status) in routes(service) {
+            let path =
+                if path.starts_with("/socket.io") { handshake(server.address) } else { path.to_owned() };
+            let header = if header.is_empty() { String::new() } else { format!("\r\n{header}") };
+            let answer = dripping_body(server.address, &format!("POST {path} HTTP/1.1{header}"));
+            assert_eq!(answer.status, status, "{service} {path}: {answer:?}");
+        }
     }
 }
 

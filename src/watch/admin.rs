@@ -1,4 +1,5 @@
-//! The operators' door: a page, and the same as a JSON API, for who has the admin key, or for this machine.
+//! The watch parties' own interface for operators, in JSON, for who has the admin key, or for this machine. The page is that
+//! of the whole process (`crate::admin`).
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -7,13 +8,13 @@ use std::time::Duration;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::middleware::from_fn_with_state;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
-use super::command::{Command, Outcome};
+use super::command::Command;
 use super::hub::Hub;
 use super::protocol::RoomId;
 use super::routes::Assets;
@@ -21,13 +22,13 @@ use crate::effect::MemberId;
 use crate::http::operators::{OperatorsDoor, admit};
 use crate::http::problem::with_problems;
 use crate::http::{assets, routes};
-use crate::rooms::{Commands, Queries};
+use crate::rooms::{Commands, Outcome, Queries};
 
-/// Characters of a banner.
-const MAX_BANNER_CHARS: usize = 500;
+/// Characters of a banner: a few lines across the page, which more would cover.
+pub const MAX_BANNER_CHARS: usize = 500;
 
 /// The longest ban: a year.
-const MAX_BAN_SECS: u64 = 365 * 24 * 60 * 60;
+pub const MAX_BAN_SECS: u64 = 365 * 24 * 60 * 60;
 
 /// What the routes share.
 struct Admin {
@@ -35,7 +36,7 @@ struct Admin {
     commands: Commands<Hub>,
 }
 
-/// `/admin`, its files, its API and that one's description.
+/// The API and its description.
 pub fn routes(queries: Queries<Hub>, commands: Commands<Hub>, door: OperatorsDoor) -> Router {
     let admin = Arc::new(Admin { queries, commands });
     let api = Router::new()
@@ -47,27 +48,11 @@ pub fn routes(queries: Queries<Hub>, commands: Commands<Hub>, door: OperatorsDoo
         .route("/bans/{address}", delete(lift_ban))
         .route_layer(from_fn_with_state(door, admit))
         .with_state(admin);
-    let api = with_problems(api);
-    Router::new()
-        .route("/admin", get(|| async { Redirect::permanent("admin/") }))
-        .route("/admin/", get(page))
-        .route(
-            "/admin/openapi.json",
-            get(|headers: HeaderMap| async move { file("admin/openapi.json", &headers) }),
-        )
-        .route(
-            "/admin/assets/{*path}",
-            get(|Path(path): Path<String>, headers: HeaderMap| async move { file(&path, &headers) }),
-        )
-        .nest("/admin/api", api)
+    with_problems(Router::new().route("/admin/openapi.json", get(description)).nest("/admin/api", api))
 }
 
-async fn page(headers: HeaderMap) -> Response {
-    assets::page::<Assets>("admin/index.html", &headers).unwrap_or_else(not_found)
-}
-
-fn file(path: &str, headers: &HeaderMap) -> Response {
-    assets::file::<Assets>(path, headers).unwrap_or_else(not_found)
+async fn description(headers: HeaderMap) -> Response {
+    assets::file::<Assets>("admin/openapi.json", &headers).unwrap_or_else(not_found)
 }
 
 async fn overview(State(admin): State<Arc<Admin>>) -> Response {
@@ -137,7 +122,7 @@ impl Admin {
         match self.commands.give(command).await {
             Some(Outcome::Done) => StatusCode::NO_CONTENT.into_response(),
             Some(Outcome::NotFound) => not_found(),
-            None => stopping(),
+            Some(Outcome::Erased(_)) | None => stopping(),
         }
     }
 }

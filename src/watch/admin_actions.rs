@@ -4,12 +4,11 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::audit::{AuditEntry, AuditEvent};
-use super::command::Outcome;
 use super::hub::Hub;
 use super::protocol::{RoomId, ServerEvent};
 use super::room::{Fate, Room};
 use crate::effect::{Close, Effects, MemberId};
-use crate::rooms::Departure;
+use crate::rooms::{Departure, Outcome};
 use crate::time::Timestamp;
 
 impl Hub {

@@ -26,13 +26,6 @@ pub enum Command {
     DeleteRecording(Replayed),
     /// A recording has reached a limit on a node, and ends on every one.
     StopRecording(RecordingId, Limit),
-}
-
-/// Whether there was something to be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// It is done.
-    Done,
-    /// Nobody, or nothing, has that name.
-    NotFound,
+    /// Persons of that name are taken out of all rooms, and of the files of every node.
+    Erase(String),
 }

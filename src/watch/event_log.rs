@@ -1,17 +1,24 @@
 //! The event log on disk: a line a note, put aside when it has grown.
 
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::mem;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use serde_json::value::RawValue;
+use serde_json::Value;
 use tokio::fs::{self, File};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
-use tracing::error;
+use tokio::time::interval;
+use tracing::{debug, error};
 
+use crate::control::Reports;
+use crate::effect::Note;
 use crate::logging::clean_json;
 use crate::private;
-use crate::runtime::Context;
+use crate::rooms::EVENT_LOG;
+use crate::runtime::{Clock, Context};
 
 /// Notes that may wait for the disk; more are counted and lost, for no room waits for its log.
 const MAX_WAITING: usize = 10_000;
@@ -26,12 +33,23 @@ pub struct Rotation {
     pub max_bytes: u64,
     /// Files kept beside the current one.
     pub n_kept: u32,
+    /// Older lines are taken out; 0 keeps them.
+    pub max_age: Duration,
+}
+
+impl Rotation {
+    /// How often old lines are looked for: they stay for a tenth of their time longer, within bounds.
+    fn pause(self) -> Duration {
+        (self.max_age / 10).clamp(Duration::from_secs(1), Duration::from_hours(1))
+    }
 }
 
 /// A log that is being written.
 struct EventLog {
     path: PathBuf,
     rotation: Rotation,
+    reports: Reports,
+    clock: Clock,
     file: File,
     n_bytes: u64,
 }
@@ -40,25 +58,94 @@ struct EventLog {
 ///
 /// # Errors
 /// The file cannot be opened.
-pub fn start(path: &Path, rotation: Rotation, context: &Context) -> Result<mpsc::Sender<Box<RawValue>>> {
+pub fn start(
+    path: &Path,
+    rotation: Rotation,
+    reports: Reports,
+    context: &Context,
+) -> Result<mpsc::Sender<Note>> {
     let file = private::append_to(path).with_context(|| format!("[watch] event_log = {}", path.display()))?;
     (1..=rotation.n_kept).for_each(|n| private::tighten(&aside(path, n)));
     let n_bytes = file.metadata().map_or(0, |metadata| metadata.len());
-    let log = EventLog { path: path.to_owned(), rotation, file: File::from_std(file), n_bytes };
+    let log = EventLog {
+        path: path.to_owned(),
+        rotation,
+        reports,
+        clock: context.clock,
+        file: File::from_std(file),
+        n_bytes,
+    };
     let (notes, written) = mpsc::channel(MAX_WAITING);
     context.spawn(log.run(written));
     Ok(notes)
 }
 
 impl EventLog {
-    async fn run(mut self, mut notes: mpsc::Receiver<Box<RawValue>>) {
+    async fn run(mut self, mut notes: mpsc::Receiver<Note>) {
         let mut batch = Vec::with_capacity(BATCH);
-        while notes.recv_many(&mut batch, BATCH).await > 0 {
-            let lines: String = batch.drain(..).map(|note| clean_json(note.get()) + "\n").collect();
-            if let Err(problem) = self.write(lines.as_bytes()).await {
-                error!(path = %self.path.display(), %problem, "lines of the event log are lost");
+        let mut due = interval(self.rotation.pause());
+        loop {
+            tokio::select! {
+                biased;
+                n = notes.recv_many(&mut batch, BATCH) => if n == 0 { return },
+                _ = due.tick(), if !self.rotation.max_age.is_zero() => self.forget_old().await,
             }
+            let mut lines = String::new();
+            for note in batch.drain(..) {
+                match note {
+                    Note::Line(note) => lines += &(clean_json(note.get()) + "\n"),
+                    Note::Forget(name) => {
+                        self.write_all(&mem::take(&mut lines)).await;
+                        let outcome = self.forget(&name).await.map_err(|problem| problem.to_string());
+                        self.reports.tell(&name, EVENT_LOG, outcome);
+                    }
+                }
+            }
+            self.write_all(&lines).await;
         }
+    }
+
+    async fn forget_old(&mut self) {
+        let first = self.clock.wall().earlier(self.rotation.max_age).to_string();
+        let is_old = move |line: &Value| line["time"].as_str().is_some_and(|time| time < &*first);
+        match self.take_out(is_old).await {
+            Ok(0) => {}
+            Ok(n) => debug!(lines = n, "old lines of the event log were deleted"),
+            Err(problem) => error!(path = %self.path.display(), %problem, "old lines of the event log stay"),
+        }
+    }
+
+    async fn write_all(&mut self, lines: &str) {
+        if lines.is_empty() {
+            return;
+        }
+        if let Err(problem) = self.write(lines.as_bytes()).await {
+            error!(path = %self.path.display(), %problem, "lines of the event log are lost");
+        }
+    }
+
+    /// Makes the files anew without the lines of a person; gives their number.
+    async fn forget(&mut self, name: &str) -> io::Result<u64> {
+        let name = name.to_owned();
+        self.take_out(move |line| line["member"] == *name).await
+    }
+
+    /// Makes the files anew without some lines; gives their number.
+    async fn take_out(&mut self, is_out: impl Fn(&Value) -> bool + Send + 'static) -> io::Result<u64> {
+        let files = files(&self.path, self.rotation.n_kept);
+        let own = self.path.clone();
+        let erased = tokio::task::spawn_blocking(move || {
+            let mut n_erased = 0;
+            for path in &files {
+                n_erased += take_out_of(path, &is_out)?;
+            }
+            let file = private::append_to(&own)?;
+            let n_bytes = file.metadata()?.len();
+            Ok::<_, io::Error>((n_erased, file, n_bytes))
+        });
+        let (n_erased, file, n_bytes) = erased.await.map_err(io::Error::other)??;
+        (self.file, self.n_bytes) = (File::from_std(file), n_bytes);
+        Ok(n_erased)
     }
 
     async fn write(&mut self, lines: &[u8]) -> std::io::Result<()> {
@@ -91,6 +178,43 @@ impl EventLog {
     }
 }
 
+/// Makes a log anew without the lines of a person; gives their number.
+pub fn erase_from(path: &Path, name: &str) -> io::Result<u64> {
+    take_out_of(path, &|line| line["member"] == *name)
+}
+
+fn take_out_of(path: &Path, is_out: &dyn Fn(&Value) -> bool) -> io::Result<u64> {
+    let fresh = PathBuf::from(format!("{}.unfinished", path.display()));
+    let mut out = BufWriter::new(private::open(
+        &fresh,
+        std::fs::File::options().create(true).write(true).truncate(true),
+    )?);
+    let mut n_erased = 0;
+    for line in BufReader::new(std::fs::File::open(path)?).split(b'\n') {
+        let mut line = line?;
+        if serde_json::from_slice::<Value>(&line).is_ok_and(|line| is_out(&line)) {
+            n_erased += 1;
+            continue;
+        }
+        line.push(b'\n');
+        out.write_all(&line)?;
+    }
+    out.into_inner()?.sync_all()?;
+    if n_erased == 0 {
+        std::fs::remove_file(&fresh)?;
+    } else {
+        private::give_to_owner_of(path, &fresh);
+        std::fs::rename(&fresh, path)?;
+    }
+    Ok(n_erased)
+}
+
+/// Every file of a log, as far as they are there.
+pub fn files(path: &Path, n_kept: u32) -> Vec<PathBuf> {
+    let asides = (1..=n_kept).map(|n| aside(path, n));
+    asides.chain([path.to_owned()]).filter(|path| path.exists()).collect()
+}
+
 /// The name of a log that was put aside so many times.
 fn aside(path: &Path, n: u32) -> PathBuf {
     PathBuf::from(format!("{}.{n}", path.display()))
@@ -98,8 +222,35 @@ fn aside(path: &Path, n: u32) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::value::RawValue;
+
     use super::*;
-    use crate::runtime::{Clock, Config};
+    use crate::runtime::Config;
+
+    #[tokio::test]
+    async fn lines_that_are_old_are_taken_out_of_all_files_and_what_follows_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.jsonl");
+        let context = Context::new(Clock::start(), &Config::default());
+        let (old, now) = ("2020-01-01T00:00:00.000Z", context.clock.wall().to_string());
+        let line = |time: &str, member: &str| format!("{{\"time\":\"{time}\",\"member\":\"{member}\"}}\n");
+        std::fs::write(&path, line(old, "Ann") + &line(&now, "Bob")).unwrap();
+        std::fs::write(aside(&path, 1), line(old, "Ann")).unwrap();
+        let rotation = Rotation { max_bytes: 1000, n_kept: 2, max_age: Duration::from_hours(24) };
+        let notes = start(&path, rotation, Reports::default(), &context).unwrap();
+        while std::fs::read_to_string(&path).unwrap().contains("Ann") {
+            tokio::task::yield_now().await;
+        }
+        notes
+            .send(Note::Line(RawValue::from_string(line(&now, "Cyd").trim().into()).unwrap()))
+            .await
+            .unwrap();
+        drop(notes);
+        context.stop();
+        context.stopped().await;
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), line(&now, "Bob") + &line(&now, "Cyd"));
+        assert_eq!(std::fs::read_to_string(aside(&path, 1)).unwrap(), "");
+    }
 
     #[tokio::test]
     async fn a_log_that_has_grown_is_put_aside_and_so_many_are_kept() {
@@ -107,9 +258,10 @@ mod tests {
         let path = folder.path().join("events.jsonl");
         for n in 0..5 {
             let context = Context::new(Clock::start(), &Config::default());
-            let notes = start(&path, Rotation { max_bytes: 20, n_kept: 2 }, &context).unwrap();
+            let rotation = Rotation { max_bytes: 20, n_kept: 2, max_age: Duration::ZERO };
+            let notes = start(&path, rotation, Reports::default(), &context).unwrap();
             let line = RawValue::from_string(format!("{{\"note\":{n},\"x\":1}}")).unwrap();
-            notes.send(line).await.unwrap();
+            notes.send(Note::Line(line)).await.unwrap();
             drop(notes);
             context.stop();
             context.stopped().await;

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::Config;
 use super::audit::{AuditEntry, AuditEvent};
 use super::bans::Bans;
-use super::command::{Command, Outcome};
+use super::command::Command;
 use super::counts::{Count, Counts};
 use super::history::History;
 use super::protocol::{ClientEvent, Refusal, RoomId, ServerEvent, Unread, refuse};
@@ -22,7 +22,7 @@ use crate::http::keys::KeyedDoor;
 use crate::party::passwords::{self, Passwords, TryLimit};
 use crate::party::protocol::{self as party, ServerEvent as PartyEvent};
 use crate::party::{Claim, PersonId, Terms};
-use crate::rooms::{self, Bucket, Census, Departure, Handshake, RoomQuota, Seed, TrackedMap};
+use crate::rooms::{self, Bucket, Census, Departure, Handshake, Outcome, RoomQuota, Seed, TrackedMap};
 use crate::time::{Timestamp, WallOffset};
 
 /// Every room and every connected member.
@@ -349,6 +349,10 @@ impl rooms::Hub for Hub {
             Command::LiftBan(address) => self.lift_ban(address),
             Command::DeleteRecording(recording) => (Outcome::Done, self.delete_recording(recording, now)),
             Command::StopRecording(id, limit) => (Outcome::Done, self.stop_recording(id, limit, now)),
+            Command::Erase(name) => {
+                let (erased, effects) = rooms::erase(self, &name, now);
+                (Outcome::Erased(erased), effects)
+            }
         }
     }
 

@@ -51,6 +51,6 @@ impl Config {
 impl Hub {
     /// Somebody who may have the media: whoever has a good ticket. Films are not brought along.
     fn media_caller(&self, holder: &Holder, now: Timestamp) -> Option<Caller> {
-        self.room_of_holder(holder, now).map(|_| Caller { person: holder.person, may_add: false })
+        self.room_of_holder(holder, now).map(|_| Caller { person: holder.person, may_add: false, from: None })
     }
 }

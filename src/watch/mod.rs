@@ -10,7 +10,8 @@ mod audit;
 mod bans;
 mod command;
 mod counts;
-mod event_log;
+mod erase;
+pub mod event_log;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod handlers;
@@ -20,6 +21,7 @@ mod key;
 mod listing;
 mod media;
 mod on_screen;
+mod operators;
 mod overview;
 mod page_handlers;
 mod pages;
@@ -50,6 +52,7 @@ use crate::party::PermanentRooms;
 use crate::secret::Secret;
 use crate::time::human;
 
+pub use room::Room;
 pub use rules::{Control, OwnerLeave};
 pub use server::start;
 
@@ -77,7 +80,7 @@ pub struct Config {
     pub auth_key: Secret,
     /// A file that holds the key, in place of `auth_key`.
     pub auth_key_file: String,
-    /// The key that opens `/admin`; without one, it is for this machine alone.
+    /// The key that opens `/admin/api`, and these rooms in `/admin`; without one, the first is for this machine alone.
     pub admin_key: Secret,
     /// A file that holds the key, in place of `admin_key`.
     pub admin_key_file: String,
@@ -177,6 +180,9 @@ pub struct Config {
     pub event_log_bytes: u64,
     /// Logs that are kept aside.
     pub event_logs_kept: u32,
+    /// Lines that are older are taken out of the event log; 0 keeps them until their file goes.
+    #[serde(with = "human")]
+    pub event_log_max_age: Duration,
     /// The folder that rooms are recorded in, each node's own; empty records nothing.
     pub recordings_dir: String,
     /// Wrong passwords of one address at one room, within `wrong_password_window`.
@@ -268,6 +274,7 @@ impl Default for Config {
             event_log: String::new(),
             event_log_bytes: 10_000_000,
             event_logs_kept: 5,
+            event_log_max_age: Duration::ZERO,
             recordings_dir: String::new(),
             wrong_passwords: 10,
             wrong_password_window: Duration::from_mins(10),

@@ -102,7 +102,7 @@ pub struct Room {
     pub(super) on_screen: OnScreen,
     #[serde(default)]
     pub(super) presses: Presses,
-    chats: Chats,
+    pub(super) chats: Chats,
     vacancy: Option<Vacancy>,
     /// What it has in common with listening rooms.
     #[serde(default)]

@@ -56,12 +56,12 @@ pub struct Site {
 
 /// The routes.
 pub fn router(site: Site) -> Router {
+    let own = Router::new().route("/ice", get(ice)).route("/assets/{*path}", get(asset));
     Router::new()
         .route("/", get(front))
         .route("/health", get(health))
-        .merge(with_problems(Router::new().route("/ice", get(ice))))
+        .merge(with_problems(own))
         .route("/stats", get(stats))
-        .route("/assets/{*path}", get(asset))
         .with_state(Arc::new(site))
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Config, SERVICE};
-use crate::party::{Limits, Right, Rights, Table, Terms};
+use crate::party::{HALF_PERCENT, Limits, Right, Rights, Table, Terms, VoteTerms};
 use crate::rooms::{Allowance, Seed};
 
 /// Who may seek, pause and resume.
@@ -64,7 +64,7 @@ impl Config {
         let table = Table { cohost: Rights::ALL, member: rights, guest: rights };
         let limits = Limits {
             kick_time: self.kick_time,
-            vote_time: self.vote_time,
+            votes: VoteTerms { time: self.vote_time, skip_percent: HALF_PERCENT },
             max_slow_mode: self.max_slow_mode,
             wait_limit: self.wait_limit,
             max_wait_limit: self.max_wait_limit,

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use anyhow::Result;
 use tracing::warn;
 
+use super::command::Command;
 use super::event_log::{self, Rotation};
 use super::hub::Hub;
+use super::operators::ManagedRooms;
 use super::recordings::{RecordedRooms, stop_recordings};
 use super::rng::Rng;
 use super::routes::Site;
@@ -18,8 +20,8 @@ use crate::http::listener::Listener;
 use crate::http::operators::OperatorsDoor;
 use crate::http::origin::AllowedOrigins;
 use crate::party::TicketKey;
-use crate::recordings;
-use crate::rooms::{Pings, Runner};
+use crate::recordings::{self, RECORDED_LINES};
+use crate::rooms::{EVENT_LOG, Pings, ROOMS_FILE, Runner};
 use crate::service::{Running, ServiceContext};
 use crate::socketio;
 
@@ -43,25 +45,47 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
     let mut runner = Runner::new(SERVICE, service_context.members, context);
     let endpoint = socketio::endpoint(&mut runner, pings, &origins, service_context.socketio, &listener);
     if !config.event_log.is_empty() {
-        let rotation = Rotation { max_bytes: config.event_log_bytes, n_kept: config.event_logs_kept };
-        runner.keep_notes(event_log::start(Path::new(&config.event_log), rotation, context)?);
+        let rotation = Rotation {
+            max_bytes: config.event_log_bytes,
+            n_kept: config.event_logs_kept,
+            max_age: config.event_log_max_age,
+        };
+        runner.keep_notes(event_log::start(
+            Path::new(&config.event_log),
+            rotation,
+            runner.reports(),
+            context,
+        )?);
     }
     let named = recordings::Service { name: SERVICE, remarks: RECORDINGS };
     let commands = runner.ingress().commands();
     let stop = stop_recordings(commands.clone());
-    let recordings = service_context.recordings(named, &config.recordings_dir, stop);
+    let recordings = service_context.recordings(named, &config.recordings_dir, stop, runner.reports());
     let catalogue = recordings.map(|recordings| {
         runner.keep_recordings(recordings.recorder);
         recordings.catalogue
     });
     let storage = service_context.persistent_storage(SERVICE);
+    let mut places = Vec::new();
+    places.extend(catalogue.is_some().then_some(RECORDED_LINES));
+    places.extend((!config.event_log.is_empty()).then_some(EVENT_LOG));
+    places.extend(storage.is_on_disk().then_some(ROOMS_FILE));
     let (rng, exempt) =
         (Rng::new(&storage.random_source()), service_context.opening.network.trusted_networks());
     let hub = Hub::new(config, key.clone(), storage.seed(), rng, exempt, storage.clock(context).now());
     let tickets = TicketKey::new(storage.seed());
+    let reports = runner.reports();
     let queries = runner.run(storage, hub);
+    let managed = ManagedRooms { queries: queries.clone(), commands: commands.clone() };
+    service_context.admin.add(Arc::new(managed), Some(("watch.admin_key", &config.admin_key)));
+    let eraser = commands.clone();
+    service_context.serve_erasures(SERVICE, places, reports, move |name| {
+        let commands = eraser.clone();
+        async move { commands.give(Command::Erase(name)).await?.erased() }
+    });
     let admin =
-        admin::routes(queries.clone(), commands.clone(), OperatorsDoor::new(admin_key, context.clock));
+        admin::routes(queries.clone(), commands.clone(), OperatorsDoor::new(admin_key, context.clock))
+            .merge(service_context.admin.routes(&listener));
     let media = media::router(config, queries.clone(), tickets, service_context)?;
     let rooms = RecordedRooms { queries: queries.clone(), commands };
     let ice = service_context.ice.clone();

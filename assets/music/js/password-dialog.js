@@ -13,7 +13,8 @@ export class PasswordDialog {
 
   constructor() {
     byId("password-cancel").addEventListener("click", () => this.#dialog.close());
-    this.#dialog.addEventListener("close", () => this.#answer(null));
+    // The event comes with the next frame, when the dialog may be open again.
+    this.#dialog.addEventListener("close", () => this.#dialog.open || this.#answer(null));
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       if (this.#password.value === "") return;

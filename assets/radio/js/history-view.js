@@ -1,7 +1,9 @@
 /** What the chosen station has played before. */
 
 import { byId, element } from "../common/elements.js";
-import { languageTag, moment } from "../common/texts.js";
+import { languageTag } from "../common/texts.js";
+import { showCover } from "./cover-view.js";
+import { clockTime } from "./times.js";
 
 const MAX_ROWS = 20;
 
@@ -17,7 +19,10 @@ export function showHistory(tracks) {
   byId("no-past").hidden = rows.length > 0;
 }
 
-function historyItem({ artist, title, started_at: start }) {
-  const time = element("time", { class: "moment" }, moment(start * 1000, { hour: "2-digit", minute: "2-digit" }));
-  return element("li", {}, time, element("span", { class: "name" }, [artist, title].filter(Boolean).join(" - ")));
+function historyItem({ artist, title, cover, started_at: start }) {
+  const time = element("time", { class: "moment" }, clockTime(start));
+  const image = element("img", { class: "cover", alt: "", width: 36, height: 36, loading: "lazy" });
+  showCover(image, cover);
+  const name = element("span", { class: "name" }, [artist, title].filter(Boolean).join(" - "));
+  return element("li", {}, time, image, name);
 }

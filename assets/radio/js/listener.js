@@ -1,5 +1,7 @@
 /** The sound of one station: plays, stops, and takes up again what broke off. */
 
+import { withKey } from "./routes.js";
+
 const LONGEST_PAUSE_SECONDS = 30;
 
 export class Listener {
@@ -40,7 +42,7 @@ export class Listener {
   play(address) {
     clearTimeout(this.#retry);
     this.#address = address;
-    this.#audio.src = `${address}?t=${Date.now()}`;
+    this.#audio.src = withKey(address, { t: Date.now() });
     this.#joinedAt = Date.now() / 1000;
     this.beforePlaying();
     this.#audio.play().catch(() => {});

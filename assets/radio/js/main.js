@@ -1,89 +1,56 @@
-/** The page: what plays comes as events, what is shown is what the ear hears. */
+/** The directory of all stations: what plays comes as events, what is shown is what the ear hears. */
 
 import { byId, setText } from "../common/elements.js";
 import { StatusView } from "../common/status-view.js";
 import { say, speak } from "../common/texts.js";
-import { Feed } from "./feed.js";
+import { showComing } from "./coming-view.js";
 import { showHistory } from "./history-view.js";
-import { Listener } from "./listener.js";
+import { LinksView } from "./links-view.js";
+import { NowView } from "./now-view.js";
 import { installOperator } from "./operator-view.js";
-import { PlayerView } from "./player-view.js";
-import { addressOf, namedRoute } from "./routes.js";
+import { Radio } from "./radio.js";
+import { RequestsView } from "./requests-view.js";
+import { addressOf, namedRoute, pageOf } from "./routes.js";
 import { Spectrum } from "./spectrum.js";
+import { StationFilter } from "./station-filter.js";
 import { StationsView } from "./stations-view.js";
 
-const SHOWN_EVERY_MS = 250;
-
-let chosenRoute = namedRoute();
 const status = new StatusView();
-const spectrum = new Spectrum(byId("spectrum"));
-const listener = new Listener(() => spectrum.listenTo(listener.audio));
-const feed = new Feed(() => {
-  render();
-  feed.learn(chosen());
-});
+const linksView = new LinksView(status);
+const requestsView = new RequestsView(status);
+const nowView = new NowView();
+const radio = new Radio({ route: namedRoute(), render, spectrum: new Spectrum(byId("spectrum")) });
+const filter = new StationFilter(() => radio.show());
 const stationsView = new StationsView((route) => {
-  choose(route);
+  radio.choose(route);
   location.hash = addressOf("", route);
-  play();
-});
-const playerView = new PlayerView({
-  playOrStop: () => (listener.isPlaying ? stop() : play()),
-  setVolume: (volume) => (listener.audio.volume = volume),
+  radio.play();
 });
 
 window.addEventListener("hashchange", () => {
-  if (namedRoute() === chosen()?.route) return;
-  choose(namedRoute());
-  if (listener.isPlaying) play();
+  if (namedRoute() === radio.chosen()?.route) return;
+  radio.choose(namedRoute());
+  if (radio.listener.isPlaying) radio.play();
 });
-setInterval(render, SHOWN_EVERY_MS);
+installOperator(() => radio.chosen(), status);
+speak("radio", () => radio.show());
+radio.show();
 
-/** For whoever wants to know what is heard: seconds played, and the loudest pitch in hertz. */
-window.roomhubRadio = {
-  played: () => listener.audio.currentTime,
-  pitch: () => (listener.isPlaying ? spectrum.pitch : 0),
-};
-installOperator(chosen, status);
-speak("radio", render);
-render();
-
-/** The station that was chosen, or else the first. */
-function chosen() {
-  return feed.streams?.find((stream) => stream.route === chosenRoute) ?? feed.streams?.[0];
-}
-
-function choose(route) {
-  chosenRoute = route;
-  render();
-  feed.learn(chosen());
-}
-
-function play() {
-  const station = chosen();
-  if (station) listener.play(addressOf(".", station.route));
-  render();
-}
-
-function stop() {
-  listener.stop();
-  render();
-}
-
-function heard(stream) {
-  const at = feed.heardAt(listener.now);
-  const track = feed.trackAt(stream, at);
-  return { track, elapsed: Math.max(0, at - track.started_at) };
-}
-
-function render() {
+function render(station) {
   status.render();
-  const station = chosen();
-  if (feed.isOpen !== null) setText(byId("state"), say(feed.isOpen ? "air" : "reconnecting"));
-  byId("no-stations").hidden = feed.streams?.length !== 0;
+  const { isOpen, streams } = radio.feed;
+  if (isOpen !== null) setText(byId("state"), say(isOpen ? "air" : "reconnecting"));
+  byId("no-stations").hidden = streams?.length !== 0;
   if (!station) return;
-  const { track } = heard(station);
-  stationsView.render(feed.streams, station, heard);
-  playerView.render(track, listener.isPlaying);
-  showHistory(feed.before(station, track));
+  const { track, elapsed } = radio.heard(station);
+  filter.render(streams);
+  const n = stationsView.render(streams, station, (stream) => radio.heard(stream), filter);
+  byId("no-match").hidden = n > 0;
+  setText(byId("now-station"), station.name);
+  byId("now-station").href = pageOf(station.route);
+  nowView.render(station, track, elapsed);
+  showComing(station, radio.feed.next(station));
+  linksView.render(station);
+  requestsView.render(station);
+  showHistory(radio.feed.before(station, track));
 }

@@ -1,8 +1,9 @@
-/** The player at the foot of the page: what is heard, play and stop, the volume. */
+/** The player at the foot of the page, or alone in a frame: what is heard, play and stop, the volume. */
 
 import { byId, iconAddress, setText } from "../common/elements.js";
 import { recall, remember } from "../common/memory.js";
 import { say } from "../common/texts.js";
+import { showCover } from "./cover-view.js";
 
 const FIRST_VOLUME = 0.8;
 
@@ -10,7 +11,6 @@ export class PlayerView {
   #play = byId("play");
   #playIcon = byId("play-icon");
   #volume = byId("volume");
-  #shown = null;
 
   /** `actions` has `playOrStop()` and `setVolume(fraction)`. */
   constructor(actions) {
@@ -26,22 +26,13 @@ export class PlayerView {
     setVolume();
   }
 
-  render({ title, artist }, isPlaying) {
+  render({ title, artist, cover }, isPlaying) {
     const action = isPlaying ? "stop" : "play";
     const icon = iconAddress(action);
     setText(byId("title"), title || say("silent"));
     setText(byId("artist"), artist ?? "");
     if (this.#playIcon.getAttribute("href") !== icon) this.#playIcon.setAttribute("href", icon);
     this.#play.setAttribute("aria-label", say(action));
-    this.#showOutside(title, artist);
-  }
-
-  /** In the title of the window and on lock screens. */
-  #showOutside(title, artist) {
-    const name = [artist, title].filter(Boolean).join(" - ");
-    if (name === this.#shown) return;
-    this.#shown = name;
-    document.title = name ? `${name} · Roomhub radio` : "Roomhub radio";
-    if ("mediaSession" in navigator) navigator.mediaSession.metadata = new MediaMetadata({ title, artist });
+    showCover(byId("cover"), cover);
   }
 }

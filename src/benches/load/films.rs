@@ -17,7 +17,7 @@ use crate::cores::Cores;
 use crate::member::Member;
 use crate::report::{median, milliseconds};
 use crate::server::{KEY, Server};
-use crate::usage;
+use crate::{http, usage};
 
 /// Members who read it at once.
 const N_READERS: usize = 50;
@@ -120,22 +120,14 @@ async fn film_of(address: SocketAddr) -> Result<(Member, String)> {
     let ticket = you["ticket"].as_str().context("a ticket")?.to_owned();
     let started_at = Instant::now();
     loop {
-        let listed = http_json(address, &format!("/media/list?ticket={ticket}"))?;
+        let listed = http::get(address, &format!("/media/list?ticket={ticket}"))?;
+        let listed: serde_json::Value = serde_json::from_str(&listed)?;
         if let Some(id) = listed["items"][0]["id"].as_str() {
             return Ok((member, format!("/media/file/{id}?ticket={ticket}")));
         }
         ensure!(started_at.elapsed() < PATIENCE, "no film is listed: {listed}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-}
-
-fn http_json(address: SocketAddr, path: &str) -> Result<serde_json::Value> {
-    let mut stream = TcpStream::connect(address)?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text)?;
-    let (_, body) = text.split_once("\r\n\r\n").context("a head")?;
-    Ok(serde_json::from_str(body)?)
 }
 
 /// A second of a test picture with padding behind it.

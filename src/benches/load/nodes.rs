@@ -16,22 +16,29 @@ use crate::{tls, usage};
 /// The longest that Redis may take to listen.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Loads, and how many nodes share each. Members of a room sit on all nodes in turn.
-const LOADS: [(&str, Load, &[usize]); 3] = [
+/// What nodes wait for more by default, and not at all.
+const LINGERS: &str = "5ms";
+const GOES_AT_ONCE: &str = "0s";
+
+/// How many nodes share a load, and their `cluster.linger`.
+type Sharing = (usize, &'static str);
+
+/// Loads, and who shares each. Members of a room sit on all nodes in turn.
+const LOADS: [(&str, Load, &[Sharing]); 3] = [
     (
         "100 rooms of 10 at 10 events a second each",
         Load { talk: Talk::Tracks, n_rooms: 100, n_listeners: 9, pace: Pace::PerSecond(10) },
-        &[1, 2, 3],
+        &[(1, LINGERS), (2, LINGERS), (3, LINGERS), (3, GOES_AT_ONCE)],
     ),
     (
         "100 rooms of 10 as fast as they go",
         Load { talk: Talk::Tracks, n_rooms: 100, n_listeners: 9, pace: Pace::ClosedLoop },
-        &[3],
+        &[(3, LINGERS), (3, GOES_AT_ONCE)],
     ),
     (
         "one room of 1,000 at 10 events a second",
         Load { talk: Talk::Tracks, n_rooms: 1, n_listeners: 999, pace: Pace::PerSecond(10) },
-        &[3],
+        &[(3, LINGERS)],
     ),
 ];
 
@@ -58,11 +65,15 @@ impl Nodes {
     }
 
     /// So many nodes that share their rooms.
-    pub fn sharing(n: usize, cores: Cores) -> Result<Self> {
+    pub fn sharing(n: usize, linger: &str, cores: Cores) -> Result<Self> {
         let redis = Redis::start(cores)?;
         let url = format!("redis://{}", redis.address);
-        let servers =
-            (0..n).map(|_| Server::start("music", cores, &["--redis", &url])).collect::<Result<_>>()?;
+        let environment = [("ROOMHUB_CLUSTER__LINGER", linger)];
+        let start = || {
+            let folder = Rc::new(tempfile::tempdir()?);
+            Server::start_in(folder, "music", cores, &["--redis", &url], &environment)
+        };
+        let servers = (0..n).map(|_| start()).collect::<Result<_>>()?;
         Ok(Self { servers, redis: Some(redis) })
     }
 
@@ -135,13 +146,16 @@ pub async fn measure(span: Duration, n_runs: usize, cores: Cores) -> Result<Vec<
     let mut tables = Vec::new();
     for (name, load, sharing) in LOADS {
         let mut rows = Vec::new();
-        for n_nodes in [None].into_iter().chain(sharing.iter().copied().map(Some)) {
-            let nodes_name = n_nodes.map_or("one node alone".to_owned(), |n| format!("{n} sharing"));
+        for together in [None].into_iter().chain(sharing.iter().copied().map(Some)) {
+            let nodes_name = together
+                .map_or("one node alone".to_owned(), |(n, linger)| format!("{n} sharing, linger {linger}"));
             let mut runs = Vec::new();
             for run in 1..=n_runs {
                 eprintln!("{name}, {nodes_name}, run {run} of {n_runs}");
-                let nodes =
-                    n_nodes.map_or_else(|| Nodes::alone(load.talk, cores), |n| Nodes::sharing(n, cores))?;
+                let nodes = together.map_or_else(
+                    || Nodes::alone(load.talk, cores),
+                    |(n, linger)| Nodes::sharing(n, linger, cores),
+                )?;
                 runs.push(load.run(nodes, span).await?);
             }
             runs.sort_by_key(|(figures, _)| figures.cpu);

@@ -109,6 +109,11 @@ impl Server {
         usage::cpu_time(self.child.id())
     }
 
+    /// The number of its process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Resident memory, in KiB.
     pub fn resident_kib(&self) -> Result<u64> {
         usage::resident_kib(self.child.id())

@@ -20,6 +20,27 @@ pub fn cpu_time(process: impl Display) -> Result<Duration> {
     Ok(Duration::from_nanos(nanos))
 }
 
+/// The same with the processes that it has started and that still run.
+pub fn cpu_time_with_children(process: u32) -> Result<Duration> {
+    let mut sum = cpu_time(process)?;
+    for entry in fs::read_dir("/proc")? {
+        let Ok(child) = entry?.file_name().into_string().unwrap_or_default().parse::<u32>() else { continue };
+        if parent(child) == Some(process) {
+            // It may have ended meanwhile.
+            sum += cpu_time(child).unwrap_or_default();
+        }
+    }
+    Ok(sum)
+}
+
+/// The process that has started another one.
+fn parent(process: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name in parentheses may have spaces and parentheses.
+    let (_, after) = stat.rsplit_once(')')?;
+    after.split_whitespace().nth(1)?.parse().ok()
+}
+
 /// Resident memory, in KiB.
 pub fn resident_kib(process: u32) -> Result<u64> {
     let path = format!("/proc/{process}/status");

@@ -55,6 +55,9 @@ impl LocalFacts {
     /// Takes note of a record that has just been appended.
     pub fn note(&mut self, sequence: SequenceNumber, record: Record) {
         self.recent.forget(self.spool.known());
+        if let Record::Erased { device, .. } = &record {
+            self.rates.lock().forget(device);
+        }
         self.recent.add(sequence, record);
     }
 

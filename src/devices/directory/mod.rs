@@ -129,7 +129,10 @@ impl Directory {
         }
         for (device, room) in devices {
             transaction
-                .prepare_cached("INSERT OR IGNORE INTO devices (device, last_room) VALUES (?1, ?2)")?
+                .prepare_cached(
+                    "INSERT OR IGNORE INTO devices (device, last_room) \
+                     SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM erased WHERE device = ?1)",
+                )?
                 .execute([device.as_str(), room.as_str()])?;
         }
         transaction.commit()
@@ -157,21 +160,18 @@ impl Directory {
 
     /// Takes a device out; gives the number of rows.
     pub fn erase(&mut self, device: &DeviceId) -> rusqlite::Result<u64> {
-        self.database.pragma_update(None, "secure_delete", "on")?;
         let transaction = self.database.transaction()?;
-        let mut n = 0;
-        for sql in [
-            "DELETE FROM devices WHERE device = ?1",
-            "DELETE FROM provisional WHERE device = ?1",
-            "DELETE FROM said WHERE device = ?1",
-            // Frames are objects of ours: the sender's spelling of its own id may be a number.
-            "DELETE FROM waiting WHERE device = ?1 OR CAST(json_extract(frame, '$.from_device_id') AS TEXT) = ?1",
-        ] {
-            n += transaction.execute(sql, [device.as_str()])? as u64;
-        }
+        let n = take_out(&transaction, device)?;
         transaction.commit()?;
-        self.database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        self.settle_erasure(device)?;
         Ok(n)
+    }
+
+    /// The database does not know the device any more either. The file is made anew without what was deleted from it.
+    pub fn settle_erasure(&mut self, device: &DeviceId) -> rusqlite::Result<()> {
+        self.database.execute("DELETE FROM erased WHERE device = ?1", [device.as_str()])?;
+        self.database.execute_batch("VACUUM")?;
+        self.database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
     }
 
     /// Connections whose end nobody has written down.
@@ -262,6 +262,25 @@ fn take_in(database: &Connection, record: &Record) -> rusqlite::Result<()> {
         Record::Collected { device, room, .. } => {
             put("DELETE FROM waiting WHERE device = ?1 AND room = ?2", &[&device.as_str(), &room.as_str()])
         }
+        Record::Erased { device, .. } => {
+            take_out(database, device)?;
+            // Until the database has forgotten it too, it is not learned from there.
+            put("INSERT OR IGNORE INTO erased (device) VALUES (?1)", &[&device.as_str()])
+        }
         Record::DeviceNamed { .. } | Record::RoomQuery { .. } | Record::Revoked { .. } => Ok(()),
     }
+}
+
+fn take_out(database: &Connection, device: &DeviceId) -> rusqlite::Result<u64> {
+    let mut n = 0;
+    for sql in [
+        "DELETE FROM devices WHERE device = ?1",
+        "DELETE FROM provisional WHERE device = ?1",
+        "DELETE FROM said WHERE device = ?1",
+        // Frames are objects of ours: the sender's spelling of its own id may be a number.
+        "DELETE FROM waiting WHERE device = ?1 OR CAST(json_extract(frame, '$.from_device_id') AS TEXT) = ?1",
+    ] {
+        n += database.execute(sql, [device.as_str()])? as u64;
+    }
+    Ok(n)
 }

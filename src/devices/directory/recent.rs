@@ -38,6 +38,7 @@ impl Recent {
             Record::Collected { device, room, .. } => {
                 self.waiting.entry((device.clone(), *room)).or_default().push((sequence, None));
             }
+            Record::Erased { device, .. } => self.erase(device),
             Record::Connected { .. }
             | Record::Disconnected { .. }
             | Record::RoomQuery { .. }
@@ -72,9 +73,33 @@ impl Recent {
                 | Record::Disconnected { .. }
                 | Record::RoomQuery { .. }
                 | Record::DeviceNamed { .. }
-                | Record::Revoked { .. } => {}
+                | Record::Revoked { .. }
+                | Record::Erased { .. } => {}
             }
         }
+    }
+
+    /// Takes a device out.
+    fn erase(&mut self, device: &DeviceId) {
+        self.last_rooms.remove(device);
+        self.waiting.retain(|(to, _), _| to != device);
+        let of_device: HashSet<SequenceNumber> = self
+            .records
+            .iter()
+            .filter(|(_, record)| record.names(device))
+            .map(|(sequence, _)| *sequence)
+            .collect();
+        for letters in self.waiting.values_mut() {
+            letters.retain(|(sequence, _)| !of_device.contains(sequence));
+        }
+        for (_, record) in self.records.iter().filter(|(sequence, _)| of_device.contains(sequence)) {
+            if let Record::Message(message) = record
+                && let Some(identity) = message.identity
+            {
+                self.said.remove(&identity);
+            }
+        }
+        self.records.retain(|(sequence, _)| !of_device.contains(sequence));
     }
 
     fn forget_waiting(&mut self, key: &(DeviceId, RoomId), sequence: SequenceNumber) {

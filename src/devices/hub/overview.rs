@@ -1,8 +1,9 @@
 //! What HTTP and the metrics tell of all rooms.
 
 use super::Hub;
+use crate::admin::{Action, Asked, Item, Listing, Overview};
 use crate::devices::protocol::names::{DeviceId, RoomId};
-use crate::devices::room::{ClientReport, Room, RoomReport};
+use crate::devices::room::{ClientReport, Room, RoomReport, Seat};
 use crate::rooms::Census;
 
 impl Hub {
@@ -40,6 +41,32 @@ impl Hub {
         own.take(limit).map(|(id, seat)| seat.report(*id)).collect()
     }
 
+    /// What operators of the process see.
+    pub fn overview(&self, asked: &Asked) -> Overview {
+        let is_asked_for = |(id, room): &(&RoomId, &Room)| {
+            asked.fits([id.as_str()])
+                || asked.fits(room.seats().iter().flat_map(|seat| [seat.device.as_str(), &seat.identity]))
+        };
+        let mut rooms: Vec<(&RoomId, &Room)> = self.rooms.all().filter(is_asked_for).collect();
+        rooms.sort_unstable_by_key(|(id, _)| **id);
+        let room = |(id, room): (&RoomId, &Room)| Item {
+            kind: "room",
+            id: id.as_str().to_owned(),
+            title: id.as_str().to_owned(),
+            items: room.seats().iter().map(Seat::item).collect(),
+            ..Item::default()
+        };
+        Overview {
+            figures: vec![
+                ("rooms", self.n_rooms() as u64),
+                ("members", self.n_seated() as u64),
+                ("connected", self.n_members() as u64),
+            ],
+            sections: vec![Listing::new(asked).section("rooms", rooms.into_iter().map(room))],
+            ..Overview::default()
+        }
+    }
+
     /// Connections, in a room or not.
     pub fn n_members(&self) -> usize {
         self.members.count()
@@ -58,5 +85,22 @@ impl Hub {
     /// Rooms with somebody in them.
     pub fn n_rooms(&self) -> usize {
         self.rooms.count()
+    }
+}
+
+impl Seat {
+    fn item(&self) -> Item {
+        Item {
+            kind: "device",
+            id: self.device.as_str().to_owned(),
+            title: self.device.as_str().to_owned(),
+            details: vec![
+                ("identity", self.identity.to_string()),
+                ("address", self.address.to_string()),
+                ("since", self.joined_at.to_string()),
+            ],
+            actions: vec![Action::grave("disconnect")],
+            ..Item::default()
+        }
     }
 }

@@ -237,10 +237,21 @@ async fn sqlite_keeps_the_contract() {
 
 #[tokio::test]
 async fn mariadb_keeps_the_contract() {
-    let server = mariadb::MariaDb::start();
+    check_server(&mariadb::MariaDb::start()).await;
+}
+
+#[tokio::test]
+async fn a_server_whose_sql_is_that_of_oracle_knows_its_rooms_all_the_same() {
+    let mut server = mariadb::MariaDb::start();
+    server.go_down("TERM");
+    server.come_up_with(&["--sql-mode=ORACLE,EMPTY_STRING_IS_NULL,PAD_CHAR_TO_FULL_LENGTH,NO_ZERO_DATE"]);
+    check_server(&server).await;
+}
+
+async fn check_server(server: &mariadb::MariaDb) {
     let refuse = || {
         server.run(
-            "CREATE TRIGGER stubborn BEFORE INSERT ON messages FOR EACH ROW \
+            "SET SESSION sql_mode = ''; CREATE TRIGGER stubborn BEFORE INSERT ON messages FOR EACH ROW \
              SET NEW.room_id = IF(NEW.message_content LIKE '%refused%', NULL, NEW.room_id)",
         );
     };

@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod contract;
 mod mysql;
+#[cfg(test)]
+mod refusals;
 mod rows;
 #[cfg(test)]
 mod servers;
@@ -79,6 +81,13 @@ impl Place {
     }
 }
 
+impl Place {
+    /// Where it is, for people.
+    pub fn name_or_file(&self) -> String {
+        if self.url.is_set() { self.name() } else { self.file.display().to_string() }
+    }
+}
+
 /// An open database.
 pub enum Store {
     /// A file.
@@ -115,14 +124,14 @@ impl Store {
         }
     }
 
-    /// Refuses tables that a newer version has made, before anything is done to them. A server is asked later.
+    /// Refuses tables that a newer version has made, before anything is done to them. A server that is away is asked later.
     ///
     /// # Errors
     /// What to do.
-    pub fn check_version(&self) -> Result<(), Failure> {
+    pub async fn check_version(&self) -> Result<(), Failure> {
         match self {
             Self::Sqlite(store) => store.check_version(),
-            Self::MySql(_) => Ok(()),
+            Self::MySql(store) => store.check_version().await,
         }
     }
 

@@ -123,7 +123,7 @@ impl<'a> ByTable<'a> {
                     tables.messages.push((*id, message));
                 }
                 Record::RoomQuery { device, room, at } => tables.queries.push((*id, device, *room, *at)),
-                Record::Collected { .. } | Record::Revoked { .. } => {}
+                Record::Collected { .. } | Record::Revoked { .. } | Record::Erased { .. } => {}
             }
         }
         tables

@@ -1,7 +1,8 @@
 //! What servers and their operators do to the tables, and what files of other versions do: against a private MariaDB.
+#![allow(clippy::disallowed_methods, reason = "patience is measured by the real clock")]
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::contract::{append, at, beginning, device, id, mariadb, message, place, room, seen, texts};
 use super::{Failure, MessageQuery, Store};
@@ -179,6 +180,33 @@ async fn a_server_that_is_read_only_is_waited_for() {
 }
 
 #[tokio::test]
+async fn a_connection_that_was_ended_while_nothing_was_said_is_no_failure() {
+    let server = mariadb::MariaDb::start();
+    let store = store(&server);
+    store.migrate().await.unwrap();
+    append(&store, beginning()).await;
+    server.run("SET GLOBAL wait_timeout = 1");
+    // `KILL USER` is MariaDB's alone.
+    for id in server.run("SELECT id FROM information_schema.processlist WHERE user = 'hub'").lines() {
+        server.run(&format!("KILL {id}"));
+    }
+    await_no_connections(&server);
+    append(&store, vec![message(2, "d1", None, "after a kill")]).await;
+    // This connection's time is that of the server now.
+    await_no_connections(&server);
+    append(&store, vec![message(3, "d1", None, "after its time")]).await;
+    assert_eq!(texts(&store, all()).await.len(), 2);
+}
+
+fn await_no_connections(server: &mariadb::MariaDb) {
+    let n = "SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'hub'";
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while server.run(n) != "0\n" {
+        assert!(Instant::now() < deadline, "connections do not end");
+    }
+}
+
+#[tokio::test]
 async fn two_servers_that_start_at_once_make_the_tables_together() {
     let server = mariadb::MariaDb::start();
     server.run(&format!("{VERSION_1}{VERSION_1_MARK}; {ROWS}"));
@@ -201,11 +229,11 @@ async fn an_older_version_leaves_newer_tables_as_they_are() {
     let folder = tempfile::tempdir().unwrap();
     let store = sqlite(folder.path());
     store.migrate().await.unwrap();
-    store.check_version().unwrap();
+    store.check_version().await.unwrap();
     drop(store);
     let database = rusqlite::Connection::open(folder.path().join("devices.db")).unwrap();
     database.pragma_update(None, "user_version", 99).unwrap();
-    let Err(Failure::Unusable { remedy, .. }) = sqlite(folder.path()).check_version() else {
+    let Err(Failure::Unusable { remedy, .. }) = sqlite(folder.path()).check_version().await else {
         panic!("it goes on")
     };
     assert!(remedy.contains("newer version"), "{remedy}");

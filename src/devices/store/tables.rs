@@ -182,17 +182,28 @@ impl Store {
         Ok((n, Some(last)))
     }
 
-    /// Deletes all rows of a table that name a device, in batches; gives how many.
-    pub async fn delete_device(&self, table: &Table, device: &DeviceId) -> Result<u64, Failure> {
+    /// Deletes all rows of a table that name a device, up to a moment if there is one, in batches; gives how many.
+    pub async fn delete_device(
+        &self,
+        table: &Table,
+        device: &DeviceId,
+        until: Option<Timestamp>,
+    ) -> Result<u64, Failure> {
         let mut n_deleted = 0;
         for column in table.devices {
             let (name, key) = (table.name, table.key());
+            let mut values = vec![Parameter::Text(device.as_str().to_owned())];
+            let mut is_meant = format!("{column} = ?");
+            if let Some(until) = until {
+                is_meant = format!("{is_meant} AND {} <= ?", table.at);
+                values.push(Parameter::Text(stamp(until)));
+            }
             let sql = format!(
                 "DELETE FROM {name} WHERE {key} IN \
-                 (SELECT {key} FROM (SELECT {key} FROM {name} WHERE {column} = ? LIMIT {BATCH}) AS head)"
+                 (SELECT {key} FROM (SELECT {key} FROM {name} WHERE {is_meant} LIMIT {BATCH}) AS head)"
             );
             loop {
-                let n = self.execute(sql.clone(), vec![Parameter::Text(device.as_str().to_owned())]).await?;
+                let n = self.execute(sql.clone(), values.clone()).await?;
                 n_deleted += n;
                 if n < BATCH as u64 {
                     break;

@@ -64,7 +64,8 @@ impl Notebook {
             | Record::Connected { .. }
             | Record::Disconnected { .. }
             | Record::RoomQuery { .. }
-            | Record::Revoked { .. } => {}
+            | Record::Revoked { .. }
+            | Record::Erased { .. } => {}
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::json;
 use crate::party::PersonId;
 use crate::time::Seconds;
 
-/// The longest name that a page may introduce itself by, in characters.
+/// The longest name that a page may introduce itself by, in characters; pages show it on one line.
 const MAX_NAME_CHARS: usize = 40;
 
 /// Every field that some event has, unread; `null` is no value.

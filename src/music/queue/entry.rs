@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::effect::MemberId;
 use crate::music::protocol::AdderView;
-use crate::party::PersonId;
+use crate::party::{PersonId, clear};
 
 /// Who has added something.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -35,6 +35,11 @@ impl Entry {
     /// Who has added it, as everybody sees it.
     pub fn by(&self) -> AdderView<'_> {
         AdderView { id: self.by.id, name: &self.by.name }
+    }
+
+    /// Takes the name of who has added it away, if it is that one; gives how many names.
+    pub fn erase(&mut self, name: &str) -> u64 {
+        clear(&mut self.by.name, name)
     }
 
     /// The person who has added it.

@@ -59,6 +59,17 @@ impl Queue {
         self.suggestions.all()
     }
 
+    /// Takes the name of who has added or suggested something away; gives how often it stood there.
+    pub fn erase(&mut self, playlist: &mut Playlist, name: &str) -> u64 {
+        let entries = self.entries.iter_mut();
+        let named: Vec<EntryId> =
+            entries.filter_map(|(id, entry)| (entry.erase(name) > 0).then_some(*id)).collect();
+        if !named.is_empty() {
+            self.rewrite(playlist, |id| named.contains(&id));
+        }
+        named.len() as u64 + self.suggestions.erase(name)
+    }
+
     /// Whether a person has added or suggested that.
     pub fn is_by(&self, id: EntryId, person: PersonId) -> bool {
         let entry = self.entries.get(&id).or_else(|| self.suggestions.get(id).map(|found| &found.entry));

@@ -71,6 +71,11 @@ impl Suggestions {
         Some(self.0.remove(place))
     }
 
+    /// Takes a person's name away; gives how often it stood there.
+    pub fn erase(&mut self, name: &str) -> u64 {
+        self.0.iter_mut().map(|suggestion| suggestion.entry.erase(name)).sum()
+    }
+
     /// How many votes there are for all of them.
     pub fn n_votes(&self) -> usize {
         self.0.iter().map(|suggestion| suggestion.entry.n_votes()).sum()

@@ -3,9 +3,11 @@
 mod comebacks;
 mod company;
 mod dialects;
+mod erasure;
 mod going_on;
 mod hosts;
 mod log;
+mod operators;
 mod order;
 mod pace;
 mod permanent;

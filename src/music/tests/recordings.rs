@@ -126,7 +126,7 @@ fn a_ticket_opens_what_the_room_of_its_member_replays_and_nothing_else() {
     stage.play("bob goes");
     assert_eq!((stage.hub.replayed(&bob, START), stage.hub.holder_of(&bob)), (None, None), "he has gone");
     assert_eq!(stage.hub.replayed(&format!("{ann}x"), START), None);
-    let ((), effects) = stage
+    let (_, effects) = stage
         .hub
         .command(serde_json::from_value(serde_json::json!({ "DeleteRecording": replayed })).unwrap(), START);
     assert_eq!(effects.iter().count(), 2, "it is deleted, and pages are told");
@@ -166,4 +166,13 @@ fn a_recording_that_reaches_a_limit_is_shown_to_run_no_longer_and_pages_are_told
     assert_eq!(lines(&told), "{\"n\":4,\"at\":0,\"kind\":\"end\"}\n");
     let again = stage.play(&format!(r#"ann asks: recording:start {{"ownerKey":"{KEY}"}}"#));
     assert!(again.contains(r#""recording":{"#) && !again.contains("recordingStopped"), "{again}");
+}
+
+#[test]
+fn a_room_that_an_operator_closes_ends_what_was_recorded_of_it() {
+    let mut stage = recorded(false);
+    expect![[r#"
+        {"n":3,"at":0,"kind":"end"}
+    "#]]
+    .assert_eq(&lines(&stage.play(r#"from outside {"CloseRoom":"AB12"}"#)));
 }

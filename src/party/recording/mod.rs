@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::chat::ChatMessage;
-use super::present::Present;
+use super::present::{Present, clear};
 use super::protocol::{RecordingEvent, RecordingView, Refusal, ReplayView, Success};
 use super::roles::Role;
 use super::{Done, FollowUp, Party, Scene};
@@ -312,6 +312,12 @@ impl Recording {
     pub fn stop(&mut self, effects: &mut Effects, limit: Limit, now: Timestamp) {
         self.end(effects, now);
         self.stopped_at = Some(limit);
+    }
+
+    /// Takes a person's name away; gives how often it stood there.
+    pub fn erase(&mut self, name: &str) -> u64 {
+        let noted = self.running.as_mut().and_then(|running| running.noted.as_mut());
+        noted.map_or(0, |noted| noted.members.iter_mut().map(|(_, known)| clear(known, name)).sum())
     }
 
     /// Whether that one runs.

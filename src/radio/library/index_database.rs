@@ -13,6 +13,8 @@ use anyhow::{Context as _, Result};
 use rusqlite::{Connection, ErrorCode, Row, params};
 use tracing::warn;
 
+use crate::audio::album_place::AlbumPlace;
+use crate::audio::cue_points::CuePoints;
 use crate::audio::format::Format;
 use crate::audio::loudness::Loudness;
 use crate::audio::track_info::TrackInfo;
@@ -29,8 +31,8 @@ const BESIDE: [&str; 2] = ["-wal", "-shm"];
 /// The index of versions before the database.
 const OBSOLETE_FILE: &str = "radio-index.jsonl";
 
-/// The version of the table, in `user_version`; it changes whenever files have to be analysed anew.
-const VERSION: u32 = 1;
+/// The version of the table, in `user_version`; it changes whenever files have to be analysed again.
+const VERSION: u32 = 3;
 
 /// How long to wait for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -49,7 +51,15 @@ const SCHEMA: &str = "
         is_duration_exact INTEGER NOT NULL,
         is_measured INTEGER NOT NULL,
         lufs REAL,
-        peak_db REAL
+        peak_db REAL,
+        tagged_lufs REAL,
+        album TEXT,
+        disc INTEGER,
+        track INTEGER,
+        year INTEGER,
+        cue_in REAL,
+        cue_out REAL,
+        crossfade REAL
     ) WITHOUT ROWID;
 ";
 
@@ -101,7 +111,8 @@ impl IndexDatabase {
         let entries = connection
             .prepare(
                 "SELECT path, n_bytes, modified_micros, sample_rate, channels, title, artist,
-                 duration_seconds, is_duration_exact, is_measured, lufs, peak_db FROM tracks",
+                 duration_seconds, is_duration_exact, is_measured, lufs, peak_db, tagged_lufs,
+                 album, disc, track, year, cue_in, cue_out, crossfade FROM tracks",
             )?
             .query_map([], entry)?
             .collect::<rusqlite::Result<_>>()?;
@@ -113,7 +124,8 @@ impl IndexDatabase {
         let transaction = self.connection.transaction()?;
         {
             let mut put = transaction.prepare_cached(
-                "INSERT OR REPLACE INTO tracks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                "INSERT OR REPLACE INTO tracks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,
+                 ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
             )?;
             let mut delete = transaction.prepare_cached("DELETE FROM tracks WHERE path = ?1")?;
             for (path, change) in changes {
@@ -126,6 +138,7 @@ impl IndexDatabase {
                     Some(Loudness::Level { lufs, peak_db }) => Some((lufs, peak_db)),
                     Some(Loudness::Silence) | None => None,
                 };
+                let cue_points = info.cue_points.as_deref().copied().unwrap_or_default();
                 put.execute(params![
                     path,
                     stamp.n_bytes.cast_signed(),
@@ -139,6 +152,14 @@ impl IndexDatabase {
                     info.loudness.is_some(),
                     level.map(|(lufs, _)| lufs),
                     level.map(|(_, peak_db)| peak_db),
+                    info.tagged_lufs,
+                    info.place.as_ref().map(|place| &place.album),
+                    info.place.as_ref().map(|place| place.disc),
+                    info.place.as_ref().map(|place| place.track),
+                    info.place.as_ref().map(|place| place.year),
+                    cue_points.cue_in,
+                    cue_points.cue_out,
+                    cue_points.crossfade,
                 ])?;
             }
         }
@@ -158,6 +179,11 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         (Some(lufs), Some(peak_db)) => Loudness::Level { lufs, peak_db },
         _ => Loudness::Silence,
     };
+    let cue_points = CuePoints {
+        cue_in: row.get("cue_in")?,
+        cue_out: row.get("cue_out")?,
+        crossfade: row.get("crossfade")?,
+    };
     let info = TrackInfo {
         format: rate.zip(channels).map(|(rate, channels)| Format { rate, channels }),
         title: row.get("title")?,
@@ -165,6 +191,15 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         duration_seconds: row.get("duration_seconds")?,
         is_duration_exact: row.get("is_duration_exact")?,
         loudness: row.get::<_, bool>("is_measured")?.then_some(loudness),
+        tagged_lufs: row.get("tagged_lufs")?,
+        place: match row.get("album")? {
+            Some(album) => {
+                let (disc, track, year) = (row.get("disc")?, row.get("track")?, row.get("year")?);
+                Some(Box::new(AlbumPlace { album, disc, track, year }))
+            }
+            None => None,
+        },
+        cue_points: Some(cue_points).filter(|points| *points != CuePoints::default()).map(Box::new),
     };
     Ok((path.into(), stamp, info))
 }
@@ -223,6 +258,9 @@ mod tests {
             duration_seconds: Some(2.5),
             is_duration_exact: true,
             loudness: Some(Loudness::Level { lufs: -14.5, peak_db: -1.0 }),
+            tagged_lufs: Some(-14.0),
+            place: Some(Box::new(AlbumPlace { album: "Live".into(), disc: 0, track: 7, year: 1999 })),
+            cue_points: Some(Box::new(CuePoints { cue_in: Some(1.5), ..CuePoints::default() })),
         };
         let silent = TrackInfo { loudness: Some(Loudness::Silence), ..TrackInfo::default() };
         let changes = [

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, MutexGuard};
 use tracing::warn;
 
 use super::index_database::{Change, IndexDatabase};
+use super::order::TrackFacts;
 use super::playback_failures::PlaybackFailures;
 use crate::audio::format::Format;
 use crate::audio::track_info::TrackInfo;
@@ -27,6 +29,21 @@ pub struct TrackIndex {
     /// Loaded on first use, by a thread that may block on a disk.
     known: OnceLock<Mutex<Known>>,
     database: Mutex<Option<IndexDatabase>>,
+    /// Counts up whenever the words of a track change.
+    words_version: AtomicU64,
+}
+
+/// What listeners know a track by.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Words {
+    /// Its title; empty if unknown.
+    pub title: String,
+    /// Its artist; empty if unknown.
+    pub artist: String,
+    /// Its album; empty if unknown.
+    pub album: String,
+    /// Its length, if known.
+    pub duration_seconds: Option<f64>,
 }
 
 #[derive(Debug, Default)]
@@ -47,6 +64,7 @@ impl TrackIndex {
             max_files,
             known: OnceLock::new(),
             database: Mutex::default(),
+            words_version: AtomicU64::new(0),
         })
     }
 
@@ -65,25 +83,71 @@ impl TrackIndex {
     pub fn insert(&self, path: &Arc<Path>, stamp: FileStamp, info: TrackInfo) {
         let mut known = self.known();
         if known.files.len() < self.max_files || known.files.contains_key(path) {
+            let album = |info: &TrackInfo| info.place.as_ref().map(|place| place.album.clone());
+            let is_same = known.files.get(path).is_some_and(|(_, before)| {
+                before.title == info.title && before.artist == info.artist && album(before) == album(&info)
+            });
+            if !is_same {
+                self.words_version.fetch_add(1, Ordering::AcqRel);
+            }
             known.files.insert(Arc::clone(path), (stamp, info));
             known.unsaved.insert(Arc::clone(path));
         }
     }
 
-    /// The known files below a folder.
-    pub fn below(&self, folder: &Path) -> Vec<Arc<Path>> {
+    /// The known files below a folder, with what orders go by.
+    pub fn below(&self, folder: &Path) -> Vec<(Arc<Path>, TrackFacts)> {
         let known = self.known();
         let files = known
             .files
             .range::<Path, _>((Bound::Included(folder), Bound::Unbounded))
             .take_while(|(path, _)| path.starts_with(folder));
-        files.map(|(path, _)| Arc::clone(path)).collect()
+        files
+            .map(|(path, (stamp, info))| (Arc::clone(path), TrackFacts::of_info(stamp.modified_at, info)))
+            .collect()
+    }
+
+    /// What orders go by, of these files.
+    pub fn facts<'a>(
+        &self,
+        files: impl Iterator<Item = (&'a Arc<Path>, FileStamp)>,
+    ) -> Vec<(Arc<Path>, TrackFacts)> {
+        let known = self.known();
+        let facts = |(path, stamp): (&'a Arc<Path>, FileStamp)| {
+            let info = known.files.get(path).filter(|(known, _)| *known == stamp).map(|(_, info)| info);
+            let facts = info.map_or_else(
+                || TrackFacts::of(stamp.modified_at),
+                |info| TrackFacts::of_info(stamp.modified_at, info),
+            );
+            (Arc::clone(path), facts)
+        };
+        files.map(facts).collect()
     }
 
     /// The formats of the known files among `paths`.
     pub fn formats<'a>(&self, paths: impl Iterator<Item = &'a Arc<Path>>) -> Vec<Format> {
         let known = self.known();
         paths.filter_map(|path| known.files.get(path)?.1.format).collect()
+    }
+
+    /// What listeners know these tracks by, as far as their tags have been read.
+    pub fn words(&self, paths: &[Arc<Path>]) -> Vec<Option<Words>> {
+        let known = self.known();
+        let words = |path: &Arc<Path>| {
+            let (_, info) = known.files.get(path)?;
+            Some(Words {
+                title: info.title.clone(),
+                artist: info.artist.clone(),
+                album: info.place.as_ref().map(|place| place.album.clone()).unwrap_or_default(),
+                duration_seconds: info.duration_seconds,
+            })
+        };
+        paths.iter().map(words).collect()
+    }
+
+    /// A number that changes whenever such words do.
+    pub fn words_version(&self) -> u64 {
+        self.words_version.load(Ordering::Acquire)
     }
 
     /// Removes what is below a folder and not among `files`.
@@ -169,6 +233,10 @@ mod tests {
         TrackIndex::new(data_dir.to_str().unwrap(), vec!["/music".into()], 100)
     }
 
+    fn below(index: &TrackIndex, folder: &str) -> Vec<Arc<Path>> {
+        index.below(Path::new(folder)).into_iter().map(|(path, _)| path).collect()
+    }
+
     fn path(text: &str) -> Arc<Path> {
         Path::new(text).into()
     }
@@ -183,12 +251,12 @@ mod tests {
         }
         first.write();
         let second = index(folder.path());
-        assert_eq!(second.below(Path::new("/music")), [song.clone(), other.clone()]);
+        assert_eq!(below(&second, "/music"), [song.clone(), other.clone()]);
         assert_eq!(second.info(&other, STAMP), Some(info()));
         assert_eq!(second.info(&song, FileStamp { n_bytes: 5001, ..STAMP }), None);
-        assert_eq!(second.below(Path::new("/elsewhere")).len(), 0);
+        assert_eq!(below(&second, "/elsewhere").len(), 0);
         second.retain(Path::new("/music"), &BTreeSet::from([song.clone()]));
-        assert_eq!(second.below(Path::new("/music")), std::slice::from_ref(&song));
+        assert_eq!(below(&second, "/music"), std::slice::from_ref(&song));
         second.write();
         assert_eq!(IndexDatabase::open(folder.path()).unwrap().1, [(song, STAMP, info())]);
     }
@@ -201,7 +269,7 @@ mod tests {
             index.insert(&path(&format!("/music/{n}.mp3")), STAMP, info());
         }
         index.write();
-        assert_eq!(index.below(Path::new("/music")).len(), 100);
+        assert_eq!(below(&index, "/music").len(), 100);
         assert_eq!(IndexDatabase::open(folder.path()).unwrap().1.len(), 100);
     }
 }

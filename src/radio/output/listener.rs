@@ -10,17 +10,25 @@ use ipnet::IpNet;
 use tokio::io::AsyncReadExt;
 use tokio::time::{Duration, timeout};
 
+use super::audience::{ListenerInfo, ListenerOrder, Place};
+use super::broadcast::{Entrance, JoinRequest};
+use super::demand::Hold;
 use super::listener_limits::ListenerPermit;
+use super::mountpoint::Mountpoint;
+use super::presence::Presence;
 use super::ring::IcyMode;
 use crate::audio::format::Format;
+use crate::audio::streams::{Codec, Encoding};
 use crate::http::address::rate_limit_key;
 use crate::http::assets;
 use crate::http::backend::TakeOver;
+use crate::http::connection::Connection;
 use crate::http::guarded::{Guarded, StallLimit};
 use crate::http::head::Head;
+use crate::radio::access::offered;
 use crate::radio::paths::decoded;
-use crate::radio::protocol::{FULL, stream_head};
-use crate::radio::station_handle::{Command, JoinRequest, StationHandle};
+use crate::radio::protocol::{self, FULL, stream_head};
+use crate::radio::station_handle::{Command, StationHandle};
 use crate::radio::stations::Stations;
 
 /// A blocked listener must accept at least this much within `stall_timeout`.
@@ -29,10 +37,48 @@ const PROGRESS_BYTES: usize = 1;
 /// The time limit for sending a rejection, or a head alone.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// What a listener hears: a station, or one of its mountpoints.
+#[derive(Clone)]
+struct Target {
+    station: StationHandle,
+    mountpoint: Option<Mountpoint>,
+}
+
+impl Target {
+    fn find(stations: &Stations, path: &str) -> Option<Self> {
+        let station = stations.find(path).map(|station| Self { station, mountpoint: None });
+        station.or_else(|| {
+            let (station, mountpoint) = stations.find_mountpoint(path)?;
+            Some(Self { station, mountpoint: Some(mountpoint) })
+        })
+    }
+
+    /// Whether titles can stand among the sound.
+    fn may_be_titled(&self) -> bool {
+        self.mountpoint.as_ref().is_none_or(|mountpoint| !mountpoint.encoding.codec.has_titles())
+    }
+
+    /// The path of the stream.
+    fn path(&self) -> Arc<str> {
+        Arc::clone(self.mountpoint.as_ref().map_or(&self.station.route, |mountpoint| &mountpoint.path))
+    }
+
+    /// Joins; false if the station has ended.
+    async fn join(&self, request: JoinRequest) -> bool {
+        match &self.mountpoint {
+            Some(mountpoint) => {
+                self.station.commands.send(Command::Expect).await.is_ok()
+                    && mountpoint.joins.send(request).await.is_ok()
+            }
+            None => self.station.commands.send(Command::Join(request)).await.is_ok(),
+        }
+    }
+}
+
 /// Takes over connections that request a stream.
 pub fn intercept(stations: &Arc<Stations>, head: &Head) -> Option<TakeOver> {
     let is_get = head.method.eq_ignore_ascii_case("GET");
-    let station = stations.find(&decoded(&head.path))?;
+    let target = Target::find(stations, &decoded(&head.path))?;
     if !is_get && !head.method.eq_ignore_ascii_case("HEAD") {
         return None;
     }
@@ -46,22 +92,40 @@ pub fn intercept(stations: &Arc<Stations>, head: &Head) -> Option<TakeOver> {
     if is_root && !is_titled && assets::prefers_html(&headers) {
         return None;
     }
-    let icy_mode = if is_titled { IcyMode::Titled } else { IcyMode::Plain };
+    let icy_mode = if is_titled && target.may_be_titled() { IcyMode::Titled } else { IcyMode::Plain };
     let (stations, head) = (Arc::clone(stations), head.clone());
     Some(Box::new(move |io| {
+        let peer = io.connection().peer.ip();
+        let key = offered(&head.query, head.header("authorization"));
+        let asking = head.client(peer, &stations.public_url.trusted);
+        let now = stations.context.clock.now();
+        if let Err(denied) = stations.listener_keys.admit(&target.station.route, asking, key.as_deref(), now)
+        {
+            let response = Bytes::from(protocol::denied(denied));
+            stations.context.clone().spawn(send_and_close(io, response));
+            return;
+        }
         let address = limited_address(&head, &io, &stations.public_url.trusted);
-        let permit = is_get.then(|| stations.limiter.acquire(&station.route, address, stations.limits));
+        let permit =
+            is_get.then(|| stations.limiter.acquire(&target.station.route, address, stations.limits));
         let context = stations.context.clone();
-        context.spawn(async move {
+        context.clone().spawn(async move {
             match permit {
                 None => {
-                    send_and_close(io, head_of(&stations, &station, icy_mode)).await;
+                    send_and_close(io, head_of(&stations, &target, icy_mode)).await;
                 }
                 Some(None) => {
                     metrics::counter!("roomhub_radio_listeners_rejected_total").increment(1);
                     send_and_close(io, Bytes::from_static(FULL.as_bytes())).await;
                 }
-                Some(Some(permit)) => listen(stations, station, icy_mode, io, permit).await,
+                Some(Some(permit)) => {
+                    let player = head.header("user-agent").unwrap_or_default();
+                    let origin = stations.addresses.origin(asking, context.clock.wall());
+                    let listener =
+                        ListenerInfo::new(target.path(), &target.station.route, origin, player, now);
+                    let place = stations.audience.join(listener);
+                    listen(stations, target, icy_mode, io, (permit, place)).await;
+                }
             }
         });
     }))
@@ -70,40 +134,68 @@ pub fn intercept(stations: &Arc<Stations>, head: &Head) -> Option<TakeOver> {
 /// The address whose limit a listener counts against; `None` if it is exempt.
 fn limited_address(head: &Head, io: &Guarded, trusted: &[IpNet]) -> Option<IpAddr> {
     let address = head.client(io.connection().peer.ip(), trusted);
-    let is_exempt = address.is_loopback() || trusted.iter().any(|network| network.contains(&address));
-    (!is_exempt).then(|| rate_limit_key(address))
+    (!is_exempt(address, trusted)).then(|| rate_limit_key(address))
+}
+
+/// Whether any number may listen from an address: from this machine, or behind a proxy that names nobody.
+pub fn is_exempt(address: IpAddr, trusted: &[IpNet]) -> bool {
+    address.is_loopback() || trusted.iter().any(|network| network.contains(&address))
 }
 
 /// Serves a listener until it disconnects, is disconnected, or the process stops.
 async fn listen(
     stations: Arc<Stations>,
-    station: StationHandle,
+    mut target: Target,
     icy_mode: IcyMode,
     mut io: Guarded,
-    _permit: ListenerPermit,
+    (mut permit, place): (ListenerPermit, Place),
 ) {
     io.limit_stalls(StallLimit { timeout: stations.config.stall_timeout, progress_bytes: PROGRESS_BYTES });
     let connection = Arc::clone(io.connection());
     connection.limit_send_buffer(stations.config.listener_send_buffer_bytes);
-    let own = stations.individual_station(&station);
-    let station = own.clone().unwrap_or(station);
-    connection.send(&head_of(&stations, &station, icy_mode));
-    let presence = Arc::new(());
-    let request = JoinRequest { connection, presence: Arc::downgrade(&presence), icy_mode };
-    if station.commands.send(Command::Join(request)).await.is_err() {
-        return;
-    }
+    let own = stations.individual_station(&target.station);
+    target.station = own.clone().unwrap_or(target.station);
+    connection.send(&head_of(&stations, &target, icy_mode));
+    let seated = take_seat(target, &connection, &place, icy_mode, Entrance::New).await;
+    let Some((mut presence, mut hold)) = seated else { return };
     let context = stations.context.clone();
-    drop((stations, station));
     let mut ignored = [0; 64];
-    tokio::select! {
-        () = context.stopping() => {}
-        () = async { while io.read(&mut ignored).await.is_ok_and(|n| n > 0) {} } => {}
+    loop {
+        let order = tokio::select! {
+            () = context.stopping() => break,
+            order = place.ordered() => order,
+            read = io.read(&mut ignored) => if read.is_ok_and(|n| n > 0) { continue } else { break },
+        };
+        let ListenerOrder::Move(path) = order else { break };
+        let Some(target) = Target::find(&stations, &path) else { continue };
+        let entrance = Entrance::From(presence.leave());
+        permit.move_to(&target.station.route);
+        place.move_to(&target.path(), &target.station.route);
+        let seated = take_seat(target, &connection, &place, icy_mode, entrance).await;
+        let Some(other) = seated else { break };
+        (presence, hold) = other;
     }
-    drop((presence, own));
+    drop((presence, hold, own));
+    place.note(context.clock.now());
 }
 
-fn head_of(stations: &Stations, station: &StationHandle, icy_mode: IcyMode) -> Bytes {
+/// Has a listener hear something, and its encoder run; `None` if that has ended.
+async fn take_seat(
+    target: Target,
+    connection: &Arc<Connection>,
+    place: &Place,
+    icy_mode: IcyMode,
+    entrance: Entrance,
+) -> Option<(Arc<Presence>, Option<Hold>)> {
+    let hold = target.mountpoint.as_ref().map(|mountpoint| mountpoint.demand.hold());
+    let presence = Presence::counted_by(&place.n_bytes);
+    let connection = Arc::clone(connection);
+    let request = JoinRequest { connection, presence: Arc::downgrade(&presence), icy_mode, entrance };
+    target.join(request).await.then_some((presence, hold))
+}
+
+fn head_of(stations: &Stations, target: &Target, icy_mode: IcyMode) -> Bytes {
+    let station = &target.station;
     let on_air = station.on_air.lock();
     let mut path = stations.hop_id(&station.route);
     if !on_air.path.is_empty() {
@@ -111,8 +203,10 @@ fn head_of(stations: &Stations, station: &StationHandle, icy_mode: IcyMode) -> B
     }
     let format = on_air.format.unwrap_or(Format::USUAL);
     // Before the first frame, the bitrate at which this station encodes.
-    let kbps = if on_air.bitrate_kbps > 0 { on_air.bitrate_kbps } else { stations.config.bitrate_kbps };
-    stream_head(&stations.config, &station.route, format, kbps, icy_mode, &path)
+    let kbps = if on_air.bitrate_kbps > 0 { on_air.bitrate_kbps } else { station.bitrate_kbps };
+    let encoding = target.mountpoint.as_ref().map(|mountpoint| mountpoint.encoding);
+    let encoding = encoding.unwrap_or(Encoding { codec: Codec::Mp3, kbps });
+    stream_head(&station.about, format, encoding, icy_mode, &path)
 }
 
 /// Sends a response and waits until it has been sent.

@@ -69,6 +69,18 @@ impl ListenerLimiter {
     }
 }
 
+impl ListenerPermit {
+    /// The listener hears another station from now on: an operator wants it so, whatever the limits are.
+    pub fn move_to(&mut self, station: &Arc<str>) {
+        let mut counts = self.limiter.counts.lock();
+        if let Some(of_station) = counts.by_station.get_mut(&self.station) {
+            *of_station -= 1;
+        }
+        *counts.by_station.entry(Arc::clone(station)).or_default() += 1;
+        self.station = Arc::clone(station);
+    }
+}
+
 impl Drop for ListenerPermit {
     fn drop(&mut self) {
         let mut counts = self.limiter.counts.lock();
@@ -104,6 +116,9 @@ mod tests {
         let third = limiter.acquire(&b, None, limits);
         assert!(limiter.acquire(&b, None, limits).is_none());
         assert_eq!((limiter.count("/a"), limiter.count("/b")), (2, 1));
+        let mut second = second.unwrap();
+        second.move_to(&b);
+        assert_eq!((limiter.count("/a"), limiter.count("/b")), (1, 2));
         drop((first, second, third));
         assert_eq!(limiter.counts.lock().total, 0);
         assert!(limiter.counts.lock().by_address.is_empty());

@@ -1,4 +1,5 @@
-//! The encoded sound of a station, once for all listeners: as it is, and once more with titles woven in.
+//! The encoded sound of a stream, once for all listeners: as it is, and once more with titles woven in, unless they stand
+//! in the sound itself.
 //!
 //! A title block stands after each 16,000 bytes of sound, at the same places for all who ask for titles. Whoever
 //! joins at a frame boundary between two places first gets a tag that players skip, as long as the distance, so
@@ -8,7 +9,9 @@ use std::collections::VecDeque;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-/// Bytes of sound between two titles.
+use crate::audio::streams::Piece;
+
+/// Bytes of sound between two titles, as in the contract.
 pub const META_INTERVAL: usize = 16_000;
 
 /// The longest title block: 255 times 16 bytes.
@@ -33,6 +36,9 @@ struct Chunk {
     /// Bytes of sound since the last title block, at the chunk's start.
     phase: usize,
     seconds: f64,
+    /// What whoever begins here is sent first, and whether the chunk has that itself.
+    head: Bytes,
+    has_head: bool,
 }
 
 /// The last minutes of sound.
@@ -44,21 +50,37 @@ pub struct Ring {
     n_bytes: usize,
     max_bytes: usize,
     phase: usize,
+    /// Whether titles are woven in.
+    is_titled: bool,
     merged: [Option<(u64, u64, Bytes)>; 2],
 }
 
 impl Ring {
-    /// An empty ring that holds so many bytes of sound.
+    /// An empty ring for this many bytes of sound.
     pub fn new(max_bytes: usize) -> Self {
-        Self { chunks: VecDeque::new(), oldest: 0, n_bytes: 0, max_bytes, phase: 0, merged: [None, None] }
+        let merged = [None, None];
+        Self { chunks: VecDeque::new(), oldest: 0, n_bytes: 0, max_bytes, phase: 0, is_titled: true, merged }
+    }
+
+    /// The same for sound in which titles stand already.
+    pub fn untitled(max_bytes: usize) -> Self {
+        Self { is_titled: false, ..Self::new(max_bytes) }
     }
 
     /// Adds whole frames, under a title; gives them back as they lie here.
     pub fn push(&mut self, sound: &[u8], title: &Bytes, seconds: f64) -> Bytes {
+        let piece = Piece { bytes: sound.to_vec(), seconds, head: Bytes::new(), has_head: false };
+        self.push_piece(piece, title)
+    }
+
+    /// Adds a chunk with its title; returns it as it is in the ring.
+    pub fn push_piece(&mut self, piece: Piece, title: &Bytes) -> Bytes {
         let phase = self.phase;
-        let (plain, titled) = (Bytes::copy_from_slice(sound), self.weave(sound, title));
+        let plain = Bytes::from(piece.bytes);
+        let titled = if self.is_titled { self.weave(&plain, title) } else { Bytes::new() };
         self.n_bytes += plain.len();
-        self.chunks.push_back(Chunk { plain: plain.clone(), titled, phase, seconds });
+        let Piece { seconds, head, has_head, .. } = piece;
+        self.chunks.push_back(Chunk { plain: plain.clone(), titled, phase, seconds, head, has_head });
         self.merged = [None, None];
         while self.n_bytes > self.max_bytes && self.chunks.len() > 1 {
             let gone = self.chunks.pop_front().map_or(0, |chunk| chunk.plain.len());
@@ -66,6 +88,14 @@ impl Ring {
             self.oldest += 1;
         }
         plain
+    }
+
+    /// Drops all sound. What comes goes on with the next number.
+    pub fn clear(&mut self) {
+        self.oldest = self.head();
+        self.chunks.clear();
+        self.n_bytes = 0;
+        self.merged = [None, None];
     }
 
     /// The number that the next chunk will have.
@@ -103,9 +133,18 @@ impl Ring {
     /// What must come before that chunk, for one who has none of the sound yet.
     pub fn opening(&self, number: u64, icy_mode: IcyMode) -> Bytes {
         match icy_mode {
-            IcyMode::Plain => Bytes::new(),
+            IcyMode::Plain => self
+                .chunk(number)
+                .filter(|chunk| !chunk.has_head)
+                .map(|chunk| chunk.head.clone())
+                .unwrap_or_default(),
             IcyMode::Titled => skipped_tag(self.phase_at(number)),
         }
+    }
+
+    /// The head of the chain that a chunk is of.
+    pub fn head_of(&self, number: u64) -> Option<&Bytes> {
+        self.chunk(number).map(|chunk| &chunk.head)
     }
 
     /// What leads from one place to another, for one who loses what lies between.
@@ -125,8 +164,11 @@ impl Ring {
 
     /// Bytes of sound since the last title, at a chunk's start.
     pub fn phase_at(&self, number: u64) -> usize {
-        let at = number.checked_sub(self.oldest).and_then(|at| self.chunks.get(at as usize));
-        at.map_or(self.phase, |chunk| chunk.phase)
+        self.chunk(number).map_or(self.phase, |chunk| chunk.phase)
+    }
+
+    fn chunk(&self, number: u64) -> Option<&Chunk> {
+        number.checked_sub(self.oldest).and_then(|at| self.chunks.get(at as usize))
     }
 
     /// Everything from a chunk on, but at most `max_bytes` unless one chunk has more; and the number after it.

@@ -8,7 +8,7 @@ use crate::http::head;
 /// A part of the stream.
 #[derive(Debug, PartialEq, Eq)]
 pub enum IcyItem {
-    /// Bytes of MP3.
+    /// Encoded sound.
     Audio(Bytes),
     /// The title of the audio that follows; empty if unknown.
     Title(String),

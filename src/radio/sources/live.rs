@@ -1,21 +1,19 @@
-//! Live sources: a client with the source password broadcasts by `PUT /<route>` or `SOURCE /<route>`, as to Icecast.
+//! Live sources: a client with the source password, or a DJ's, broadcasts by `PUT /<route>` or `SOURCE /<route>`, as to Icecast.
 //!
 //! Listeners are switched to it at a frame boundary, and back to the folder when it ends. Titles are set by
 //! `GET /admin/metadata?mode=updinfo&mount=/route&song=…`.
 
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncReadExt;
-use tokio::time::timeout;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
-use super::external_source::{self, SourceWriter};
+use super::external_source::{self, STALLED, SourceOf, SourceWriter};
 use super::http_body::HttpBody;
+use super::login::{Broadcaster, Leave, Unwelcome};
 use super::source_slot::{SourceKind, SourceLease};
 use crate::audio::charset;
 use crate::audio::one_line::clean;
@@ -27,18 +25,12 @@ use crate::radio::StreamMode;
 use crate::radio::library::track::Track;
 use crate::radio::output::listener::send_and_close;
 use crate::radio::paths::decoded;
-use crate::radio::protocol::{essence, is_mp3};
-use crate::radio::station_handle::StationHandle;
+use crate::radio::protocol::{essence, is_playable};
+use crate::radio::station_handle::{Command, StationHandle};
 use crate::radio::stations::Stations;
 
 /// Bytes read from a source at a time.
 const READ_BYTES: usize = 8 * 1024;
-
-/// The user name of source clients.
-const USER: &str = "source";
-
-/// What live tracks have in place of a file name.
-const FILE: &str = "live";
 
 /// Why a source is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,10 +45,12 @@ pub enum Rejection {
     NoStation,
     /// Each listener has a station of its own.
     Individual,
-    /// Its media type is not MP3.
-    NotMp3,
+    /// Its media type is none that is decoded.
+    Unplayable,
     /// Another live source is on the air.
     InUse,
+    /// The DJ does not broadcast here, or not now, or is kept out.
+    Unwelcome(Unwelcome),
 }
 
 impl Rejection {
@@ -68,7 +62,9 @@ impl Rejection {
                 wait = format!("Retry-After: {}\r\n", time.as_secs().max(1));
                 ("429 Too Many Requests", wait.as_str(), "too many wrong passwords from this address")
             }
-            Self::Disabled => ("403 Forbidden", "", "live sources are disabled: set [radio] source_password"),
+            Self::Disabled => {
+                ("403 Forbidden", "", "live sources are disabled: set [radio] source_password or djs")
+            }
             Self::WrongPassword => (
                 "401 Unauthorized",
                 "WWW-Authenticate: Basic realm=\"radio\"\r\n",
@@ -78,8 +74,22 @@ impl Rejection {
             Self::Individual => {
                 ("403 Forbidden", "", "there are no live sources where each listener has an order of its own")
             }
-            Self::NotMp3 => ("415 Unsupported Media Type", "", "audio/mpeg is expected: broadcast MP3"),
+            Self::Unplayable => (
+                "415 Unsupported Media Type",
+                "",
+                "MP3, AAC, FLAC, or Vorbis, Opus or FLAC in Ogg is expected",
+            ),
             Self::InUse => ("403 Forbidden", "", "Mountpoint in use"),
+            Self::Unwelcome(Unwelcome::Elsewhere) => {
+                ("403 Forbidden", "", "this account does not broadcast to this station")
+            }
+            Self::Unwelcome(Unwelcome::OutOfTime) => {
+                ("403 Forbidden", "", "it is not the time of this account")
+            }
+            Self::Unwelcome(Unwelcome::KeptOut(time)) => {
+                wait = format!("Retry-After: {}\r\n", time.as_secs().max(1));
+                ("403 Forbidden", wait.as_str(), "an operator keeps this account out for a time")
+            }
         };
         let head = format!(
             "HTTP/1.0 {status}\r\n{headers}Content-Type: text/plain\r\nConnection: close\r\n\r\n{message}\n"
@@ -97,31 +107,34 @@ pub fn intercept(stations: &Arc<Stations>, head: &Head) -> Option<TakeOver> {
     }
     let (stations, head) = (Arc::clone(stations), head.clone());
     Some(Box::new(move |io| {
-        let allowed = authorize(&stations, &head, io.connection().peer.ip());
+        let allowed = authorize(&stations, &head, io.connection().peer);
         let context = stations.context.clone();
         context.spawn(async move { welcome(stations, head, io, allowed).await });
     }))
 }
 
+/// Who may broadcast, where, and for how long.
+struct Admitted {
+    station: StationHandle,
+    lease: SourceLease,
+    leave: Leave,
+}
+
 /// Answers a source, and broadcasts it if it may.
-async fn welcome(
-    stations: Arc<Stations>,
-    head: Head,
-    io: Guarded,
-    allowed: Result<(StationHandle, SourceLease), Rejection>,
-) {
-    let (station, lease) = match allowed {
+async fn welcome(stations: Arc<Stations>, head: Head, io: Guarded, allowed: Result<Admitted, Rejection>) {
+    let Admitted { station, lease, leave } = match allowed {
         Ok(allowed) => allowed,
-        Err(rejection) => {
-            warn!(peer = %io.connection().peer, ?rejection, "a source is rejected");
-            return send_and_close(io, rejection.response()).await;
-        }
+        Err(rejection) => return send_and_close(io, rejection.response()).await,
     };
     let awaits_continue =
         head.header("expect").is_some_and(|expected| expected.eq_ignore_ascii_case("100-continue"));
-    let name = head.header("ice-name").or(head.header("icy-name")).unwrap_or("Live");
-    let title = Track { title: clean(name), ..live_track() };
-    match external_source::start(&station, lease, SourceKind::Live, title, &stations.config) {
+    let named =
+        head.header("ice-name").or(head.header("icy-name")).map(clean).filter(|name| !name.is_empty());
+    let name = named.or_else(|| lease.dj().map(|dj| String::from(&*dj))).unwrap_or_else(|| "Live".to_owned());
+    let title = Track { title: name, ..live_track() };
+    let recording = stations.recording(&station, title.title.clone(), lease.dj().as_ref());
+    let source = SourceOf { kind: SourceKind::Live, title, recording };
+    match external_source::start(&station, lease, source, &stations.config) {
         Ok(writer) => {
             let response = if awaits_continue {
                 &b"HTTP/1.1 100 Continue\r\n\r\n"[..]
@@ -129,77 +142,114 @@ async fn welcome(
                 b"HTTP/1.0 200 OK\r\n\r\n"
             };
             io.connection().send(&Bytes::from_static(response));
-            broadcast(&stations, &station, io, writer, HttpBody::of(&head), awaits_continue).await;
+            let show = LiveShow { station, writer, leave, body: HttpBody::of(&head) };
+            show.broadcast(&stations, io, awaits_continue).await;
         }
         Err(error) => warn!(error = format!("{error:#}"), "a source cannot be started"),
     }
 }
 
-fn authorize(
-    stations: &Stations,
-    head: &Head,
-    peer: IpAddr,
-) -> Result<(StationHandle, SourceLease), Rejection> {
-    if !stations.source.has_key() {
-        return Err(Rejection::Disabled);
+/// Says whether a source may broadcast, and in the log why it may not.
+fn authorize(stations: &Stations, head: &Head, peer: SocketAddr) -> Result<Admitted, Rejection> {
+    let refused = |rejection: Rejection| {
+        warn!(%peer, ?rejection, "a source is rejected");
+        rejection
+    };
+    if !stations.logins.has_any() {
+        return Err(refused(Rejection::Disabled));
     }
-    let password = password_of(head.header("authorization"));
-    let (address, now) = (head.client(peer, &stations.public_url.trusted), stations.context.clock.now());
-    stations.source.open(address, password.as_deref(), now).map_err(|denied| match denied {
-        Denied::Missing | Denied::Wrong => Rejection::WrongPassword,
-        Denied::TooOften(wait) => Rejection::TooOften(wait),
+    let (address, now) = (head.client(peer.ip(), &stations.public_url.trusted), stations.context.clock.now());
+    let who = stations.logins.login(address, head.header("authorization"), now).map_err(|denied| {
+        refused(match denied {
+            Denied::Missing | Denied::Wrong => Rejection::WrongPassword,
+            Denied::TooOften(wait) => Rejection::TooOften(wait),
+        })
     })?;
+    admit(stations, head, &who).inspect_err(|rejection| {
+        let dj = who.dj().map(|dj| &**dj);
+        match rejection {
+            // Clients try again and again.
+            Rejection::Unwelcome(_) if !who.is_news() => {
+                debug!(%peer, dj, ?rejection, "a source is rejected");
+            }
+            _ => warn!(%peer, dj, ?rejection, "a source is rejected"),
+        }
+    })
+}
+
+fn admit(stations: &Stations, head: &Head, who: &Broadcaster) -> Result<Admitted, Rejection> {
     if stations.config.stream_mode == StreamMode::Individual {
         return Err(Rejection::Individual);
     }
-    if !is_mp3(&essence(head.header("content-type").unwrap_or("audio/mpeg"))) {
-        return Err(Rejection::NotMp3);
+    if !is_playable(&essence(head.header("content-type").unwrap_or("audio/mpeg"))) {
+        return Err(Rejection::Unplayable);
     }
     let station = stations.find(&decoded(&head.path)).ok_or(Rejection::NoStation)?;
-    let lease = station.source_slot.acquire(SourceKind::Live).ok_or(Rejection::InUse)?;
-    Ok((station, lease))
+    let admitted = stations.logins.admit(who, &station.route, stations.context.clock);
+    let admitted = admitted.map_err(Rejection::Unwelcome)?;
+    let lease = station.source_slot.acquire(SourceKind::Live, who.dj().cloned());
+    Ok(Admitted { lease: lease.ok_or(Rejection::InUse)?, station, leave: admitted })
 }
 
-/// The password in a `Basic` header of the user `source`.
-pub fn password_of(authorization: Option<&str>) -> Option<String> {
-    let (scheme, credentials) = authorization?.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let pair = String::from_utf8(STANDARD.decode(credentials.trim()).ok()?).ok()?;
-    let (user, password) = pair.split_once(':')?;
-    (user == USER).then(|| password.to_owned())
-}
+/// Why a DJ's source is let go.
+const OVERDUE: &str = "its time is over";
 
-/// Why a source is let go that has sent nothing for `radio.source_timeout`.
-const STALLED: &str = "it has stalled";
-
-/// Forwards what the source sends until it ends, stalls or is interrupted.
-async fn broadcast(
-    stations: &Stations,
-    station: &StationHandle,
-    mut io: Guarded,
+/// A source that broadcasts.
+struct LiveShow {
+    station: StationHandle,
     writer: SourceWriter,
-    mut body: HttpBody,
-    awaits_final_response: bool,
-) {
-    let route = &station.route;
-    let peer = io.connection().peer;
-    info!(%route, %peer, "a source is connected");
-    metrics::gauge!("roomhub_radio_sources", "route" => route.to_string()).set(1);
-    let end = loop {
+    leave: Leave,
+    body: HttpBody,
+}
+
+impl LiveShow {
+    /// Forwards what the source sends until it ends, stalls or is interrupted.
+    async fn broadcast(mut self, stations: &Stations, mut io: Guarded, awaits_final_response: bool) {
+        let route = Arc::clone(&self.station.route);
+        let (peer, dj) = (io.connection().peer, self.writer.dj());
+        let dj = dj.as_deref();
+        info!(%route, %peer, dj, "a source is connected");
+        metrics::gauge!("roomhub_radio_sources", "route" => route.to_string()).set(1);
+        let end = tokio::select! {
+            end = forward(&mut io, &mut self.body, &self.writer) => end,
+            () = self.writer.stalls(stations.config.source_timeout) => STALLED,
+            () = stations.context.stopping() => "the server is stopping",
+            () = self.writer.preempted() => "it was ended by an operator",
+            () = self.leave.over(stations.context.clock) => OVERDUE,
+        };
+        metrics::gauge!("roomhub_radio_sources", "route" => route.to_string()).set(0);
+        if end == STALLED {
+            warn!(%route, %peer, dj, why = end, "a source is disconnected: it has sent no sound for radio.source_timeout");
+        } else {
+            info!(%route, %peer, dj, why = end, "a source is disconnected");
+        }
+        if end == OVERDUE {
+            // What is queued would go on for seconds.
+            let _ = self.station.commands.send(Command::EndSource).await;
+        }
+        self.writer.finish().await;
+        let status = match end {
+            STALLED => "408 Request Timeout",
+            _ if self.body.is_complete() => "200 OK",
+            _ => return,
+        };
+        if awaits_final_response {
+            let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            send_and_close(io, answer.into()).await;
+        }
+    }
+}
+
+/// Forwards what the source sends; gives why it ended.
+async fn forward(io: &mut Guarded, body: &mut HttpBody, writer: &SourceWriter) -> &'static str {
+    loop {
         if body.is_complete() {
-            break "it has ended";
+            return "it has ended";
         }
         let mut buffer = BytesMut::with_capacity(READ_BYTES);
-        let read = tokio::select! {
-            read = timeout(stations.config.source_timeout, io.read_buf(&mut buffer)) => read,
-            () = stations.context.stopping() => break "the server is stopping",
-        };
-        match read {
-            Err(_) => break STALLED,
-            Ok(Err(_) | Ok(0)) => break "its connection has ended",
-            Ok(Ok(_)) => {}
+        match io.read_buf(&mut buffer).await {
+            Err(_) | Ok(0) => return "its connection has ended",
+            Ok(_) => {}
         }
         let mut bytes = buffer.freeze();
         let mut is_played = true;
@@ -208,26 +258,14 @@ async fn broadcast(
             is_played = content.is_empty() || writer.write(content).await;
         }
         if !is_played || !bytes.is_empty() {
-            break "it was interrupted, or is not MP3";
+            return "it was interrupted, or cannot be decoded";
         }
-    };
-    metrics::gauge!("roomhub_radio_sources", "route" => route.to_string()).set(0);
-    info!(%route, %peer, why = end, "a source is disconnected");
-    writer.finish().await;
-    let status = match end {
-        STALLED => "408 Request Timeout",
-        _ if body.is_complete() => "200 OK",
-        _ => return,
-    };
-    if awaits_final_response {
-        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-        send_and_close(io, answer.into()).await;
     }
 }
 
 /// A track without a file.
 fn live_track() -> Track {
-    Track { file: FILE.into(), ..Track::default() }
+    Track { file: SourceKind::Live.name().into(), ..Track::default() }
 }
 
 /// The track in a metadata request: `song` as `Artist - Title`, or `artist` and `title`.
@@ -267,17 +305,6 @@ fn parameter(query: &str, name: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_source_password_needs_the_user_source() {
-        let password = |pair: &str| password_of(Some(&format!("basic {}", STANDARD.encode(pair))));
-        assert_eq!(password("source:hack:me").as_deref(), Some("hack:me"));
-        assert_eq!(password("source:").as_deref(), Some(""));
-        for pair in ["admin:hack:me", "source", ""] {
-            assert_eq!(password(pair), None, "{pair}");
-        }
-        assert_eq!(password_of(Some("Basic %%%")).or(password_of(None)), None);
-    }
 
     #[test]
     fn titles_are_read_in_any_character_set() {

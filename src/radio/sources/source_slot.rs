@@ -8,6 +8,7 @@ use bytes::Bytes;
 use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 use serde::Serialize;
 use tokio::sync::mpsc::Sender;
+use tokio::sync::watch;
 
 use crate::radio::library::track::Track;
 
@@ -27,24 +28,39 @@ pub enum SourceKind {
     Relay,
 }
 
+impl SourceKind {
+    /// What its tracks have in place of a file name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Folder => "folder",
+            Self::Live => "live",
+            Self::Relay => "relay",
+        }
+    }
+}
+
 /// Holds at most one external source at a time.
 #[derive(Debug, Default)]
 pub struct SourceSlot {
     holder: Mutex<Option<Holder>>,
     n_leases: AtomicU64,
+    /// Changes when a lease is lost.
+    losses: watch::Sender<()>,
 }
 
 #[derive(Debug)]
 struct Holder {
     lease: u64,
     kind: SourceKind,
+    /// Whose a live source is, if it is a DJ's.
+    dj: Option<Arc<str>>,
     inputs: Option<Sender<SourceInput>>,
 }
 
 /// What an external source sends.
 #[derive(Debug)]
 pub enum SourceInput {
-    /// Bytes of MP3.
+    /// Encoded sound.
     Audio(Bytes),
     /// The track that the audio after it belongs to.
     Title(Arc<Track>),
@@ -58,7 +74,7 @@ pub struct SourceLease {
 
 impl SourceSlot {
     /// Acquires the slot; `None` if it is taken. A live source preempts a relay, and nothing preempts a live source.
-    pub fn acquire(self: &Arc<Self>, kind: SourceKind) -> Option<SourceLease> {
+    pub fn acquire(self: &Arc<Self>, kind: SourceKind, dj: Option<Arc<str>>) -> Option<SourceLease> {
         let mut holder = self.holder.lock();
         let is_available = match holder.as_ref().map(|holder| holder.kind) {
             None | Some(SourceKind::Folder) => true,
@@ -69,8 +85,9 @@ impl SourceSlot {
             return None;
         }
         let number = self.n_leases.fetch_add(1, Ordering::Relaxed);
-        *holder = Some(Holder { lease: number, kind, inputs: None });
+        *holder = Some(Holder { lease: number, kind, dj, inputs: None });
         drop(holder);
+        self.losses.send_replace(());
         Some(SourceLease { slot: Arc::clone(self), number })
     }
 
@@ -79,13 +96,21 @@ impl SourceSlot {
         self.holder.lock().is_none()
     }
 
-    /// Sets the title of a live source from here on; false if there is no live source.
-    pub async fn set_title(&self, track: Track) -> bool {
+    /// Takes the slot away from a live source; false if there is none.
+    pub fn end_live(&self) -> bool {
+        let ended = self.holder.lock().take_if(|holder| holder.kind == SourceKind::Live);
+        self.losses.send_replace(());
+        ended.is_some()
+    }
+
+    /// Sets the title of a live source from here on, at the wish of a DJ, or else of whoever has the source password; false if
+    /// there is no live source, or it is another DJ's.
+    pub async fn set_title(&self, track: Track, dj: Option<&Arc<str>>) -> bool {
         let live = self
             .holder
             .lock()
             .as_ref()
-            .filter(|holder| holder.kind == SourceKind::Live)
+            .filter(|holder| holder.kind == SourceKind::Live && (dj.is_none() || holder.dj.as_ref() == dj))
             .and_then(|holder| holder.inputs.clone());
         let Some(inputs) = live else { return false };
         inputs.send_timeout(SourceInput::Title(Arc::new(track)), TITLE_TIMEOUT).await.is_ok()
@@ -96,6 +121,20 @@ impl SourceLease {
     /// Whether the lease has not been preempted.
     pub fn is_held(&self) -> bool {
         self.holder().is_some()
+    }
+
+    /// Waits until the lease is preempted.
+    pub async fn lost(&self) {
+        let mut losses = self.slot.losses.subscribe();
+        while self.is_held() {
+            // The slot outlives its leases.
+            let _ = losses.changed().await;
+        }
+    }
+
+    /// Whose the source is, if it is a DJ's.
+    pub fn dj(&self) -> Option<Arc<str>> {
+        self.holder().and_then(|holder| holder.dj.clone())
     }
 
     /// Routes titles that come by separate requests to `inputs`; `None` refuses them.
@@ -129,14 +168,19 @@ mod tests {
     #[test]
     fn a_live_source_preempts_a_relay_and_nothing_preempts_a_live_source() {
         let slot = Arc::new(SourceSlot::default());
-        let relay = slot.acquire(SourceKind::Relay).unwrap();
-        assert!(slot.acquire(SourceKind::Relay).is_none());
-        let live = slot.acquire(SourceKind::Live).unwrap();
+        let relay = slot.acquire(SourceKind::Relay, None).unwrap();
+        assert!(slot.acquire(SourceKind::Relay, None).is_none());
+        let live = slot.acquire(SourceKind::Live, None).unwrap();
         assert!(!relay.is_held() && live.is_held());
-        assert!(slot.acquire(SourceKind::Live).is_none() && slot.acquire(SourceKind::Relay).is_none());
+        assert!(
+            slot.acquire(SourceKind::Live, None).is_none() && slot.acquire(SourceKind::Relay, None).is_none()
+        );
         drop(relay);
         assert!(live.is_held() && !slot.is_free());
         drop(live);
         assert!(slot.is_free());
+        let live = slot.acquire(SourceKind::Live, None).unwrap();
+        assert!(slot.end_live() && !live.is_held() && !slot.end_live());
+        drop((slot.acquire(SourceKind::Relay, None).unwrap(), live));
     }
 }

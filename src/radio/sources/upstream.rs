@@ -1,4 +1,4 @@
-//! Requests a stream from another server, over redirects and playlists, and rejects everything that is not MP3.
+//! Requests a stream from another server, over redirects and playlists, and rejects what is no sound that is decoded.
 
 use std::io;
 use std::path::Path;
@@ -18,7 +18,7 @@ use super::icy::ResponseHead;
 use crate::config;
 use crate::http::tls;
 use crate::radio::Config;
-use crate::radio::protocol::{essence, is_mp3};
+use crate::radio::protocol::{essence, is_playable};
 
 /// Bytes read at a time.
 const READ_BYTES: usize = 8 * 1024;
@@ -37,7 +37,7 @@ const PLAYLIST_TYPES: [&str; 9] = [
 ];
 
 /// A connection, with or without TLS.
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 /// The TLS settings for other servers.
@@ -63,7 +63,7 @@ fn is_station_url(url: &Url) -> bool {
     ["http", "https"].contains(&url.scheme()) && url.has_host() && is_plain
 }
 
-/// A connection that streams MP3.
+/// A connection that streams sound.
 pub struct Upstream {
     stream: Box<dyn Stream>,
     /// The head of its response.
@@ -118,8 +118,8 @@ impl ResponseKind {
         match media_type.as_str() {
             known if PLAYLIST_TYPES.contains(&known) => Ok(Self::Playlist),
             "" | "text/plain" | "application/octet-stream" if is_named_like_a_list => Ok(Self::Playlist),
-            known if known.is_empty() || is_mp3(known) => Ok(Self::Audio),
-            other => bail!("it broadcasts {other:?} and not MP3"),
+            known if known.is_empty() || is_playable(known) => Ok(Self::Audio),
+            other => bail!("it broadcasts {other:?}, which is not decoded"),
         }
     }
 }
@@ -171,18 +171,25 @@ impl Upstream {
     }
 }
 
-/// Connects and sends a request.
-async fn request_stream(url: &Url, tls_config: &TlsConfig, max_head_bytes: usize) -> Result<Upstream> {
+/// Connects to the server of a URL.
+///
+/// # Errors
+/// It cannot be reached, or has no certificate that is trusted.
+pub async fn connect(url: &Url, tls_config: &TlsConfig) -> Result<Box<dyn Stream>> {
     let host = url.host_str().context("an address has a host")?.trim_matches(['[', ']']);
     let port = url.port_or_known_default().context("an address has a port")?;
     let socket = TcpStream::connect((host, port)).await.context("cannot be reached")?;
-    let mut stream: Box<dyn Stream> = if url.scheme() == "https" {
-        let name = ServerName::try_from(host.to_owned()).context("its name")?;
-        let connector = TlsConnector::from(Arc::clone(tls_config));
-        Box::new(connector.connect(name, socket).await.context("TLS")?)
-    } else {
-        Box::new(socket)
-    };
+    if url.scheme() != "https" {
+        return Ok(Box::new(socket));
+    }
+    let name = ServerName::try_from(host.to_owned()).context("its name")?;
+    let connector = TlsConnector::from(Arc::clone(tls_config));
+    Ok(Box::new(connector.connect(name, socket).await.context("TLS")?))
+}
+
+/// Connects and sends a request.
+async fn request_stream(url: &Url, tls_config: &TlsConfig, max_head_bytes: usize) -> Result<Upstream> {
+    let mut stream = connect(url, tls_config).await?;
     let request = format!(
         "GET {} HTTP/1.0\r\nHost: {}\r\nUser-Agent: roomhub/{}\r\nAccept: audio/mpeg, */*;q=0.1\r\n\
          Accept-Encoding: identity\r\nIcy-MetaData: 1\r\n\r\n",
@@ -248,8 +255,8 @@ mod tests {
             assert_eq!(ok(media_type, "/news"), Ok(ResponseKind::Playlist), "{media_type}");
         }
         assert_eq!(ok("text/plain", "/news.PLS"), Ok(ResponseKind::Playlist));
-        for media_type in ["text/html; charset=utf-8", "audio/aacp", "application/ogg", "text/plain"] {
-            assert!(ok(media_type, "/news").unwrap_err().contains("and not MP3"), "{media_type}");
+        for media_type in ["text/html; charset=utf-8", "video/mp4", "audio/midi", "text/plain"] {
+            assert!(ok(media_type, "/news").unwrap_err().contains("which is not decoded"), "{media_type}");
         }
         assert_eq!(kind("HTTP/1.1 307 Found", "/"), Ok(ResponseKind::Redirect));
         assert_eq!(kind("HTTP/1.1 304 Not Modified", "/"), Err("it answers 304".into()));

@@ -174,7 +174,7 @@ fn odd_files_are_decoded_to_their_end() {
         }
     }
     assert!(problems.is_empty(), "{problems:#?}");
-    let measured = loudness::measure(&folder.path("stereo and mono.mp3"), None, || true).unwrap();
+    let measured = loudness::measure(&folder.path("stereo and mono.mp3"), None, None, || true).unwrap();
     assert!((measured.seconds - 6.0).abs() < 0.2, "{measured:?}");
 }
 
@@ -188,7 +188,7 @@ fn a_file_that_cannot_be_decoded_has_a_reason() {
         wav
     };
     let random: Vec<u8> = (0..50_000_u32).map(|n| (n.wrapping_mul(n) >> 7) as u8).collect();
-    let opus = folder.tone("opus.ogg", "-c:a libopus");
+    let opus = folder.tone("surround.opus.ogg", "-ac 6 -c:a libopus");
     let cases = [
         ("one hertz.wav", with(24, &1_u32.to_le_bytes()), "1 Hz"),
         ("ten megahertz.wav", with(24, &10_000_000_u32.to_le_bytes()), "10000000 Hz"),
@@ -200,7 +200,7 @@ fn a_file_that_cannot_be_decoded_has_a_reason() {
         ("random.wav", random.clone(), ""),
         ("random.flac", random.clone(), ""),
         ("random.m4a", random, ""),
-        ("opus.ogg", opus, "unsupported"),
+        ("surround.ogg", opus, "unsupported"),
         ("surround.m4a", folder.tone("surround.m4a", "-ac 6 -c:a aac"), "6 channels"),
         ("zeros.mp3", vec![0; 300_000], ""),
         ("head.wav", wav[..44].to_vec(), ""),
@@ -217,14 +217,14 @@ fn ffmpeg(memory_bytes: u64, cpu_seconds: u64) -> Ffmpeg {
 }
 
 #[test]
-fn aac_of_six_channels_is_decoded_by_ffmpeg_from_beginning_to_end() {
+fn aac_and_opus_of_six_channels_are_decoded_by_ffmpeg_from_beginning_to_end() {
     let folder = Folder::new();
     let ffmpeg = ffmpeg(1 << 30, 60);
     for (name, args) in [
         ("5.1.m4a", "-af pan=5.1|c0=c0|c1=c0|c2=c0|c3=c0|c4=c0|c5=c0 -c:a aac"),
         ("5.1.aac", "-af pan=5.1|c0=c0|c1=c0|c2=c0|c3=c0|c4=c0|c5=c0 -c:a aac"),
         ("7.1.m4a", "-af pan=7.1|c0=c0|c1=c0|c2=c0|c3=c0|c4=c0|c5=c0|c6=c0|c7=c0 -c:a aac"),
-        ("opus.ogg", "-c:a libopus"),
+        ("5.1.ogg", "-af pan=5.1|c0=c0|c1=c0|c2=c0|c3=c0|c4=c0|c5=c0 -c:a libopus"),
     ] {
         let path = folder.write(name, &folder.tone(name, args));
         assert!(measure(&path).is_err(), "{name} is decoded without ffmpeg");
@@ -294,7 +294,7 @@ fn one_channel_is_as_loud_as_the_same_on_two_and_peaks_between_samples_count() {
     let level = |name: &str, args: &str| {
         let source = "sine=1000:sample_rate=48000:duration=2,volume=12dB";
         let bytes = folder.encode(name, source, args);
-        match loudness::measure(&folder.write(name, &bytes), None, || true).unwrap().loudness {
+        match loudness::measure(&folder.write(name, &bytes), None, None, || true).unwrap().loudness {
             Loudness::Level { lufs, peak_db } => (lufs, peak_db),
             Loudness::Silence => panic!("{name} is silent"),
         }
@@ -306,7 +306,7 @@ fn one_channel_is_as_loud_as_the_same_on_two_and_peaks_between_samples_count() {
     // A quarter of the sample rate, whose samples miss the peaks by 3 dB.
     let source = "aevalsrc=0.9*sin(2*PI*12000*t+PI/4):s=48000:d=2";
     let bytes = folder.encode("between.wav", source, "-c:a pcm_f32le");
-    let measured = loudness::measure(&folder.write("between.wav", &bytes), None, || true).unwrap();
+    let measured = loudness::measure(&folder.write("between.wav", &bytes), None, None, || true).unwrap();
     let Loudness::Level { peak_db, .. } = measured.loudness else { panic!("silent") };
     assert!((peak_db + 0.9).abs() < 0.5, "{peak_db} dBTP");
 }

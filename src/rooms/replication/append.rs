@@ -2,7 +2,7 @@
 
 use tokio::time::{Instant, timeout};
 
-use super::{BATCH, BATCH_BYTES, Batch, Node, What};
+use super::{BATCH, BATCH_BYTES, Batch, ENOUGH, Node, What};
 use crate::cluster::Unavailable;
 use crate::effect::Effects;
 use crate::rooms::Hub;
@@ -17,6 +17,9 @@ impl<H: Hub> Node<H> {
                     self.conclude(&pending, Effects::none());
                 }
                 continue;
+            }
+            if self.lingers() {
+                return;
             }
             let (mut pending, mut text) = (Vec::new(), String::from("["));
             while let Some(next) = self.queue.front() {
@@ -35,9 +38,17 @@ impl<H: Hub> Node<H> {
             self.sequence += 1;
             let batch =
                 Batch { sequence: self.sequence, pending, text, has_failed: false, sent_at: Instant::now() };
+            self.append_at = batch.sent_at + self.log.linger;
             self.send(&batch);
             self.in_flight = Some(batch);
         }
+    }
+
+    /// Whether what waits is to wait for more: an entry wakes every node, whatever is in it. With [`ENOUGH`] in it, that
+    /// is cheap.
+    pub(super) fn lingers(&self) -> bool {
+        let may_wait = self.in_flight.is_none() && !self.queue.is_empty() && self.queue.len() < ENOUGH;
+        may_wait && self.is_connected() && !self.is_leaving && Instant::now() < self.append_at
     }
 
     fn send(&mut self, batch: &Batch<H>) {
@@ -52,8 +63,7 @@ impl<H: Hub> Node<H> {
             Ok(Some((offset, time))) => {
                 // If others came before it, the reader brings it in its turn.
                 if offset == self.machine.offset + 1 {
-                    let next = self.apply_own(offset, time);
-                    self.follow(next).await;
+                    self.apply_own(offset, time);
                 }
             }
             Ok(None) => self.try_rejoin().await,

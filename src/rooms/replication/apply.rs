@@ -1,26 +1,19 @@
 //! What the log says is done: the rules run, and members that are connected here are told.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
 use tracing::{debug, error, info, warn};
 
-use super::input::{Adoption, Checkpoint, Input, RULES};
+use super::input::{Input, RULES};
 use super::{Node, Pending, What};
 use crate::cluster;
 use crate::effect::{Effect, Effects};
+use crate::rooms::Hub;
+use crate::rooms::incoming::unread;
 use crate::rooms::write_barrier::Decision;
-use crate::rooms::{Hub, task};
 use crate::time::Timestamp;
-
-/// What comes after an entry.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Next {
-    /// The next one.
-    Entry,
-    /// The snapshot: what is here is not what the others have.
-    Rejoin,
-}
 
 /// Who is told of an entry that another node has appended.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,17 +28,6 @@ pub enum Audience {
 pub enum Origin {
     Here,
     Elsewhere,
-}
-
-/// What is to be done once an entry is applied.
-pub enum FollowUp {
-    /// The others have taken this node for dead.
-    ComeAgain(Box<Adoption>),
-    /// A node is lost: what it had to write down is written down here.
-    Inherit(String),
-    /// A node that may have missed how far this one's disk is.
-    AnnounceStored,
-    Checkpoint(Checkpoint, u64, Origin),
 }
 
 impl<H: Hub> Node<H> {
@@ -70,24 +52,16 @@ impl<H: Hub> Node<H> {
         };
         let is_in_flight = self.in_flight.as_ref().is_some_and(|batch| batch.sequence == entry.sequence);
         if *entry.node == *self.name && is_in_flight {
-            let next = self.apply_own(entry.offset, entry.time);
-            self.follow(next).await;
+            self.apply_own(entry.offset, entry.time);
         } else {
-            let next = self.apply_other(&entry, Audience::Everybody);
-            self.follow(next).await;
-        }
-    }
-
-    pub(super) async fn follow(&mut self, next: Next) {
-        if next == Next::Rejoin {
-            self.try_rejoin().await;
+            self.apply_other(&entry, Audience::Everybody);
         }
     }
 
     /// Applies the batch that was in flight.
-    pub(super) fn apply_own(&mut self, offset: u64, time: Timestamp) -> Next {
+    pub(super) fn apply_own(&mut self, offset: u64, time: Timestamp) {
         self.appending = None;
-        let Some(batch) = self.in_flight.take() else { return Next::Entry };
+        let Some(batch) = self.in_flight.take() else { return };
         self.figures.latency.record(batch.sent_at.elapsed().as_secs_f64());
         self.figures.entries.increment(1);
         self.machine.begin(offset, time);
@@ -96,46 +70,57 @@ impl<H: Hub> Node<H> {
         if !is_first && !self.machine.nodes.contains(&*self.name) {
             // The others have taken this node for dead meanwhile: it comes again first.
             self.machine.end();
-            self.queue_again(batch.pending);
-            return Next::Entry;
+            return self.queue_again(batch.pending);
         }
         self.members.set_pressed(batch.pending.len() > 1);
-        let mut after = Vec::new();
+        let name = Arc::clone(&self.name);
         for mut pending in batch.pending {
-            match &pending.what {
-                What::Input(Input::Adopt(adoption)) => {
-                    let adopted = self.machine.adopt(adoption, &self.name);
-                    self.members.disconnect_to_resync(adopted.evicted.iter().copied());
-                    self.conclude(&pending, adopted.effects);
-                    // From here on, the others know what was done here alone.
-                    self.figures.is_connected.set(1.0);
-                    self.context.remark(self.service, None);
-                }
+            let effects = match &pending.what {
                 What::Input(input) => {
-                    after.extend(self.note(input, offset, Origin::Here));
-                    let effects = self.run(input, pending.command.take());
-                    self.conclude(&pending, effects);
+                    self.note(input, &name, Origin::Here);
+                    self.run(input, pending.command.take(), &name)
                 }
-                What::Query(_) => self.conclude(&pending, Effects::none()),
-            }
+                What::Query(_) => Effects::none(),
+            };
+            self.conclude(&pending, effects);
         }
         if let Some(write) = self.last_write.take() {
-            self.unstored.push_back((write, offset));
+            self.members.barrier.note_entry(write, offset);
         }
-        self.machine.end();
-        self.follow_up(after)
+        self.end_entry(Origin::Here);
     }
 
-    /// Has the rules do what this node wants, and tells whoever gave a command what came of it.
+    /// What the entry has changed is known: if it is a checkpoint, the digest is taken.
+    fn end_entry(&mut self, origin: Origin) {
+        self.machine.end();
+        if let Some(checkpoint) = self.passing.take() {
+            self.pass_checkpoint(checkpoint, origin);
+        }
+    }
+
+    /// Has the rules do what a node wants, and tells whoever gave a command here what came of it.
     fn run(
         &mut self,
         input: &Input,
         command: Option<(H::Command, oneshot::Sender<H::Outcome>)>,
+        node: &Arc<str>,
     ) -> Effects<H::Record> {
-        let Some((command, answer)) = command else { return self.machine.apply(input, &self.name) };
-        let (outcome, effects) = self.machine.command(input, command);
-        // Whoever gave it may have gone away.
-        let _ = answer.send(outcome);
+        let effects = match command {
+            Some((command, answer)) => {
+                let (outcome, effects) = self.machine.command(input, command);
+                // Whoever gave it may have gone away.
+                let _ = answer.send(outcome);
+                effects
+            }
+            None => self.machine.apply(input, node),
+        };
+        if !self.machine.evicted.is_empty() {
+            self.members.disconnect_to_resync(self.machine.evicted.drain(..));
+        }
+        if let Some(is_void) = self.machine.hub.take_void() {
+            // Nobody writes them down in place of a node that has not done so yet.
+            self.members.barrier.void(&*is_void);
+        }
         effects
     }
 
@@ -154,19 +139,17 @@ impl<H: Hub> Node<H> {
     }
 
     /// Applies what another node has appended, or this one before it lost touch.
-    pub(super) fn apply_other(&mut self, entry: &cluster::Entry<'_>, audience: Audience) -> Next {
+    pub(super) fn apply_other(&mut self, entry: &cluster::Entry<'_>, audience: Audience) {
         self.machine.begin(entry.offset, entry.time);
         let inputs: Vec<Input> = match serde_json::from_str(entry.inputs) {
             Ok(inputs) => inputs,
             Err(failure) => {
                 error!(service = self.service, node = entry.node, %failure, "inputs cannot be read: is another node of another version?");
-                self.machine.end();
-                return Next::Entry;
+                return self.machine.end();
             }
         };
         self.members.set_pressed(inputs.len() > 1);
         let node: Arc<str> = Arc::from(entry.node);
-        let mut after = Vec::new();
         if self.machine.nodes.contains(entry.node) || matches!(inputs.first(), Some(Input::Joined(_))) {
             for input in &inputs {
                 if let Some(event) = input.number() {
@@ -178,25 +161,14 @@ impl<H: Hub> Node<H> {
                         "event applied"
                     );
                 }
-                after.extend(self.note(input, entry.offset, Origin::Elsewhere));
-                let effects = match input {
-                    Input::Adopt(adoption) => {
-                        let adopted = self.machine.adopt(adoption, &node);
-                        self.members.disconnect_to_resync(adopted.evicted.iter().copied());
-                        adopted.effects
-                    }
-                    input => self.machine.apply(input, &node),
-                };
-                if let Input::Stored(offset) = input {
-                    self.barrier.stored(entry.node, *offset);
-                }
+                self.note(input, &node, Origin::Elsewhere);
+                let effects = self.run(input, None, &node);
                 if audience == Audience::Everybody {
                     self.perform_other(&node, entry.offset, for_members(effects));
                 }
             }
         }
-        self.machine.end();
-        self.follow_up(after)
+        self.end_entry(Origin::Elsewhere);
     }
 
     /// Tells the members here what came of another node's input, once that node has written down what is to be kept of it.
@@ -205,45 +177,43 @@ impl<H: Hub> Node<H> {
         let is_kept =
             **author != *self.name && effects.iter().any(|effect| matches!(effect, Effect::Append(_)));
         if is_kept {
-            let members = &self.members;
-            self.barrier.push_of(author, offset, Decision::of(effects), |member| members.has(member));
+            self.members.perform_of(author, offset, Decision::of(effects));
         } else {
-            self.barrier.push(Decision::of(effects));
+            self.members.perform(Decision::of(effects));
         }
-        self.perform_ready();
     }
 
-    /// Writes down here what a node had to that cannot be asked whether it did.
-    pub(super) fn inherit(&mut self, author: &str) {
+    /// Writes down here what nodes had to that cannot be asked whether they did: all but those.
+    pub(super) fn inherit_of_all_but(&mut self, nodes: &BTreeSet<String>) {
+        for author in self.members.barrier.authors() {
+            if !nodes.contains(&*author) {
+                self.inherit(&author);
+            }
+        }
+        self.members.perform_ready();
+    }
+
+    fn inherit(&mut self, author: &str) {
         let hub = &mut self.machine.hub;
-        self.barrier.inherit(author, |effects| hub.persist(effects));
+        self.members.barrier.inherit(author, |effects| hub.persist(effects));
     }
 
     /// What an input means to this node beside what the rules make of it; before they do.
-    fn note(&mut self, input: &Input, offset: u64, origin: Origin) -> Option<FollowUp> {
+    fn note(&mut self, input: &Input, author: &str, origin: Origin) {
         match input {
-            Input::Tick => {
-                self.ticked_at = self.machine.now;
-                None
+            Input::Tick => self.ticked_at = self.machine.now,
+            Input::NodeLost(node) if **node == *self.name => {
+                if !self.is_leaving && self.machine.nodes.contains(node) {
+                    self.come_again();
+                }
             }
             Input::NodeLost(node) => {
-                let n_members = self.machine.members_of(node).count();
-                if self.machine.nodes.contains(node) && **node != *self.name {
-                    info!(
-                        service = self.service,
-                        node,
-                        members = n_members,
-                        "a node has gone silent: its members leave"
-                    );
+                if self.machine.nodes.contains(node) {
+                    let members = self.machine.members_of(node).count();
+                    info!(service = self.service, node, members, "a node has gone silent: its members leave");
                 }
-                if **node != *self.name {
-                    return Some(FollowUp::Inherit(node.clone()));
-                }
-                if self.is_leaving || !self.machine.nodes.contains(node) {
-                    return None;
-                }
-                self.disconnect_seated();
-                Some(FollowUp::ComeAgain(Box::new(self.own_members())))
+                self.inherit(node);
+                self.members.perform_ready();
             }
             Input::Joined(rules) => {
                 if *rules > RULES {
@@ -252,38 +222,32 @@ impl<H: Hub> Node<H> {
                         rules,
                         "a newer version runs beside this one and its rooms may differ: bring this node to it"
                     );
-                    self.context.remark(self.service, Some("a newer version runs on another node"));
+                    self.members.context.remark(self.service, Some("a newer version runs on another node"));
                 }
-                (origin == Origin::Elsewhere && self.stored > 0).then_some(FollowUp::AnnounceStored)
+                if origin == Origin::Elsewhere && self.told_stored > 0 {
+                    self.push_stored(None);
+                }
             }
-            Input::Checkpoint(checkpoint) => Some(FollowUp::Checkpoint(*checkpoint, offset, origin)),
+            Input::Checkpoint(checkpoint) => self.passing = Some(*checkpoint),
+            Input::Stored(offset) => {
+                if origin == Origin::Elsewhere {
+                    self.members.barrier.stored(author, *offset);
+                }
+            }
+            Input::Adopt(_) => {
+                if origin == Origin::Here {
+                    // From here on, the others know what was done here alone.
+                    self.figures.is_connected.set(1.0);
+                    self.members.context.remark(self.service, None);
+                }
+            }
             Input::Connect(..)
             | Input::Event(..)
             | Input::Heard(_)
             | Input::Leave(..)
             | Input::Command(_)
-            | Input::Known(..)
-            | Input::Stored(_)
-            | Input::Adopt(_) => None,
+            | Input::Known(..) => {}
         }
-    }
-
-    fn follow_up(&mut self, after: Vec<FollowUp>) -> Next {
-        let mut next = Next::Entry;
-        for what in after {
-            match what {
-                FollowUp::ComeAgain(members) => self.come_again(*members),
-                FollowUp::Inherit(node) => {
-                    self.inherit(&node);
-                    self.perform_ready();
-                }
-                FollowUp::AnnounceStored => self.announce_stored(),
-                FollowUp::Checkpoint(checkpoint, offset, origin) => {
-                    next = self.pass_checkpoint(checkpoint, offset, origin);
-                }
-            }
-        }
-        next
     }
 
     /// Tells whoever is concerned what came of an input.
@@ -303,7 +267,7 @@ impl<H: Hub> Node<H> {
                 let asked = incoming.read();
                 let answer =
                     asked.and_then(|event| self.machine.hub.query(member, &event.name, event.payload, now));
-                answer.unwrap_or_else(task::unread)
+                answer.unwrap_or_else(unread)
             }
         };
         let effects = self.machine.hub.persist(effects);
@@ -313,7 +277,12 @@ impl<H: Hub> Node<H> {
         });
         self.last_write = written.max().or(self.last_write);
         let asker = pending.member.zip(pending.ack);
-        self.perform(Decision { effects, asker, arrived_at: pending.arrived_at, event: pending.event });
+        self.members.perform(Decision {
+            effects,
+            asker,
+            arrived_at: pending.arrived_at,
+            event: pending.event,
+        });
     }
 
     /// Has the rules do at once what cannot be appended.
@@ -323,7 +292,7 @@ impl<H: Hub> Node<H> {
                 self.n_alone += 1;
                 let now = self.clock.now();
                 self.machine.begin_alone(now, self.n_alone);
-                let effects = self.run(input, pending.command.take());
+                let effects = self.run(input, pending.command.take(), &Arc::clone(&self.name));
                 self.machine.end();
                 effects
             }
@@ -333,18 +302,6 @@ impl<H: Hub> Node<H> {
         // No other node waits for it.
         self.last_write = None;
     }
-
-    /// The process stops while the log is out of reach: its members are lost to their rooms here alone.
-    pub(super) fn lose_own_members(&mut self) {
-        let now = self.clock.now();
-        self.n_alone += 1;
-        self.machine.begin_alone(now, self.n_alone);
-        let own = self.machine.members_of(&self.name).collect();
-        let effects = self.machine.lose_members(&own);
-        self.machine.end();
-        let effects = self.machine.hub.persist(effects);
-        self.perform(Decision::of(effects));
-    }
 }
 
 /// What concerns members, and what each node keeps: answers, notes and counts are the affair of the node that appended the input.
@@ -353,7 +310,11 @@ fn for_members<R>(effects: Effects<R>) -> Effects<R> {
     for effect in effects {
         if matches!(
             effect,
-            Effect::Emit { .. } | Effect::Disconnect(..) | Effect::Append(_) | Effect::Recording(_)
+            Effect::Emit { .. }
+                | Effect::Disconnect(..)
+                | Effect::Append(_)
+                | Effect::Recording(_)
+                | Effect::Forget(_)
         ) {
             told.push(effect);
         }

@@ -4,14 +4,15 @@ use tokio::time::Instant;
 use tracing::{debug, error};
 
 use super::Node;
-use super::apply::{Next, Origin};
+use super::apply::Origin;
 use super::input::Checkpoint;
 use crate::cluster::{Changes, Unavailable};
 use crate::rooms::Hub;
 
 impl<H: Hub> Node<H> {
     /// All nodes take the digest here; the one that has asked for it writes the snapshot.
-    pub(super) fn pass_checkpoint(&mut self, told: Checkpoint, offset: u64, origin: Origin) -> Next {
+    pub(super) fn pass_checkpoint(&mut self, told: Checkpoint, origin: Origin) {
+        let offset = self.machine.offset;
         let own = self.checkpoint.previous;
         let has_diverged = match (told.previous, own) {
             (Some((at, theirs)), Some((own_at, ours))) => at == own_at && theirs != ours,
@@ -28,7 +29,8 @@ impl<H: Hub> Node<H> {
             );
             self.figures.diverged.increment(1);
             self.checkpoint = Checkpoint::default();
-            return Next::Rejoin;
+            self.must_rejoin = true;
+            return;
         }
         if origin == Origin::Here && self.storing.is_none() {
             let changes: Changes = self.machine.changes();
@@ -40,7 +42,6 @@ impl<H: Hub> Node<H> {
             }
             self.storing = Some(Box::pin(self.log.store(changes, self.trimmed)));
         }
-        Next::Entry
     }
 
     pub(super) fn stored(&mut self, outcome: Result<bool, Unavailable>) {

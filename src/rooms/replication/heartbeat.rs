@@ -1,31 +1,14 @@
-//! A node shows that it is alive, looks for those that are not, and for timers that are due.
+//! A node shows that it is alive, and looks for those that are not.
 
-use tokio::time::Instant;
 use tracing::warn;
 
 use super::input::Input;
-use super::{CHECKPOINT_EVERY, Connectivity, Node, Pending, TICK_EVERY, What};
+use super::{Connectivity, Node, Pending};
 use crate::cluster;
 use crate::rooms::Hub;
 use crate::time::Timestamp;
 
 impl<H: Hub> Node<H> {
-    /// Has timers looked at, if no other node did so lately.
-    pub(super) fn tick(&mut self) {
-        let now = self.clock.now();
-        let is_late = now.since(self.ticked_at) >= TICK_EVERY / 2;
-        let is_queued = self.queue.iter().any(|pending| matches!(pending.what, What::Input(Input::Tick)));
-        if is_late && !is_queued {
-            self.push(Pending::of(Input::Tick));
-        }
-        if self.is_connected() && self.is_checkpointer && self.checkpoint_at.elapsed() >= CHECKPOINT_EVERY {
-            self.checkpoint_at = Instant::now();
-            self.push(Pending::of(Input::Checkpoint(self.checkpoint)));
-        }
-        self.members.count(&self.machine.hub);
-        self.figures.ticks.increment(1);
-    }
-
     /// Shows that this node is alive, and looks for those that are not.
     pub(super) async fn beat(&mut self) {
         let asked = self.clock.own();

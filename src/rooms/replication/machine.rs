@@ -9,12 +9,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::digest::Digest;
+use super::digest::{Digest, Part};
 use super::input::{Adoption, Input};
 use crate::cluster::{Changes, Snapshot};
 use crate::effect::{Effects, MemberId};
 use crate::rooms::incoming::Event;
-use crate::rooms::{Departure, Handshake, Hub, TrackedMap};
+use crate::rooms::{Handshake, Hub, TrackedMap};
 use crate::time::{Timestamp, WallOffset};
 
 /// A hub that is the same on all nodes.
@@ -35,7 +35,9 @@ pub struct Machine<H: Hub> {
     changed: Changed<H::RoomId>,
     /// What has changed here alone, while the log was out of reach.
     fork: Option<Fork<H::RoomId>>,
-    digest: Digest<H::RoomId>,
+    /// Members who have lost a seat by an adoption, and must be told everything anew.
+    pub evicted: Vec<MemberId>,
+    digest: Digest,
 }
 
 /// What has changed since a moment, each with the offset of its last change.
@@ -74,12 +76,6 @@ struct Meta {
     nodes: BTreeSet<String>,
 }
 
-/// What an adoption did to members: those who have lost a seat must be told everything anew.
-pub struct Adopted<R> {
-    pub effects: Effects<R>,
-    pub evicted: Vec<MemberId>,
-}
-
 impl<R> Default for Changed<R> {
     fn default() -> Self {
         Self { rooms: HashMap::new(), members: HashMap::new(), facts: HashMap::new() }
@@ -109,6 +105,7 @@ impl<H: Hub> Machine<H> {
             touched: HashMap::new(),
             changed: Changed::default(),
             fork: None,
+            evicted: Vec::new(),
             digest: Digest::default(),
         }
     }
@@ -176,13 +173,9 @@ impl<H: Hub> Machine<H> {
                 self.hub.heard(*member, now);
                 Effects::none()
             }
-            Input::Leave(member, Departure::Said) => {
+            Input::Leave(member, departure) => {
                 self.homes.remove(member);
-                self.hub.goodbye(*member, now)
-            }
-            Input::Leave(member, Departure::CutOff | Departure::Lost) => {
-                self.homes.remove(member);
-                self.hub.leave(*member, now)
+                self.hub.depart(*member, *departure, now)
             }
             Input::Command(text) => match serde_json::from_str::<H::Command>(text.get()) {
                 Ok(command) => self.hub.command(command, now).1,
@@ -200,7 +193,7 @@ impl<H: Hub> Machine<H> {
                 Effects::none()
             }
             Input::NodeLost(node) => self.lose_node(node),
-            Input::Adopt(adoption) => self.adopt(adoption, node).effects,
+            Input::Adopt(adoption) => self.adopt(adoption, node),
             Input::Checkpoint(_) | Input::Stored(_) => Effects::none(),
         }
     }
@@ -217,17 +210,17 @@ impl<H: Hub> Machine<H> {
 
     /// A node is gone, and none of its members by its own will.
     fn lose_node(&mut self, node: &str) -> Effects<H::Record> {
-        if !self.nodes.remove(node) {
-            return Effects::none();
-        }
-        let lost: HashSet<MemberId> =
-            self.homes.iter().filter(|(_, home)| &***home == node).map(|(member, _)| *member).collect();
+        self.nodes.remove(node);
+        let lost = self.members_of(node).collect();
         self.lose_members(&lost)
     }
 
     /// Members are gone, and none of them by its own will.
-    pub fn lose_members(&mut self, lost: &HashSet<MemberId>) -> Effects<H::Record> {
+    fn lose_members(&mut self, lost: &HashSet<MemberId>) -> Effects<H::Record> {
         let mut effects = Effects::none();
+        if lost.is_empty() {
+            return effects;
+        }
         let mut seats: Vec<(H::RoomId, Vec<MemberId>)> =
             self.hub.rooms().all().map(|(id, room)| (id.clone(), H::occupants(room))).collect();
         seats.sort_by(|a, b| a.0.cmp(&b.0));
@@ -244,8 +237,7 @@ impl<H: Hub> Machine<H> {
     }
 
     /// Takes over what a node has done alone, as far as nobody else has done anything there.
-    pub fn adopt(&mut self, adoption: &Adoption, node: &Arc<str>) -> Adopted<H::Record> {
-        let mut evicted = Vec::new();
+    fn adopt(&mut self, adoption: &Adoption, node: &Arc<str>) -> Effects<H::Record> {
         for (member, state, _) in &adoption.members {
             if let Ok(state) = serde_json::from_str::<H::Member>(state.get()) {
                 self.hub.members().insert(*member, state);
@@ -271,7 +263,7 @@ impl<H: Hub> Machine<H> {
             for member in before.into_iter().filter(|member| !after.contains(member)) {
                 self.hub.evict(member, &room);
                 if self.homes.get(&member) != Some(node) {
-                    evicted.push(member);
+                    self.evicted.push(member);
                 }
             }
         }
@@ -279,7 +271,7 @@ impl<H: Hub> Machine<H> {
             for room in rooms.iter().filter_map(|room| H::room_id(room)) {
                 if !self.occupants(&room).contains(member) {
                     self.hub.evict(*member, &room);
-                    evicted.push(*member);
+                    self.evicted.push(*member);
                 }
             }
         }
@@ -298,7 +290,7 @@ impl<H: Hub> Machine<H> {
                 facts.insert(fact.clone(), merged.unwrap_or_else(|| ours.clone()));
             }
         }
-        Adopted { effects, evicted }
+        effects
     }
 
     /// The last entry that changed a room; 0 if there is no such room.
@@ -368,7 +360,7 @@ impl<H: Hub> Machine<H> {
             });
             if let Some((room, touched, state)) = read {
                 self.touched.insert(room.clone(), touched);
-                self.digest.put_room(room.clone(), Some(&text));
+                self.digest.put(Part::Room, &name, Some(&text));
                 self.hub.rooms().put(room, Some(state));
             }
         }
@@ -378,12 +370,12 @@ impl<H: Hub> Machine<H> {
             });
             if let Some((member, home, state)) = read {
                 self.homes.insert(member, home);
-                self.digest.put_member(member, Some(&text));
+                self.digest.put(Part::Member, &name, Some(&text));
                 self.hub.members().put(member, Some(state));
             }
         }
         for (fact, text) in snapshot.facts {
-            self.digest.put_fact(fact.clone(), Some(&text));
+            self.digest.put(Part::Fact, &fact, Some(&text));
             if let Some(facts) = self.hub.facts() {
                 facts.put(fact, Some(text));
             }
@@ -395,21 +387,11 @@ impl<H: Hub> Machine<H> {
     /// Takes the digest of the state as it is.
     pub fn take_digest(&mut self) -> u64 {
         let since = mem::replace(&mut self.digest.offset, self.offset);
-        let is_new = |at: u64| at > since;
-        let rooms: Vec<H::RoomId> = newer(&self.changed.rooms, is_new);
-        for room in rooms {
-            let text = self.room_text(&room);
-            self.digest.put_room(room, text.as_deref());
-        }
-        let members: Vec<MemberId> = newer(&self.changed.members, is_new);
-        for member in members {
-            let text = self.member_text(member);
-            self.digest.put_member(member, text.as_deref());
-        }
-        let facts: Vec<String> = newer(&self.changed.facts, is_new);
-        for fact in facts {
-            let text = self.hub.facts().and_then(|facts| facts.get(&fact).cloned());
-            self.digest.put_fact(fact, text.as_deref());
+        let Changes { rooms, members, facts, .. } = self.changes_after(since);
+        for (part, texts) in [(Part::Room, rooms), (Part::Member, members), (Part::Fact, facts)] {
+            for (name, text) in texts {
+                self.digest.put(part, &name, text.as_deref());
+            }
         }
         self.digest.sum()
     }
@@ -423,9 +405,12 @@ impl<H: Hub> Machine<H> {
 
     /// What has changed since the last snapshot that is known to be written.
     pub fn changes(&mut self) -> Changes {
-        let rooms: Vec<H::RoomId> = self.changed.rooms.keys().cloned().collect();
-        let members: Vec<MemberId> = self.changed.members.keys().copied().collect();
-        let facts: Vec<String> = self.changed.facts.keys().cloned().collect();
+        self.changes_after(0)
+    }
+
+    fn changes_after(&mut self, offset: u64) -> Changes {
+        let Changed { rooms, members, facts } = &self.changed;
+        let (rooms, members, facts) = (after(rooms, offset), after(members, offset), after(facts, offset));
         self.texts(rooms, members, facts)
     }
 
@@ -456,13 +441,7 @@ impl<H: Hub> Machine<H> {
                 .into_iter()
                 .map(|member| (member.to_string(), self.member_text(member)))
                 .collect(),
-            facts: facts
-                .into_iter()
-                .map(|fact| {
-                    let text = self.hub.facts().and_then(|facts| facts.get(&fact).cloned());
-                    (fact, text)
-                })
-                .collect(),
+            facts: facts.into_iter().map(|fact| (fact.clone(), self.fact_text(&fact))).collect(),
         }
     }
 
@@ -477,10 +456,15 @@ impl<H: Hub> Machine<H> {
         let text = serde_json::to_string(self.hub.members().get(&member)?).expect("a member is plain data");
         Some(format!("{home} {text}"))
     }
+
+    fn fact_text(&mut self, fact: &String) -> Option<String> {
+        self.hub.facts()?.get(fact).cloned()
+    }
 }
 
-fn newer<K: Clone>(changed: &HashMap<K, u64>, is_new: impl Fn(u64) -> bool) -> Vec<K> {
-    changed.iter().filter(|(_, at)| is_new(**at)).map(|(key, _)| key.clone()).collect()
+/// What has changed after that offset.
+fn after<K: Clone>(changed: &HashMap<K, u64>, offset: u64) -> Vec<K> {
+    changed.iter().filter(|(_, at)| **at > offset).map(|(key, _)| key.clone()).collect()
 }
 
 /// A state as it travels in the log.

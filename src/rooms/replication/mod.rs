@@ -20,31 +20,35 @@ mod rejoin;
 #[cfg(test)]
 pub mod replay;
 
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::pin::{Pin, pin};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::mem;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
-use tokio::sync::{oneshot, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{debug, warn};
 
 use super::common_clock::CommonClock;
-use super::inbox::{Arrival, Arrivals};
-use super::members::{FAREWELL, Farewell, Members};
-use super::task::Task;
-use super::write_barrier::{Decision, WriteBarrier};
-use super::{Asked, Hub};
-use crate::cluster::{Log, LogReader, Unavailable};
+use super::inbox::Arrival;
+use super::incoming::unread;
+use super::members::Members;
+use super::sequencer::{Sequencer, TICK_EVERY};
+use super::write_barrier::Decision;
+use super::{Asked, Hub, Incoming};
+use crate::cluster::{Log, LogReader, RawEntry, Unavailable};
 use crate::effect::MemberId;
-use crate::runtime::Context;
 use crate::time::Timestamp;
 use input::{Checkpoint, Input};
 use machine::{Machine, raw};
 
-/// Arrivals that are taken at once, and inputs in one entry of the log.
+/// Inputs in one entry of the log.
 const BATCH: usize = 256;
+
+/// Inputs that wait for no more: what an entry costs is then mostly theirs.
+const ENOUGH: usize = 16;
 
 /// Bytes of inputs in one entry of the log, but for a larger single one.
 const BATCH_BYTES: usize = 1024 * 1024;
@@ -52,34 +56,30 @@ const BATCH_BYTES: usize = 1024 * 1024;
 /// Inputs that may wait for the log; while there are as many, no arrivals are taken, and the inbox fills within its bounds.
 const MAX_QUEUED: usize = 16_384;
 
-/// Timers of rooms are looked at this often, by whichever node comes first.
-const TICK_EVERY: Duration = Duration::from_secs(1);
-
 /// A snapshot is written this often, if something has changed.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(3);
 
 /// A node of a service.
 pub struct Node<H: Hub> {
     service: &'static str,
-    context: Context,
     clock: CommonClock,
     name: Arc<str>,
     machine: Machine<H>,
-    members: Members,
-    barrier: WriteBarrier<H::Record>,
-    /// Entries of this node whose records are on their way to the disk: the last write of each, and its offset.
-    unstored: VecDeque<(u64, u64)>,
-    /// The last entry of this node whose records are on disk.
-    stored: u64,
+    members: Members<H::Record>,
+    /// The last entry of this node of which the others have been told that its records are on disk.
+    told_stored: u64,
     /// The last write of the entry that is being applied.
     last_write: Option<u64>,
     log: Log,
+    beats: Interval,
     reader: LogReader,
     /// Inputs that have to be appended, in order, with the queries between them.
     queue: VecDeque<Pending<H>>,
     /// The batch that is on its way to the log.
     in_flight: Option<Batch<H>>,
     appending: Option<Work<Option<(u64, Timestamp)>>>,
+    /// The next batch goes no sooner.
+    append_at: Instant,
     sequence: u64,
     /// Inputs of each member that are queued or in flight.
     busy: HashMap<MemberId, usize>,
@@ -91,6 +91,10 @@ pub struct Node<H: Hub> {
     ticked_at: Timestamp,
     is_checkpointer: bool,
     checkpoint: Checkpoint,
+    /// The checkpoint that the entry is which is being applied.
+    passing: Option<Checkpoint>,
+    /// What is here is not what the others have: the snapshot is to be taken.
+    must_rejoin: bool,
     checkpoint_at: Instant,
     storing: Option<Work<bool>>,
     storing_offset: u64,
@@ -124,7 +128,7 @@ enum What {
     /// It goes through the log.
     Input(Input),
     /// It is a query, and answered after what came before it.
-    Query(super::Incoming),
+    Query(Incoming),
 }
 
 /// Inputs in one entry of the log.
@@ -169,30 +173,25 @@ impl<H: Hub> Pending<H> {
 
 impl<H: Hub> Node<H> {
     /// A node that knows nothing yet.
-    pub fn new(
-        service: &'static str,
-        context: &Context,
-        hub: H,
-        members: Members,
-        writes: Option<watch::Receiver<u64>>,
-        log: Log,
-    ) -> Self {
+    pub fn new(hub: H, members: Members<H::Record>, log: Log) -> Self {
+        let service = members.service;
+        let mut beats = interval(log.heartbeat);
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             service,
-            context: context.clone(),
-            clock: CommonClock::new(context.clock),
+            clock: CommonClock::new(members.context.clock),
             name: Arc::from(log.node.as_str()),
             machine: Machine::new(hub),
             members,
-            barrier: WriteBarrier::new(writes),
-            unstored: VecDeque::new(),
-            stored: 0,
+            told_stored: 0,
             last_write: None,
+            beats,
             reader: log.reader(0),
             log,
             queue: VecDeque::new(),
             in_flight: None,
             appending: None,
+            append_at: Instant::now(),
             sequence: 0,
             busy: HashMap::new(),
             refused: HashSet::new(),
@@ -201,6 +200,8 @@ impl<H: Hub> Node<H> {
             ticked_at: Timestamp::default(),
             is_checkpointer: false,
             checkpoint: Checkpoint::default(),
+            passing: None,
+            must_rejoin: false,
             checkpoint_at: Instant::now(),
             storing: None,
             storing_offset: 0,
@@ -219,14 +220,8 @@ impl<H: Hub> Node<H> {
         }
     }
 
-    /// Runs until the process stops and the members have been told.
-    pub async fn serve(mut self, mut arrivals: Arrivals<H>, farewells: Vec<Farewell>) {
-        let context = self.context.clone();
-        let mut stopping = pin!(context.stopping());
-        let mut batch = Vec::with_capacity(BATCH);
-        let mut ticks = interval(TICK_EVERY);
-        let mut beats = interval(self.log.heartbeat);
-        // Nobody is served before the rooms are known, unless Redis goes away in this very moment.
+    /// Nobody is served before the rooms are known, unless Redis goes away in this very moment.
+    pub async fn started(mut self) -> Self {
         let lease = self.log.lease;
         let rooms = async {
             while !self.is_connected() {
@@ -235,168 +230,65 @@ impl<H: Hub> Node<H> {
             }
         };
         let _ = timeout(lease, rooms).await;
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            self.tell_stored();
-            self.append_next();
-            let is_connected = self.is_connected();
-            // In no fixed order: neither a flood of entries nor one of arrivals may hold up the other, or the heartbeat.
-            tokio::select! {
-                () = &mut stopping => break,
-                () = self.log.connect(), if !is_connected => self.try_rejoin().await,
-                outcome = answer(&mut self.appending), if self.appending.is_some() => self.appended(outcome).await,
-                Some(raw) = self.reader.next(), if is_connected => self.read(raw).await,
-                outcome = answer(&mut self.storing), if self.storing.is_some() => self.stored(outcome),
-                _ = beats.tick(), if is_connected => self.beat().await,
-                _ = ticks.tick() => self.tick(),
-                () = self.barrier.written(), if self.barrier.awaits_write() || !self.unstored.is_empty() => {}
-                _ = arrivals.next(&mut batch, BATCH), if self.queue.len() < MAX_QUEUED && !self.barrier.is_full() => {
-                    for arrival in batch.drain(..) {
-                        self.take(arrival);
-                    }
-                }
-            }
-        }
-        let patience = context.shutdown_grace / FAREWELL;
-        if timeout(patience, self.leave()).await.is_err() {
-            warn!(service = self.service, "the other nodes learn of the end by its silence alone");
-        }
-        if timeout(patience, self.finish_writes()).await.is_err() {
-            warn!(service = self.service, "stopping before all that was to be written is on disk");
-        }
-        self.members.dismiss(farewells, patience).await;
+        self
     }
 
     fn is_connected(&self) -> bool {
         matches!(self.connectivity, Connectivity::Connected { .. })
     }
 
-    fn take(&mut self, arrival: Arrival<H>) {
-        let now = self.clock.now();
-        match arrival {
-            Arrival::Query(query) => query(&self.machine.hub, now),
-            Arrival::CatchUp(waiter) => self.catch_up(waiter),
-            arrival => {
-                if let Some(task) = self.members.admit(arrival) {
-                    self.enqueue(task, now);
-                }
-            }
+    /// Answers what only asks, or puts it behind what its asker has under way; all else goes to the log.
+    fn take_event(&mut self, member: MemberId, incoming: Incoming, at: Timestamp) {
+        let (ack, event, now) = (incoming.ack, incoming.id, self.clock.now());
+        debug!(service = self.service, %member, event, "event taken");
+        let hub = &self.machine.hub;
+        let (answer, evidence) = match incoming.read() {
+            Some(read) => match hub.query(member, &read.name, read.payload, now) {
+                Some(answer) => (Some(answer), None),
+                None => (None, hub.evidence(Asked::Event(member, &read.name, read.payload), now)),
+            },
+            None => (Some(unread()), None),
+        };
+        if answer.is_some() && hub.needs_heard(member, now) {
+            self.push(Pending::of(Input::Heard(member)));
         }
-    }
-
-    fn enqueue(&mut self, task: Task<H>, now: Timestamp) {
-        let member = task.member();
-        let pending = |input| Pending { member, ..Pending::of(input) };
-        match task {
-            Task::Connect { member, mut handshake, .. } => {
-                self.refused.remove(&member);
-                match self.machine.hub.admit(member, &mut handshake, now) {
-                    Ok(()) => self.push(pending(Input::connect(member, *handshake))),
-                    Err(effects) => {
-                        self.refused.insert(member);
-                        self.members.perform(effects, None);
-                    }
-                }
+        let what = match answer {
+            Some(effects) if !self.busy.contains_key(&member) => {
+                let asker = ack.map(|id| (member, id));
+                return self.members.perform(Decision { effects, asker, arrived_at: Some(at), event });
             }
-            Task::Event { member, .. } if self.refused.contains(&member) => self.figures.refused.increment(1),
-            Task::Event { member, incoming, at } => {
-                let (ack, event) = (incoming.ack, incoming.id);
-                debug!(service = self.service, %member, event, "event taken");
-                let hub = &self.machine.hub;
-                let (answer, evidence) = match incoming.read() {
-                    Some(read) => match hub.query(member, &read.name, read.payload, now) {
-                        Some(answer) => (Some(answer), None),
-                        None => (None, hub.evidence(Asked::Event(member, &read.name, read.payload), now)),
-                    },
-                    None => (Some(super::task::unread()), None),
-                };
-                if answer.is_some() && hub.needs_heard(member, now) {
-                    self.push(Pending::of(Input::Heard(member)));
-                }
-                match answer {
-                    Some(effects) if !self.busy.contains_key(&member) => {
-                        let asker = ack.map(|id| (member, id));
-                        self.perform(Decision { effects, asker, arrived_at: Some(at), event });
-                    }
-                    Some(_) => self.push(Pending {
-                        what: What::Query(incoming),
-                        command: None,
-                        waiters: Vec::new(),
-                        member: Some(member),
-                        ack,
-                        arrived_at: Some(at),
-                        event,
-                    }),
-                    None => {
-                        let input = with_evidence(evidence, Input::event(member, &incoming));
-                        self.push(Pending { ack, arrived_at: Some(at), event, ..pending(input) });
-                    }
-                }
-            }
-            Task::Heard(member) => {
-                if self.machine.hub.needs_heard(member, now) {
-                    self.push(pending(Input::Heard(member)));
-                }
-            }
-            Task::Leave(member, departure) => {
-                if !self.refused.remove(&member) {
-                    self.push(pending(Input::Leave(member, departure)));
-                }
-            }
-            Task::Command(command, answer) => {
-                let evidence = self.machine.hub.evidence(Asked::Command(&command), now);
-                let input = with_evidence(evidence, Input::Command(raw(&command)));
-                self.push(Pending { command: Some((command, answer)), ..Pending::of(input) });
-            }
-        }
+            Some(_) => What::Query(incoming),
+            None => What::Input(with_evidence(evidence, Input::event(member, &incoming))),
+        };
+        let arrived_at = Some(at);
+        self.push(Pending {
+            what,
+            command: None,
+            waiters: Vec::new(),
+            member: Some(member),
+            ack,
+            arrived_at,
+            event,
+        });
     }
 
-    /// Does what was decided here, once all that it waits for is done.
-    fn perform(&mut self, decision: Decision<H::Record>) {
-        self.barrier.push(decision);
-        self.perform_ready();
+    fn push_of(&mut self, member: MemberId, input: Input) {
+        self.push(Pending { member: Some(member), ..Pending::of(input) });
     }
 
-    fn perform_ready(&mut self) {
-        while let Some(decision) = self.barrier.next() {
-            self.members.perform_decision(decision);
-        }
-    }
-
-    /// Tells the other nodes how much of what this one writes down is on its disk: they wait for it.
-    fn tell_stored(&mut self) {
-        let n_written = self.barrier.look();
-        self.perform_ready();
-        let before = self.stored;
-        while let Some((_, offset)) = self.unstored.pop_front_if(|(write, _)| *write <= n_written) {
-            self.stored = offset;
-        }
-        if self.stored != before && self.machine.nodes.len() > 1 {
-            self.announce_stored();
-        }
-    }
-
-    fn announce_stored(&mut self) {
-        self.push_stored(None);
-    }
-
-    /// What this node appends next comes after all that is in the log now: once that is applied here, so is the rest.
-    fn catch_up(&mut self, waiter: oneshot::Sender<()>) {
-        self.push_stored(Some(waiter));
-    }
-
-    /// Many in a row are one.
+    /// Tells the other nodes how much of what this one writes down is on its disk: they wait for it. Many in a row are one.
+    ///
+    /// Whoever waits is told once that is applied here, and with it all that is in the log now.
     fn push_stored(&mut self, waiter: Option<oneshot::Sender<()>>) {
         if !self.is_connected() {
             return;
         }
         let is_last = matches!(self.queue.back(), Some(Pending { what: What::Input(Input::Stored(_)), .. }));
         if !is_last {
-            self.queue.push_back(Pending::of(Input::Stored(self.stored)));
+            self.queue.push_back(Pending::of(Input::Stored(self.told_stored)));
         }
         if let Some(last) = self.queue.back_mut() {
-            last.what = What::Input(Input::Stored(self.stored));
+            last.what = What::Input(Input::Stored(self.told_stored));
             last.waiters.extend(waiter);
         }
     }
@@ -414,34 +306,148 @@ impl<H: Hub> Node<H> {
     /// The process stops: its members are lost to their rooms at once, not after the lease.
     async fn leave(&mut self) {
         self.is_leaving = true;
-        if !self.is_connected() {
-            return self.lose_own_members();
-        }
         self.push(Pending::of(Input::NodeLost(self.name.to_string())));
         while self.is_connected() && (!self.queue.is_empty() || self.in_flight.is_some()) {
             self.append_next();
-            tokio::select! {
-                biased;
-                outcome = answer(&mut self.appending), if self.appending.is_some() => self.appended(outcome).await,
-                Some(raw) = self.reader.next() => self.read(raw).await,
-            }
+            let due = self.due().await;
+            self.handle(due).await;
         }
         let name = self.name.to_string();
         if let Err(error) = self.log.remove_node(&name).await {
             debug!(service = self.service, %error, "the other nodes will notice");
         }
     }
+}
 
-    /// Waits until all that this node has to write down is on disk.
-    async fn finish_writes(&mut self) {
-        for author in self.barrier.authors() {
-            self.inherit(&author);
+/// What is due by itself on one of several nodes.
+pub enum Due {
+    /// Redis is within reach.
+    Connected,
+    /// It has answered the batch that was in flight.
+    Appended(Result<Option<(u64, Timestamp)>, Unavailable>),
+    /// The log has another entry.
+    Entry(RawEntry),
+    /// It has answered whether the snapshot is written.
+    Snapshot(Result<bool, Unavailable>),
+    /// A heartbeat is due.
+    Beat,
+    /// What waits is to go to the log.
+    Append,
+}
+
+impl<H: Hub> Sequencer<H> for Node<H> {
+    type Due = Due;
+
+    fn hub(&self) -> &H {
+        &self.machine.hub
+    }
+
+    fn members(&mut self) -> &mut Members<H::Record> {
+        &mut self.members
+    }
+
+    fn has_room(&self) -> bool {
+        self.queue.len() < MAX_QUEUED
+    }
+
+    fn take(&mut self, arrival: Arrival<H>) {
+        let now = self.clock.now();
+        let hub = &self.machine.hub;
+        match arrival {
+            Arrival::Query(query) => query(hub, now),
+            // What this node appends next comes after all that is in the log now: once that is applied here, so is the rest.
+            Arrival::CatchUp(waiter) => self.push_stored(Some(waiter)),
+            Arrival::Connected { member, mut handshake, .. } => {
+                match hub.admit(member, &mut handshake, now) {
+                    Ok(()) => {
+                        self.refused.remove(&member);
+                        self.push_of(member, Input::connect(member, *handshake));
+                    }
+                    Err(effects) => {
+                        self.refused.insert(member);
+                        self.members.perform(Decision::of(effects));
+                    }
+                }
+            }
+            Arrival::Event { member, .. } if self.refused.contains(&member) => {
+                self.figures.refused.increment(1);
+            }
+            Arrival::Event { member, incoming, at, .. } => self.take_event(member, incoming, at),
+            Arrival::KeepAlive { member, .. } => {
+                if hub.needs_heard(member, now) {
+                    self.push_of(member, Input::Heard(member));
+                }
+            }
+            Arrival::Disconnected { member, departure, .. } => {
+                if !self.refused.remove(&member) {
+                    self.push_of(member, Input::Leave(member, departure));
+                }
+            }
+            Arrival::Command(command, answer) => {
+                let evidence = hub.evidence(Asked::Command(&command), now);
+                let input = with_evidence(evidence, Input::Command(raw(&command)));
+                self.push(Pending { command: Some((command, answer)), ..Pending::of(input) });
+            }
         }
-        self.perform_ready();
-        while self.barrier.awaits_write() {
-            self.barrier.written().await;
-            self.perform_ready();
+    }
+
+    fn settle(&mut self) {
+        self.members.perform_ready();
+        let n_stored = self.members.barrier.n_stored();
+        if mem::replace(&mut self.told_stored, n_stored) != n_stored && self.machine.nodes.len() > 1 {
+            self.push_stored(None);
         }
+        self.append_next();
+    }
+
+    async fn due(&mut self) -> Due {
+        let (is_connected, lingers) = (self.is_connected(), self.lingers());
+        // In no fixed order: entries of the log may not hold up the heartbeat.
+        tokio::select! {
+            () = self.log.connect(), if !is_connected => Due::Connected,
+            outcome = answer(&mut self.appending), if self.appending.is_some() => Due::Appended(outcome),
+            Some(raw) = self.reader.next(), if is_connected => Due::Entry(raw),
+            outcome = answer(&mut self.storing), if self.storing.is_some() => Due::Snapshot(outcome),
+            _ = self.beats.tick(), if is_connected => Due::Beat,
+            () = sleep_until(self.append_at), if lingers => Due::Append,
+        }
+    }
+
+    async fn handle(&mut self, due: Due) {
+        match due {
+            Due::Connected => self.try_rejoin().await,
+            Due::Appended(outcome) => self.appended(outcome).await,
+            Due::Entry(raw) => self.read(raw).await,
+            Due::Snapshot(outcome) => self.stored(outcome),
+            Due::Beat => self.beat().await,
+            // Settling does it.
+            Due::Append => {}
+        }
+        if mem::take(&mut self.must_rejoin) {
+            self.try_rejoin().await;
+        }
+    }
+
+    /// Has timers looked at, if no other node did so lately.
+    fn tick(&mut self) -> bool {
+        let is_late = self.clock.now().since(self.ticked_at) >= TICK_EVERY / 2;
+        let is_queued = self.queue.iter().any(|pending| matches!(pending.what, What::Input(Input::Tick)));
+        if is_late && !is_queued {
+            self.push(Pending::of(Input::Tick));
+        }
+        if self.is_connected() && self.is_checkpointer && self.checkpoint_at.elapsed() >= CHECKPOINT_EVERY {
+            self.checkpoint_at = Instant::now();
+            self.push(Pending::of(Input::Checkpoint(self.checkpoint)));
+        }
+        self.figures.ticks.increment(1);
+        false
+    }
+
+    async fn stop(&mut self, patience: Duration) {
+        if timeout(patience, self.leave()).await.is_err() {
+            warn!(service = self.service, "the other nodes learn of the end by its silence alone");
+        }
+        self.inherit_of_all_but(&BTreeSet::new());
     }
 }
 

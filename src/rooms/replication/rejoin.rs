@@ -5,7 +5,7 @@
 //! somebody has, theirs holds, and members who have no seat there are sent back to join it anew. A Redis that has lost its
 //! memory is told what the node knows that comes first, and a room becomes what the node knows that saw the most of it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::mem;
 
 use serde::Deserialize;
@@ -42,28 +42,24 @@ impl<H: Hub> Node<H> {
     /// Redis does not answer: rooms go on with whom this node reaches.
     pub(super) fn go_alone(&mut self, error: &Unavailable) {
         self.log.disconnect();
-        self.appending = None;
         if self.is_connected() {
             warn!(service = self.service, %error, "redis is away: rooms go on with the members of this node");
             self.figures.is_connected.set(0.0);
-            self.context.remark(self.service, Some("redis is away: rooms go on node by node"));
+            self.members.context.remark(self.service, Some("redis is away: rooms go on node by node"));
         }
         self.connectivity = Connectivity::Unavailable { since: Instant::now() };
-        for author in self.barrier.authors() {
-            self.inherit(&author);
-        }
-        self.perform_ready();
-        // Whether it came to the log shows later; nobody waits for that.
+        self.inherit_of_all_but(&BTreeSet::new());
+        self.apply_pending_alone();
+    }
+
+    /// What is under way is done here alone; what of it came to the log shows later, and nobody waits for that.
+    fn apply_pending_alone(&mut self) {
+        self.appending = None;
         let in_flight = self.in_flight.take().map(|batch| batch.pending).unwrap_or_default();
         for pending in in_flight.into_iter().chain(mem::take(&mut self.queue)) {
-            match pending.what {
-                What::Input(
-                    Input::Joined(_)
-                    | Input::NodeLost(_)
-                    | Input::Adopt(_)
-                    | Input::Checkpoint(_)
-                    | Input::Tick,
-                ) => {}
+            match &pending.what {
+                What::Input(Input::Joined(_) | Input::Checkpoint(_) | Input::Tick) => {}
+                What::Input(Input::NodeLost(node)) if **node != *self.name => {}
                 What::Input(_) | What::Query(_) => self.apply_alone(pending),
             }
         }
@@ -89,14 +85,9 @@ impl<H: Hub> Node<H> {
         let asked = self.clock.own();
         let mut reply = self.log.beat().await?;
         self.set_clock(&reply, asked);
-        // What is under way is done here alone; what of it came to the log shows in there.
         if self.is_connected() {
             self.connectivity = Connectivity::Unavailable { since };
-            let in_flight = self.in_flight.take().map(|batch| batch.pending).unwrap_or_default();
-            self.appending = None;
-            for pending in in_flight.into_iter().chain(mem::take(&mut self.queue)) {
-                self.apply_alone(pending);
-            }
+            self.apply_pending_alone();
         }
         let is_new = self.machine.offset == 0;
         let has_forgotten = !is_new && (reply.epoch != self.log.epoch || reply.head < self.machine.offset);
@@ -118,11 +109,7 @@ impl<H: Hub> Node<H> {
         self.log.epoch = reply.epoch;
         let is_first = is_new && reply.head == 0;
         let (sent_back, n_ours) = self.take_theirs(reply.head, has_forgotten).await?;
-        for author in self.barrier.authors() {
-            if !self.machine.nodes.contains(&*author) {
-                self.inherit(&author);
-            }
-        }
+        self.inherit_of_all_but(&self.machine.nodes.clone());
         if is_first {
             self.take_earlier_rooms().await?;
         }
@@ -182,17 +169,17 @@ impl<H: Hub> Node<H> {
             let is_news = entry.offset > ours.offset && *entry.node != *self.name;
             let audience = if is_news { Audience::Everybody } else { Audience::Nobody };
             // A snapshot that is older than the log's end says nothing of what differs there.
-            let _ = self.apply_other(&entry, audience);
+            self.apply_other(&entry, audience);
             if is_news {
                 let touched = self.machine.touched_after(entry.offset - 1).map(|(room, _)| room.clone());
                 theirs.touched.extend(touched.collect::<Vec<_>>());
             }
         }
+        self.must_rejoin = false;
         let (adoption, sent_back) = self.offer(&ours, &theirs);
         self.members.disconnect_to_resync(sent_back.iter().copied());
         let n_ours = adoption.rooms.len();
-        self.queue.push_front(Pending::of(Input::Adopt(Box::new(adoption))));
-        self.queue.push_front(Pending::of(Input::Joined(RULES)));
+        self.join_with(adoption);
         Ok((must_return.union(&sent_back).count(), n_ours))
     }
 
@@ -228,24 +215,20 @@ impl<H: Hub> Node<H> {
     fn offer(&mut self, ours: &State<H>, theirs: &Theirs<H>) -> (Adoption, HashSet<MemberId>) {
         let mut adoption = Adoption::default();
         let mut sent_back = HashSet::new();
-        let mut candidates: HashMap<H::RoomId, u64> =
+        let mut candidates: BTreeMap<H::RoomId, u64> =
             ours.fork.rooms.iter().map(|(room, base)| (room.clone(), *base)).collect();
         if theirs.has_forgotten {
             let further = ours.touched.iter().filter(|(room, at)| **at > self.machine.touched(room));
             candidates.extend(further.map(|(room, at)| (room.clone(), *at)));
         }
-        let mut names: Vec<H::RoomId> = candidates.keys().cloned().collect();
-        names.sort();
-        let mut adopted = HashSet::new();
-        for room in names {
-            let (base, here) = (candidates[&room], self.machine.touched(&room));
+        for (room, base) in candidates {
+            let here = self.machine.touched(&room);
             let is_gone_there = base > 0 && here == 0 && !theirs.has_forgotten;
             let is_free =
                 !theirs.touched.contains(&room) && !is_gone_there && (!theirs.has_forgotten || here <= base);
             let occupants = ours.rooms.get(&room).map(H::occupants).unwrap_or_default();
             if is_free {
                 adoption.rooms.push((room.to_string(), here, ours.rooms.get(&room).map(raw)));
-                adopted.insert(room);
             } else {
                 let there = self.machine.occupants(&room);
                 let connected = occupants.iter().filter(|member| self.members.has(**member));
@@ -255,12 +238,7 @@ impl<H: Hub> Node<H> {
                 adoption.left.extend(here.map(|member| (member, room.to_string())));
             }
         }
-        let mut claims: HashMap<MemberId, Vec<String>> = HashMap::new();
-        for (room, state) in &ours.rooms {
-            for member in H::occupants(state) {
-                claims.entry(member).or_default().push(room.to_string());
-            }
-        }
+        let mut claims = claims::<H>(&ours.rooms);
         for (member, state) in &ours.members {
             let is_new = ours.fork.members.contains(member) || !self.machine.has(*member);
             if is_new && self.members.has(*member) {
@@ -269,10 +247,9 @@ impl<H: Hub> Node<H> {
             }
         }
         adoption.members.sort_by_key(|(member, ..)| *member);
-        let mut gone: Vec<MemberId> =
+        adoption.gone =
             self.machine.members_of(&self.name).filter(|member| !self.members.has(*member)).collect();
-        gone.sort();
-        adoption.gone = gone;
+        adoption.gone.sort();
         let there = self.machine.hub.facts();
         let is_lacking =
             |fact: &String| theirs.has_forgotten && there.as_ref().is_some_and(|facts| !facts.contains(fact));
@@ -285,37 +262,67 @@ impl<H: Hub> Node<H> {
         (adoption, sent_back)
     }
 
-    /// Members that sit in rooms have missed something: they come back and are told everything anew.
-    pub(super) fn disconnect_seated(&mut self) {
-        let own: HashSet<MemberId> = self.machine.members_of(&self.name).collect();
-        let rooms = self.machine.hub.rooms();
-        let seated: HashSet<MemberId> =
-            rooms.values().flat_map(H::occupants).filter(|member| own.contains(member)).collect();
-        self.members.disconnect_to_resync(seated.into_iter());
-    }
-
     /// The others have taken this node for dead, and its members are gone: it comes again, and those with it that are in
-    /// no room.
-    pub(super) fn come_again(&mut self, members: Adoption) {
+    /// no room. The others have missed something: they come back and are told everything anew.
+    pub(super) fn come_again(&mut self) {
         warn!(service = self.service, "the other nodes have taken this one for dead: it comes again");
-        self.queue.push_front(Pending::of(Input::Adopt(Box::new(members))));
-        self.queue.push_front(Pending::of(Input::Joined(RULES)));
-    }
-
-    /// The members of this node as they are.
-    pub(super) fn own_members(&mut self) -> Adoption {
         let own: HashSet<MemberId> = self.machine.members_of(&self.name).collect();
-        let mut claims: HashMap<MemberId, Vec<String>> = HashMap::new();
-        for (room, state) in self.machine.hub.rooms().all() {
-            for member in H::occupants(state).into_iter().filter(|member| own.contains(member)) {
-                claims.entry(member).or_default().push(room.to_string());
-            }
-        }
+        let mut claims = claims::<H>(self.machine.hub.rooms().all());
         let members = self.machine.hub.members().all().filter(|(member, _)| own.contains(*member));
         let mut members: Vec<_> = members
             .map(|(member, state)| (*member, raw(state), claims.remove(member).unwrap_or_default()))
             .collect();
         members.sort_by_key(|(member, ..)| *member);
-        Adoption { members, ..Adoption::default() }
+        let seated = members.iter().filter(|(_, _, rooms)| !rooms.is_empty()).map(|(member, ..)| *member);
+        self.members.disconnect_to_resync(seated);
+        self.join_with(Adoption { members, ..Adoption::default() });
+    }
+
+    fn join_with(&mut self, adoption: Adoption) {
+        self.queue.push_front(Pending::of(Input::Adopt(Box::new(adoption))));
+        self.queue.push_front(Pending::of(Input::Joined(RULES)));
+    }
+}
+
+/// The rooms that each member sits in.
+fn claims<'a, H: Hub>(
+    rooms: impl IntoIterator<Item = (&'a H::RoomId, &'a H::Room)>,
+) -> HashMap<MemberId, Vec<String>> {
+    let mut claims: HashMap<MemberId, Vec<String>> = HashMap::new();
+    for (room, state) in rooms {
+        for member in H::occupants(state) {
+            claims.entry(member).or_default().push(room.to_string());
+        }
+    }
+    claims
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::Log;
+    use crate::rooms::Config;
+    use crate::rooms::members::Members;
+    use crate::rooms::test_stage::{Mute, member};
+    use crate::runtime::{self, Clock, Context};
+
+    #[tokio::test]
+    async fn members_and_rooms_of_a_node_stay_if_redis_is_away_again_before_they_are_offered() {
+        let context = Context::new(Clock::start(), &runtime::Config::default());
+        let members = Members::new("music", &Config::default(), &context);
+        let mut node = Node::new(Mute::default(), members, Log::nowhere("music"));
+        node.connectivity = Connectivity::Connected { since: Instant::now() };
+        let ann = member("ann");
+        node.join_with(Adoption {
+            rooms: vec![("hall".to_owned(), 0, Some(raw(&())))],
+            members: vec![(ann, raw(&()), Vec::new())],
+            ..Adoption::default()
+        });
+        node.go_alone(&Unavailable::silent());
+        assert!(node.machine.has(ann));
+        let ours = node.machine.take_state();
+        let theirs = Theirs { touched: HashSet::new(), has_forgotten: false };
+        let (offer, _) = node.offer(&ours, &theirs);
+        assert_eq!(offer.rooms[0].0, "hall", "it is offered again");
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::value::RawValue;
+
 use super::input::{Input, RULES};
 use super::machine::Machine;
 use crate::cluster::{Changes, Snapshot};
@@ -15,6 +17,9 @@ const N_ENTRIES: u64 = 600;
 
 /// Members that come and go.
 const N_MEMBERS: u64 = 12;
+
+/// What an event begins with that is a command.
+pub const OUTSIDE: &str = "from outside ";
 
 const NODES: [&str; 3] = ["a", "b", "c"];
 
@@ -124,7 +129,13 @@ fn entry(
         3..=5 => Input::Tick,
         6..=9 => Input::Connect(member, [10, 0, 0, n as u8].into(), token.map(Into::into)),
         10 => Input::Heard(member),
-        _ => Input::Event(member, Wire::SocketIo, event(draw), 0),
+        _ => {
+            let said = event(draw);
+            match said.strip_prefix(OUTSIDE) {
+                Some(command) => Input::Command(RawValue::from_string(command.into()).unwrap()),
+                None => Input::Event(member, Wire::SocketIo, said, 0),
+            }
+        }
     };
     Entry { offset, time, node: node.into(), inputs: vec![Input::Joined(RULES), input] }
 }

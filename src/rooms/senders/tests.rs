@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::effect::{Close, Delivery, Frame};
 use crate::http::connection::{Connection, DisconnectReason};
-use crate::rooms::encode::{EncodedFrame, Wire};
+use crate::rooms::encode::{EncodedFrame, Pending, Wire};
 use crate::rooms::outbound::Outbound;
 use crate::runtime::Config;
 use serde_json::value::RawValue;
@@ -110,6 +110,8 @@ impl House {
 fn outlet() -> Outlet {
     Outlet {
         max_queued_bytes: usize::MAX,
+        max_pending_bytes: usize::MAX,
+        pending: Pending::default(),
         max_lossy_bytes: usize::MAX,
         events_out: metrics::Counter::noop(),
         too_late: metrics::Counter::noop(),
@@ -117,7 +119,10 @@ fn outlet() -> Outlet {
 }
 
 fn frame(word: impl Into<String>) -> Outgoing {
-    Outgoing::Frame(Arc::new(EncodedFrame::new(Frame::bare(word.into()))), Delivery::Reliable)
+    Outgoing::Frame(
+        Arc::new(EncodedFrame::new(Frame::bare(word.into()), &Pending::default())),
+        Delivery::Reliable,
+    )
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The longest id, in characters.
+/// The longest id, in characters: three UUIDs, and what stands in memory and in the log for each member.
 const MAX_CHARS: usize = 128;
 
 /// The id of a user or a room; a number and its decimal digits are the same id.

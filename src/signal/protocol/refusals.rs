@@ -27,6 +27,8 @@ pub enum Refusal {
     TokenExpired,
     /// Nobody in the room has the id that a message is for.
     NoSuchUser,
+    /// An operator has taken the user out of the room.
+    Removed,
     /// The event, or its `type`, is one of the server's own.
     ReservedEvent,
 }
@@ -47,6 +49,7 @@ impl Refusal {
             Self::InvalidToken => "the token is not valid for this user and room",
             Self::TokenExpired => "the token has expired",
             Self::NoSuchUser => "user is not here",
+            Self::Removed => "removed by an operator",
             Self::ReservedEvent => "reserved event",
         }
     }
@@ -66,6 +69,7 @@ impl Refusal {
             Self::InvalidToken => "invalid_token",
             Self::TokenExpired => "token_expired",
             Self::NoSuchUser => "no_such_user",
+            Self::Removed => "removed",
             Self::ReservedEvent => "reserved_event",
         }
     }

@@ -2,6 +2,7 @@
 
 mod keys;
 mod log;
+mod operators;
 mod relay;
 mod rooms;
 

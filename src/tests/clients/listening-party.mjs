@@ -163,6 +163,19 @@ async function privacy(ann) {
   await answer(dora, "swordfish");
   await until(dora, (id) => window.roomhub.roomId === id, roomId);
   check("a password is asked for until it is right", true);
+  const asked = await dora.evaluate(async () => {
+    const { PasswordDialog } = await import("./assets/js/password-dialog.js");
+    const passwords = new PasswordDialog();
+    const submitted = passwords.ask("a room", false);
+    document.querySelector("#password").value = "herring";
+    document.querySelector("#password-form").requestSubmit();
+    const again = passwords.ask("a room", true);
+    await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+    document.querySelector("#password").value = "swordfish";
+    document.querySelector("#password-form").requestSubmit();
+    return [await submitted, await again];
+  });
+  check("a password that is refused at once is asked for again", asked.join() === "herring,swordfish");
   await dora.reload();
   await until(dora, (id) => window.roomhub?.roomId === id, roomId);
   check("a reload does not ask again", true);

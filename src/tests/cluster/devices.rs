@@ -25,7 +25,7 @@ fn nodes_without_a_common_database_say_so() {
     let cluster = Cluster::of("devices");
     let words = "each node keeps its own messages: set [devices] database_url";
     for node in &cluster.nodes {
-        assert!(node.log().contains(words), "{}", node.log());
+        node.await_log(words);
     }
 }
 

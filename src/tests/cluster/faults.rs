@@ -271,8 +271,7 @@ fn a_node_whose_clock_is_wrong_goes_by_the_common_one() {
         let off = (told - asked).min(0.0) + (told - now()).max(0.0);
         assert!(off.abs() < 100.0, "{off} ms off");
     }
-    let log = cluster.nodes[3].log();
-    assert!(log.contains("this machine's clock is not that of Redis"), "{log}");
+    cluster.nodes[3].await_log("this machine's clock is not that of Redis");
 }
 
 #[test]

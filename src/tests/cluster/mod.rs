@@ -1,7 +1,7 @@
 //! Several nodes that are one: what a node alone cannot show.
 
 mod busy;
-mod devices;
+pub mod devices;
 mod faults;
 mod log;
 mod memory;

@@ -343,7 +343,7 @@ fn the_log_tells_who_is_there_and_never_what_is_said() {
         (told.contains("Server status: 1 clients connected, 1 active rooms") && told.contains(&room))
             .then_some(())
     });
-    assert!(server.log().contains("message forwarded"));
+    server.await_log("message forwarded");
     assert!(!server.log().contains("a secret"));
 }
 

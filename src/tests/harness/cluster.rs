@@ -48,6 +48,11 @@ impl Cluster {
         Self { nodes: nodes.collect(), redis, service, data, more }
     }
 
+    /// Where a node keeps its data.
+    pub fn data_of(&self, n: usize) -> std::path::PathBuf {
+        self.data.path().join(NAMES[n])
+    }
+
     /// Starts another node.
     pub fn another(&mut self) -> &Server {
         self.another_with(&[])

@@ -73,11 +73,15 @@ pub fn request(
     write!(stream, "Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).unwrap();
-    parse(&bytes)
+    read(&bytes, method != "HEAD")
 }
 
 /// Reads a whole response; chunked bodies are not asked for by `Connection: close` of small answers.
 pub fn parse(bytes: &[u8]) -> Response {
+    read(bytes, true)
+}
+
+fn read(bytes: &[u8], has_body: bool) -> Response {
     let text = String::from_utf8_lossy(bytes);
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no response: {text:?}"));
     let mut lines = head.lines();
@@ -90,7 +94,7 @@ pub fn parse(bytes: &[u8]) -> Response {
         }
         kept.push_str(value);
     }
-    if let (Some(length), false) = (headers.get("content-length"), status == 304) {
+    if let (Some(length), false) = (headers.get("content-length"), status == 304 || !has_body) {
         let head = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
         assert_eq!(bytes.len() - head, length.parse::<usize>().unwrap(), "{text}");
     }

@@ -12,7 +12,9 @@ pub mod mariadb;
 pub mod polling;
 pub mod process;
 pub mod radio;
+pub mod recorder;
 pub mod redis;
+pub mod site;
 pub mod websocket;
 
 use std::fs::File;

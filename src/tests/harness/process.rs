@@ -108,6 +108,11 @@ impl Server {
         self.log.lock().unwrap().join("\n")
     }
 
+    /// Waits until it has logged that: its log comes here after what it does is seen elsewhere.
+    pub fn await_log(&self, words: &str) {
+        eventually(&format!("{words:?} in the log"), || self.log().contains(words).then_some(()));
+    }
+
     /// The services that it runs so far, by name, and where they listen.
     pub fn services(&self) -> Vec<(String, SocketAddr)> {
         let lines = self.log.lock().unwrap();
@@ -133,6 +138,15 @@ impl Server {
             reader.join().unwrap();
         }
         status.code().unwrap_or_else(|| -status.signal().unwrap_or(0))
+    }
+
+    /// The programs that it runs.
+    pub fn children(&self) -> Vec<u32> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap();
+        let children = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("children")).ok());
+        children
+            .flat_map(|line| line.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<u32>>())
+            .collect()
     }
 
     /// Resident memory, in KiB.

@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::process::{Server, roomhub};
-use super::{eventually, http};
+use super::{age, eventually, http};
 
-/// Has ffmpeg make a file of a synthetic source; it appears in the folder at once and whole.
+/// Has ffmpeg make a file of a synthetic source; it appears in the folder at once and whole, and is taken for that.
 pub fn make(folder: &Path, name: &str, source: &str, seconds: u32, args: &str) {
     let draft = folder.join(format!(".{name}"));
     let made = Command::new("ffmpeg")
@@ -24,6 +24,7 @@ pub fn make(folder: &Path, name: &str, source: &str, seconds: u32, args: &str) {
         .status()
         .unwrap();
     assert!(made.success(), "{name}");
+    age(&draft);
     fs::rename(draft, folder.join(name)).unwrap();
 }
 
@@ -136,6 +137,18 @@ impl Recorded {
             .filter(|line| line.contains(','))
             .collect();
         formats.into_iter().collect::<Vec<_>>().join(" ")
+    }
+
+    /// What ffmpeg decodes of it, mixed to one channel of 48 kHz.
+    pub fn samples(&self) -> Vec<f32> {
+        let output = Command::new("ffmpeg")
+            .args(["-v", "error", "-i"])
+            .arg(self.folder.path().join("recorded.mp3"))
+            .args(["-f", "f32le", "-ac", "1", "-ar", "48000", "-"])
+            .output()
+            .unwrap();
+        let samples = output.stdout.as_chunks::<4>().0;
+        samples.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
     }
 
     /// Where ffmpeg finds a second of silence in it.

@@ -6,8 +6,8 @@ use expect_test::expect;
 use serde_json::{Value, json};
 
 use super::{ROOM, check, stage};
+use crate::rooms::Outcome;
 use crate::watch::Config;
-use crate::watch::command::Outcome;
 
 /// Two days after the start of every script, in milliseconds since the epoch.
 const CORRECTED: u64 = 1_700_172_800_000;

@@ -1,6 +1,6 @@
 //! What a server's errors mean: that it is away, that somebody has to change something, or that a record is refused.
 
-use mysql_async::{DriverError, Error};
+use mysql_async::{DriverError, Error, ServerError};
 
 use crate::devices::store::Failure;
 
@@ -18,9 +18,21 @@ pub const DENIED: [u16; 4] = [1044, 1142, 1143, 1227];
 const UNKNOWN: [u16; 3] = [1051, 1054, 1146];
 
 /// Errors that last until somebody changes something, and what.
-const REMEDIES: [(&[u16], &str); 6] = [
+const REMEDIES: [(&[u16], &str); 11] = [
     (&DENIED, "the database user lacks a right: the log says which"),
-    (&[1045, 1698, 1524, 2061], "the server refuses the user or its password: check them in database_url"),
+    (
+        &[1045, 1251, 1698, 1524, 2061],
+        "the server refuses the user or its password: check them in database_url; one that has to use TLS needs \
+         ?ssl-mode=REQUIRED, or database_ca",
+    ),
+    (
+        &[1820, 1862],
+        "the password of the database user has expired: set a new one, there and in database_url",
+    ),
+    (&[3118, 3955, 4151], "the database user is locked: unlock it"),
+    (&[1129, 1130], "the server takes no connections from this machine: the log says why"),
+    (&[1226], "the server limits what this user may do in an hour, or at once: raise its limits there"),
+    (&[1021, 1114], "the server's disk is full: make room there"),
     (&[1049], "the database named in database_url does not exist: create it"),
     (
         &[1290, 1792, 1836],
@@ -33,9 +45,17 @@ const REMEDIES: [(&[u16], &str); 6] = [
     (&[3159, 1236], "the server wants TLS: add ?ssl-mode=REQUIRED to database_url, or set database_ca"),
 ];
 
-/// What is to be done if nothing better is known.
+/// What is to be done if nothing better is known: a server that answers is not away.
+pub const REFUSING: &str = "the server refuses what it is asked to do: the log says with which error";
+
+/// The same of changes of tables.
 pub const UNMIGRATED: &str =
     "the tables cannot be brought to this version: the log says which statement failed and why";
+
+/// What passes by itself: classes of SQLSTATE, and codes without such a class. 1040 and 1203 are connections that are one too
+/// many, 3032 and 3168 a server that is set aside for a while, 4031 a connection that was idle for too long.
+const PASSING_CLASSES: [&str; 3] = ["08", "40", "70"];
+const PASSING_CODES: [u16; 10] = [1040, 1053, 1203, 1205, 1927, 2013, 3024, 3032, 3168, 4031];
 
 /// What is wrong with a certificate, in words of its checker, and what is to be done.
 const UNTRUSTED: [(&str, &str); 5] = [
@@ -70,7 +90,8 @@ impl Failure {
                 }
                 match REMEDIES.iter().find(|(codes, _)| codes.contains(&server.code)) {
                     Some((_, remedy)) => Self::Unusable { reason, remedy },
-                    None => Self::Unavailable(reason),
+                    None if is_passing(server) => Self::Unavailable(reason),
+                    None => Self::Unusable { reason, remedy: REFUSING },
                 }
             }
             Error::Driver(DriverError::NoClientSslFlagFromServer) => Self::Unusable {
@@ -97,9 +118,13 @@ pub fn is_unknown(error: &Error) -> bool {
     matches!(error, Error::Server(server) if UNKNOWN.contains(&server.code))
 }
 
-/// Whether the server has understood a statement and will not do it: neither a lost connection nor a lost lock.
+/// Whether the server has understood a statement and will not do it.
 pub fn is_about_the_tables(error: &Error) -> bool {
-    let passing = ["08", "40", "70"];
-    matches!(error, Error::Server(server)
-        if !passing.iter().any(|class| server.state.starts_with(class)) && ![1205, 1053, 1927, 3024].contains(&server.code))
+    matches!(error, Error::Server(server) if !is_passing(server))
+}
+
+/// Whether what a server says passes by itself: a lost connection or lock, a server that starts, stops or is crowded.
+fn is_passing(server: &ServerError) -> bool {
+    PASSING_CLASSES.iter().any(|class| server.state.starts_with(class))
+        || PASSING_CODES.contains(&server.code)
 }

@@ -6,7 +6,7 @@ use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use tracing::{debug, info};
 
-use super::failure::{DENIED, UNMIGRATED, is_about_the_tables};
+use super::failure::{DENIED, REFUSING, UNMIGRATED, is_about_the_tables};
 use super::script::{Collation, parse};
 use crate::devices::store::Failure;
 
@@ -171,7 +171,7 @@ fn failed(error: &mysql_async::Error, statement: &str, rest: &[String]) -> Failu
     let statement = statement.split_whitespace().collect::<Vec<_>>().join(" ");
     let reason = format!("`{statement}` failed: {error}");
     match Failure::of(error) {
-        Failure::Unusable { remedy, .. } => Failure::Unusable { reason, remedy },
+        Failure::Unusable { remedy, .. } if remedy != REFUSING => Failure::Unusable { reason, remedy },
         _ if is_about_the_tables(error) => Failure::Unusable { reason, remedy: UNMIGRATED },
         _ => Failure::Unavailable(reason),
     }

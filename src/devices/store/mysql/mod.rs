@@ -34,6 +34,13 @@ use url::Tls;
 /// A server that is gone without a word is noticed in some minutes, also while its tables are changed.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
+/// What statements mean on a connection, whatever other programs have had the server set for theirs: some modes of
+/// MariaDB take an empty text for NULL, and `NO_ZERO_DATE` refuses to change tables in which such dates are.
+const MODE: &str = "SET SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION'";
+
+/// A start waits no longer for what the server says of its tables.
+const FIRST_LOOK: Duration = Duration::from_secs(2);
+
 /// A server, and the connections to it that are open.
 pub struct MySql {
     opts: OptsBuilder,
@@ -59,8 +66,11 @@ impl MySql {
         let host = opts.ip_or_hostname().to_owned();
         let ssl = opts.ssl_opts().cloned().map(|ssl| with_authorities(ssl, tls, place.authorities.as_ref()));
         // A socket in a file would be preferred, whatever the URL says.
-        let opts =
-            OptsBuilder::from_opts(opts).prefer_socket(false).ssl_opts(ssl).tcp_keepalive(Some(KEEPALIVE));
+        let opts = OptsBuilder::from_opts(opts)
+            .prefer_socket(false)
+            .ssl_opts(ssl)
+            .tcp_keepalive(Some(KEEPALIVE))
+            .init(vec![MODE]);
         Ok(Self {
             opts,
             host,
@@ -83,13 +93,21 @@ impl MySql {
         Ok(conn.map_err(|_| late(self.timeout))??)
     }
 
+    /// A connection that was kept, or a new one: servers end those over which nothing was said for a while.
+    async fn awake(&self, kept: Option<Conn>) -> Result<Conn, Failure> {
+        if let Some(mut conn) = kept
+            && timeout(self.timeout, conn.ping()).await.map_err(|_| late(self.timeout))?.is_ok()
+        {
+            return Ok(conn);
+        }
+        self.connect().await
+    }
+
     /// Writes records in order, all or none.
     pub async fn append(&self, records: &[Named]) -> Result<(), Failure> {
         let mut writer = self.writer.lock().await;
-        let mut conn = match writer.take() {
-            Some(conn) => conn,
-            None => self.connect().await?,
-        };
+        let kept = writer.take();
+        let mut conn = self.awake(kept).await?;
         let outcome = timeout(self.timeout, append::append(&mut conn, records)).await;
         let outcome = outcome.unwrap_or_else(|_| Err(late(self.timeout).into()));
         // A connection that failed is not asked again: dropping it ends what it was doing.
@@ -112,6 +130,18 @@ impl MySql {
         let found: Option<(String, u64)> = self.within(async { Ok(conn.query_first(sql).await?) }).await?;
         let (version, micros) = found.ok_or_else(|| Failure::Unavailable("it tells no version".into()))?;
         Ok((version, Timestamp::from_micros(micros)))
+    }
+
+    /// Refuses tables that a newer version has made; a server that does not answer soon is asked later.
+    pub async fn check_version(&self) -> Result<(), Failure> {
+        let look = async {
+            let mut conn = self.connect().await?;
+            migrate::is_up_to_date(&mut conn, Trust::Version).await
+        };
+        match timeout(FIRST_LOOK.min(self.timeout), look).await {
+            Ok(Err(failure @ Failure::Unusable { .. })) => Err(failure),
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     /// Brings the tables to the present version.
@@ -143,13 +173,8 @@ impl MySql {
     async fn reader(&self) -> Result<(SemaphorePermit<'_>, Conn), Failure> {
         let permit = timeout(self.timeout, self.may_read.acquire()).await.map_err(|_| late(self.timeout))?;
         let permit = permit.map_err(|error| Failure::Unavailable(error.to_string()))?;
-        let open = self.readers.lock().pop();
-        if let Some(mut conn) = open
-            && self.within(async { Ok(conn.ping().await?) }).await.is_ok()
-        {
-            return Ok((permit, conn));
-        }
-        Ok((permit, self.connect().await?))
+        let kept = self.readers.lock().pop();
+        Ok((permit, self.awake(kept).await?))
     }
 
     pub async fn rooms_after(&self, room: &str, limit: usize) -> Result<Vec<String>, Failure> {
