@@ -8,6 +8,7 @@ import net from "node:net";
 import { io } from "socket.io-client-4.8.1";
 import WebSocket from "ws";
 
+import { press, signIn } from "./admin-pages.mjs";
 import { chromium } from "./chromium.mjs";
 
 const PATIENCE_MS = 60_000;
@@ -150,19 +151,6 @@ try {
   for (const socket of [ann, bob, owner, caller]) socket.disconnect();
 } finally {
   await browser.close();
-}
-
-async function signIn(page, word) {
-  await page.waitForSelector("#entrance:not([hidden])", { timeout: PATIENCE_MS });
-  await page.type("#key", word);
-  await page.keyboard.press("Enter");
-}
-
-/** What is shown anew every two seconds is pressed where it is found. */
-async function press(page, focus) {
-  const selector = `[data-focus="${focus}"]`;
-  await page.waitForSelector(selector, { timeout: PATIENCE_MS });
-  await page.$eval(selector, (button) => button.click());
 }
 
 /** Waits until an element says something, or does not. */

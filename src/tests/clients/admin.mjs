@@ -4,13 +4,15 @@
 //   node admin.mjs http://127.0.0.1:3001/ KEY ADMIN_KEY
 import assert from "node:assert/strict";
 
-import puppeteer from "puppeteer-core";
 import { io } from "socket.io-client-4.8.1";
+
+import { press, signIn } from "./admin-pages.mjs";
+import { chromium } from "./chromium.mjs";
 
 const PATIENCE_MS = 60_000;
 const [url, key, adminKey] = process.argv.slice(2);
 
-const browser = await puppeteer.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
+const browser = await chromium();
 try {
   const owner = await member();
   const made = await owner.emitWithAck("room:create", {
@@ -70,19 +72,6 @@ try {
   console.log("ok   shows a banner, kicks, closes");
 } finally {
   await browser.close();
-}
-
-async function signIn(page, word) {
-  await page.waitForSelector("#entrance:not([hidden])", { timeout: PATIENCE_MS });
-  await page.type("#key", word);
-  await page.keyboard.press("Enter");
-}
-
-/** What is shown anew every two seconds is pressed where it is found. */
-async function press(page, focus) {
-  const selector = `[data-focus="${focus}"]`;
-  await page.waitForSelector(selector, { timeout: PATIENCE_MS });
-  await page.$eval(selector, (button) => button.click());
 }
 
 function member() {

@@ -1,13 +1,9 @@
 // A headless Chromium that connects to nothing but what it is sent to.
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import puppeteer from "puppeteer-core";
 
 export function chromium(...more) {
   return puppeteer.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    userDataDir: mkdtempSync(join(tmpdir(), "roomhub-chromium-")),
     args: [
       "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
       "--disable-background-networking", "--disable-component-update", "--disable-sync",

@@ -1,23 +1,17 @@
 // The console of the device rooms in Chromium: a browser is a device, another watches.
 //
 //   node console.mjs http://127.0.0.1:8765/ [--shots folder]
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import puppeteer from "puppeteer-core";
+
+import { chromium } from "./chromium.mjs";
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
-  options: { chromium: { type: "string", default: "/usr/bin/chromium" }, shots: { type: "string" } },
+  options: { shots: { type: "string" } },
 });
 const url = positionals[0] ?? "http://127.0.0.1:8765/";
-const profile = mkdtempSync(join(tmpdir(), "console-"));
-const browser = await puppeteer.launch({
-  executablePath: options.chromium,
-  userDataDir: profile,
-  args: ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"],
-});
+const browser = await chromium();
 const problems = [];
 let nFailures = 0;
 
@@ -111,6 +105,5 @@ try {
   check(`nothing went wrong on the page ${problems}`, problems.length === 0);
 } finally {
   await browser.close();
-  rmSync(profile, { recursive: true, force: true });
 }
 process.exit(nFailures ? 1 : 0);

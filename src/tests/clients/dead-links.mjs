@@ -2,7 +2,7 @@
 //
 //   node dead-links.mjs http://127.0.0.1:3000/
 //
-// Needs puppeteer-core and a Chromium (--chromium, default /usr/bin/chromium).
+// Needs puppeteer-core and a Chromium (CHROMIUM, by default /usr/bin/chromium).
 import { createServer } from "node:http";
 import { chromium } from "./chromium.mjs";
 

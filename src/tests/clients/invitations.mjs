@@ -1,4 +1,4 @@
-// Invitations to a watch room that hold no longer, in Chromium: a guest's page says so in words, at the door and before, and
+// Invitations to a watch room that hold no longer, in Chromium: a guest's page says so in words, at the entry and before, and
 // learns nothing of the room.
 //
 //   node invitations.mjs http://127.0.0.1:3001/ KEY
@@ -25,7 +25,7 @@ try {
   await press(early, "#join");
   await isTurnedAway(early);
   await isTurnedAway(await stranger("late", revoked));
-  console.log("ok   who comes by a revoked invitation is told so, before the door and at it");
+  console.log("ok   who comes by a revoked invitation is told so, before the entry and at it");
 
   await ann.$eval(".invitation-form select", (select, seconds) => (select.options[0].value = seconds), SECONDS);
   await ann.$eval(".invitation-form select", (select) => (select.selectedIndex = 0));

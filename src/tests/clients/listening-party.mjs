@@ -3,7 +3,7 @@
 //
 //   node listening-party.mjs http://127.0.0.1:3000/
 //
-// Needs puppeteer-core and a Chromium (--chromium, default /usr/bin/chromium).
+// Needs puppeteer-core and a Chromium (CHROMIUM, by default /usr/bin/chromium).
 import { chromium } from "./chromium.mjs";
 import { until } from "./party-pages.mjs";
 
@@ -135,7 +135,7 @@ async function rights(ann, ben, cleo) {
   await press(ben, "dialog.question .primary");
   await until(cleo, () => !document.querySelector("#entry").hidden);
   await until(ann, () => window.roomhub.members.length === 2);
-  check("who is put out is at the door", true);
+  check("who is put out is at the entry", true);
 
   await act(ann, "Ben", "Hand the room over");
   await press(ann, "dialog.question .primary");

@@ -5,6 +5,8 @@ import assert from "node:assert/strict";
 
 import { io } from "socket.io-client-4.8.1";
 
+import { heardBy } from "./heard.mjs";
+
 const PATIENCE_MS = 60_000;
 const [url, key] = process.argv.slice(2);
 const { origin, pathname } = new URL(url);
@@ -157,29 +159,11 @@ async function listed(asker, roomId) {
 /** A connected member, whose events are taken one by one and in order. */
 function member(transports) {
   const socket = io(origin, { path, forceNew: true, transports, auth: { token: key }, reconnection: false });
-  const heard = [];
-  let waiting = null;
-  socket.onAny((event, data) => {
-    heard.push([event, data]);
-    waiting?.();
-  });
+  const next = heardBy(socket);
   const connected = new Promise((resolve, reject) => {
     socket.on("connect", resolve);
     socket.on("connect_error", reject);
   });
-  async function next(event) {
-    const giveUp = Date.now() + PATIENCE_MS;
-    while (heard.length === 0) {
-      assert.ok(Date.now() < giveUp, `${event} never came`);
-      await new Promise((resolve) => {
-        waiting = resolve;
-        setTimeout(resolve, PATIENCE_MS).unref();
-      });
-    }
-    const [name, data] = heard.shift();
-    assert.equal(name, event);
-    return data;
-  }
   const ask = (event, ...args) => socket.timeout(PATIENCE_MS).emitWithAck(event, ...args);
   return { socket, next, ask, connected };
 }

@@ -6,6 +6,8 @@ import assert from "node:assert/strict";
 import { io as io441 } from "socket.io-client-4.4.1";
 import { io as io481 } from "socket.io-client-4.8.1";
 
+import { heardBy } from "./heard.mjs";
+
 const PATIENCE_MS = 60_000;
 const { origin, pathname } = new URL(process.argv[2]);
 const path = `${pathname}socket.io/`;
@@ -71,29 +73,11 @@ for (const [index, { name, io, options, upgrades }] of CASES.entries()) {
 /** A connected member, whose events are taken one by one and in order. */
 function member(io, options) {
   const socket = io(origin, { path, forceNew: true, reconnection: false, ...options });
-  const heard = [];
+  const next = heardBy(socket);
   const errors = [];
-  let waiting = null;
-  socket.onAny((event, data) => {
-    heard.push([event, data]);
-    if (event === "error") errors.push(data);
-    waiting?.();
-  });
+  socket.on("error", (data) => errors.push(data));
   const upgraded = new Promise((resolve) => {
     socket.io.on("open", () => socket.io.engine.once("upgrade", resolve));
   });
-  async function next(event) {
-    const giveUp = Date.now() + PATIENCE_MS;
-    while (heard.length === 0) {
-      assert.ok(Date.now() < giveUp, `${event} never came`);
-      await new Promise((resolve) => {
-        waiting = resolve;
-        setTimeout(resolve, PATIENCE_MS).unref();
-      });
-    }
-    const [name, data] = heard.shift();
-    assert.equal(name, event);
-    return data;
-  }
   return { socket, next, upgraded, errors };
 }

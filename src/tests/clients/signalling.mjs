@@ -6,7 +6,8 @@ import assert from "node:assert/strict";
 import { io as io441 } from "socket.io-client-4.4.1";
 import { io as io481 } from "socket.io-client-4.8.1";
 
-const PATIENCE_MS = 60_000;
+import { heardBy } from "./heard.mjs";
+
 const url = process.argv[2];
 
 for (const [version, io] of [["4.4.1", io441], ["4.8.1", io481]]) {
@@ -45,24 +46,6 @@ for (const [version, io] of [["4.4.1", io441], ["4.8.1", io481]]) {
 /** A connected member, whose events are taken one by one and in order. */
 function member(io, transports) {
   const socket = io(url, { forceNew: true, reconnection: false, transports });
-  const heard = [];
-  let waiting = null;
-  socket.onAny((event, data) => {
-    heard.push([event, data]);
-    waiting?.();
-  });
-  async function next(event) {
-    const giveUp = Date.now() + PATIENCE_MS;
-    while (heard.length === 0) {
-      assert.ok(Date.now() < giveUp, `${event} never came`);
-      await new Promise((resolve) => {
-        waiting = resolve;
-        setTimeout(resolve, PATIENCE_MS).unref();
-      });
-    }
-    const [name, data] = heard.shift();
-    assert.equal(name, event);
-    return data;
-  }
+  const next = heardBy(socket);
   return { socket, next };
 }

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 
-import puppeteer from "puppeteer-core";
+import { chromium } from "./chromium.mjs";
 
 const PATIENCE_MS = 60_000;
 const [url, secret] = process.argv.slice(2);
@@ -12,7 +12,7 @@ const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url")
 const claims = `${part({ alg: "HS256", typ: "JWT" })}.${part({ room: "room1", user: "ann", exp: Date.now() / 1000 + 60 })}`;
 const token = `${claims}.${createHmac("sha256", secret).update(claims).digest("base64url")}`;
 
-const browser = await puppeteer.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
+const browser = await chromium();
 try {
   const page = await browser.newPage();
   await page.goto(url);

@@ -3,20 +3,15 @@
 //   node two-tabs.mjs http://127.0.0.1:5000/ [FOLDER FOR SCREENSHOTS]
 import assert from "node:assert/strict";
 
-import puppeteer from "puppeteer-core";
+import { chromium } from "./chromium.mjs";
 
 const PATIENCE_MS = 60_000;
 const [url, folder] = process.argv.slice(2);
 
-const browser = await puppeteer.launch({
-  executablePath: "/usr/bin/chromium",
-  // Names of local addresses need multicast, which a machine without a network does not have.
-  args: [
-    "--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
-    "--disable-features=WebRtcHideLocalIpsWithMdns", "--disable-renderer-backgrounding",
-    "--disable-background-timer-throttling", "--disable-backgrounding-occluded-windows",
-  ],
-});
+// Names of local addresses need multicast, which a machine without a network does not have.
+const browser = await chromium(
+  "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--disable-features=WebRtcHideLocalIpsWithMdns",
+);
 try {
   const ann = await tab("ann");
   const bob = await tab("bob <i>");

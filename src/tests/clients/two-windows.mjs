@@ -2,18 +2,15 @@
 //
 //   node two-windows.mjs http://127.0.0.1:3000/ [--delay 100] [--shift 5000] [--limit 50] [--seconds 60]
 //
-// Needs puppeteer-core and a Chromium (--chromium, default /usr/bin/chromium). Exits 0 if the windows stay within the limit.
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+// Needs puppeteer-core and a Chromium (CHROMIUM, by default /usr/bin/chromium). Exits 0 if the windows stay within the limit.
 import { parseArgs } from "node:util";
-import puppeteer from "puppeteer-core";
+
+import { chromium } from "./chromium.mjs";
 import { delayProxy } from "./delay-proxy.mjs";
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    chromium: { type: "string", default: "/usr/bin/chromium" },
     delay: { type: "string", default: "100" },
     shift: { type: "string", default: "5000" },
     limit: { type: "string", default: "50" },
@@ -26,20 +23,11 @@ const SETTLE_SECONDS = Number(options.seconds);
 const SAMPLES = 10;
 const SAMPLE_EVERY_MS = 200;
 const url = new URL(positionals[0] ?? "http://127.0.0.1:3000/");
-const profile = mkdtempSync(join(tmpdir(), "two-windows-"));
 const proxy = await delayProxy(Number(url.port || 80), Number(options.delay), url.hostname);
 const farUrl = new URL(url);
 farUrl.host = `127.0.0.1:${proxy.port}`;
 
-const browser = await puppeteer.launch({
-  executablePath: options.chromium,
-  userDataDir: profile,
-  args: [
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
-  ],
-});
+const browser = await chromium();
 let nChecks = 0;
 let nFailures = 0;
 
@@ -107,7 +95,6 @@ try {
 } finally {
   await browser.close();
   proxy.close();
-  rmSync(profile, { recursive: true, force: true });
 }
 console.log(`${nChecks} checks, ${nFailures} failed`);
 process.exitCode = nFailures === 0 && nChecks >= 10 ? 0 : 1;

@@ -23,7 +23,7 @@ try {
     check("a reload leads back into the room", true);
     await page.click("#leave");
     await page.waitForFunction(() => !location.search);
-    check("leaving leads to the door", new URL(page.url()).pathname === `${above}/music/`);
+    check("leaving leads to the entry", new URL(page.url()).pathname === `${above}/music/`);
   });
   await visit("watch/#key=open%20sesame%2C%20long%20enough", async (page) => {
     await page.waitForSelector("#entry-form:not([hidden])");
