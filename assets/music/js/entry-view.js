@@ -1,4 +1,4 @@
-/** The door: your name, a new room, or the code of one that exists. */
+/** The entry: your name, a new room, or the code of one that exists. */
 
 import { byId, setText } from "../common/elements.js";
 import { recall, remember } from "../common/memory.js";

@@ -40,7 +40,7 @@ const NARROW = "(max-width: 900px)";
 /** Why the server may want another password. */
 const PASSWORD_WANTED = ["password_required", "wrong_password"];
 
-/** The room that the page shows, or null at the door. */
+/** The room that the page shows, or null before it has one. */
 let room = null;
 /** The room that is being entered, once the server has told something of it. */
 let arriving = null;

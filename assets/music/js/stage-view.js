@@ -4,14 +4,13 @@ import { readable } from "../common/durations.js";
 import { byId, iconAddress, setText } from "../common/elements.js";
 import { ownFileId, withTicket } from "../common/media.js";
 import { recall, remember } from "../common/memory.js";
+import { SeekBar } from "../common/party/seek-bar.js";
+import { SyncView } from "../common/party/sync-view.js";
 import { say } from "../common/texts.js";
 import { drawArtwork } from "./artwork.js";
 import { bylineOf, sourceOf, titleOf } from "./track.js";
 import { troubleText } from "./trouble.js";
 
-const ARROW_STEP = 5;
-/** How long the seek bar waits (milliseconds) for the room to follow before it shows the room again. */
-const SEEK_PATIENCE_MS = 1500;
 const IN_SYNC_SECONDS = 0.03;
 
 export class StageView {
@@ -21,8 +20,6 @@ export class StageView {
   #state = byId("playing-state");
   #title = byId("track-title");
   #byline = byId("track-byline");
-  #seek = byId("seek");
-  #position = byId("position");
   #duration = byId("duration");
   #play = byId("play");
   #playIcon = byId("play-icon");
@@ -38,11 +35,8 @@ export class StageView {
   #troubleText = byId("trouble-text");
   #reload = byId("reload");
   #explanation = byId("controls-explanation");
-  #sync = byId("sync");
-  #syncText = byId("sync-text");
-  #offset = byId("offset");
-  #isDragging = false;
-  #sought = null;
+  #seekBar;
+  #sync = new SyncView();
 
   /**
    * `actions` has `playOrPause()`, `seek(seconds)`, `next()`, `previous()`, `toggleShuffle()`, `cycleRepeat()`, `listen()`,
@@ -59,13 +53,7 @@ export class StageView {
     this.#tap.addEventListener("click", actions.listen);
     this.#reload.addEventListener("click", actions.reload);
 
-    this.#seek.addEventListener("input", () => {
-      this.#isDragging = true;
-      this.#showPosition(Number(this.#seek.value), Number(this.#seek.max));
-    });
-    this.#seek.addEventListener("change", () => this.#commitSeek(actions));
-    this.#seek.addEventListener("blur", () => (this.#isDragging = false));
-    this.#seek.addEventListener("keydown", (event) => this.#stepSeek(event, actions));
+    this.#seekBar = new SeekBar(actions.seek);
 
     this.#volume.value = String(Math.round((recall("volume") ?? 1) * 100));
     const setVolume = () => {
@@ -96,7 +84,7 @@ export class StageView {
     this.#play.setAttribute("aria-label", say(isPlaying && !player.hasPlayedOut ? "pause" : "play"));
     this.#playIcon.setAttribute("href", iconAddress(isPlaying && !player.hasPlayedOut ? "pause" : "play"));
     this.#renderOrder(room, isOpen);
-    this.#seek.disabled = !canControl || player.duration === null;
+    this.#seekBar.isEnabled = canControl && player.duration !== null;
     setText(this.#explanation, explanationOf(room, isOpen));
 
     this.#tapBox.hidden = !player.isBlocked;
@@ -106,16 +94,9 @@ export class StageView {
   /** Shows what changes all the time: position, sync, clock. */
   renderTime({ room, player, clock, isOpen }) {
     const duration = player.duration;
-    if (this.#sought !== null && performance.now() > this.#sought.until) this.#sought = null;
-    if (!this.#isDragging) {
-      this.#seek.max = String(duration ?? 0);
-      const position = this.#sought?.position ?? player.targetPosition ?? 0;
-      if (duration !== null) this.#seek.value = String(position);
-      this.#showPosition(position, duration, player.isLive);
-    }
+    this.#seekBar.render(player.targetPosition ?? 0, duration, player.isLive);
     setText(this.#duration, duration === null ? (player.isLive ? say("live") : "–:––") : readable(duration));
-    this.#renderSync(syncStateOf(room, player, clock, isOpen), player.errorSeconds);
-    setText(this.#offset, clock.isSet ? say("offset", signed(clock.offsetMs), Math.round(clock.roundTripMs)) : "");
+    this.#sync.render(syncStateOf(room, player, clock, isOpen), player.errorSeconds, clock, clock.isSet);
   }
 
   #renderOrder(room, isOpen) {
@@ -149,7 +130,7 @@ export class StageView {
 
   /** The room moved: the seek bar shows it again. */
   noteMove() {
-    this.#sought = null;
+    this.#seekBar.noteMove();
   }
 
   #renderTrouble(track, trouble) {
@@ -157,36 +138,6 @@ export class StageView {
     this.#trouble.hidden = !isForeign && trouble === null;
     this.#reload.hidden = isForeign;
     setText(this.#troubleText, isForeign ? say("foreignTrack") : trouble ? troubleText(trouble) : "");
-  }
-
-  #renderSync(state, errorSeconds) {
-    this.#sync.dataset.state = state;
-    const error = errorSeconds === null ? "" : ` · ${say("error", signed(errorSeconds * 1000))}`;
-    const isMeasured = state === "inSync" || state === "catchingUp";
-    setText(this.#syncText, state === "none" ? "" : say(state) + (isMeasured ? error : ""));
-  }
-
-  #showPosition(position, duration, isLive = false) {
-    setText(this.#position, duration === null && isLive ? "" : readable(position));
-    const fill = duration ? (100 * position) / duration : 0;
-    this.#seek.style.setProperty("--fill", `${Math.min(100, fill).toFixed(2)}%`);
-    const spoken = duration ? say("positionOf", readable(position), readable(duration)) : readable(position);
-    if (this.#seek.getAttribute("aria-valuetext") !== spoken) this.#seek.setAttribute("aria-valuetext", spoken);
-  }
-
-  #commitSeek(actions) {
-    this.#isDragging = false;
-    const position = Number(this.#seek.value);
-    this.#sought = { position, until: performance.now() + SEEK_PATIENCE_MS };
-    actions.seek(position);
-  }
-
-  #stepSeek(event, actions) {
-    const direction = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key];
-    if (!direction || this.#seek.disabled) return;
-    event.preventDefault();
-    this.#seek.value = String(Number(this.#seek.value) + direction * ARROW_STEP);
-    this.#commitSeek(actions);
   }
 }
 
@@ -215,11 +166,4 @@ function syncStateOf(room, player, clock, isOpen) {
   if (player.isLive) return "none";
   const isClose = player.errorSeconds !== null && Math.abs(player.errorSeconds) <= IN_SYNC_SECONDS;
   return isClose ? "inSync" : "catchingUp";
-}
-
-/** A whole number with a proper sign: +12, −3, 0. */
-function signed(number) {
-  const whole = Math.round(number);
-  if (whole === 0) return "0";
-  return whole > 0 ? `+${whole}` : `−${-whole}`;
 }

@@ -5,7 +5,7 @@ import { recall, recallForTab, remember, rememberForTab } from "../common/memory
 const KEY = "watch-member-key";
 const INVITATION = "watch-invitation";
 
-export class Door {
+export class Credentials {
   #key = recall(KEY);
   #invitation = recallForTab(INVITATION);
 

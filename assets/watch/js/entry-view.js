@@ -1,4 +1,4 @@
-/** The door: the key if there is none, then your name, a new room, the public ones, or the code of one that exists. */
+/** The entry: the key if there is none, then your name, a new room, the public ones, or the code of one that exists. */
 
 import { byId, element, icon, keepingFocus, setText } from "../common/elements.js";
 import { recall, remember } from "../common/memory.js";

@@ -15,7 +15,7 @@ import { isSayable, say, speak } from "../common/texts.js";
 import { ChooseView } from "./choose-view.js";
 import { Company } from "./company.js";
 import { CoverView } from "./cover-view.js";
-import { Door } from "./door.js";
+import { Credentials } from "./credentials.js";
 import { EntryView } from "./entry-view.js";
 import { addressOf, isHls, isOwnCopy, isServerFile, readScreen, titleOf } from "./film.js";
 import { listenToKeys } from "./keyboard.js";
@@ -35,7 +35,7 @@ const ROOMS_ASKED_EVERY_MS = 5000;
 /** An owner whose page has halted the film at its end waits this long for the server before it does so again. */
 const REST_AGAIN_MS = 3000;
 
-/** The room that the page is in, `{id, name, password, playhead}`, or null at the door. */
+/** The room that the page is in, `{id, name, password, playhead}`, or null before it has joined one. */
 let room = null;
 /** Where the room that is being entered is in its film, once the server has told. */
 let arriving = null;
@@ -49,7 +49,7 @@ let restedAt = -Infinity;
 /** What the server's file that was loaded last was loaded with; null for one from elsewhere. */
 let usedTicket = null;
 
-const door = new Door();
+const credentials = new Credentials();
 const clock = new ServerClock();
 const ownCopy = new OwnCopy();
 const party = new Party();
@@ -68,14 +68,14 @@ const connection = new Connection(
     "room:owner-changed": ({ ownerToken }) => room && keepOwnerToken(room.id, ownerToken ?? null),
     "room:banner": ({ message }) => status.keep("told", message),
   },
-  () => door.token,
+  () => credentials.token,
 );
 const keeper = new ClockKeeper(
   clock,
   (clientTime) => connection.send("time_ping", { clientTime }),
   () => connection.renew(),
 );
-const session = new Session(connection, () => door.invitation);
+const session = new Session(connection, () => credentials.invitation);
 const status = new StatusView();
 const steering = new Steering({ connection, player, playhead: () => room?.playhead ?? null, ownCopy, status });
 const entry = new EntryView({
@@ -138,7 +138,7 @@ installProbe({ room: () => room, party, player, clock });
 speak("watch", render);
 if (former) status.keep("entering");
 else entry.invite(roomInAddress());
-if (door.token !== null) connection.open();
+if (credentials.token !== null) connection.open();
 render();
 
 // The connection
@@ -175,8 +175,8 @@ function noteRefusal(text) {
     render();
     return;
   }
-  const hadKey = door.hasKey;
-  if (door.refuse()) {
+  const hadKey = credentials.hasKey;
+  if (credentials.refuse()) {
     connection.open();
     return;
   }
@@ -187,7 +187,7 @@ function noteRefusal(text) {
 
 function bringKey(key) {
   if (!key) return;
-  door.bringKey(key);
+  credentials.bringKey(key);
   status.keep("connecting");
   connection.open();
   render();
@@ -241,7 +241,7 @@ function refused({ refusal }, roomId) {
   const wantsPassword = refusal === "wrongPassword" || refusal === "wrong_password";
   letGo();
   entry.invite(wantsPassword || refusal === "locked" ? roomId : null, wantsPassword);
-  const words = [`door_${refusal}`, `refusal_${refusal}`].find(isSayable) ?? "door_refused";
+  const words = [`entry_${refusal}`, `refusal_${refusal}`].find(isSayable) ?? "entry_refused";
   status.complain(words, roomId);
   if (wantsPassword) entry.focusPassword();
 }
@@ -289,7 +289,7 @@ function roomInAddress() {
 }
 
 async function askForRooms() {
-  if (room || former || isBusy || !door.hasKey || !connection.isOpen || document.visibilityState !== "visible") return;
+  if (room || former || isBusy || !credentials.hasKey || !connection.isOpen || document.visibilityState !== "visible") return;
   entry.takeRooms(await connection.ask("room:list"));
   render();
 }
@@ -367,7 +367,7 @@ async function pickCopy(file) {
 
 function render() {
   status.render();
-  entry.render({ hasToken: door.token !== null, hasKey: door.hasKey, isBusy });
+  entry.render({ hasToken: credentials.token !== null, hasKey: credentials.hasKey, isBusy });
   byId("entry").hidden = room !== null || former !== null;
   byId("room").hidden = room === null;
   byId("leave").hidden = room === null;

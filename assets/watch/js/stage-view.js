@@ -3,22 +3,19 @@
 import { readable } from "../common/durations.js";
 import { byId, element, iconAddress, setText } from "../common/elements.js";
 import { recall, remember } from "../common/memory.js";
+import { SeekBar } from "../common/party/seek-bar.js";
+import { SyncView } from "../common/party/sync-view.js";
 import { languageTag, say } from "../common/texts.js";
 import { titleOf } from "./film.js";
 
 export const STEP_SECONDS = 10;
-const ARROW_STEP = 5;
 const VOLUME_STEP = 5;
-/** How long the seek bar waits (milliseconds) for the room to follow before it shows the room again. */
-const SEEK_PATIENCE_MS = 1500;
 const IN_SYNC_SECONDS = 0.04;
 const SPEEDS = [0.5, 0.75, 0.9, 1, 1.1, 1.25, 1.5, 1.75, 2];
 
 export class StageView {
   #state = byId("playing-state");
   #title = byId("film-title");
-  #seek = byId("seek");
-  #position = byId("position");
   #duration = byId("duration");
   #play = byId("play");
   #playIcon = byId("play-icon");
@@ -30,13 +27,10 @@ export class StageView {
   #muteIcon = byId("mute-icon");
   #explanation = byId("controls-explanation");
   #waiting = byId("waiting");
-  #sync = byId("sync");
-  #syncText = byId("sync-text");
-  #offset = byId("offset");
+  #seekBar;
+  #sync = new SyncView();
   #setVolume;
   #isMuted = false;
-  #isDragging = false;
-  #sought = null;
   #speedsShown = null;
 
   /** `actions` has `playOrPause()`, `seek(seconds)`, `step(seconds)`, `setSpeed(speed)` and `setVolume(fraction)`. */
@@ -46,13 +40,7 @@ export class StageView {
     this.#back.addEventListener("click", () => actions.step(-STEP_SECONDS));
     this.#forward.addEventListener("click", () => actions.step(STEP_SECONDS));
     this.#speed.addEventListener("change", () => actions.setSpeed(Number(this.#speed.value)));
-    this.#seek.addEventListener("input", () => {
-      this.#isDragging = true;
-      this.#showPosition(Number(this.#seek.value), Number(this.#seek.max));
-    });
-    this.#seek.addEventListener("change", () => this.#commitSeek(actions));
-    this.#seek.addEventListener("blur", () => (this.#isDragging = false));
-    this.#seek.addEventListener("keydown", (event) => this.#stepSeek(event, actions));
+    this.#seekBar = new SeekBar(actions.seek);
     this.#volume.value = String(Math.round((recall("volume") ?? 1) * 100));
     this.#volume.addEventListener("input", () => {
       this.#isMuted = false;
@@ -85,7 +73,7 @@ export class StageView {
     this.#play.setAttribute("aria-label", say(isPlaying ? "pause" : "play"));
     this.#playIcon.setAttribute("href", iconAddress(isPlaying ? "pause" : "play"));
     for (const each of [this.#back, this.#forward]) each.disabled = !canControl;
-    this.#seek.disabled = !canControl || player.duration === null;
+    this.#seekBar.isEnabled = canControl && player.duration !== null;
     this.#renderSpeed(playhead?.speed ?? 1, canControl);
     this.#renderVolume();
     setText(this.#explanation, explanationOf(party, isOpen));
@@ -94,22 +82,16 @@ export class StageView {
   /** Shows what changes all the time: position, sync, clock. */
   renderTime({ party, film, playhead, player, clock, isOpen }) {
     const { duration } = player;
-    if (this.#sought !== null && performance.now() > this.#sought.until) this.#sought = null;
-    if (!this.#isDragging) {
-      this.#seek.max = String(duration ?? 0);
-      const position = this.#sought?.position ?? player.targetPosition ?? 0;
-      if (duration !== null) this.#seek.value = String(position);
-      this.#showPosition(film?.type === "live" ? 0 : position, duration);
-    }
+    this.#seekBar.render(film?.type === "live" ? 0 : (player.targetPosition ?? 0), duration);
     setText(this.#duration, duration === null ? (film?.type === "live" ? say("live") : "") : readable(duration));
-    this.#renderSync(syncStateOf({ film, playhead, player, clock, isOpen }), player.errorSeconds);
-    setText(this.#offset, clock.isSet && film ? say("offset", signed(clock.offsetMs), Math.round(clock.roundTripMs)) : "");
+    const state = syncStateOf({ film, playhead, player, clock, isOpen });
+    this.#sync.render(state, player.errorSeconds, clock, clock.isSet && Boolean(film));
     this.#renderWaiting(party, clock);
   }
 
   /** The room moved: the seek bar shows it again. */
   noteMove() {
-    this.#sought = null;
+    this.#seekBar.noteMove();
   }
 
   #renderWaiting({ waiting, you }, clock) {
@@ -145,37 +127,6 @@ export class StageView {
     this.#mute.setAttribute("aria-label", say(isSilent ? "unmuteSound" : "muteSound"));
     this.#muteIcon.setAttribute("href", iconAddress(isSilent ? "volume-off" : "volume"));
   }
-
-  #renderSync(state, errorSeconds) {
-    this.#sync.dataset.state = state;
-    const error = errorSeconds === null ? "" : ` · ${say("error", signed(errorSeconds * 1000))}`;
-    const isMeasured = state === "inSync" || state === "catchingUp";
-    setText(this.#syncText, state === "none" ? "" : say(state) + (isMeasured ? error : ""));
-  }
-
-  #showPosition(position, duration) {
-    setText(this.#position, readable(position));
-    const fill = duration ? (100 * position) / duration : 0;
-    this.#seek.style.setProperty("--fill", `${Math.min(100, fill).toFixed(2)}%`);
-    const spoken = duration ? say("positionOf", readable(position), readable(duration)) : readable(position);
-    if (this.#seek.getAttribute("aria-valuetext") !== spoken) this.#seek.setAttribute("aria-valuetext", spoken);
-  }
-
-  #commitSeek(actions) {
-    this.#isDragging = false;
-    const position = Number(this.#seek.value);
-    this.#sought = { position, until: performance.now() + SEEK_PATIENCE_MS };
-    actions.seek(position);
-  }
-
-  #stepSeek(event, actions) {
-    const direction = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key];
-    if (!direction || this.#seek.disabled) return;
-    event.preventDefault();
-    event.stopPropagation();
-    this.#seek.value = String(Number(this.#seek.value) + direction * ARROW_STEP);
-    this.#commitSeek(actions);
-  }
 }
 
 function stateOf(film, playhead, player) {
@@ -201,11 +152,4 @@ function syncStateOf({ film, playhead, player, clock, isOpen }) {
   if (player.isWaiting) return "buffering";
   if (player.isLive || player.errorSeconds === null) return "none";
   return Math.abs(player.errorSeconds) <= IN_SYNC_SECONDS ? "inSync" : "catchingUp";
-}
-
-/** A whole number with a proper sign: +12, −3, 0. */
-function signed(number) {
-  const whole = Math.round(number);
-  if (whole === 0) return "0";
-  return whole > 0 ? `+${whole}` : `−${-whole}`;
 }
