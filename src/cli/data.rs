@@ -14,7 +14,7 @@ pub struct Kept {
     /// The configuration.
     #[command(flatten)]
     pub config: ConfigFile,
-    /// Take the folders, and /etc/roomhub/environment and config.toml, of a unit of the packages: roomhub, or
+    /// Use the folders, /etc/roomhub/environment and config.toml of a unit of the packages: roomhub, or
     /// roomhub@music and so on
     #[arg(long, value_name = "UNIT")]
     pub unit: Option<String>,
@@ -26,10 +26,10 @@ pub struct Backup {
     /// The archive: a tar, compressed if its name ends with .gz or .tgz
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// Keep the rows of the MySQL or MariaDB of `devices.database_url` too; those of SQLite are kept anyway
+    /// Include the rows of the MySQL or MariaDB of `devices.database_url`; those of SQLite are always included
     #[arg(long)]
     pub database: bool,
-    /// Keep the keys and passwords of the configuration in the archive too, and the key that `roomhub all` made up
+    /// Include the keys and passwords of the configuration, and the key that `roomhub all` has generated
     #[arg(long)]
     pub with_secrets: bool,
     /// Whose it is.
@@ -38,8 +38,8 @@ pub struct Backup {
 }
 
 pub(super) const BACKUP_EXAMPLES: &str = "\
-What was acknowledged before the backup began is in it; services need not be stopped. The archive is its owner's alone
-(mode 0600): it holds what people said.
+Services may run: every message that was acknowledged before the backup began is in it. The archive contains messages, and can \
+only be read by its owner (mode 0600).
 
 Examples:
   roomhub backup /backup/roomhub.tar.gz
@@ -53,10 +53,10 @@ pub struct Restore {
     /// The archive
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// Move what is in the folders aside, into before-restore-TIME in each
+    /// Move the contents of the folders to before-restore-TIME in each of them
     #[arg(long)]
     pub force: bool,
-    /// Put the rows that the archive has of a database server into the database of `devices`
+    /// Write the rows of a database server in the archive into the database of `devices`
     #[arg(long)]
     pub database: bool,
     /// Write the archive's configuration file to this place, which must be free
@@ -68,8 +68,8 @@ pub struct Restore {
 }
 
 pub(super) const RESTORE_EXAMPLES: &str = "\
-The whole archive is checked before anything is touched. One that a newer version has written is refused, and so are folders
-that hold something, or that a running service has.
+The whole archive is checked before anything is changed. An archive of a newer version is refused, and so are folders that are \
+not empty or that a running service uses.
 
 Examples:
   roomhub restore /backup/roomhub.tar.gz
@@ -107,7 +107,7 @@ pub struct Export {
 }
 
 pub(super) const EXPORT_EXAMPLES: &str = "\
-The server may run, with SQLite or with MySQL. What is in its spool still is not exported.
+The server may run, with SQLite or with MySQL. Records that are still in its spool are not exported.
 
 Examples:
   roomhub export devices rows.jsonl
@@ -128,8 +128,7 @@ pub struct Import {
 }
 
 pub(super) const IMPORT_EXAMPLES: &str = "\
-Rows that are there already are kept as they are, so lines may come twice. A server that runs knows of devices and rooms that
-were imported after its next start.
+Existing rows are not changed, so lines may come twice. A running server knows imported devices and rooms after its next start.
 
 Examples:
   roomhub import devices rows.jsonl
@@ -162,11 +161,10 @@ pub struct Erase {
 }
 
 pub(super) const ERASE_EXAMPLES: &str = "\
-Of a device: messages from and to it, its connections and queries, what waits for it, its records in the
-spool and among the dead letters. Of a person: what all who had that name said in rooms, lines of recordings and of the event
-log, and the name itself. Services may run: they are asked over a socket in their data folders, let go of whom it is about, and
-answer once it is done, on all nodes. Run it as the user of the services, or as root. Backups that were made before stay as
-they are.
+Of a device: its messages, connections and queries, what waits for it, and its records in the spool and among the dead \
+letters. Of a person: chat messages, lines of recordings and of the event log, and the name itself. Running services are asked \
+over a socket in their data folders; they disconnect the device or person, and answer when this node is done. Run it as the \
+user of the services, or as root. Earlier backups are not changed.
 
 Examples:
   roomhub erase devices d1

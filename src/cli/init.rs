@@ -8,15 +8,15 @@ use super::parse_service;
 use crate::settings::Service;
 
 pub(super) const INIT_EXAMPLES: &str = "\
-At a terminal, what no flag says is asked. Keys are random and stand in the file, which is its owner's alone then (mode 0600);
-only a terminal is shown them.
+At a terminal, everything that no flag sets is asked. Keys are random and are written to the file, which only its owner can \
+read then (mode 0600); they are only shown in a terminal.
 
 Examples:
   roomhub init
   roomhub init --yes --listen 0.0.0.0:8080 --films ~/films --audio ~/music
-  roomhub init --yes --services music,radio --uploads 50 --recordings ~/recordings --stations jazz=/srv/jazz,news=/srv/news
-  roomhub init /etc/roomhub/config.toml --yes --force --listen 127.0.0.1:8080 --proxy 127.0.0.1 --name rooms.example.org
-  roomhub init devices.toml --yes --services devices --database /etc/roomhub/database_url --client-keys";
+  roomhub init --yes --services radio --stations jazz=/srv/jazz,news=/srv/news
+  roomhub init --yes --listen 127.0.0.1:8080 --proxy 127.0.0.1 --name rooms.example.org
+  roomhub init devices.toml --yes --services devices --client-keys";
 
 /// What the configuration is to say.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
@@ -28,13 +28,13 @@ pub struct Init {
     /// Overwrite the file if it is there
     #[arg(long)]
     pub force: bool,
-    /// Ask nothing: what no flag says stays at its default
+    /// Ask nothing; everything that no flag sets keeps its default
     #[arg(long, short)]
     pub yes: bool,
-    /// Services that are to run, with commas between them [default: all of them]
+    /// Services to run, separated by commas [default: all of them]
     #[arg(long, value_delimiter = ',', value_parser = parse_service)]
     pub services: Vec<Service>,
-    /// One address for all of them, like `0.0.0.0:8080`, or several with commas between them [default: a port each]
+    /// One address for all of them, like `0.0.0.0:8080`, or several separated by commas [default: a port each]
     #[arg(long, value_name = "ADDRESSES", value_delimiter = ',')]
     pub listen: Vec<String>,
     /// Reverse proxies that clients come through: addresses or networks, or `unix` [default: none]
@@ -61,16 +61,16 @@ pub struct Init {
     /// More stations of radio, each with a folder, like `jazz=/srv/jazz,news=/srv/news` [default: none]
     #[arg(long, value_name = "ROUTE=FOLDER", value_delimiter = ',')]
     pub stations: Vec<String>,
-    /// Folder for recordings, which hosts in music and watch may make of their rooms then [default: no recordings]
+    /// Folder for recordings that hosts in music and watch may make of their rooms [default: no recordings]
     #[arg(long, value_name = "FOLDER")]
     pub recordings: Option<PathBuf>,
     /// Megabytes of a file that members of music may upload [default: no uploads]
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(1..))]
     pub uploads: Option<u32>,
-    /// TURN server that calls take where no direct way leads, like `turn.example.org:3478`: makes its secret [default: none]
+    /// TURN server for calls without a direct connection, like `turn.example.org:3478`; its secret is generated [default: none]
     #[arg(long, value_name = "HOST")]
     pub turn: Option<String>,
-    /// Folder for what services keep [default: ./data]
+    /// Folder for the data of services [default: ./data]
     #[arg(long, value_name = "FOLDER")]
     pub data: Option<PathBuf>,
     /// Database of devices, `mysql://…`, or a file that holds such a URL [default: SQLite in the data folder]
@@ -79,13 +79,13 @@ pub struct Init {
     /// Redis that several nodes share rooms through, `redis://…`, or a file that holds such a URL [default: none]
     #[arg(long, value_name = "URL|FILE")]
     pub redis: Option<String>,
-    /// Make keys for operators, who then need not be on this machine; behind a proxy they are made anyway
+    /// Generate keys for operators on other machines; behind a proxy they are always generated
     #[arg(long)]
     pub operator_keys: bool,
-    /// Have clients of signal and devices bring a key, as those of watch do
+    /// Require a key from clients of signal and devices, as watch always does
     #[arg(long)]
     pub client_keys: bool,
-    /// Let live sources broadcast on radio, with a password
+    /// Allow live sources on radio, with a generated password
     #[arg(long)]
     pub live: bool,
 }
