@@ -7,9 +7,9 @@ use std::collections::HashMap;
 use std::fmt;
 
 use bytes::{Bytes, BytesMut};
-use serde::Deserialize;
 use serde::de::value::MapDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 /// Arrays and objects within each other; deeper ones are refused, for many readers cannot take them.
@@ -33,39 +33,46 @@ pub fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 pub fn read<'de, T: Deserialize<'de>>(text: &'de str) -> Option<T> {
     serde_json::from_str(text).ok().or_else(|| {
         // Structs take no key twice.
-        let Entries(entries) = serde_json::from_str(text).ok()?;
-        T::deserialize(MapDeserializer::new(entries.into_iter())).ok()
+        let Fields(fields) = serde_json::from_str(text).ok()?;
+        let last: HashMap<Cow<'_, str>, &RawValue> = fields.into_iter().collect();
+        T::deserialize(MapDeserializer::new(last.into_iter())).ok()
     })
 }
 
-/// An object's entries, of each key the last.
-struct Entries<'a>(HashMap<Cow<'a, str>, &'a RawValue>);
+/// A text, borrowed where it has no escapes.
+#[derive(Deserialize)]
+pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
 
-impl<'de> Deserialize<'de> for Entries<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(EntriesReader)
+/// An object's fields in their order, repeated ones too.
+pub struct Fields<'a>(pub Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl Serialize for Fields<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
     }
 }
 
-struct EntriesReader;
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FieldsReader)
+    }
+}
 
-/// Borrowed where the text has no escapes.
-#[derive(Deserialize)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+struct FieldsReader;
 
-impl<'de> Visitor<'de> for EntriesReader {
-    type Value = Entries<'de>;
+impl<'de> Visitor<'de> for FieldsReader {
+    type Value = Fields<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries<'de>, A::Error> {
-        let mut entries = HashMap::new();
-        while let Some((Key(key), value)) = map.next_entry()? {
-            entries.insert(key, value);
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+        let mut fields = Vec::new();
+        while let Some((Text(name), value)) = map.next_entry()? {
+            fields.push((name, value));
         }
-        Ok(Entries(entries))
+        Ok(Fields(fields))
     }
 }
 

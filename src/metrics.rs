@@ -61,7 +61,7 @@ pub fn start(context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// All figures in Prometheus' text format; empty before [`start`].
+/// All metrics in Prometheus' text format; empty before [`start`].
 pub fn render() -> String {
     metrics_process::Collector::default().collect();
     RECORDER.get().map(PrometheusHandle::render).unwrap_or_default()

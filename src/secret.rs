@@ -1,4 +1,4 @@
-//! A word that must not be seen: it prints and serialises as a mask.
+//! A text that must not be seen: it prints and serialises as a mask.
 
 use std::fmt;
 
@@ -14,12 +14,12 @@ pub const MASK: &str = "********";
 pub struct Secret(String);
 
 impl Secret {
-    /// Wraps the word as it is.
-    pub fn new(word: impl Into<String>) -> Self {
-        Self(word.into())
+    /// Wraps the text as it is.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
     }
 
-    /// The word itself, for the one place that needs it.
+    /// The text itself, for the one place that needs it.
     pub fn expose(&self) -> &str {
         &self.0
     }

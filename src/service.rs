@@ -8,12 +8,12 @@ use anyhow::Result;
 use crate::admin::Admin;
 use crate::cluster::Cluster;
 use crate::control::{self, ErasedFromRooms, Reports, Request};
-use crate::http::keys::{KeyedDoor, WrongKeys};
+use crate::http::keys::{AccessKey, WrongKeys};
 use crate::http::listener::{Listener, Opening};
 use crate::http::socket::Address;
 use crate::ice::IceServers;
-use crate::recordings::{Recordings, Stop, Unfinished};
-use crate::rooms::{ROOMS_FILE, Storage, random_seed};
+use crate::recordings::{Catalogue, Recordings, Stop, Unfinished};
+use crate::rooms::{Hub, ROOMS_FILE, Runner, Storage, random_seed};
 use crate::runtime::Context;
 use crate::{recordings, rooms, socketio};
 
@@ -36,8 +36,8 @@ pub struct ServiceContext<'a> {
     /// What Socket.IO limits besides.
     pub socketio: &'a socketio::Config,
     /// Who else may read the metrics.
-    pub metrics: KeyedDoor,
-    /// Wrong keys lately, at all doors.
+    pub metrics: AccessKey,
+    /// Wrong keys lately, of every kind.
     pub wrong_keys: Arc<WrongKeys>,
     /// What operators see and steer.
     pub admin: Arc<Admin>,
@@ -53,18 +53,23 @@ impl ServiceContext<'_> {
 
     /// Starts to write what is recorded in the rooms of a service into its folder; nothing without one. `stop` ends those that
     /// have reached a limit.
-    pub fn recordings(
+    pub fn record<H: Hub>(
         &self,
+        runner: &mut Runner<H>,
         service: recordings::Service,
         folder: &str,
         stop: Stop,
-        reports: Reports,
-    ) -> Option<Recordings> {
+    ) -> Option<Arc<Catalogue>> {
+        if folder.is_empty() {
+            return None;
+        }
+        let folder = Path::new(folder);
         let unfinished = if self.cluster.is_some() { Unfinished::GoOn } else { Unfinished::End };
-        let start = |folder| {
-            recordings::start(service, folder, self.recordings, unfinished, stop, reports, self.context)
-        };
-        (!folder.is_empty()).then(|| start(Path::new(folder)))
+        let (limits, reports) = (self.recordings, runner.reports());
+        let Recordings { recorder, catalogue } =
+            recordings::start(service, folder, limits, unfinished, stop, reports, self.context);
+        runner.keep_recordings(recorder);
+        Some(catalogue)
     }
 
     /// Has `roomhub erase persons` ask the rules of a service that keeps something, and those who write its files, which

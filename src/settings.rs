@@ -161,7 +161,7 @@ pub struct Settings {
     pub tls: tls::Config,
     /// The one listener of all services together.
     pub door: door::Config,
-    /// Who may read the figures.
+    /// Who may read the metrics.
     pub metrics: metrics::Config,
     /// Who may see and steer all services.
     pub admin: admin::Config,

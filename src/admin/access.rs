@@ -20,8 +20,8 @@ use crate::http::{self as own_http, routes};
 use crate::runtime::Clock;
 use crate::secret::Secret;
 
-/// The door at which wrong keys are counted, and the key of operators.
-const DOOR: &str = "admin.key";
+/// The configuration key that sets the key of operators, by which wrong ones are counted.
+const KEY_NAME: &str = "admin.key";
 
 /// The longest name of a user that a proxy may tell.
 const MAX_USER_BYTES: usize = 256;
@@ -125,7 +125,7 @@ impl Access {
             sessions: Sessions::new(config.session_time, config.max_ended_sessions),
             clock,
         };
-        access.add(DOOR, &config.key, Role::Operator, None);
+        access.add(KEY_NAME, &config.key, Role::Operator, None);
         access.add("admin.viewer_key", &config.viewer_key, Role::Viewer, None);
         access
     }
@@ -153,8 +153,8 @@ impl Access {
     pub fn identify(&self, peer: IpAddr, request: &Parts) -> Result<Identity, Refusal> {
         let headers = &request.headers;
         let address = self.wrong_keys.address(peer, headers);
-        if let Some(word) = routes::bearer(headers) {
-            return self.by_key(address, word).map(|(identity, _)| identity).map_err(Refusal::Denied);
+        if let Some(given) = routes::bearer(headers) {
+            return self.by_key(address, given).map(|(identity, _)| identity).map_err(Refusal::Denied);
         }
         if let Some((_, grant)) = self.session(headers) {
             return Ok(grant.identity(Way::Session, address));
@@ -178,9 +178,9 @@ impl Access {
         &self,
         peer: IpAddr,
         headers: &HeaderMap,
-        word: &str,
+        given: &str,
     ) -> Result<(Identity, String), Denied> {
-        let (identity, grant) = self.by_key(self.wrong_keys.address(peer, headers), word)?;
+        let (identity, grant) = self.by_key(self.wrong_keys.address(peer, headers), given)?;
         let value = self.sessions.begin(grant.name, &grant.key, &grant.session_key, self.clock.wall());
         Ok((identity, value))
     }
@@ -220,10 +220,10 @@ impl Access {
         self.user_header.is_none() && self.grants.read().is_empty()
     }
 
-    fn by_key(&self, address: IpAddr, word: &str) -> Result<(Identity, Arc<Grant>), Denied> {
-        let found = self.grants.read().iter().find(|grant| grant.key.is(word)).cloned();
-        let is_right = (!word.is_empty()).then_some(found.is_some());
-        self.wrong_keys.judge(DOOR, address, is_right, self.clock.now())?;
+    fn by_key(&self, address: IpAddr, given: &str) -> Result<(Identity, Arc<Grant>), Denied> {
+        let found = self.grants.read().iter().find(|grant| grant.key.is(given)).cloned();
+        let is_right = (!given.is_empty()).then_some(found.is_some());
+        self.wrong_keys.judge(KEY_NAME, address, is_right, self.clock.now())?;
         let grant = found.ok_or(Denied::Wrong)?;
         Ok((grant.identity(Way::Key, address), grant))
     }

@@ -131,7 +131,7 @@ pub struct Known {
     pub configuration: Vec<ShownValue>,
     /// All services, once they are served.
     pub backends: Backends,
-    /// Wrong keys lately, at all doors.
+    /// Wrong keys lately, of every kind.
     pub wrong_keys: Arc<WrongKeys>,
 }
 

@@ -60,21 +60,17 @@ pub fn router(admin: &Arc<Admin>, is_tls: bool) -> Router {
     let router = Router::new()
         .route("/admin", get(|| async { Redirect::permanent("admin/") }))
         .route("/admin/", get(page))
-        .route("/admin/assets/{*path}", get(asset))
+        .nest("/admin", assets::router::<Assets, _>())
         .nest("/admin/v1", interface);
     with_problems(router).with_state(site)
 }
 
 async fn page(headers: HeaderMap) -> Response {
-    assets::page::<Assets>("index.html", &headers).unwrap_or_else(not_found)
-}
-
-async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
-    assets::file::<Assets>(&path, &headers).unwrap_or_else(not_found)
+    assets::page::<Assets>("index.html", &headers).unwrap_or_else(routes::not_found)
 }
 
 async fn description(headers: HeaderMap) -> Response {
-    assets::file::<Assets>("openapi.json", &headers).unwrap_or_else(not_found)
+    assets::file::<Assets>("openapi.json", &headers).unwrap_or_else(routes::not_found)
 }
 
 /// Lets those through who may look, and answers all others.
@@ -212,13 +208,13 @@ async fn table(
     RawQuery(query): RawQuery,
 ) -> Response {
     if !identity.sees(&service) {
-        return not_found();
+        return routes::not_found();
     }
     let table = match site.admin.service(&service) {
         Some(service) => service.table(name, query.unwrap_or_default()).await,
         None => None,
     };
-    table.unwrap_or_else(not_found)
+    table.unwrap_or_else(routes::not_found)
 }
 
 async fn log(
@@ -262,10 +258,10 @@ async fn act(
     }
     match admin.act(&identity, order).await {
         Outcome::Done => StatusCode::NO_CONTENT.into_response(),
-        Outcome::NotFound => not_found(),
+        Outcome::NotFound => routes::not_found(),
         Outcome::Conflict(problem) => routes::error(StatusCode::CONFLICT, problem),
         Outcome::Invalid(problem) => routes::error(StatusCode::BAD_REQUEST, problem),
-        Outcome::Stopped => routes::error(StatusCode::SERVICE_UNAVAILABLE, "stopping"),
+        Outcome::Stopped => routes::stopping(),
     }
 }
 
@@ -312,8 +308,4 @@ fn of_foreign_site() -> Response {
 
 fn of_process() -> Response {
     routes::error(StatusCode::FORBIDDEN, "the key of one service does not open what belongs to all of them")
-}
-
-fn not_found() -> Response {
-    routes::error(StatusCode::NOT_FOUND, "not found")
 }

@@ -15,7 +15,7 @@
 //! {prefix:music}:state:facts    hash    fact -> its text
 //! ```
 //! Knows no rooms: inputs and states are text here. All keys of a service share one hash tag, so in a Redis
-//! Cluster they are on one of its nodes, which is found by asking any (`reach`).
+//! Cluster they are on one of its nodes, which is found by asking any (`redis_connector`).
 
 mod log;
 mod log_reader;
@@ -75,8 +75,7 @@ pub struct Config {
     /// What comes within this time of a node's last entry goes as one, so that a busy service wakes all nodes less often.
     #[serde(with = "human")]
     pub linger: Duration,
-    /// Entries that a log may hold, and entries that may wait for one node; one that falls further behind has its members
-    /// come back anew.
+    /// Entries that a log may hold; a node that falls further behind has its members come back anew.
     pub max_log_entries: usize,
 }
 

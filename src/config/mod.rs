@@ -20,7 +20,7 @@ use toml::{Table, Value};
 pub use file::{VARIABLE_OF_FILE, read_file};
 pub use findings::Findings;
 use layers::{Entry, leaf, leaves, nearest, put};
-pub use secret_files::word_in;
+pub use secret_files::secret_in;
 
 use crate::secret::MASK;
 

@@ -27,14 +27,14 @@ pub fn read(
         if path.is_empty() {
             continue;
         }
-        let word = if text(table, &key).is_empty() {
-            word_in(&path)
+        let secret = if text(table, &key).is_empty() {
+            secret_in(&path)
         } else {
             Err(format!("either {key} or {file_key} is expected, not both"))
         };
-        match word {
-            Ok(word) => {
-                put(table, &key, Value::String(word.expose().to_owned()));
+        match secret {
+            Ok(secret) => {
+                put(table, &key, Value::String(secret.expose().to_owned()));
                 sources.insert(key, Source::File(path.into()));
             }
             Err(problem) => {
@@ -64,15 +64,15 @@ fn read_in_list(table: &mut Table, owner: &str, source: &Source, mistakes: &mut 
         .filter(|(name, path)| is_secret(name) && !path.is_empty())
         .collect();
     for (name, path) in named {
-        let is_set = table.get(&name).and_then(Value::as_str).is_some_and(|word| !word.is_empty());
-        let word = if is_set {
+        let is_set = table.get(&name).and_then(Value::as_str).is_some_and(|secret| !secret.is_empty());
+        let secret = if is_set {
             Err(format!("either {name} or {name}_file is expected, not both"))
         } else {
-            word_in(&path)
+            secret_in(&path)
         };
-        match word {
-            Ok(word) => {
-                table.insert(name, Value::String(word.expose().to_owned()));
+        match secret {
+            Ok(secret) => {
+                table.insert(name, Value::String(secret.expose().to_owned()));
             }
             Err(problem) => {
                 let key = format!("{owner}.{name}_file");
@@ -86,7 +86,7 @@ fn read_in_list(table: &mut Table, owner: &str, source: &Source, mistakes: &mut 
 ///
 /// # Errors
 /// It cannot be read, or holds none: an empty key would open what it is to close.
-pub fn word_in(path: &str) -> Result<Secret, String> {
+pub fn secret_in(path: &str) -> Result<Secret, String> {
     let mut text = String::new();
     let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text));
     match read {

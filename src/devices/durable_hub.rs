@@ -25,7 +25,7 @@ use super::shared_index::SharedIndex;
 use super::spool::Spool;
 use super::{Config, Durability};
 use crate::effect::{Close, Effect, Effects, MemberId};
-use crate::rooms::{self, Asked, Census, Handshake, IsVoid, Seed, TrackedMap};
+use crate::rooms::{self, Asked, Census, Departure, Handshake, IsVoid, Seed, TrackedMap};
 use crate::time::{Timestamp, WallOffset};
 
 /// The rooms, and all that they rest on.
@@ -186,7 +186,7 @@ impl DurableHub {
     fn append(&mut self, id: Option<RecordId>, mut record: Record) -> u64 {
         log_record(&record);
         if let (Record::Message(message), Some(_)) = (&mut record, &self.shared) {
-            // Whichever node the device returns to has it from the shared_index.
+            // Whichever node the device returns to has it from the shared index.
             message.waiting = None;
         }
         let known = record.concerns_directory().then(|| record.clone());
@@ -256,7 +256,7 @@ impl rooms::Hub for DurableHub {
         self.draft(outcome)
     }
 
-    fn leave(&mut self, member: MemberId, now: Timestamp) -> Effects<Entry> {
+    fn leave(&mut self, member: MemberId, _: Departure, now: Timestamp) -> Effects<Entry> {
         let outcome = self.hub.leave(member, self.wall.wall(now));
         self.draft(outcome)
     }

@@ -10,24 +10,25 @@ use super::protocol::client_frames::{ClientFrame, Identification, Said};
 use super::protocol::names::{DeviceId, RoomId};
 use super::shared_index::SharedIndex;
 use crate::effect::MemberId;
+use crate::json::is_default;
 use crate::time::Timestamp;
 
 /// What a node knows of what an input names.
-#[allow(clippy::struct_excessive_bools, reason = "each is an answer to a query of its own")]
+#[allow(clippy::struct_excessive_bools, reason = "each is an answer to a question of its own")]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Evidence {
     /// Rooms and devices of the database are not all known.
-    #[serde(skip_serializing_if = "is_no")]
+    #[serde(skip_serializing_if = "is_default")]
     pub is_incomplete: bool,
     /// The message cannot be kept.
-    #[serde(skip_serializing_if = "is_no")]
+    #[serde(skip_serializing_if = "is_default")]
     pub is_full: bool,
     /// The device has sent too much.
-    #[serde(skip_serializing_if = "is_no")]
+    #[serde(skip_serializing_if = "is_default")]
     pub is_limited: bool,
     /// The message was sent before.
-    #[serde(skip_serializing_if = "is_no")]
+    #[serde(skip_serializing_if = "is_default")]
     pub was_said: bool,
     /// The room that is named is there.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -35,11 +36,6 @@ pub struct Evidence {
     /// Where the devices that are named were last.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub last_rooms: Vec<(DeviceId, RoomId)>,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
-fn is_no(value: &bool) -> bool {
-    !value
 }
 
 /// Looks up what one node knows beside the others.

@@ -17,7 +17,7 @@ use super::room::Room;
 use super::routes;
 use super::spool::{dead, load_cursor, recovery, segment};
 use crate::effect::{Effects, MemberId, NoRecord};
-use crate::rooms::{self, Census, Handshake, TrackedMap};
+use crate::rooms::{self, Census, Departure, Handshake, TrackedMap};
 use crate::time::{Timestamp, WallOffset};
 
 /// Facts of a machine on which there is every room, and nothing was said yet.
@@ -90,7 +90,7 @@ impl rooms::Hub for Rules {
     fn handle(&mut self, from: MemberId, event: &str, payload: Option<&RawValue>, now: Timestamp) -> Effects {
         Self::settle(self.0.handle(from, event, payload, &EveryRoom, now))
     }
-    fn leave(&mut self, member: MemberId, now: Timestamp) -> Effects {
+    fn leave(&mut self, member: MemberId, _: Departure, now: Timestamp) -> Effects {
         Self::settle(self.0.leave(member, now))
     }
     fn next_timeout(&self) -> Option<Timestamp> {
@@ -118,7 +118,7 @@ impl rooms::Hub for Rules {
         room.others(None)
     }
     fn on_member_lost(&mut self, member: MemberId, _: &RoomId, now: Timestamp) -> Effects {
-        self.leave(member, now)
+        self.leave(member, Departure::Lost, now)
     }
     fn evict(&mut self, member: MemberId, _: &RoomId) {
         self.0.silence(member);

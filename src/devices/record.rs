@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::protocol::names::{DeviceId, RoomId};
+use crate::json::is_default;
 use crate::time::Timestamp;
 
 /// The number of a record in this run of the program; 0 is none.
@@ -63,7 +64,7 @@ pub enum Record {
         device: DeviceId,
         identity: Box<str>,
         room: RoomId,
-        #[serde(default, skip_serializing_if = "is_no")]
+        #[serde(default, skip_serializing_if = "is_default")]
         is_provisional: bool,
         at: Timestamp,
     },
@@ -90,11 +91,6 @@ pub enum Record {
     Revoked { records: Vec<RecordId>, at: Timestamp },
     /// All that is kept of a device before this goes, here and in the database.
     Erased { device: DeviceId, at: Timestamp },
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
-fn is_no(value: &bool) -> bool {
-    !value
 }
 
 /// A message, to one device or to all in the room.

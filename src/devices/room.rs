@@ -8,7 +8,7 @@ use super::protocol::names::{DeviceId, RoomId, Spelled, Spelling};
 use super::protocol::{PublicClient, ServerEvent};
 use super::record::RecordId;
 use crate::effect::MemberId;
-use crate::json;
+use crate::json::{self, is_default};
 use crate::time::Timestamp;
 
 /// What a room tells of itself besides who is in it, at most.
@@ -29,10 +29,10 @@ pub struct Seat {
     /// What the device says it is.
     pub identity: Box<str>,
     /// How the device's id was written.
-    #[serde(default, skip_serializing_if = "Spelling::is_text")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub device_spelling: Spelling,
     /// How its identity was written.
-    #[serde(default, skip_serializing_if = "Spelling::is_text")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub identity_spelling: Spelling,
     /// Where it connects from.
     pub address: IpAddr,

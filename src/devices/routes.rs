@@ -24,7 +24,7 @@ use super::protocol::names::{DeviceId, GivenId, RoomId, Spelling};
 use super::protocol::{MessageType, Refusal};
 use super::spool::Spool;
 use super::store::{Failure, MessageQuery, Store, StoredMessage};
-use crate::http::operators::{OperatorsDoor, admit};
+use crate::http::operators::{OperatorAccess, admit};
 use crate::http::problem::with_problems;
 use crate::http::{assets, routes};
 use crate::json;
@@ -71,8 +71,8 @@ pub struct Site {
     pub clock: Clock,
 }
 
-/// The routes, of which all that tell or do something are behind `door`.
-pub fn routes(site: Site, door: OperatorsDoor) -> Router {
+/// The routes, of which all that tell or do something need `access`.
+pub fn routes(site: Site, access: OperatorAccess) -> Router {
     let site = Arc::new(site);
     let guarded = Router::new()
         .route("/rooms", get(rooms))
@@ -83,14 +83,11 @@ pub fn routes(site: Site, door: OperatorsDoor) -> Router {
         .route("/messages", get(messages))
         .route("/messages/per-minute", get(per_minute))
         .route("/status", get(status))
-        .layer(from_fn_with_state(door, admit));
+        .layer(from_fn_with_state(access, admit));
     let router = Router::new()
         .route("/", get(front))
-        .route("/openapi.json", get(|headers: HeaderMap| async move { file("openapi.json", &headers) }))
-        .route(
-            "/assets/{*path}",
-            get(|Path(path): Path<String>, headers: HeaderMap| async move { file(&path, &headers) }),
-        )
+        .route("/openapi.json", get(description))
+        .merge(assets::router::<Assets, _>())
         .merge(guarded);
     with_problems(router).with_state(site)
 }
@@ -109,8 +106,8 @@ async fn front(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
     }))
 }
 
-fn file(path: &str, headers: &HeaderMap) -> Response {
-    assets::file::<Assets>(path, headers).unwrap_or_else(|| routes::error(StatusCode::NOT_FOUND, "not found"))
+async fn description(headers: HeaderMap) -> Response {
+    assets::file::<Assets>("openapi.json", &headers).unwrap_or_else(routes::not_found)
 }
 
 /// A page of rooms: those whose ids come after the last one of the page before.
@@ -131,7 +128,7 @@ async fn rooms(State(site): State<Arc<Site>>, Query(page): Query<RoomPage>) -> R
         Some((count, (rooms, next))) => {
             routes::json(&json!({ "count": count, "rooms": rooms, "next": next }))
         }
-        None => stopping(),
+        None => routes::stopping(),
     }
 }
 
@@ -142,7 +139,7 @@ async fn room(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response
     match site.queries.ask(found).await {
         Some(Some(report)) => routes::json(&report),
         Some(None) => no_such_room(id.as_str()),
-        None => stopping(),
+        None => routes::stopping(),
     }
 }
 
@@ -159,7 +156,7 @@ async fn device(State(site): State<Arc<Site>>, Path(id): Path<String>, Query(pag
     let live = move |durable_hub: &DurableHub, _| {
         (durable_hub.last_room(&asked), durable_hub.hub().connections(&asked, MAX_PAGE))
     };
-    let Some((last_room, connected)) = site.queries.ask(live).await else { return stopping() };
+    let Some((last_room, connected)) = site.queries.ask(live).await else { return routes::stopping() };
     if last_room.is_none() {
         return no_such_device();
     }
@@ -286,7 +283,7 @@ async fn status(State(site): State<Arc<Site>>) -> Response {
     let live = site.queries.ask(|durable_hub, _| {
         (durable_hub.hub().n_members(), durable_hub.hub().n_seated(), durable_hub.hub().n_rooms())
     });
-    let Some((connections, clients, rooms)) = live.await else { return stopping() };
+    let Some((connections, clients, rooms)) = live.await else { return routes::stopping() };
     let database = site.status.lock().clone();
     routes::json(&json!({
         "version": env!("CARGO_PKG_VERSION"),
@@ -357,7 +354,7 @@ async fn send(
             (StatusCode::ACCEPTED, axum::Json(json!({ "status": "accepted" }))).into_response()
         }
         Some(Done::Sent(Err(refusal))) => routes::error(status_of(&refusal), &refusal.to_string()),
-        Some(Done::Kicked(_) | Done::Erasing(_)) | None => stopping(),
+        Some(Done::Kicked(_) | Done::Erasing(_)) | None => routes::stopping(),
     }
 }
 
@@ -388,7 +385,7 @@ async fn kick(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response
     match site.commands.give(Command::Kick(device)).await {
         Some(Done::Kicked(0)) => routes::error(StatusCode::NOT_FOUND, "that device is not connected"),
         Some(Done::Kicked(n)) => routes::json(&json!({ "disconnected": n })),
-        Some(Done::Sent(_) | Done::Erasing(_)) | None => stopping(),
+        Some(Done::Sent(_) | Done::Erasing(_)) | None => routes::stopping(),
     }
 }
 
@@ -407,8 +404,4 @@ fn no_such_device() -> Response {
 fn away(failure: &Failure) -> Response {
     tracing::debug!(%failure, "the database did not answer a query");
     routes::error(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer; messages still flow")
-}
-
-fn stopping() -> Response {
-    routes::error(StatusCode::SERVICE_UNAVAILABLE, "stopping")
 }

@@ -33,9 +33,9 @@ use super::store::{Failure, Store};
 use super::{Config, SERVICE, erase, retention, spool};
 use crate::control::Reports;
 use crate::http::connection::Connection;
-use crate::http::keys::{Denied, KeyedDoor, WrongKeys, warn_if_short};
+use crate::http::keys::{AccessKey, Denied, WrongKeys, warn_if_short};
 use crate::http::listener::Listener;
-use crate::http::operators::OperatorsDoor;
+use crate::http::operators::OperatorAccess;
 use crate::http::origin::AllowedOrigins;
 use crate::http::{layers, routes};
 use crate::private;
@@ -61,7 +61,7 @@ const EVENTS_PER_SECOND: u32 = 1_000_000;
 /// What stands before the routes.
 #[derive(Clone)]
 struct Gate {
-    door: Arc<PlainEndpoint<DurableHub>>,
+    endpoint: Arc<PlainEndpoint<DurableHub>>,
     auth: Arc<ArcSwap<Auth>>,
     wrong_keys: Arc<WrongKeys>,
     spool: Spool,
@@ -101,7 +101,7 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
             "devices.console_key is devices.auth_key: all devices may read every message, send and disconnect"
         );
     }
-    let console_key = KeyedDoor::new("devices.console_key", console_key, &service_context.wrong_keys);
+    let console_key = AccessKey::new("devices.console_key", console_key, &service_context.wrong_keys);
     let place = config.place();
     if service_context.cluster.is_some() && !place.url.is_set() {
         warn!("each node keeps its own messages: set [devices] database_url, one database for all of them");
@@ -152,7 +152,7 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
     let mut runner = Runner::new(SERVICE, &members, context);
     runner.follow(spool.written());
     let origins = AllowedOrigins::new(&config.cors_origin);
-    let door = PlainEndpoint::new(&runner, pings, &origins, &listener);
+    let endpoint = PlainEndpoint::new(&runner, pings, &origins, &listener);
     let commands = runner.ingress().commands();
     let facts = LocalFacts::new(directory()?, spool.clone(), learned.clone(), &config.rates());
     let storage = service_context.ephemeral_storage(SERVICE);
@@ -169,7 +169,7 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
         spool: spool.clone(),
     };
     service_context.admin.add(Arc::new(managed), Some(("devices.console_key", &config.console_key)));
-    let pages = pages::routes(site, OperatorsDoor::new(console_key, context.clock))
+    let pages = pages::routes(site, OperatorAccess::new(console_key, context.clock))
         .merge(service_context.admin.routes(&listener));
     let none_foreign = AllowedOrigins::new(&[]);
     let pages = layers::with_common_layers(
@@ -182,7 +182,7 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
     );
     let wrong_keys = Arc::clone(&service_context.wrong_keys);
     let opens_at = Instant::now() + config.first_start_wait;
-    let gate = Gate { door, auth, wrong_keys, spool, learned, opens_at, context: context.clone() };
+    let gate = Gate { endpoint, auth, wrong_keys, spool, learned, opens_at, context: context.clone() };
     listener.serve(pages.layer(middleware::from_fn_with_state(gate, pass)), context);
     Ok(running)
 }
@@ -215,7 +215,7 @@ async fn pass(
             return denied.answer("a key or token is needed");
         }
         gate.opened().await;
-        return gate.door.open(&connection, request);
+        return gate.endpoint.open(&connection, request);
     }
     if request.uri().path() == "/readyz" && !gate.is_open() {
         return layers::not_ready(UNKNOWN);

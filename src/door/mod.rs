@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::admin::Admin;
 use crate::config::Findings;
 use crate::http::backend::Backends;
-use crate::http::keys::KeyedDoor;
+use crate::http::keys::AccessKey;
 use crate::http::listener::{Listener, Opening};
 use crate::http::socket::Listen;
 use crate::http::switch::{Doorway, Switch};
@@ -122,7 +122,7 @@ impl Door {
     }
 
     /// Serves those that stand behind it until the process stops.
-    pub fn serve(self, metrics: KeyedDoor, admin: &Arc<Admin>, context: &Context) -> Result<Running> {
+    pub fn serve(self, metrics: AccessKey, admin: &Arc<Admin>, context: &Context) -> Result<Running> {
         let running = Running::new(SERVICE, &self.listener)?;
         let backends = self.backends.all();
         let router = routes::router(backends.clone(), admin.routes(&self.listener), metrics, context);

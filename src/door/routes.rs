@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::http::backend::Backend;
 use crate::http::connection::Connection;
-use crate::http::keys::KeyedDoor;
+use crate::http::keys::AccessKey;
 use crate::http::origin::AllowedOrigins;
 use crate::http::problem::with_problems;
 use crate::http::{assets, layers, routes};
@@ -26,10 +26,10 @@ struct Assets;
 type Backends = Arc<[Arc<Backend>]>;
 
 /// The routes.
-pub fn router(backends: Vec<Arc<Backend>>, admin: Router, metrics: KeyedDoor, context: &Context) -> Router {
+pub fn router(backends: Vec<Arc<Backend>>, admin: Router, metrics: AccessKey, context: &Context) -> Router {
     let backends = Backends::from(backends);
-    let pages = Router::new().route("/", get(front)).route("/assets/{*path}", get(asset));
-    let pages = with_problems(pages).with_state(Arc::clone(&backends));
+    let pages = with_problems(Router::new().route("/", get(front))).merge(assets::router::<Assets, _>());
+    let pages = pages.with_state(Arc::clone(&backends));
     let none_foreign = AllowedOrigins::new(&[]);
     let common = layers::with_common_layers(pages, Router::new(), admin, &none_foreign, metrics, context);
     let ready = with_problems(Router::new().route("/readyz", get(readiness))).with_state(backends);
@@ -45,11 +45,6 @@ async fn front(State(backends): State<Backends>, headers: HeaderMap) -> Response
     }
     let services: Vec<&str> = backends.iter().map(|backend| backend.service).collect();
     routes::json(&json!({ "status": "ok", "services": services, "version": env!("CARGO_PKG_VERSION") }))
-}
-
-async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
-    let file = assets::file::<Assets>(&path, &headers);
-    file.unwrap_or_else(|| routes::error(StatusCode::NOT_FOUND, "not found"))
 }
 
 /// What each service says of itself; 503 if one of them is not ready.

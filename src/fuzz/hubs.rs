@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::effect::MemberId;
-use crate::rooms::{Handshake, Hub, Incoming};
+use crate::rooms::{Departure, Handshake, Hub, Incoming};
 use crate::time::Timestamp;
 use crate::{devices, music, signal, watch};
 
@@ -63,7 +63,7 @@ fn converse<H: Hub>(mut hub: H, input: &[u8], incoming: fn(Bytes) -> Incoming, c
     check(&mut hub);
     let cat = connect(&mut hub, "cat", now);
     for member in [ann, bob, cat] {
-        let _ = hub.leave(member, now);
+        let _ = hub.leave(member, Departure::CutOff, now);
     }
     assert_eq!(hub.census().n_seated, 0, "who has left has a seat");
 }

@@ -215,12 +215,12 @@ impl Port {
     /// Reads the head of the first request and shows it to its service's interceptor; a connection that comes back is
     /// for the HTTP library.
     async fn look_at(&self, mut io: Guarded, context: &Context) -> Option<Guarded> {
-        let opening = tokio::select! {
-            opening = timeout(self.config.header_timeout, head::read(&mut io)) => opening.ok()?.ok()?,
+        let start = tokio::select! {
+            start = timeout(self.config.header_timeout, head::read(&mut io)) => start.ok()?.ok()?,
             () = context.stopping() => return None,
         };
-        let refusal = match opening {
-            head::Opening::Head(head, bytes, end) => {
+        let refusal = match start {
+            head::RequestStart::Head(head, bytes, end) => {
                 let chosen = match &self.switch {
                     None => Some((&self.entry, head)),
                     Some(switch) => switch.choose_head(&head),
@@ -242,14 +242,16 @@ impl Port {
                     return None;
                 }
             }
-            head::Opening::Tls => PLAIN_PORT,
+            head::RequestStart::Tls => PLAIN_PORT,
             // The library has words of its own for these, and services limits of their own.
-            head::Opening::TooLong(bytes) | head::Opening::Malformed(bytes) if self.switch.is_some() => {
+            head::RequestStart::TooLong(bytes) | head::RequestStart::Malformed(bytes)
+                if self.switch.is_some() =>
+            {
                 io.unread(&bytes);
                 return Some(io);
             }
-            head::Opening::TooLong(_) => TOO_LONG,
-            head::Opening::Malformed(_) => MALFORMED,
+            head::RequestStart::TooLong(_) => TOO_LONG,
+            head::RequestStart::Malformed(_) => MALFORMED,
         };
         // Whoever does not listen is not waited for.
         let _ = timeout(REFUSAL_TIMEOUT, io.write_all(refusal)).await;

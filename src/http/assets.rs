@@ -3,8 +3,11 @@
 //! Markup that several pages have is in a file of its own. A page names it in a comment, `<!-- include common/head.html -->`,
 //! and is sent with the file in place of the comment.
 
+use axum::Router;
 use axum::body::Body;
+use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use bytes::Bytes;
 use http::header::{
     ACCEPT, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
@@ -13,6 +16,9 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, StatusCode};
 use ring::digest;
 use rust_embed::{EmbeddedFile, RustEmbed};
+
+use super::problem::with_problems;
+use super::routes;
 
 /// Scripts and styles from here alone; sound from anywhere, for that is what rooms share.
 const PAGE_POLICY: &str = "default-src 'self'; media-src * blob: data:; img-src 'self' data:; \
@@ -33,6 +39,14 @@ const INCLUDE: (&str, &str) = ("<!-- include ", " -->\n");
 #[derive(RustEmbed)]
 #[folder = "assets/common/"]
 struct Common;
+
+/// The route of the files of a service, below `assets/`.
+pub fn router<Folder: RustEmbed + 'static, S: Clone + Send + Sync + 'static>() -> Router<S> {
+    let file = async |Path(path): Path<String>, headers: HeaderMap| {
+        file::<Folder>(&path, &headers).unwrap_or_else(routes::not_found)
+    };
+    with_problems(Router::new().route("/assets/{*path}", get(file)))
+}
 
 /// The embedded file at `path`, or 304 when the client has it; `None` if there is no such file.
 ///

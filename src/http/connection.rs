@@ -65,7 +65,7 @@ pub struct Connection {
     pub id: u64,
     /// The other end.
     pub peer: SocketAddr,
-    seat: Mutex<Seat>,
+    assignment: Mutex<Assignment>,
     pub(super) way_out: WayOut,
     pub(super) reader: AtomicWaker,
     pub(super) writer: AtomicWaker,
@@ -74,8 +74,8 @@ pub struct Connection {
     pub(super) has_unread_body: AtomicBool,
 }
 
-/// The service that a connection belongs to, and its place there.
-struct Seat {
+/// The service that a connection belongs to.
+struct Assignment {
     service: &'static str,
     /// Given back with the connection, though others may still hold its handle.
     permit: Option<Permit>,
@@ -136,7 +136,7 @@ impl Connection {
         Arc::new(Self {
             id,
             peer,
-            seat: Mutex::new(Seat { service, permit }),
+            assignment: Mutex::new(Assignment { service, permit }),
             way_out: WayOut {
                 is_cut: AtomicBool::new(false),
                 queued_bytes: AtomicUsize::new(0),
@@ -152,25 +152,25 @@ impl Connection {
 
     /// The service that it belongs to.
     pub fn service(&self) -> &'static str {
-        self.seat.lock().service
+        self.assignment.lock().service
     }
 
-    /// Takes a place of a service, and gives back that of the service before.
+    /// Belongs to a service from here on, as one of its connections, and no more to the service before.
     ///
     /// # Errors
     /// The service takes no more; the connection stays where it is.
     pub fn enter(&self, service: &'static str, limits: &Arc<ConnectionLimits>) -> Result<(), Refusal> {
-        let mut seat = self.seat.lock();
-        if seat.service != service {
+        let mut assignment = self.assignment.lock();
+        if assignment.service != service {
             let permit = limits.admit_open(self.peer.ip())?;
-            *seat = Seat { service, permit: Some(permit) };
+            *assignment = Assignment { service, permit: Some(permit) };
         }
         Ok(())
     }
 
-    /// Gives its place back: it has ended.
+    /// It has ended, and counts no more.
     pub(super) fn leave(&self) {
-        self.seat.lock().permit = None;
+        self.assignment.lock().permit = None;
     }
 
     /// Ends the connection now: its reads and writes fail, whoever waits in them.

@@ -37,9 +37,10 @@ const MASKED: u8 = 0x80;
 /// The longest payload whose length stands in the second byte; no control frame has a longer one.
 const SHORT: u8 = 125;
 
-/// In place of that length: it follows in two bytes, or in eight.
-const LENGTH_16: u8 = 126;
-const LENGTH_64: u8 = 127;
+/// In place of that length: it follows in two bytes.
+pub const LENGTH_16: u8 = 126;
+/// The same in eight bytes.
+pub const LENGTH_64: u8 = 127;
 
 /// What a client may not do; each ends its WebSocket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -34,7 +34,7 @@ pub struct Head {
 }
 
 /// What was read from a new connection.
-pub enum Opening {
+pub enum RequestStart {
     /// A head, and every byte read with the length of the head among them.
     Head(Head, Bytes, usize),
     /// A TLS handshake on a plain port.
@@ -100,24 +100,24 @@ impl Head {
 ///
 /// # Errors
 /// The connection ended or failed before.
-pub async fn read(io: &mut Guarded) -> io::Result<Opening> {
+pub async fn read(io: &mut Guarded) -> io::Result<RequestStart> {
     let mut bytes = Vec::with_capacity(PIECE_BYTES);
     loop {
         let n = io.read_buf(&mut bytes).await?;
         if bytes.first() == Some(&0x16) {
-            return Ok(Opening::Tls);
+            return Ok(RequestStart::Tls);
         }
         if let Some(end) = end(&bytes) {
             return Ok(match Head::parse(&String::from_utf8_lossy(&bytes[..end])) {
-                Some(head) => Opening::Head(head, bytes.into(), end),
-                None => Opening::Malformed(bytes.into()),
+                Some(head) => RequestStart::Head(head, bytes.into(), end),
+                None => RequestStart::Malformed(bytes.into()),
             });
         }
         if n == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         if bytes.len() > MAX_BYTES {
-            return Ok(Opening::TooLong(bytes.into()));
+            return Ok(RequestStart::TooLong(bytes.into()));
         }
         bytes.reserve(PIECE_BYTES);
     }

@@ -1,6 +1,6 @@
-//! Keys that open doors, and the wrong ones that are tried at them, counted by address.
+//! Access keys, and the wrong ones that are tried, counted by address.
 //!
-//! Who was wrong too often waits, with a right key too: else guessing would go on. Each door counts for itself, so that
+//! Who was wrong too often waits, with a right key too: else guessing would go on. Each key counts for itself, so that
 //! a forgotten scraper with an old token shuts out no members from behind the same router. Counts are this process's.
 
 use std::collections::{HashMap, VecDeque};
@@ -23,7 +23,7 @@ use crate::time::Timestamp;
 /// A shorter key can be guessed.
 const SAFE_CHARS: usize = 16;
 
-/// Why a key opens nothing.
+/// Why nobody is let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Denied {
     /// None was brought.
@@ -49,7 +49,7 @@ impl Denied {
     }
 }
 
-/// Wrong keys of each address at each door lately.
+/// Wrong keys of each address lately, for each access key.
 pub struct WrongKeys {
     tries: u32,
     window: Duration,
@@ -58,7 +58,7 @@ pub struct WrongKeys {
     held: Mutex<Held>,
 }
 
-/// A door, by the configuration key of what opens it, and who tries it.
+/// An access key, by the configuration key that sets it, and who tries it.
 type Guesser = (&'static str, IpAddr);
 
 #[derive(Default)]
@@ -92,16 +92,16 @@ impl WrongKeys {
         client(peer, headers, &self.trusted)
     }
 
-    /// Counts a key that was tried at a door; `is_right` is `None` if there was none.
+    /// Counts a key that was tried for the one of that name; `is_right` is `None` if there was none.
     pub fn judge(
         &self,
-        door: &'static str,
+        name: &'static str,
         address: IpAddr,
         is_right: Option<bool>,
         now: Timestamp,
     ) -> Result<(), Denied> {
         let Some(is_right) = is_right else { return Err(Denied::Missing) };
-        let guesser = (door, rate_limit_key(address));
+        let guesser = (name, rate_limit_key(address));
         let mut held = self.held.lock();
         held.forget(self.window, now);
         let Wrong { tries, since } =
@@ -120,7 +120,7 @@ impl WrongKeys {
         }
         held.wrong.insert(guesser, Wrong { tries: tries + 1, since });
         if tries + 1 == self.tries {
-            warn!(door, %address, "too many wrong keys: the address has to wait");
+            warn!(key = name, %address, "too many wrong keys: the address has to wait");
         }
         Err(Denied::Wrong)
     }
@@ -140,42 +140,42 @@ impl Held {
     }
 }
 
-/// A key, and the door that it opens.
+/// A key that lets clients or operators in.
 #[derive(Clone)]
-pub struct KeyedDoor {
+pub struct AccessKey {
     /// The configuration key that sets it.
     pub name: &'static str,
     key: Secret,
     wrong: Arc<WrongKeys>,
 }
 
-impl KeyedDoor {
-    /// A door that `key` opens; an empty one opens nothing.
+impl AccessKey {
+    /// The key that the configuration key `name` sets; an empty one lets nobody in.
     pub fn new(name: &'static str, key: Secret, wrong: &Arc<WrongKeys>) -> Self {
         warn_if_short(name, &key);
         Self { name, key, wrong: Arc::clone(wrong) }
     }
 
-    /// Whether there is a key to it.
-    pub fn has_key(&self) -> bool {
+    /// Whether it is set.
+    pub fn is_set(&self) -> bool {
         self.key.is_set()
     }
 
-    /// Tries a word from an address.
-    pub fn open(&self, address: IpAddr, word: Option<&str>, now: Timestamp) -> Result<(), Denied> {
-        let word = word.filter(|word| !word.is_empty());
-        self.wrong.judge(self.name, address, word.map(|word| self.key.is(word)), now)
+    /// Tries a key that came from an address.
+    pub fn verify(&self, address: IpAddr, given: Option<&str>, now: Timestamp) -> Result<(), Denied> {
+        let given = given.filter(|given| !given.is_empty());
+        self.wrong.judge(self.name, address, given.map(|given| self.key.is(given)), now)
     }
 
-    /// Tries the word that a request brings.
-    pub fn open_by(
+    /// Tries the key that a request brings.
+    pub fn verify_request(
         &self,
         peer: IpAddr,
         headers: &HeaderMap,
-        word: Option<&str>,
+        given: Option<&str>,
         now: Timestamp,
     ) -> Result<(), Denied> {
-        self.open(self.wrong.address(peer, headers), word, now)
+        self.verify(self.wrong.address(peer, headers), given, now)
     }
 }
 
@@ -192,8 +192,8 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
-    fn door(name: &'static str, wrong: &Arc<WrongKeys>) -> KeyedDoor {
-        KeyedDoor::new(name, Secret::new("right"), wrong)
+    fn key(name: &'static str, wrong: &Arc<WrongKeys>) -> AccessKey {
+        AccessKey::new(name, Secret::new("right"), wrong)
     }
 
     fn limits(wrong_keys: u32, wrong_key_addresses: usize) -> Arc<WrongKeys> {
@@ -207,28 +207,28 @@ mod tests {
     }
 
     #[test]
-    fn who_was_wrong_too_often_waits_at_that_door() {
+    fn who_was_wrong_too_often_waits_with_that_key_and_no_other() {
         let wrong = limits(2, 10);
-        let (front, back) = (door("front", &wrong), door("back", &wrong));
+        let (front, back) = (key("front", &wrong), key("back", &wrong));
         let (eve, ann) = (IpAddr::from([203, 0, 113, 1]), IpAddr::from([203, 0, 113, 2]));
         let at = |seconds| NOW + Duration::from_secs(seconds);
-        assert_eq!(front.open(eve, None, NOW), Err(Denied::Missing));
-        assert_eq!(front.open(eve, Some(""), NOW), Err(Denied::Missing));
-        assert_eq!(front.open(eve, Some("a"), NOW), Err(Denied::Wrong));
-        assert_eq!(front.open(eve, Some("right"), at(1)), Ok(()));
-        assert_eq!(front.open(eve, Some("b"), at(20)), Err(Denied::Wrong));
-        assert_eq!(front.open(eve, Some("right"), at(50)), Err(Denied::TooOften(Duration::from_secs(10))));
-        assert_eq!(front.open(ann, Some("right"), at(50)), Ok(()));
-        assert_eq!(back.open(eve, Some("right"), at(50)), Ok(()));
-        assert_eq!(front.open(eve, Some("right"), at(60)), Ok(()));
+        assert_eq!(front.verify(eve, None, NOW), Err(Denied::Missing));
+        assert_eq!(front.verify(eve, Some(""), NOW), Err(Denied::Missing));
+        assert_eq!(front.verify(eve, Some("a"), NOW), Err(Denied::Wrong));
+        assert_eq!(front.verify(eve, Some("right"), at(1)), Ok(()));
+        assert_eq!(front.verify(eve, Some("b"), at(20)), Err(Denied::Wrong));
+        assert_eq!(front.verify(eve, Some("right"), at(50)), Err(Denied::TooOften(Duration::from_secs(10))));
+        assert_eq!(front.verify(ann, Some("right"), at(50)), Ok(()));
+        assert_eq!(back.verify(eve, Some("right"), at(50)), Ok(()));
+        assert_eq!(front.verify(eve, Some("right"), at(60)), Ok(()));
     }
 
     #[test]
     fn a_crowd_of_addresses_takes_no_more_memory_than_it_may() {
         let wrong = limits(1, 3);
-        let door = door("front", &wrong);
+        let key = key("front", &wrong);
         for last in 0..100 {
-            assert_eq!(door.open([203, 0, 113, last].into(), Some("a"), NOW), Err(Denied::Wrong));
+            assert_eq!(key.verify([203, 0, 113, last].into(), Some("a"), NOW), Err(Denied::Wrong));
         }
         let held = wrong.held.lock();
         assert_eq!((held.wrong.len(), held.in_order.len()), (3, 3));

@@ -20,7 +20,7 @@ use tower_http::trace::TraceLayer;
 use tracing::debug_span;
 
 use super::connection::Connection;
-use super::keys::KeyedDoor;
+use super::keys::AccessKey;
 use super::local::is_local;
 use super::origin::AllowedOrigins;
 use super::pieces;
@@ -36,7 +36,7 @@ const MAX_BODY_BYTES: usize = 64 * 1024;
 #[derive(Clone)]
 struct Probes {
     context: Context,
-    metrics: KeyedDoor,
+    metrics: AccessKey,
 }
 
 /// Puts the common layers around a service's routes, and adds the routes that all services have.
@@ -48,7 +48,7 @@ pub fn with_common_layers(
     files: Router,
     operators: Router,
     origins: &AllowedOrigins,
-    metrics: KeyedDoor,
+    metrics: AccessKey,
     context: &Context,
 ) -> Router {
     let probes = Probes { context: context.clone(), metrics };
@@ -66,7 +66,7 @@ pub fn with_common_layers(
         .fallback(no_such_path)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(origins.cors());
-    let operators = with_problems(Router::new().route("/metrics", get(figures)))
+    let operators = with_problems(Router::new().route("/metrics", get(serve_metrics)))
         .with_state(probes)
         .merge(operators)
         .method_not_allowed_fallback(method_not_allowed);
@@ -105,7 +105,7 @@ pub fn not_ready(reason: impl Into<String>) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "5")], reason.into()).into_response()
 }
 
-async fn figures(
+async fn serve_metrics(
     State(probes): State<Probes>,
     Extension(connection): Extension<Arc<Connection>>,
     request: Request,
@@ -113,7 +113,7 @@ async fn figures(
     let (parts, _) = request.into_parts();
     let (peer, now) = (connection.peer.ip(), probes.context.clock.now());
     if !is_local(peer, &parts)
-        && let Err(denied) = probes.metrics.open_by(peer, &parts.headers, bearer(&parts.headers), now)
+        && let Err(denied) = probes.metrics.verify_request(peer, &parts.headers, bearer(&parts.headers), now)
     {
         let problem =
             "metrics are for the machine itself, and not through a proxy; others bring [metrics] token";

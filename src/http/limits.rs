@@ -38,7 +38,7 @@ impl Refusal {
     }
 }
 
-/// A service's book: which connections are in, or which polling sessions.
+/// How many connections of a service there are, or polling sessions, by address.
 pub struct ConnectionLimits {
     max: usize,
     max_per_address: usize,
@@ -69,7 +69,7 @@ pub struct Permit {
 }
 
 impl ConnectionLimits {
-    /// An empty book; `gauge` shows how many are in.
+    /// There are none; `gauge` shows how many there are.
     pub fn new(config: &Config, gauge: Gauge, clock: Clock) -> Arc<Self> {
         Arc::new(Self {
             max: config.max_connections,

@@ -173,12 +173,12 @@ impl Listener {
     }
 }
 
-async fn forget_idle(books: [Arc<ConnectionLimits>; 2], context: Context) {
+async fn forget_idle(limits: [Arc<ConnectionLimits>; 2], context: Context) {
     let mut due = tokio::time::interval(FORGET_EVERY);
     loop {
         tokio::select! {
             () = context.stopping() => return,
-            _ = due.tick() => books.iter().for_each(|limits| limits.forget_idle()),
+            _ = due.tick() => limits.iter().for_each(|limits| limits.forget_idle()),
         }
     }
 }

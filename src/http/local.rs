@@ -1,6 +1,6 @@
 //! Whether a request comes from a program on this machine itself: not through a proxy, not from a page of elsewhere.
 //!
-//! It is what operators' doors without a key ask. A proxy on this machine connects from loopback too, and so does a
+//! It is what operators' routes ask where no key is set. A proxy on this machine connects from loopback too, and so does a
 //! browser for a foreign page whose name was made to point here, so the connection alone says nothing. Closed when in
 //! doubt. One thing cannot be told apart: a proxy on this machine that speaks HTTP/1.1, adds no header, and names this
 //! machine as the host, or passes on `Host: localhost` as its client wrote it. Behind such a one, set the keys.
@@ -52,7 +52,7 @@ fn is_of_proxy(name: &HeaderName) -> bool {
         || PROXY_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// What proxies that are set up for WebSockets say with every request; no program asks a door for it.
+/// What proxies that are set up for WebSockets say with every request; no program asks for it.
 fn asks_for_upgrade(headers: &HeaderMap) -> bool {
     let mut options = headers.get_all(CONNECTION).iter();
     options.any(|options| options.as_bytes().to_ascii_lowercase().windows(7).any(|word| word == b"upgrade"))

@@ -83,7 +83,7 @@ pub struct Config {
     pub stall_timeout: Duration,
     /// What a reader must take within `stall_timeout` once it is behind.
     pub stall_progress_bytes: usize,
-    /// Wrong keys of one address at one door within `wrong_key_window`; then it waits, with the right key too.
+    /// Wrong keys of one address, for one access key, within `wrong_key_window`; then it waits, with the right key too.
     pub wrong_keys: u32,
     /// After this time it may try again.
     #[serde(with = "human")]

@@ -1,4 +1,4 @@
-//! Operators' doors: behind their key where one is set, for this machine itself where none is.
+//! Operators' access: by their key where one is set, for this machine itself where none is.
 
 use std::sync::Arc;
 
@@ -7,38 +7,38 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use super::connection::Connection;
-use super::keys::{Denied, KeyedDoor};
+use super::keys::{AccessKey, Denied};
 use super::local::is_local;
 use super::routes;
 use crate::runtime::Clock;
 
-/// Who may pass.
+/// Who is let in to the routes of operators.
 #[derive(Clone)]
-pub struct OperatorsDoor {
-    key: KeyedDoor,
+pub struct OperatorAccess {
+    key: AccessKey,
     clock: Clock,
 }
 
-impl OperatorsDoor {
-    /// A door that `key` opens, if one is set.
-    pub fn new(key: KeyedDoor, clock: Clock) -> Self {
+impl OperatorAccess {
+    /// Whoever has `key`, if it is set.
+    pub fn new(key: AccessKey, clock: Clock) -> Self {
         Self { key, clock }
     }
 }
 
 /// Lets operators' requests through, and answers all others.
 pub async fn admit(
-    State(door): State<OperatorsDoor>,
+    State(access): State<OperatorAccess>,
     Extension(connection): Extension<Arc<Connection>>,
     request: Request,
     next: Next,
 ) -> Response {
-    let word = routes::token(&request);
+    let given = routes::token(&request);
     let (parts, body) = request.into_parts();
     let peer = connection.peer.ip();
-    let name = door.key.name;
-    let (admitted, problem) = if door.key.has_key() {
-        let opened = door.key.open_by(peer, &parts.headers, word.as_deref(), door.clock.now());
+    let name = access.key.name;
+    let (admitted, problem) = if access.key.is_set() {
+        let opened = access.key.verify_request(peer, &parts.headers, given.as_deref(), access.clock.now());
         (opened, format!("the key is needed ({name}): Authorization: Bearer KEY"))
     } else {
         let is_local = is_local(peer, &parts);

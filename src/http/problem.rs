@@ -9,7 +9,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode, response};
 use serde_json::json;
 
-use super::routes::{Reason, error};
+use super::routes::{Reason, error, not_found};
 
 /// How the library refuses requests that it cannot read.
 const LIBRARY_REFUSALS: [StatusCode; 4] = [
@@ -27,10 +27,10 @@ pub fn with_problems<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Rou
     router.method_not_allowed_fallback(method_not_allowed).layer(map_response(as_problem))
 }
 
-/// A problem with a word that says to programs which one it is, in `reason`.
-pub fn problem_of(status: StatusCode, word: &'static str, detail: &str) -> Response {
+/// A problem with a code that says to programs which one it is, in `reason`.
+pub fn problem_of(status: StatusCode, code: &'static str, detail: &str) -> Response {
     let mut problem = told(status, detail);
-    problem["reason"] = word.into();
+    problem["reason"] = code.into();
     let (mut head, ()) = Response::new(()).into_parts();
     head.status = status;
     answer(head, "application/problem+json", &problem)
@@ -38,7 +38,7 @@ pub fn problem_of(status: StatusCode, word: &'static str, detail: &str) -> Respo
 
 /// What is told of a path that no contract knows.
 pub async fn no_such_path() -> Response {
-    as_problem(error(StatusCode::NOT_FOUND, "not found")).await
+    as_problem(not_found()).await
 }
 
 /// What is told to a method that a path does not have.

@@ -31,6 +31,16 @@ pub fn error(status: StatusCode, message: &str) -> Response {
     challenging(answer)
 }
 
+/// The answer where there is nothing at a path.
+pub fn not_found() -> Response {
+    error(StatusCode::NOT_FOUND, "not found")
+}
+
+/// The answer of a service that takes no more requests.
+pub fn stopping() -> Response {
+    error(StatusCode::SERVICE_UNAVAILABLE, "stopping")
+}
+
 /// An answer that says which kind of key is wanted, if it is that one is.
 pub fn challenging(mut answer: Response) -> Response {
     if answer.status() == StatusCode::UNAUTHORIZED {
@@ -50,10 +60,11 @@ pub fn json_text(text: impl Into<axum::body::Body>) -> Response {
     (headers, text.into()).into_response()
 }
 
-/// The word of an `Authorization: Bearer` header.
+/// The token of an `Authorization: Bearer` header.
 pub fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, word) = std::str::from_utf8(headers.get(AUTHORIZATION)?.as_bytes()).ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(word.trim())
+    let (scheme, token) =
+        std::str::from_utf8(headers.get(AUTHORIZATION)?.as_bytes()).ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
 /// The key that a request brings: `Authorization: Bearer KEY`, else `?auth=KEY`.

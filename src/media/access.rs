@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::party::{Holder, PersonId};
+use crate::party::{Holder, PersonId, TicketKey};
 use crate::rooms::{Hub, Queries};
 use crate::time::Timestamp;
 
@@ -31,16 +31,16 @@ pub struct Caller {
 }
 
 /// Says who brings a ticket, if it is good.
-pub type Door = Arc<dyn Fn(&str) -> BoxFuture<'static, Option<Caller>> + Send + Sync>;
+pub type TicketCheck = Arc<dyn Fn(&str) -> BoxFuture<'static, Option<Caller>> + Send + Sync>;
 
-/// The door of a service: `read` says whose a ticket is, and the hub whether that one is in its room.
-pub fn door<H: Hub>(
+/// The check of a service: `tickets` says whose a ticket is, and the hub whether that one is in its room.
+pub fn ticket_check<H: Hub>(
     queries: Queries<H>,
-    read: impl Fn(&str) -> Option<Holder> + Send + Sync + 'static,
+    tickets: TicketKey,
     caller: fn(&H, &Holder, Timestamp) -> Option<Caller>,
-) -> Door {
+) -> TicketCheck {
     Arc::new(move |ticket| {
-        let (holder, queries) = (read(ticket), queries.clone());
+        let (holder, queries) = (tickets.read(ticket), queries.clone());
         Box::pin(async move {
             let holder = holder?;
             queries.find(move |hub, now| caller(hub, &holder, now)).await?

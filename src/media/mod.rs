@@ -1,13 +1,13 @@
 //! A folder of films and music that rooms play: `--media-dir` of `watch` and `music`.
 //!
 //! ```text
-//! folder --library--> items --routes--> members          door: who may have them
+//! folder --library--> items --routes--> members          access: who may have them
 //!             probe, sidecars   file_body, subtitles, posters
 //! ```
 //! Files are named by hashes that are looked up, so no address says where a file lies, and none leads elsewhere. A ticket
-//! is asked for at every door, and the hub whether its member still sits in a room.
+//! is asked for with every request, and the hub whether its member still sits in a room.
 
-mod door;
+mod access;
 mod file_body;
 mod formats;
 #[cfg(any(test, fuzzing))]
@@ -35,12 +35,12 @@ use anyhow::{Context as _, Result, ensure};
 use axum::Router;
 use tracing::warn;
 
-pub use door::{Caller, Door, door};
+pub use access::{Caller, TicketCheck, ticket_check};
 pub use formats::Kind;
 pub use transcoder::TranscodeLimits;
 pub use uploads::UploadLimits;
 
-use self::door::{MAX_SENT_TO_PERSON, MAX_TAKEN_FROM_PERSON, Slots};
+use self::access::{MAX_SENT_TO_PERSON, MAX_TAKEN_FROM_PERSON, Slots};
 use self::item::Abilities;
 use self::library::{Library, LibrarySettings};
 use self::posters::Posters;
@@ -85,7 +85,7 @@ pub const UPLOAD_PATH: &str = "/media/upload";
 ///
 /// # Errors
 /// If a folder is none, or cannot be made.
-pub fn start(settings: Settings, door: Door, context: &Context) -> Result<Router> {
+pub fn start(settings: Settings, check: TicketCheck, context: &Context) -> Result<Router> {
     let Settings { service, folder, data_dir, .. } = settings;
     let has_folder = !folder.as_os_str().is_empty();
     if has_folder {
@@ -134,7 +134,7 @@ pub fn start(settings: Settings, door: Door, context: &Context) -> Result<Router
         transcoder,
         uploads: uploads.transpose()?,
         abilities,
-        door,
+        check,
         slots: Slots::new(settings.max_streams, MAX_SENT_TO_PERSON),
         uploading: Slots::new(uploads_at_once, MAX_TAKEN_FROM_PERSON),
     })))

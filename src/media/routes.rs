@@ -14,7 +14,7 @@ use http::{HeaderName, HeaderValue, StatusCode, Uri};
 use percent_encoding::percent_decode_str;
 use serde_json::json;
 
-use super::door::{Busy, Caller, Door, Slot, Slots};
+use super::access::{Busy, Caller, Slot, Slots, TicketCheck};
 use super::formats::media_type;
 use super::item::{Abilities, Item, ItemId};
 use super::library::Library;
@@ -50,7 +50,7 @@ pub struct Site {
     /// What can be made of them.
     pub abilities: Abilities,
     /// Who may have them.
-    pub door: Door,
+    pub check: TicketCheck,
     /// How many may at a time.
     pub slots: Slots,
     /// How many may upload at a time.
@@ -208,7 +208,7 @@ impl Site {
     /// Lets in who brings a good ticket.
     async fn admit(&self, uri: &Uri) -> Result<Caller, Response> {
         let ticket = value(uri, "ticket").unwrap_or_default();
-        (self.door)(&ticket).await.ok_or_else(|| {
+        (self.check)(&ticket).await.ok_or_else(|| {
             self.count("ticket");
             routes::error(StatusCode::FORBIDDEN, "a ticket of a member of a room is needed")
         })

@@ -190,17 +190,9 @@ impl rooms::Hub for Hub {
         effects
     }
 
-    fn leave(&mut self, member: MemberId, now: Timestamp) -> Effects {
+    fn leave(&mut self, member: MemberId, departure: Departure, now: Timestamp) -> Effects {
         let before = self.room_of(member).cloned();
-        let mut effects = self.leave_own(member, Departure::CutOff, now);
-        self.record(before.as_ref(), Some(member), &mut effects, now);
-        self.members.remove(&member);
-        effects
-    }
-
-    fn goodbye(&mut self, member: MemberId, now: Timestamp) -> Effects {
-        let before = self.room_of(member).cloned();
-        let mut effects = self.leave_own(member, Departure::Said, now);
+        let mut effects = self.leave_own(member, departure, now);
         self.record(before.as_ref(), Some(member), &mut effects, now);
         self.members.remove(&member);
         effects

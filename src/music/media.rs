@@ -8,7 +8,7 @@ use axum::Router;
 use super::Config;
 use super::hub::Hub;
 use crate::media::{self, Caller, Kind, Settings, UploadLimits};
-use crate::party::{Holder, Right, TicketKey};
+use crate::party::{Holder, PartyHub, Right, TicketKey};
 use crate::rooms::Queries;
 use crate::service::ServiceContext;
 use crate::time::Timestamp;
@@ -20,8 +20,8 @@ pub fn router(
     tickets: TicketKey,
     service_context: &ServiceContext<'_>,
 ) -> Result<Router> {
-    let door = media::door(queries, move |ticket| tickets.read(ticket), Hub::media_caller);
-    media::start(config.media(&service_context.rooms.data_dir), door, service_context.context)
+    let check = media::ticket_check(queries, tickets, Hub::media_caller);
+    media::start(config.media(&service_context.rooms.data_dir), check, service_context.context)
 }
 
 impl Config {

@@ -6,9 +6,8 @@ use super::protocol::RoomId;
 use super::room::Room;
 use crate::effect::{Effects, MemberId};
 use crate::party::protocol::{RecordingEvent, Refusal};
-use crate::party::{self, Glance, Holder, Playback};
-use crate::recordings::{Limit, Owner, RecordingId, Replayed, Rooms, Stop};
-use crate::rooms::{Commands, Queries};
+use crate::party::{self, Glance, Party, PartyHub, Playback, Terms};
+use crate::recordings::{Limit, RecordingId, Replayed};
 use crate::time::Timestamp;
 
 impl Hub {
@@ -90,22 +89,27 @@ impl Hub {
             effects
         })
     }
+}
 
-    /// The room that a ticket is good in.
-    pub(super) fn room_of_holder(&self, holder: &Holder, now: Timestamp) -> Option<&Room> {
-        let room = self.rooms.get(&RoomId::new(&holder.room)?)?;
-        room.party.honours(holder.person, now).then_some(room)
+impl PartyHub for Hub {
+    fn terms(&self) -> &Terms {
+        &self.terms
     }
 
-    /// The member that a ticket was given to, if it is there.
-    pub fn holder_of(&self, ticket: &str) -> Option<MemberId> {
-        let holder = self.terms.tickets.read(ticket)?;
-        self.rooms.get(&RoomId::new(&holder.room)?)?.party.connection_of(holder.person)
+    fn room(&self, id: &RoomId) -> Option<&Room> {
+        self.rooms.get(id)
     }
 
-    /// What is replayed in the room of a ticket.
-    pub fn replayed(&self, ticket: &str, now: Timestamp) -> Option<Replayed> {
-        self.room_of_holder(&self.terms.tickets.read(ticket)?, now)?.party.recording.replayed()
+    fn party(room: &Room) -> &Party {
+        room.party()
+    }
+
+    fn delete_command(recording: Replayed) -> Command {
+        Command::DeleteRecording(recording)
+    }
+
+    fn stop_command(recording: RecordingId, limit: Limit) -> Command {
+        Command::StopRecording(recording, limit)
     }
 }
 
@@ -121,29 +125,5 @@ impl Room {
                 speed: 1.0,
             }),
         }
-    }
-}
-
-/// Has rooms end recordings that have reached a limit.
-pub fn stop_recordings(commands: Commands<Hub>) -> Stop {
-    Box::new(move |id, limit| commands.order(Command::StopRecording(id, limit)))
-}
-
-/// The rooms, as the routes of recordings ask them.
-pub struct RecordedRooms {
-    /// Asks the hub.
-    pub queries: Queries<Hub>,
-    /// Has the hub do something.
-    pub commands: Commands<Hub>,
-}
-
-impl Rooms for RecordedRooms {
-    async fn replayed(&self, ticket: String) -> Option<Replayed> {
-        self.queries.find(move |hub, now| hub.replayed(&ticket, now)).await?
-    }
-
-    async fn delete(&self, id: RecordingId, owner: Owner) {
-        // A hub that has ended deletes nothing any more.
-        let _ = self.commands.give(Command::DeleteRecording(Replayed { id, owner })).await;
     }
 }

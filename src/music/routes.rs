@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::get;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use rust_embed::Embed;
-use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::Mutex;
 
@@ -20,7 +19,6 @@ use super::listing;
 use super::protocol::{Refusal, RoomId};
 use crate::http::problem::with_problems;
 use crate::http::{assets, routes};
-use crate::ice::IceServers;
 use crate::rooms::Queries;
 use crate::runtime::Clock;
 use crate::sample;
@@ -37,7 +35,6 @@ struct Assets;
 /// What the routes share.
 pub struct Site {
     queries: Queries<Hub>,
-    ice: IceServers,
     clock: Clock,
     /// The answer to `GET /rooms` and when it was written: whoever finds it too old writes it anew, and the others wait.
     rooms: Mutex<Option<(Timestamp, Bytes)>>,
@@ -45,22 +42,19 @@ pub struct Site {
 }
 
 impl Site {
-    /// Asks the hub for everything but what calls need.
-    pub fn new(queries: Queries<Hub>, ice: IceServers, clock: Clock, config: &Config) -> Self {
-        Self { queries, ice, clock, rooms: Mutex::default(), max_list_bytes: config.max_list_bytes }
+    /// Asks the hub for everything.
+    pub fn new(queries: Queries<Hub>, clock: Clock, config: &Config) -> Self {
+        Self { queries, clock, rooms: Mutex::default(), max_list_bytes: config.max_list_bytes }
     }
 }
 
 /// The routes.
 pub fn router(site: Site) -> Router {
-    let own = Router::new()
-        .route("/ice", get(ice))
-        .route("/assets/sample.wav", get(tune))
-        .route("/assets/{*path}", get(asset));
     Router::new()
         .route("/", get(front))
         .route("/health", get(health))
-        .merge(with_problems(own))
+        .merge(with_problems(Router::new().route("/assets/sample.wav", get(tune))))
+        .merge(assets::router::<Assets, _>())
         .route("/rooms", get(rooms))
         .route("/room/{id}", get(room))
         .with_state(Arc::new(site))
@@ -73,7 +67,7 @@ async fn front(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
         return page;
     }
     let Some((n_rooms, n_seated)) = site.queries.ask(|hub, _| (hub.n_rooms(), hub.n_seated())).await else {
-        return stopping();
+        return routes::stopping();
     };
     routes::json(&json!({
         "status": "ok",
@@ -91,30 +85,12 @@ async fn health(State(site): State<Arc<Site>>) -> Response {
     routes::json(&json!({ "status": "healthy", "timestamp": site.clock.wall().to_string() }))
 }
 
-/// What a page of a room brings.
-#[derive(Deserialize)]
-struct Asked {
-    #[serde(default)]
-    ticket: String,
-}
-
-async fn ice(State(site): State<Arc<Site>>, Query(asked): Query<Asked>) -> Response {
-    match site.queries.find(move |hub, _| hub.holder_of(&asked.ticket)).await {
-        Some(Some(member)) => {
-            let servers = site.ice.of(member.as_str(), None, site.clock.wall());
-            routes::json(&json!({ "iceServers": servers }))
-        }
-        Some(None) => routes::error(StatusCode::FORBIDDEN, "the ticket of a member of a room is expected"),
-        None => stopping(),
-    }
-}
-
 async fn room(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response {
     let Some(id) = RoomId::new(&id) else { return no_such_room() };
     match site.queries.ask(move |hub, now| hub.report(&id, now)).await {
         Some(Some(report)) => routes::json(&report),
         Some(None) => no_such_room(),
-        None => stopping(),
+        None => routes::stopping(),
     }
 }
 
@@ -126,7 +102,7 @@ async fn rooms(State(site): State<Arc<Site>>) -> Response {
     {
         return routes::json_text(text.clone());
     }
-    let Some(rooms) = site.queries.ask(Hub::reports).await else { return stopping() };
+    let Some(rooms) = site.queries.ask(Hub::reports).await else { return routes::stopping() };
     let text = Bytes::from(listing::write(rooms, site.max_list_bytes, site.clock.wall()));
     *written = Some((now, text.clone()));
     routes::json_text(text)
@@ -140,15 +116,6 @@ async fn tune(headers: HeaderMap) -> Response {
     }
 }
 
-async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
-    assets::file::<Assets>(&path, &headers)
-        .unwrap_or_else(|| routes::error(StatusCode::NOT_FOUND, "not found"))
-}
-
 fn no_such_room() -> Response {
     routes::error(StatusCode::NOT_FOUND, Refusal::RoomNotFound.message())
-}
-
-fn stopping() -> Response {
-    routes::error(StatusCode::SERVICE_UNAVAILABLE, "stopping")
 }

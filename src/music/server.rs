@@ -7,14 +7,13 @@ use anyhow::Result;
 use super::command::Command;
 use super::hub::Hub;
 use super::operators;
-use super::recordings::{RecordedRooms, stop_recordings};
 use super::routes::Site;
 use super::{Config, SERVICE, media, routes};
 use crate::http::layers;
 use crate::http::listener::Listener;
 use crate::http::origin::AllowedOrigins;
 use crate::media::UPLOAD_PATH;
-use crate::party::TicketKey;
+use crate::party::{self, TicketKey};
 use crate::recordings::{self, RECORDED_LINES};
 use crate::rooms::{ManagedRooms, Pings, ROOMS_FILE, Rng, Runner};
 use crate::service::{Running, ServiceContext};
@@ -34,12 +33,8 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
     let endpoint = socketio::endpoint(&mut runner, pings, &origins, service_context.socketio, &listener);
     let named = recordings::Service { name: SERVICE, remarks: RECORDINGS };
     let commands = runner.ingress().commands();
-    let stop = stop_recordings(commands.clone());
-    let recordings = service_context.recordings(named, &config.recordings_dir, stop, runner.reports());
-    let catalogue = recordings.map(|recordings| {
-        runner.keep_recordings(recordings.recorder);
-        recordings.catalogue
-    });
+    let stop = party::routes::stop_recordings(commands.clone());
+    let catalogue = service_context.record(&mut runner, named, &config.recordings_dir, stop);
     let storage = service_context.persistent_storage(SERVICE);
     let mut places = Vec::new();
     places.extend(catalogue.is_some().then_some(RECORDED_LINES));
@@ -64,18 +59,15 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
         async move { commands.give(Command::Erase(name)).await?.erased() }
     });
     let media = media::router(config, queries.clone(), tickets, service_context)?;
-    let mut pages =
-        routes::router(Site::new(queries.clone(), service_context.ice.clone(), context.clock, config));
-    if let Some(catalogue) = catalogue {
-        let rooms = RecordedRooms { queries, commands };
-        let wrong_keys = Arc::clone(&service_context.wrong_keys);
-        pages = pages.merge(recordings::router(recordings::Site {
-            rooms,
-            catalogue,
-            wrong_keys,
-            clock: context.clock,
-        }));
-    }
+    let shared = party::routes::Site {
+        queries: queries.clone(),
+        commands,
+        ice: service_context.ice.clone(),
+        clock: context.clock,
+        wrong_keys: Arc::clone(&service_context.wrong_keys),
+    };
+    let pages = routes::router(Site::new(queries, context.clock, config))
+        .merge(party::routes::router(shared, catalogue));
     let pages = layers::with_common_layers(
         pages,
         media,

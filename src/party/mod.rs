@@ -1,10 +1,12 @@
-//! What watch rooms and listening rooms have in common: who may do what, votes, invitations. Pure: no I/O, no clock.
+//! What watch rooms and listening rooms have in common: who may do what, votes, invitations. Pure: no I/O, no clock, but
+//! for `routes`.
 //!
 //! A room of either kind embeds one [`Party`], tells it who comes and goes, and gives it the events of pages. What only
 //! the room itself can do comes back as [`FollowUp`]s.
 
 mod actions;
 pub mod chat;
+mod hub;
 mod invitations;
 mod moderation;
 pub mod passwords;
@@ -14,6 +16,7 @@ mod present;
 pub mod protocol;
 mod recording;
 mod roles;
+pub mod routes;
 #[cfg(test)]
 mod tests;
 mod ticket;
@@ -32,6 +35,7 @@ use moderation::Barred;
 use person::Persons;
 use protocol::{MemberView, Refusal, RoomView, ServerEvent};
 
+pub use hub::PartyHub;
 pub use invitations::{Claim, InvitationKey};
 pub use permanence::{Permanence, PermanentRooms};
 pub use person::PersonId;

@@ -16,7 +16,7 @@ use crate::service::Running;
 /// programs read.
 pub fn announce(running: &[Running], format: Format, clock: Clock) {
     for service in running {
-        // Who listens on this machine alone has closed the door already.
+        // Who listens on this machine alone needs no key.
         if let Some(keys) = service.open_without
             && service.is_reachable
         {

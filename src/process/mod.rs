@@ -61,7 +61,7 @@ pub fn probe(service: Service, command: &ProbeService) -> ExitCode {
     let variable = |name: &str| variables().find(|(known, _)| known == name).map(|(_, value)| value);
     let key = match command.auth_key_file.clone().or_else(|| variable("AUTH_KEY_FILE")) {
         None => variable("AUTH_KEY").unwrap_or_default().trim().to_owned(),
-        Some(file) => match config::word_in(&file) {
+        Some(file) => match config::secret_in(&file) {
             Ok(key) => key.expose().to_owned(),
             Err(problem) => return fail(&anyhow::anyhow!("{file}: {problem}")),
         },

@@ -1,4 +1,4 @@
-//! Services from their start to their end: load, log, start, wait for the word to stop, drain.
+//! Services from their start to their end: load, log, start, wait for the signal to stop, drain.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::config::Loaded;
 use crate::door::Door;
 use crate::http::backend::Backends;
 use crate::http::budget::Budget;
-use crate::http::keys::{KeyedDoor, WrongKeys};
+use crate::http::keys::{AccessKey, WrongKeys};
 use crate::http::listener::Opening;
 use crate::logging::{self, Floods, Format, LogLevel, REPORT_EVERY, Tail};
 use crate::runtime::limits::{self, Allotment};
@@ -109,7 +109,7 @@ async fn run(
         door: None,
         backends: &backends,
     };
-    let metrics = KeyedDoor::new("metrics.token", settings.metrics.token.clone(), &wrong_keys);
+    let metrics = AccessKey::new("metrics.token", settings.metrics.token.clone(), &wrong_keys);
     let door = has_door.then(|| Door::open(&settings.door, &opening, &context)).transpose()?;
     opening.door = door.as_ref().map(Door::doorway);
     let known = admin::Known {

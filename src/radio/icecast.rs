@@ -26,7 +26,7 @@ use super::{StreamMode, yp};
 use crate::audio::format::Format;
 use crate::audio::streams::{Codec, Encoding};
 use crate::http::connection::Connection;
-use crate::http::keys::{Denied, KeyedDoor};
+use crate::http::keys::{AccessKey, Denied};
 use crate::http::local::is_of_foreign_site;
 use crate::http::routes::bearer;
 
@@ -316,7 +316,7 @@ async fn move_clients(
 /// Lets in who brings the key of a door, as that user's password or as a bearer token.
 fn open(
     stations: &Stations,
-    door: &KeyedDoor,
+    door: &AccessKey,
     user: &str,
     connection: &Connection,
     headers: &HeaderMap,
@@ -328,7 +328,7 @@ fn open(
     let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let password = password_of(authorization, user).or_else(|| bearer(headers).map(str::to_owned));
     let now = stations.context.clock.now();
-    door.open_by(connection.peer.ip(), headers, password.as_deref(), now)
+    door.verify_request(connection.peer.ip(), headers, password.as_deref(), now)
         .map_err(|denied| Box::new(keyless(denied, user)))
 }
 

@@ -36,7 +36,7 @@ use super::visitor::{Base, Visitor};
 use super::{covers, icecast, pages, podcast, requests};
 use crate::http::address::client;
 use crate::http::connection::Connection;
-use crate::http::keys::{Denied, KeyedDoor};
+use crate::http::keys::{AccessKey, Denied};
 use crate::http::origin::AllowedOrigins;
 use crate::http::problem::with_problems;
 use crate::http::{layers, routes};
@@ -63,7 +63,7 @@ impl RouteQuery {
 }
 
 /// Routes every request that is not for a stream.
-pub fn router(stations: &Arc<Stations>, admin: Router, metrics: KeyedDoor) -> Router {
+pub fn router(stations: &Arc<Stations>, admin: Router, metrics: AccessKey) -> Router {
     let pages = Router::new()
         .route("/", get(pages::directory))
         .route("/web", get(pages::directory))
@@ -305,7 +305,7 @@ async fn command(
     action: fn(&StationHandle) -> Option<Command>,
 ) -> Response {
     let (peer, now) = (connection.peer.ip(), stations.context.clock.now());
-    match stations.admin.open_by(peer, headers, routes::bearer(headers), now) {
+    match stations.admin.verify_request(peer, headers, routes::bearer(headers), now) {
         Ok(()) => {}
         Err(Denied::Missing | Denied::Wrong) => {
             let problem = "the admin key ([radio] admin_key) is expected as a bearer token";

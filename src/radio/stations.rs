@@ -34,7 +34,7 @@ use super::station_handle::StationHandle;
 use super::statistics::{self, Reports};
 use super::{Config, StreamMode, paths};
 use crate::audio::ffmpeg::Ffmpeg;
-use crate::http::keys::KeyedDoor;
+use crate::http::keys::AccessKey;
 use crate::random;
 use crate::runtime::Context;
 use crate::service::ServiceContext;
@@ -80,7 +80,7 @@ pub struct Stations {
     /// Admits listeners to stations with keys.
     pub listener_keys: ListenerKeys,
     /// Checks the admin key.
-    pub admin: KeyedDoor,
+    pub admin: AccessKey,
     /// Who may broadcast.
     pub logins: SourceLogins,
     /// Recordings of live shows, if they are made.
@@ -152,7 +152,7 @@ impl Stations {
                 per_address: config.max_listeners_per_address,
             },
             listener_keys: ListenerKeys::of(config, &service_context.wrong_keys),
-            admin: KeyedDoor::new("radio.admin_key", config.admin_key.clone(), &service_context.wrong_keys),
+            admin: AccessKey::new("radio.admin_key", config.admin_key.clone(), &service_context.wrong_keys),
             logins: SourceLogins::of(config, &service_context.wrong_keys)?,
             downloads: Arc::default(),
             searches: Arc::default(),

@@ -29,7 +29,7 @@ use crate::http::routes;
 use crate::runtime::Clock;
 
 /// The name by which wrong keys are counted.
-const DOOR: &str = "recordings";
+const KEY_NAME: &str = "recordings";
 
 /// What is told of a recording that is not there, or not for who asks.
 const NONE: &str = "no such recording";
@@ -96,9 +96,9 @@ impl IntoResponse for Refused {
 impl<R> Site<R> {
     /// Who asks, by its key.
     fn owner(&self, connection: &Connection, headers: &HeaderMap) -> Result<Owner, Denied> {
-        let word = routes::bearer(headers).filter(|word| !word.is_empty());
-        let owner = word.and_then(Owner::of);
-        self.judge(connection, headers, word.map(|_| owner.is_some()))?;
+        let key = routes::bearer(headers).filter(|key| !key.is_empty());
+        let owner = key.and_then(Owner::of);
+        self.judge(connection, headers, key.map(|_| owner.is_some()))?;
         owner.ok_or(Denied::Wrong)
     }
 
@@ -120,7 +120,7 @@ impl<R> Site<R> {
         is_right: Option<bool>,
     ) -> Result<(), Denied> {
         let address = self.wrong_keys.address(connection.peer.ip(), headers);
-        self.wrong_keys.judge(DOOR, address, is_right, self.clock.now())
+        self.wrong_keys.judge(KEY_NAME, address, is_right, self.clock.now())
     }
 }
 

@@ -21,7 +21,7 @@ impl CommonClock {
         Self { clock, lead: None }
     }
 
-    /// This machine's own time, to time a query to Redis by.
+    /// This machine's own time, to time a request to Redis by.
     pub fn own(&self) -> Timestamp {
         self.clock.now()
     }

@@ -3,24 +3,24 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use crate::effect::{Close, Frame};
 use crate::runtime::memory;
 
-/// A final frame of text.
-const TEXT: u8 = 0x81;
-
-/// The longest payload whose length stands in the second byte.
-const SHORT: usize = 125;
-
-/// Marks a length of two bytes.
-pub const LENGTH_16: u8 = 126;
-
-/// Marks a length of eight bytes.
-pub const LENGTH_64: u8 = 127;
+/// Of a text that is one frame, from a server.
+const HEADER: FrameHeader = FrameHeader {
+    is_final: true,
+    rsv1: false,
+    rsv2: false,
+    rsv3: false,
+    opcode: OpCode::Data(Data::Text),
+    mask: None,
+};
 
 /// In which form members are told of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -155,32 +155,17 @@ pub fn goodbye(wire: Wire, close: Close) -> Option<Bytes> {
 /// A text in a frame of its own.
 pub fn text_frame(parts: &[&str]) -> Bytes {
     let length = parts.iter().map(|part| part.len()).sum();
-    let mut message = BytesMut::with_capacity(framed_length(length));
-    message.put_u8(TEXT);
-    match (u8::try_from(length), u16::try_from(length)) {
-        (Ok(short), _) if usize::from(short) <= SHORT => message.put_u8(short),
-        (_, Ok(length)) => {
-            message.put_u8(LENGTH_16);
-            message.put_u16(length);
-        }
-        _ => {
-            message.put_u8(LENGTH_64);
-            message.put_u64(length as u64);
-        }
-    }
+    let mut message = Vec::with_capacity(framed_length(length));
+    HEADER.format(length as u64, &mut message).expect("memory takes all that is written");
     for part in parts {
-        message.put_slice(part.as_bytes());
+        message.extend_from_slice(part.as_bytes());
     }
-    message.freeze()
+    message.into()
 }
 
 /// Bytes of a text in a WebSocket frame.
 pub fn framed_length(text: usize) -> usize {
-    text + match text {
-        0..=SHORT => 2,
-        126..=0xffff => 4,
-        _ => 10,
-    }
+    HEADER.len(text as u64) + text
 }
 
 #[cfg(test)]

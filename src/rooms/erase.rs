@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Hub;
+use super::{Departure, Hub};
 use crate::control::ErasedFromRooms;
 use crate::effect::{Close, Effect, Effects, MemberId};
 use crate::time::Timestamp;
@@ -28,7 +28,7 @@ where
     let mut members: Vec<MemberId> = hub.rooms().values().flat_map(|room| room.named(name)).collect();
     members.sort_unstable();
     for member in members {
-        effects.append(hub.leave(member, now));
+        effects.append(hub.leave(member, Departure::CutOff, now));
         effects.disconnect(member, Close::Violation);
         erased.members += 1;
     }

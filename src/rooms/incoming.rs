@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::encode::Wire;
 use crate::effect::Effects;
-use crate::json;
+use crate::json::{self, Text};
 
 /// Events of this process so far.
 static EVENTS: AtomicU64 = AtomicU64::new(0);
@@ -112,22 +112,18 @@ impl<'de> Visitor<'de> for EventReader {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Event<'de>, A::Error> {
-        let name: Name<'de> = items.next_element()?.ok_or_else(|| A::Error::invalid_length(0, &self))?;
+        let Text(name) = items.next_element()?.ok_or_else(|| A::Error::invalid_length(0, &self))?;
         let payload = items.next_element()?;
         while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Event { name: name.0, payload })
+        Ok(Event { name, payload })
     }
 }
-
-/// Borrowed where the text has no escapes.
-#[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// What names a frame of a plain WebSocket.
 #[derive(Deserialize)]
 struct Typed<'a> {
     #[serde(borrow, rename = "type")]
-    name: Name<'a>,
+    name: Text<'a>,
 }
 
 #[cfg(test)]

@@ -7,13 +7,13 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tracing::debug;
 
-use super::Hub;
 use super::inbox::Arrival;
 use super::incoming::unread;
 use super::members::Members;
 use super::sequencer::Sequencer;
 use super::snapshot_store::{Flush, SnapshotStore};
 use super::write_barrier::Decision;
+use super::{Departure, Hub};
 use crate::effect::{Effect, Effects};
 use crate::runtime::Clock;
 use crate::time::Timestamp;
@@ -79,7 +79,8 @@ impl<H: Hub> Sequencer<H> for Local<H> {
             Arrival::KeepAlive { member, .. } => return hub.heard(member, now),
             Arrival::Connected { member, mut handshake, .. } => {
                 let is_known = hub.members().contains(&member);
-                let mut effects = if is_known { hub.leave(member, now) } else { Effects::none() };
+                let mut effects =
+                    if is_known { hub.leave(member, Departure::CutOff, now) } else { Effects::none() };
                 match hub.admit(member, &mut handshake, now) {
                     Ok(()) => effects.append(hub.connect(member, *handshake, now)),
                     Err(refusal) => effects.append(refusal),
@@ -96,7 +97,7 @@ impl<H: Hub> Sequencer<H> for Local<H> {
                 Decision { effects, asker, arrived_at: Some(at), event: incoming.id }
             }
             Arrival::Disconnected { member, departure, .. } => {
-                Decision::of(hub.depart(member, departure, now))
+                Decision::of(hub.leave(member, departure, now))
             }
             Arrival::Command(command, answer) => {
                 let (outcome, effects) = hub.command(command, now);

@@ -14,7 +14,7 @@ use tracing::{Level, debug, error, info, warn};
 
 use super::encode::{EncodedFrame, Pending};
 use super::inbox::Arrival;
-use super::seat::{Outgoing, Outlet, Seat};
+use super::recipient::{Outgoing, Outlet, Recipient};
 use super::senders::{Receipt, Senders};
 use super::write_barrier::{Decision, WriteBarrier};
 use super::{Census, Config, Hub};
@@ -44,7 +44,7 @@ pub struct Members<R> {
     pub reports: Reports,
     /// Who writes recordings down.
     pub recorder: Option<Recorder>,
-    seats: HashMap<MemberId, Arc<Seat>, RandomState>,
+    recipients: HashMap<MemberId, Arc<Recipient>, RandomState>,
     pending: Pending,
     senders: Senders,
     emit_latency: metrics::Histogram,
@@ -78,7 +78,7 @@ impl<R> Members<R> {
             notes: None,
             reports: Reports::default(),
             recorder: None,
-            seats: HashMap::default(),
+            recipients: HashMap::default(),
             pending,
             senders: Senders::start(n_senders, outlet, context),
             stale: metrics::counter!("roomhub_events_dropped_total", "service" => service, "reason" => "stale"),
@@ -105,7 +105,7 @@ impl<R> Members<R> {
         match arrival {
             Arrival::Connected { member, session, client, handshake } => {
                 debug!(service = self.service, %member, address = %handshake.address, "member connected");
-                self.seats.insert(*member, Arc::new(Seat::new(*session, Arc::clone(client))));
+                self.recipients.insert(*member, Arc::new(Recipient::new(*session, Arc::clone(client))));
                 true
             }
             Arrival::Event { member, session, .. } => {
@@ -118,7 +118,7 @@ impl<R> Members<R> {
                 let is_current = self.is_current(*member, *session);
                 if is_current {
                     debug!(service = self.service, %member, "member disconnected");
-                    self.seats.remove(member);
+                    self.recipients.remove(member);
                 }
                 is_current
             }
@@ -128,7 +128,7 @@ impl<R> Members<R> {
 
     /// Whether a member is connected to this process.
     pub fn has(&self, member: MemberId) -> bool {
-        self.seats.contains_key(&member)
+        self.recipients.contains_key(&member)
     }
 
     /// Says whether more waits for the task that tells members.
@@ -144,7 +144,7 @@ impl<R> Members<R> {
 
     /// The same for what another node writes down as the entry of that offset.
     pub fn perform_of(&mut self, author: &Arc<str>, offset: u64, decision: Decision<R>) {
-        self.barrier.push_of(author, offset, decision, |member| self.seats.contains_key(&member));
+        self.barrier.push_of(author, offset, decision, |member| self.recipients.contains_key(&member));
         self.perform_ready();
     }
 
@@ -162,7 +162,7 @@ impl<R> Members<R> {
     }
 
     fn is_current(&self, member: MemberId, session: u64) -> bool {
-        self.seats.get(&member).is_some_and(|seat| seat.session == session)
+        self.recipients.get(&member).is_some_and(|recipient| recipient.session == session)
     }
 
     /// Does what rules ask for, and notes how long that took since the event came; who asked something gets the first answer
@@ -229,27 +229,27 @@ impl<R> Members<R> {
     }
 
     fn send(&self, to: &[MemberId], outgoing: &Outgoing, receipt: Option<&Arc<Receipt>>) {
-        let seats = to.iter().filter_map(|member| self.seats.get(member)).collect();
-        self.senders.send(seats, outgoing, receipt);
+        let recipients = to.iter().filter_map(|member| self.recipients.get(member)).collect();
+        self.senders.send(recipients, outgoing, receipt);
     }
 
     /// Sets the gauges.
     pub fn count(&self, census: Census) {
-        self.n_connected.set(self.seats.len() as f64);
+        self.n_connected.set(self.recipients.len() as f64);
         self.n_rooms.set(census.n_rooms as f64);
         self.n_seated.set(census.n_seated as f64);
     }
 
     /// Tells everybody to come back elsewhere, and cuts those that do not listen; the process waits for both.
     pub async fn dismiss(&mut self, farewells: Vec<Farewell>, patience: Duration) {
-        debug!(service = self.service, members = self.seats.len(), "closing connections");
+        debug!(service = self.service, members = self.recipients.len(), "closing connections");
         self.senders.flush();
-        for seat in self.seats.values() {
-            seat.client.close(Close::GoingAway);
+        for recipient in self.recipients.values() {
+            recipient.client.close(Close::GoingAway);
         }
         if timeout(patience, join_all(farewells)).await.is_err() {
-            for seat in self.seats.values() {
-                seat.client.cut(DisconnectReason::Shutdown);
+            for recipient in self.recipients.values() {
+                recipient.client.cut(DisconnectReason::Shutdown);
             }
         }
     }

@@ -6,11 +6,6 @@
 //! One task owns the hub, so the order in which members see events is the order in which the rules ran.
 
 mod common_clock;
-mod outbound;
-mod outcome;
-mod runner;
-pub mod snapshot_store;
-
 mod encode;
 mod erase;
 mod inbox;
@@ -18,13 +13,17 @@ mod incoming;
 mod local;
 mod managed;
 mod members;
+mod outbound;
+mod outcome;
 mod quota;
+mod recipient;
 pub mod replication;
 mod rng;
-mod seat;
+mod runner;
 mod senders;
 mod sequencer;
 mod session;
+pub mod snapshot_store;
 mod storage;
 #[cfg(test)]
 pub mod test_stage;
@@ -46,9 +45,7 @@ use crate::effect::{Effects, MemberId};
 use crate::time::{Timestamp, WallOffset};
 
 pub use crate::rate::{Allowance, Bucket};
-pub use encode::{
-    EncodedFrame, LENGTH_16, LENGTH_64, OwnCopies, Pending, Wire, answer, framed_length, goodbye, text_frame,
-};
+pub use encode::{EncodedFrame, OwnCopies, Pending, Wire, answer, framed_length, goodbye, text_frame};
 pub use erase::{NamedRoom, erase, erase_from_text};
 pub use inbox::{Commands, Queries};
 pub use incoming::Incoming;
@@ -62,7 +59,7 @@ pub use runner::Runner;
 pub use session::{Ingress, Received, Session, random_name};
 pub use snapshot_store::{ROOMS_FILE, Seed, random_seed};
 pub use storage::Storage;
-pub use tracked_map::{Name, TrackedMap};
+pub use tracked_map::TrackedMap;
 
 /// A service's rooms and rules: pure, without a clock.
 ///
@@ -71,7 +68,7 @@ pub use tracked_map::{Name, TrackedMap};
 /// nodes; queries change nothing (`&self`) and are answered from what a node has.
 pub trait Hub: Send + Sync + 'static {
     /// A room's name.
-    type RoomId: Name + Ord + Display + Send + Sync;
+    type RoomId: Clone + Ord + Hash + Display + Send + Sync;
     /// A room, with everything that its rules need to know.
     type Room: Clone + Serialize + DeserializeOwned + Send + Sync;
     /// What is known of a connected member.
@@ -149,21 +146,8 @@ pub trait Hub: Send + Sync + 'static {
         false
     }
 
-    /// A member is gone: its connection has ended.
-    fn leave(&mut self, member: MemberId, now: Timestamp) -> Effects<Self::Record>;
-
-    /// A member has said that it goes, and is gone; unless the hub cares, that is as if its connection had broken.
-    fn goodbye(&mut self, member: MemberId, now: Timestamp) -> Effects<Self::Record> {
-        self.leave(member, now)
-    }
-
-    /// A member is gone, in one way or the other.
-    fn depart(&mut self, member: MemberId, departure: Departure, now: Timestamp) -> Effects<Self::Record> {
-        match departure {
-            Departure::Said => self.goodbye(member, now),
-            Departure::CutOff | Departure::Lost => self.leave(member, now),
-        }
-    }
+    /// A member is gone, with its connection.
+    fn leave(&mut self, member: MemberId, departure: Departure, now: Timestamp) -> Effects<Self::Record>;
 
     /// When a timer is due next, if there is one.
     fn next_timeout(&self) -> Option<Timestamp>;

@@ -12,9 +12,9 @@ use crate::http::connection::{Connection, DisconnectReason};
 /// How often a member is asked whether it is still there, and how long it may take to answer.
 #[derive(Debug, Clone, Copy)]
 pub struct Pings {
-    /// From one query to the next.
+    /// From one ping to the next.
     pub interval: Duration,
-    /// From a query to its answer.
+    /// From a ping to its answer.
     pub timeout: Duration,
 }
 

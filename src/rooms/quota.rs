@@ -44,7 +44,7 @@ mod tests {
         let quota = RoomQuota::new(2, vec!["10.0.0.0/8".parse().unwrap()]);
         let [eve, eve2, bob] =
             ["2001:db8::1", "2001:db8::2", "192.0.2.1"].map(|text| quota.counted(address(text)));
-        assert_eq!(eve, eve2, "an IPv6 rate_limit_key is one");
+        assert_eq!(eve, eve2, "a /64 of IPv6 is one address");
         let made = [eve, eve, bob, None];
         assert!(!quota.allows(eve2, made.into_iter()) && quota.allows(bob, made.into_iter()));
         assert!(quota.allows(eve, made[1..].iter().copied()), "a room that is gone does not count");

@@ -42,7 +42,7 @@ impl Outgoing {
 }
 
 /// How one member is reached.
-pub struct Seat {
+pub struct Recipient {
     /// Its present session.
     pub session: u64,
     /// How it is reached until it is reached directly, and let go.
@@ -54,7 +54,7 @@ pub struct Seat {
     stream: AtomicU64,
 }
 
-impl Seat {
+impl Recipient {
     /// A member that has been told nothing yet.
     pub fn new(session: u64, client: Arc<dyn Outbound>) -> Self {
         Self { session, wire: client.wire(), client, direct: OnceLock::new(), stream: AtomicU64::new(0) }
@@ -105,49 +105,49 @@ impl Outlet {
     ///
     /// What is known of members lies scattered in memory: looking at several before sending to the first lets the
     /// processor fetch it all at once, where a system call in between would make it wait for each.
-    pub fn send(&self, to: &[&Seat], outgoing: &Outgoing) {
+    pub fn send(&self, to: &[&Recipient], outgoing: &Outgoing) {
         match outgoing {
             Outgoing::Frame(frame, delivery) => {
                 let mut ready = Vec::with_capacity(to.len().min(LOOKAHEAD));
                 for some in to.chunks(LOOKAHEAD) {
-                    ready.extend(some.iter().filter(|seat| seat.is_open()));
+                    ready.extend(some.iter().filter(|recipient| recipient.is_open()));
                     self.events_out.increment(ready.len() as u64);
-                    for seat in ready.drain(..) {
+                    for recipient in ready.drain(..) {
                         match delivery {
-                            Delivery::Reliable => self.send_frame(seat, frame),
-                            Delivery::Lossy => self.send_lossy(seat, frame),
+                            Delivery::Reliable => self.send_frame(recipient, frame),
+                            Delivery::Lossy => self.send_lossy(recipient, frame),
                         }
                     }
                 }
             }
             Outgoing::Answer(id, payload) => {
-                for seat in to {
-                    self.answer(seat, *id, payload.as_deref());
+                for recipient in to {
+                    self.answer(recipient, *id, payload.as_deref());
                 }
             }
             Outgoing::Close(close) => {
-                for seat in to {
-                    seat.client.close(*close);
+                for recipient in to {
+                    recipient.client.close(*close);
                 }
             }
             Outgoing::Disconnect(cut) => {
-                for seat in to {
-                    seat.client.cut(*cut);
+                for recipient in to {
+                    recipient.client.cut(*cut);
                 }
             }
         }
     }
 
-    fn send_frame(&self, seat: &Seat, frame: &EncodedFrame) {
-        let message = frame.bytes(seat.wire);
-        let direct = seat.fast_path();
-        let waiting = direct.map_or_else(|| seat.client.waiting_bytes(), Connection::queued_bytes);
+    fn send_frame(&self, recipient: &Recipient, frame: &EncodedFrame) {
+        let message = frame.bytes(recipient.wire);
+        let direct = recipient.fast_path();
+        let waiting = direct.map_or_else(|| recipient.client.waiting_bytes(), Connection::queued_bytes);
         if waiting + message.len() > self.max_queued_bytes || self.is_unfair(waiting) {
-            return seat.client.cut(DisconnectReason::Slow);
+            return recipient.client.cut(DisconnectReason::Slow);
         }
         match direct {
             Some(connection) => connection.send(message),
-            None => seat.client.queue(frame),
+            None => recipient.client.queue(frame),
         }
     }
 
@@ -157,30 +157,30 @@ impl Outlet {
     }
 
     /// Sends a frame that may be dropped, and counts how many were.
-    fn send_lossy(&self, seat: &Seat, frame: &EncodedFrame) {
-        let message = frame.bytes(seat.wire);
-        let n_dropped = match seat.fast_path() {
+    fn send_lossy(&self, recipient: &Recipient, frame: &EncodedFrame) {
+        let message = frame.bytes(recipient.wire);
+        let n_dropped = match recipient.fast_path() {
             Some(connection) => connection.send_lossy(message, self.max_lossy_bytes),
             // A queue that was handed over cannot be thinned out.
-            None if seat.client.waiting_bytes() + message.len() > self.max_lossy_bytes => 1,
+            None if recipient.client.waiting_bytes() + message.len() > self.max_lossy_bytes => 1,
             None => {
-                seat.client.queue(frame);
+                recipient.client.queue(frame);
                 0
             }
         };
         self.too_late.increment(n_dropped as u64);
     }
 
-    fn answer(&self, seat: &Seat, id: i64, payload: Option<&RawValue>) {
-        let direct = seat.fast_path();
-        let waiting = direct.map_or_else(|| seat.client.waiting_bytes(), Connection::queued_bytes);
+    fn answer(&self, recipient: &Recipient, id: i64, payload: Option<&RawValue>) {
+        let direct = recipient.fast_path();
+        let waiting = direct.map_or_else(|| recipient.client.waiting_bytes(), Connection::queued_bytes);
         // One answer may be as large as it is; asking without reading is what has to end.
         if waiting > self.max_queued_bytes || self.is_unfair(waiting) {
-            return seat.client.cut(DisconnectReason::Slow);
+            return recipient.client.cut(DisconnectReason::Slow);
         }
         match direct {
             Some(connection) => connection.send(&self.pending.count(encode::answer(id, payload))),
-            None => seat.client.queue_answer(id, payload),
+            None => recipient.client.queue_answer(id, payload),
         }
     }
 }

@@ -47,7 +47,7 @@ impl<H: Hub> Runner<H> {
         }
     }
 
-    /// Where lines of new members end.
+    /// Where sessions of new members end.
     pub fn ingress(&self) -> &Arc<Ingress<H>> {
         &self.ingress
     }

@@ -16,7 +16,7 @@ use parking_lot::{Condvar, Mutex};
 use tokio::sync::Semaphore;
 use tokio::task::yield_now;
 
-use super::seat::{Outgoing, Outlet, Seat};
+use super::recipient::{Outgoing, Outlet, Recipient};
 use super::turns::{StreamId, Turns};
 use crate::runtime::{Clock, Context};
 use crate::time::Timestamp;
@@ -69,7 +69,7 @@ struct Sending<'a> {
 
 /// Something for a few members of a stream. Whoever is gone by then is told nothing, and kept by nothing.
 struct Piece {
-    to: Vec<Weak<Seat>>,
+    to: Vec<Weak<Recipient>>,
     outgoing: Outgoing,
     /// Held until it is out.
     _receipt: Option<Arc<Receipt>>,
@@ -120,7 +120,7 @@ impl Senders {
     }
 
     /// Sends to members, in place or in their turns, after all that they were sent before.
-    pub fn send(&self, mut to: Vec<&Arc<Seat>>, outgoing: &Outgoing, receipt: Option<&Arc<Receipt>>) {
+    pub fn send(&self, mut to: Vec<&Arc<Recipient>>, outgoing: &Outgoing, receipt: Option<&Arc<Receipt>>) {
         let sending = Sending {
             outgoing,
             receipt,
@@ -128,7 +128,8 @@ impl Senders {
         };
         let mut pending = self.shared.pending.lock();
         if !pending.turns.is_empty() {
-            let followers = to.extract_if(.., |seat| pending.turns.is_open(seat.stream())).collect();
+            let followers =
+                to.extract_if(.., |recipient| pending.turns.is_open(recipient.stream())).collect();
             pending.add_to_streams(followers, &sending);
         }
         let is_shared_out = self.n_tasks > 1 && self.is_pressed.load(Ordering::Relaxed);
@@ -144,7 +145,7 @@ impl Senders {
             self.shared.serve_down_to(MAX_PENDING);
         }
         if !to.is_empty() {
-            let to: Vec<&Seat> = to.into_iter().map(Arc::as_ref).collect();
+            let to: Vec<&Recipient> = to.into_iter().map(Arc::as_ref).collect();
             self.shared.outlet.send(&to, outgoing);
         }
     }
@@ -170,30 +171,30 @@ impl Pending {
     }
 
     /// Adds what is sent to members whose streams are open.
-    fn add_to_streams(&mut self, mut to: Vec<&Arc<Seat>>, sending: &Sending<'_>) {
-        to.sort_by_key(|seat| seat.stream());
+    fn add_to_streams(&mut self, mut to: Vec<&Arc<Recipient>>, sending: &Sending<'_>) {
+        to.sort_by_key(|recipient| recipient.stream());
         for of_a_stream in to.chunk_by(|one, other| one.stream() == other.stream()) {
             self.add(of_a_stream[0].stream(), of_a_stream, sending);
         }
     }
 
     /// Opens streams for members that have none, one for each sender if the pieces are as many; says how many.
-    fn open_streams(&mut self, to: &[&Arc<Seat>], n_tasks: usize, sending: &Sending<'_>) -> usize {
+    fn open_streams(&mut self, to: &[&Arc<Recipient>], n_tasks: usize, sending: &Sending<'_>) -> usize {
         let n_streams = to.len().div_ceil(sending.n_per_piece).min(n_tasks);
         for part in to.chunks(to.len().div_ceil(n_streams)) {
             let stream = self.turns.open();
-            for seat in part {
-                seat.follow(stream);
+            for recipient in part {
+                recipient.follow(stream);
             }
             self.add(stream, part, sending);
         }
         n_streams
     }
 
-    fn add(&mut self, stream: StreamId, to: &[&Arc<Seat>], sending: &Sending<'_>) {
+    fn add(&mut self, stream: StreamId, to: &[&Arc<Recipient>], sending: &Sending<'_>) {
         for some in to.chunks(sending.n_per_piece) {
             let piece = Piece {
-                to: some.iter().map(|seat| Arc::downgrade(seat)).collect(),
+                to: some.iter().map(|recipient| Arc::downgrade(recipient)).collect(),
                 outgoing: sending.outgoing.clone(),
                 _receipt: sending.receipt.map(Arc::clone),
             };
@@ -229,8 +230,8 @@ impl Shared {
     /// Sends a piece of a stream, and says to how many members.
     fn serve(&self, stream: StreamId, piece: &Piece) -> usize {
         let _turn = Turn { shared: self, stream, weight: piece.weight() };
-        let to: Vec<Arc<Seat>> = piece.to.iter().filter_map(Weak::upgrade).collect();
-        let to: Vec<&Seat> = to.iter().map(Arc::as_ref).collect();
+        let to: Vec<Arc<Recipient>> = piece.to.iter().filter_map(Weak::upgrade).collect();
+        let to: Vec<&Recipient> = to.iter().map(Arc::as_ref).collect();
         self.outlet.send(&to, &piece.outgoing);
         to.len()
     }

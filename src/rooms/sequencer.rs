@@ -69,31 +69,35 @@ pub trait Sequencer<H: Hub>: Send {
 }
 
 /// Runs until the process stops and the members have been told.
-pub async fn run<H: Hub>(mut own: impl Sequencer<H>, mut arrivals: Arrivals<H>, farewells: Vec<Farewell>) {
-    let context = own.members().context.clone();
+pub async fn run<H: Hub>(
+    mut sequencer: impl Sequencer<H>,
+    mut arrivals: Arrivals<H>,
+    farewells: Vec<Farewell>,
+) {
+    let context = sequencer.members().context.clone();
     let clock = context.clock;
     let mut stopping = pin!(context.stopping());
-    let mut writes = own.members().barrier.writes();
+    let mut writes = sequencer.members().barrier.writes();
     let mut batch = Vec::with_capacity(BATCH);
     let mut slice_ends = clock.uptime() + SLICE;
     let mut ticks = interval(TICK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut is_counted = false;
     loop {
-        own.settle();
-        let may_take = own.has_room() && !own.members().barrier.is_full();
-        let awaits_write = own.members().barrier.awaits_write();
+        sequencer.settle();
+        let may_take = sequencer.has_room() && !sequencer.members().barrier.is_full();
+        let awaits_write = sequencer.members().barrier.awaits_write();
         // In no fixed order: no flood, of arrivals or of what other nodes do, may hold up the rest.
         tokio::select! {
             () = &mut stopping => break,
-            due = own.due() => own.handle(due).await,
+            due = sequencer.due() => sequencer.handle(due).await,
             () = written(&mut writes), if awaits_write => {}
             true = arrivals.next(&mut batch, BATCH), if may_take => {
-                own.begin();
-                own.members().set_pressed(batch.len() > 1);
+                sequencer.begin();
+                sequencer.members().set_pressed(batch.len() > 1);
                 for arrival in batch.drain(..) {
-                    if own.members().admit(&arrival) {
-                        own.take(arrival);
+                    if sequencer.members().admit(&arrival) {
+                        sequencer.take(arrival);
                     }
                     if clock.uptime() >= slice_ends {
                         // Yielding once would only let the last task in that was woken.
@@ -105,11 +109,11 @@ pub async fn run<H: Hub>(mut own: impl Sequencer<H>, mut arrivals: Arrivals<H>, 
             }
             _ = ticks.tick() => {
                 if !is_counted {
-                    let census = own.hub().census();
-                    own.members().count(census);
+                    let census = sequencer.hub().census();
+                    sequencer.members().count(census);
                     is_counted = true;
                 }
-                if own.tick() {
+                if sequencer.tick() {
                     ticks.reset_immediately();
                     // What members have sent meanwhile has to be read before it is an arrival.
                     yield_now().await;
@@ -120,16 +124,16 @@ pub async fn run<H: Hub>(mut own: impl Sequencer<H>, mut arrivals: Arrivals<H>, 
         is_counted = false;
     }
     let patience = context.shutdown_grace / FAREWELL;
-    own.stop(patience).await;
+    sequencer.stop(patience).await;
     let finish_writes = async {
-        own.settle();
-        while own.members().barrier.awaits_write() {
+        sequencer.settle();
+        while sequencer.members().barrier.awaits_write() {
             written(&mut writes).await;
-            own.settle();
+            sequencer.settle();
         }
     };
     if timeout(patience, finish_writes).await.is_err() {
-        warn!(service = own.members().service, "stopping before all that was to be written is on disk");
+        warn!(service = sequencer.members().service, "stopping before all that was to be written is on disk");
     }
-    own.members().dismiss(farewells, patience).await;
+    sequencer.members().dismiss(farewells, patience).await;
 }

@@ -36,7 +36,7 @@ pub fn random_name() -> MemberId {
     MemberId::new(&hex::encode(random::bytes::<NAME_BYTES>())).expect("twenty characters fit")
 }
 
-/// Where the lines of a service end.
+/// Where the sessions of a service end.
 pub struct Ingress<H: Hub> {
     inbox: Inbox<H>,
     clock: Clock,

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use serde_json::value::RawValue;
 
 use super::snapshot_store::take_over;
-use super::{Census, Handshake, Hub, TrackedMap};
+use super::{Census, Departure, Handshake, Hub, TrackedMap};
 use crate::effect::{Effect, Effects, MemberId, NoRecord, RecordingStep};
 use crate::time::{Timestamp, WallOffset};
 
@@ -116,8 +116,8 @@ impl<H: Hub> Stage<H> {
                 self.hub.heard(member(who), self.now);
                 Effects::none()
             }
-            [who, "goes"] => self.hub.leave(member(who), self.now),
-            [who, "says", "goodbye"] => self.hub.goodbye(member(who), self.now),
+            [who, "goes"] => self.hub.leave(member(who), Departure::CutOff, self.now),
+            [who, "says", "goodbye"] => self.hub.leave(member(who), Departure::Said, self.now),
             _ => panic!("not in the script's language: {line}"),
         }
     }
@@ -152,7 +152,7 @@ impl Hub for Mute {
     fn command(&mut self, (): (), _: Timestamp) -> ((), Effects) {
         ((), Effects::none())
     }
-    fn leave(&mut self, _: MemberId, _: Timestamp) -> Effects {
+    fn leave(&mut self, _: MemberId, _: Departure, _: Timestamp) -> Effects {
         Effects::none()
     }
     fn next_timeout(&self) -> Option<Timestamp> {

@@ -6,11 +6,6 @@ use std::collections::{HashMap, HashSet, hash_map};
 use std::hash::Hash;
 use std::mem;
 
-/// What rooms, or members, have to be to be put in a facts.
-pub trait Name: Clone + Eq + Hash {}
-
-impl<K: Clone + Eq + Hash> Name for K {}
-
 /// Rooms by their names, or members by theirs.
 pub struct TrackedMap<K, V> {
     entries: HashMap<K, V>,
@@ -24,7 +19,7 @@ impl<K, V> Default for TrackedMap<K, V> {
     }
 }
 
-impl<K: Name, V> TrackedMap<K, V> {
+impl<K: Clone + Eq + Hash, V> TrackedMap<K, V> {
     /// Notes which entries are changed from here on.
     pub fn note_changes(&mut self) {
         self.changes = Some(HashSet::new());
@@ -109,17 +104,12 @@ impl<K: Name, V> TrackedMap<K, V> {
 mod tests {
     use super::*;
 
-    fn facts() -> TrackedMap<String, u32> {
-        let mut facts = TrackedMap::default();
-        facts.insert("a".to_owned(), 1);
-        facts
-    }
-
     #[test]
     fn changes_are_told_once() {
-        let mut facts = facts();
-        facts.note_changes();
+        let mut facts = TrackedMap::default();
         let a = "a".to_owned();
+        facts.insert(a.clone(), 1);
+        facts.note_changes();
         assert_eq!(facts.get(&a), Some(&1));
         assert!(facts.changes().is_empty(), "reading changes nothing");
         *facts.get_mut(&a).unwrap() = 2;

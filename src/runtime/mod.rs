@@ -97,15 +97,15 @@ impl Clock {
     }
 }
 
-/// A disk that stands still holds up the word that all is read again for no longer.
+/// A disk that stands still holds up the reply to a reload for no longer.
 const RELOAD_TIME: Duration = Duration::from_secs(10);
 
-/// The word to read something again.
+/// A request to read something again.
 pub struct Reload {
     _done: mpsc::Sender<()>,
 }
 
-/// What every service is given: the clock, the right to spawn tasks, and the word when to stop.
+/// What every service is given: the clock, the right to spawn tasks, and the signal to stop.
 #[derive(Clone)]
 pub struct Context {
     /// The one clock.
@@ -154,7 +154,7 @@ impl Context {
         self.stop.is_cancelled()
     }
 
-    /// Gives a word each time that SIGHUP asks to read something again; it has been read once that is dropped.
+    /// Gives a request each time that SIGHUP asks to read something again; it has been read once that is dropped.
     pub fn reloads(&self) -> mpsc::Receiver<Reload> {
         let (ask, asked) = mpsc::channel(1);
         self.reloads.lock().push(ask);

@@ -13,13 +13,15 @@ use super::room::{Holder, Room};
 use super::tokens::RoomTokens;
 use super::{Config, DuplicateUser};
 use crate::effect::{Close, Effects, MemberId, NoRecord};
-use crate::http::keys::KeyedDoor;
+use crate::http::keys::AccessKey;
 use crate::ice::{IceServer, IceServers};
-use crate::rooms::{self, Allowance, Bucket, Census, Handshake, Outcome, Rng, RoomQuota, Seed, TrackedMap};
+use crate::rooms::{
+    self, Allowance, Bucket, Census, Departure, Handshake, Outcome, Rng, RoomQuota, Seed, TrackedMap,
+};
 use crate::time::{Timestamp, WallOffset};
 
-/// Bytes of such a word, which nobody can guess.
-const WORD_BYTES: usize = 16;
+/// Bytes of a resume token, which nobody can guess.
+const TOKEN_BYTES: usize = 16;
 
 /// Every room and every connected member.
 pub struct Hub {
@@ -30,7 +32,7 @@ pub struct Hub {
     /// When tokens of users end, by the wall clock, in whole seconds.
     ends: BTreeSet<u64>,
     wall: WallOffset,
-    key: Option<KeyedDoor>,
+    key: Option<AccessKey>,
     tokens: Option<RoomTokens>,
     ice: IceServers,
     config: Config,
@@ -42,7 +44,7 @@ pub struct Hub {
 #[derive(Default)]
 pub struct Keys {
     /// The key that members bring, if one is asked for.
-    pub key: Option<KeyedDoor>,
+    pub key: Option<AccessKey>,
     /// What calls need, with what the TURN servers share with this one.
     pub ice: IceServers,
     /// What lets users into rooms, if tokens are asked for.
@@ -61,7 +63,7 @@ pub struct Member {
 }
 
 impl Hub {
-    /// No rooms yet; words of places come from `seed`, and from the networks of `exempt`, any number of rooms may be
+    /// No rooms yet; resume tokens come from `seed`, and from the networks of `exempt`, any number of rooms may be
     /// made.
     pub fn new(config: &Config, keys: Keys, seed: &Seed, exempt: Vec<IpNet>) -> Self {
         let Keys { key, ice, tokens } = keys;
@@ -111,13 +113,13 @@ impl Hub {
         if has_enough || (is_new && !self.may_make_room(made_from)) {
             return refuse(from, Refusal::TooManyRooms, name);
         }
-        let word = self.next_word(resume.as_ref());
+        let resume_token = self.next_resume_token(resume.as_ref());
         if is_new {
             self.rooms.insert(room_id.clone(), Room::new(made_from));
         }
         let Some(room) = self.rooms.get_mut(room_id) else { return Effects::none() };
         let holder = room.holder(user_id);
-        let returns = matches!(resume, Some(Resume::Word(known)) if room.is_word_of(user_id, known));
+        let returns = matches!(resume, Some(Resume::Token(known)) if room.is_resume_token_of(user_id, known));
         let mut effects = Effects::none();
         match holder {
             Holder::Nobody if room.n_users() >= self.config.room_capacity => {
@@ -131,7 +133,7 @@ impl Hub {
             }
             Holder::Nobody | Holder::Away | Holder::Member(_) => {}
         }
-        room.seat(user_id, from, word.clone(), until);
+        room.seat(user_id, from, resume_token.clone(), until);
         self.ends.extend(until.map(|until| until.as_millis().div_ceil(1000)));
         if let Holder::Member(other) = holder
             && room.id_of(other).is_none()
@@ -148,7 +150,7 @@ impl Hub {
             room_id,
             users: room.users(),
             ice_servers: &ice_servers,
-            resume: word.as_deref(),
+            resume: resume_token.as_deref(),
         };
         effects.tell(from, joined.frame(name));
         if !returns {
@@ -231,12 +233,14 @@ impl Hub {
         effects
     }
 
-    /// A word for who wants its place kept.
-    fn next_word(&mut self, resume: Option<&Resume>) -> Option<String> {
+    /// A resume token for who wants its place kept.
+    fn next_resume_token(&mut self, resume: Option<&Resume>) -> Option<String> {
         match resume {
             None | Some(Resume::Wanted(false)) => None,
-            Some(Resume::Wanted(true) | Resume::Word(_)) if self.config.resume_window.is_zero() => None,
-            Some(Resume::Wanted(true) | Resume::Word(_)) => Some(hex::encode(&self.rng.draw()[..WORD_BYTES])),
+            Some(Resume::Wanted(true) | Resume::Token(_)) if self.config.resume_window.is_zero() => None,
+            Some(Resume::Wanted(true) | Resume::Token(_)) => {
+                Some(hex::encode(&self.rng.draw()[..TOKEN_BYTES]))
+            }
         }
     }
 }
@@ -255,7 +259,7 @@ impl rooms::Hub for Hub {
 
     fn admit(&self, member: MemberId, handshake: &mut Handshake, now: Timestamp) -> Result<(), Effects> {
         if let Some(key) = &self.key {
-            if key.open(handshake.address, handshake.token.as_deref(), now).is_err() {
+            if key.verify(handshake.address, handshake.token.as_deref(), now).is_err() {
                 let mut effects = refuse(member, Refusal::Unauthorized, None);
                 effects.disconnect(member, Close::Violation);
                 return Err(effects);
@@ -295,7 +299,7 @@ impl rooms::Hub for Hub {
         effects
     }
 
-    fn leave(&mut self, member: MemberId, now: Timestamp) -> Effects {
+    fn leave(&mut self, member: MemberId, _: Departure, now: Timestamp) -> Effects {
         let mut effects = Effects::none();
         let Some(gone) = self.members.remove(&member) else { return effects };
         let mut rooms: Vec<Id> = gone.rooms.into_iter().collect();

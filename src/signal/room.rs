@@ -16,8 +16,9 @@ pub struct User {
     pub id: Id,
     /// Where it is.
     place: Place,
-    /// The word by which it takes its place again.
-    word: Option<String>,
+    /// By which it takes its place again.
+    #[serde(rename = "word")]
+    resume_token: Option<String>,
     /// When the token ends that let it in, by the wall clock.
     #[serde(default)]
     until: Option<Timestamp>,
@@ -92,13 +93,13 @@ impl Room {
         }
     }
 
-    /// Whether that is the word of a user that is away.
-    pub fn is_word_of(&self, id: &Id, word: &str) -> bool {
+    /// Whether that is the resume token of a user that is away.
+    pub fn is_resume_token_of(&self, id: &Id, token: &str) -> bool {
         self.users.iter().any(|user| {
-            let known = user.word.as_deref().unwrap_or_default();
+            let known = user.resume_token.as_deref().unwrap_or_default();
             user.id == *id
                 && matches!(user.place, Place::Away(_))
-                && bool::from(known.as_bytes().ct_eq(word.as_bytes()))
+                && bool::from(known.as_bytes().ct_eq(token.as_bytes()))
         })
     }
 
@@ -130,8 +131,14 @@ impl Room {
     }
 
     /// Seats a user, in the place that its id has already, if it has one.
-    pub fn seat(&mut self, id: &Id, member: MemberId, word: Option<String>, until: Option<Timestamp>) {
-        let seated = User { id: id.clone(), place: Place::Here(member), word, until };
+    pub fn seat(
+        &mut self,
+        id: &Id,
+        member: MemberId,
+        resume_token: Option<String>,
+        until: Option<Timestamp>,
+    ) {
+        let seated = User { id: id.clone(), place: Place::Here(member), resume_token, until };
         match self.users.iter_mut().find(|user| user.id == *id) {
             Some(user) => *user = seated,
             None => self.users.push(seated),
@@ -152,7 +159,7 @@ impl Room {
             if user.place != Place::Here(member) {
                 return true;
             }
-            if user.word.is_some() {
+            if user.resume_token.is_some() {
                 user.place = Place::Away(until);
                 is_expected = true;
                 return true;

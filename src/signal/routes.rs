@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Query, Request, State};
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
@@ -14,8 +14,7 @@ use serde_json::json;
 use super::hub::Hub;
 use super::protocol::{Id, Refusal};
 use crate::http::connection::Connection;
-use crate::http::keys::KeyedDoor;
-use crate::http::problem::with_problems;
+use crate::http::keys::AccessKey;
 use crate::http::{assets, routes};
 use crate::rooms::Queries;
 use crate::runtime::Clock;
@@ -35,7 +34,7 @@ pub struct Site {
     /// The process's clock.
     pub clock: Clock,
     /// What `/ice` asks for.
-    pub key: Option<KeyedDoor>,
+    pub key: Option<AccessKey>,
 }
 
 /// The routes.
@@ -45,16 +44,12 @@ pub fn router(site: Site) -> Router {
         .merge(routes::health(site.clock))
         .route("/ice", get(ice))
         .route("/ws", get(websocket))
-        .merge(with_problems(Router::new().route("/assets/{*path}", get(asset))))
+        .merge(assets::router::<Assets, _>())
         .with_state(Arc::new(site))
 }
 
 async fn front(headers: HeaderMap) -> Response {
-    assets::page::<Assets>("index.html", &headers).unwrap_or_else(not_found)
-}
-
-async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
-    assets::file::<Assets>(&path, &headers).unwrap_or_else(not_found)
+    assets::page::<Assets>("index.html", &headers).unwrap_or_else(routes::not_found)
 }
 
 /// Whom credentials are for, and the token that says so if the key is brought in its place.
@@ -71,21 +66,21 @@ async fn ice(
     Query(query): Query<IceQuery>,
     request: Request,
 ) -> Response {
-    let word = routes::token(&request);
+    let given = routes::token(&request);
     let (peer, now) = (connection.peer.ip(), site.clock.now());
     if let Some(key) = &site.key
-        && let Err(denied) = key.open_by(peer, request.headers(), word.as_deref(), now)
+        && let Err(denied) = key.verify_request(peer, request.headers(), given.as_deref(), now)
     {
         return denied.answer(Refusal::Unauthorized.message());
     }
     let Some(user) = query.user_id.as_deref().and_then(Id::new) else {
         return routes::error(StatusCode::BAD_REQUEST, "userId is required");
     };
-    let token = query.token.or_else(|| word.map(String::from));
+    let token = query.token.or_else(|| given.map(String::from));
     match site.queries.ask(move |hub, now| hub.ice(&user, token.as_deref(), now)).await {
         Some(Ok(servers)) => routes::json(&json!({ "iceServers": servers })),
         Some(Err(refusal)) => routes::error(StatusCode::UNAUTHORIZED, refusal.message()),
-        None => routes::error(StatusCode::SERVICE_UNAVAILABLE, "stopping"),
+        None => routes::stopping(),
     }
 }
 
@@ -95,8 +90,4 @@ async fn websocket(
     request: Request,
 ) -> Response {
     site.plain.open(&connection, request)
-}
-
-fn not_found() -> Response {
-    routes::error(StatusCode::NOT_FOUND, "not found")
 }

@@ -10,7 +10,7 @@ use super::operators;
 use super::routes::Site;
 use super::tokens::RoomTokens;
 use super::{Config, SERVICE, routes};
-use crate::http::keys::KeyedDoor;
+use crate::http::keys::AccessKey;
 use crate::http::layers;
 use crate::http::listener::Listener;
 use crate::http::origin::AllowedOrigins;
@@ -24,7 +24,7 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
     let context = service_context.context;
     let key = &config.auth_key;
     let key =
-        key.is_set().then(|| KeyedDoor::new("signal.auth_key", key.clone(), &service_context.wrong_keys));
+        key.is_set().then(|| AccessKey::new("signal.auth_key", key.clone(), &service_context.wrong_keys));
     let listener = Listener::open(SERVICE, config.listen(), &service_context.opening, context)?;
     let mut running = Running::new(SERVICE, &listener)?;
     let origins = AllowedOrigins::new(&config.cors_origin);

@@ -1,4 +1,4 @@
-//! The door of a Socket.IO service: sealed polling, WebSockets under guard, origins checked.
+//! The endpoint of a Socket.IO service: sealed polling, WebSockets under guard, origins checked.
 //!
 //! Everything passes here on its way to socketioxide: requests lose their seal and their headers, answers to
 //! handshakes gain the seal, and every session is known by the connection that it runs over.
@@ -20,11 +20,11 @@ use socketioxide::{ParserConfig, SocketIo};
 use tracing::debug;
 
 use super::conversation::Conversation;
-use super::gate::Gate;
-use super::handlers::Operator;
+use super::handlers::NamespaceHandler;
 use super::library::Library;
 use super::seal::Seal;
-use super::session::{EngineSession, Sessions, Witness};
+use super::session::{DeliveryObserver, EngineSession, Sessions};
+use super::session_limits::SessionLimits;
 use super::{Config, MAX_TOKEN_BYTES, post};
 use crate::http::connection::{Connection, DisconnectReason};
 use crate::http::frames::{ShortMessages, TextCheck};
@@ -36,7 +36,7 @@ use crate::http::upgrade::Upgrade;
 use crate::http::{address, routes};
 use crate::rooms::{Handshake, Hub, Pings, Runner};
 use crate::runtime::Context;
-use crate::websocket::{Timeouts, attend};
+use crate::websocket::{Timeouts, serve_client};
 
 /// The largest answer to a handshake: an id and four numbers.
 const MAX_HANDSHAKE_BYTES: usize = 4096;
@@ -55,7 +55,7 @@ pub struct Engine {
     sessions: Arc<Sessions>,
     origins: AllowedOrigins,
     trusted_proxies: Vec<IpNet>,
-    gate: Gate,
+    session_limits: SessionLimits,
     messages: Arc<MessageLimits>,
     context: Context,
 }
@@ -82,7 +82,7 @@ pub fn endpoint<H: Hub>(
         // The parts of a binary event that never ends would be kept.
         .with_parser(ParserConfig::common().max_incoming_binary_buf_size(max_bytes))
         .build_with_inner_svc(Router::new());
-    io.ns("/", Operator(Arc::clone(runner.ingress())));
+    io.ns("/", NamespaceHandler(Arc::clone(runner.ingress())));
     // It waits for every writer, also for those whose reader sleeps.
     runner.on_stop(async move { io.close().await });
     // The library answers what asks for another namespace with its name, and keeps the answer.
@@ -95,7 +95,7 @@ pub fn endpoint<H: Hub>(
         sessions: Arc::new(Sessions::new(library, config.connect_timeout, runner.pending())),
         origins: origins.clone(),
         trusted_proxies: listener.network().trusted_networks(),
-        gate: Gate::new(runner.service, listener.sessions(), config.max_unjoined_sessions),
+        session_limits: SessionLimits::new(runner.service, listener.sessions(), config.max_unjoined_sessions),
         // The library drops a client whose text is none without a word.
         messages: Arc::new(MessageLimits { text_check: TextCheck::Here, ..(*messages).clone() }),
         context: runner.context.clone(),
@@ -120,7 +120,7 @@ fn conversations<H: Hub>(
     let timeouts = Timeouts { greeting, pings };
     Box::new(move |guarded, handshake| {
         let conversation = Conversation::new(&ingress, handshake, pings, &limits);
-        context.spawn(attend(guarded, conversation, timeouts, Arc::clone(&messages)));
+        context.spawn(serve_client(guarded, conversation, timeouts, Arc::clone(&messages)));
     })
 }
 
@@ -192,7 +192,7 @@ impl Engine {
             };
             connection.expect_messages(messages);
             session.attach(connection.connection());
-            connection.attend(Box::new(Witness::new(session)));
+            connection.observe(Box::new(DeliveryObserver::new(session)));
             self.sessions.library.take_over(connection, handshake).await;
         });
         response
@@ -230,7 +230,7 @@ async fn serve(
     mut request: Request<Body>,
 ) -> Response {
     if engine.context.is_stopping() {
-        return routes::error(StatusCode::SERVICE_UNAVAILABLE, "stopping");
+        return routes::stopping();
     }
     if !engine.origins.permits(request.headers()) {
         return routes::error(StatusCode::FORBIDDEN, "origin not allowed");
@@ -263,9 +263,9 @@ async fn serve(
             if is_websocket {
                 engine.begin(request, handshake)
             } else {
-                match engine.gate.admit(address) {
-                    Ok(place) => {
-                        let session = EngineSession::new(handshake, place, &engine.sessions);
+                match engine.session_limits.admit(address) {
+                    Ok(permit) => {
+                        let session = EngineSession::new(handshake, permit, &engine.sessions);
                         engine.greet(request, session).await
                     }
                     Err(refusal) => *refusal,

@@ -13,16 +13,16 @@ use socketioxide::handler::{ConnectHandler, DisconnectHandler, MessageHandler, V
 use socketioxide::socket::{self, Socket};
 
 use super::member::Member;
-use super::session::{EngineSession, Register};
+use super::session::{EngineSession, MemberSession};
 use super::{NO_EVENT, token_of};
 use crate::effect::MemberId;
 use crate::http::connection::DisconnectReason;
 use crate::rooms::{Departure, Hub, Incoming, Ingress, Outbound, Received, Session};
 
 /// The namespace's handler: opens a session for every member that connects.
-pub struct Operator<H: Hub>(pub Arc<Ingress<H>>);
+pub struct NamespaceHandler<H: Hub>(pub Arc<Ingress<H>>);
 
-impl<H: Hub> Clone for Operator<H> {
+impl<H: Hub> Clone for NamespaceHandler<H> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
@@ -33,14 +33,14 @@ pub struct Marker;
 
 type Admission<'a> = Pin<Box<dyn Future<Output = Result<(), Box<dyn std::fmt::Display + Send>>> + Send + 'a>>;
 
-impl<H: Hub> ConnectHandler<LocalAdapter, Marker> for Operator<H> {
+impl<H: Hub> ConnectHandler<LocalAdapter, Marker> for NamespaceHandler<H> {
     /// The member has been told that it is connected.
     fn call(&self, socket: Arc<Socket>, _: Option<Value>) {
         let engine = session_of(&socket).cloned();
         if let Some(engine) = engine
-            && let Some(ear) = engine.ear()
+            && let Some(member) = engine.member_session()
         {
-            ear.register(Arc::new(Member { socket, session: engine }));
+            member.register(Arc::new(Member { socket, session: engine }));
         }
     }
 
@@ -53,11 +53,12 @@ impl<H: Hub> ConnectHandler<LocalAdapter, Marker> for Operator<H> {
             }
             let mut handshake = engine.handshake.clone();
             handshake.token = text_of(auth.as_ref()).and_then(token_of).or(handshake.token);
-            let ear = Ear { session: Session::open(&self.0, id, handshake), engine: Arc::clone(engine) };
-            let registrar: Arc<dyn Register> = ear.session.clone();
-            engine.set_ear(Arc::downgrade(&registrar));
-            socket.on_fallback(ear.clone());
-            socket.on_disconnect(ear);
+            let handler =
+                SocketHandler { session: Session::open(&self.0, id, handshake), engine: Arc::clone(engine) };
+            let session: Arc<dyn MemberSession> = handler.session.clone();
+            engine.set_member_session(Arc::downgrade(&session));
+            socket.on_fallback(handler.clone());
+            socket.on_disconnect(handler);
         }
         Box::pin(async { Ok(()) })
     }
@@ -74,7 +75,7 @@ fn session_of(socket: &Socket) -> Option<&Arc<EngineSession>> {
     socket.req_parts().extensions.get()
 }
 
-impl<H: Hub> Register for Session<H> {
+impl<H: Hub> MemberSession for Session<H> {
     fn register(&self, client: Arc<dyn Outbound>) {
         Session::register(self, client);
     }
@@ -84,19 +85,19 @@ impl<H: Hub> Register for Session<H> {
     }
 }
 
-/// The end of a session that hangs on a socket.
-struct Ear<H: Hub> {
+/// What a socket calls when its member says something, or is gone.
+struct SocketHandler<H: Hub> {
     session: Arc<Session<H>>,
     engine: Arc<EngineSession>,
 }
 
-impl<H: Hub> Clone for Ear<H> {
+impl<H: Hub> Clone for SocketHandler<H> {
     fn clone(&self) -> Self {
         Self { session: Arc::clone(&self.session), engine: Arc::clone(&self.engine) }
     }
 }
 
-impl<H: Hub> MessageHandler<LocalAdapter, Marker> for Ear<H> {
+impl<H: Hub> MessageHandler<LocalAdapter, Marker> for SocketHandler<H> {
     fn call(&self, socket: Arc<Socket>, packet: Value, ack: Option<i64>) {
         let text = match packet {
             Value::Str(text, None) => Bytes::from(text),
@@ -115,7 +116,7 @@ impl<H: Hub> MessageHandler<LocalAdapter, Marker> for Ear<H> {
     }
 }
 
-impl<H: Hub> DisconnectHandler<LocalAdapter, Marker> for Ear<H> {
+impl<H: Hub> DisconnectHandler<LocalAdapter, Marker> for SocketHandler<H> {
     fn call_with_defer(&self, socket: Arc<Socket>, reason: socket::DisconnectReason, defer: fn(Arc<Socket>)) {
         let has_said_so = matches!(reason, socket::DisconnectReason::ClientNSDisconnect);
         self.session.close(if has_said_so { Departure::Said } else { Departure::CutOff });

@@ -40,7 +40,7 @@ impl Outbound for Member {
     }
 
     fn queue(&self, written: &EncodedFrame) {
-        if self.session.is_doomed() {
+        if self.session.is_cut() {
             return;
         }
         self.session.queue(written.bytes(Wire::SocketIo).len());
@@ -65,7 +65,7 @@ impl Outbound for Member {
     fn close(&self, close: Close) {
         match close {
             Close::Done | Close::Violation | Close::TooBig => match Arc::clone(&self.socket).disconnect() {
-                Ok(()) => self.session.retire(),
+                Ok(()) => self.session.cut_unless_rejoined(),
                 Err(_) => self.cut(DisconnectReason::Slow),
             },
             // The endpoint closes all its sessions at once, so that their clients come back.

@@ -1,6 +1,6 @@
 //! Counts the events in what a connection writes, to know when everything queued is out.
 
-use crate::rooms::{LENGTH_16, LENGTH_64};
+use crate::http::frames::{LENGTH_16, LENGTH_64};
 
 /// Whether a packet is an event or an acknowledgement, and not of the library's own making.
 pub fn is_ours(packet: &[u8]) -> bool {

@@ -7,7 +7,6 @@ mod conversation;
 mod engine;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
-mod gate;
 mod handlers;
 mod library;
 mod member;
@@ -15,6 +14,7 @@ mod meter;
 mod post;
 mod seal;
 mod session;
+mod session_limits;
 
 use std::time::Duration;
 

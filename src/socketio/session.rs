@@ -15,12 +15,12 @@ use socketioxide::TransportType;
 use socketioxide::socket::{Sid, Socket};
 use tokio::time::timeout;
 
-use super::gate::Place;
 use super::library::Library;
 use super::meter::{self, Meter, Passed};
 use super::post::SEPARATOR;
+use super::session_limits::SessionPermit;
 use crate::http::connection::{Connection, DisconnectReason};
-use crate::http::guarded::Attendant;
+use crate::http::guarded::ConnectionObserver;
 use crate::rooms::{Handshake, Outbound, OwnCopies, Pending, framed_length};
 
 /// A client may leave the namespace and join it again on the same session; after so many times it needs another one.
@@ -30,7 +30,7 @@ const MAX_JOINS: usize = 16;
 pub struct EngineSession {
     /// Who opened it.
     pub handshake: Handshake,
-    place: Place,
+    permit: SessionPermit,
     n_joins: AtomicUsize,
     sessions: Weak<Sessions>,
     /// Known once the handshake is answered.
@@ -43,8 +43,8 @@ pub struct EngineSession {
     /// Bytes that were handed to the queue, until the client has them.
     copies: OwnCopies,
     is_direct: AtomicBool,
-    is_doomed: AtomicBool,
-    ear: Mutex<Option<Weak<dyn Register>>>,
+    is_cut: AtomicBool,
+    member_session: Mutex<Option<Weak<dyn MemberSession>>>,
 }
 
 /// The polling sessions of a service, by their ids.
@@ -52,16 +52,16 @@ pub struct Sessions {
     /// What serves them.
     pub library: Library,
     known: Mutex<HashMap<Sid, Weak<EngineSession>>>,
-    /// A session whose member was let go ends after this time.
-    retirement: Duration,
+    /// A session whose member was let go is cut after this time, unless it joins again.
+    rejoin_time: Duration,
     /// What waits for all members of the service.
     pending: Pending,
 }
 
 impl Sessions {
     /// There are none yet.
-    pub fn new(library: Library, retirement: Duration, pending: &Pending) -> Self {
-        Self { library, known: Mutex::default(), retirement, pending: pending.clone() }
+    pub fn new(library: Library, rejoin_time: Duration, pending: &Pending) -> Self {
+        Self { library, known: Mutex::default(), rejoin_time, pending: pending.clone() }
     }
 
     /// A session is known by its id from here on.
@@ -74,12 +74,12 @@ impl Sessions {
     /// The living session of that id.
     pub fn find(&self, sid: Sid) -> Option<Arc<EngineSession>> {
         let session = self.known.lock().get(&sid).and_then(Weak::upgrade);
-        session.filter(|session| !session.is_doomed())
+        session.filter(|session| !session.is_cut())
     }
 }
 
 /// A member's session, which tells the hub of it.
-pub trait Register: Send + Sync {
+pub trait MemberSession: Send + Sync {
     /// Tells the hub of the member, once, and of what it said while its connect was under way.
     fn register(&self, client: Arc<dyn Outbound>);
 
@@ -89,10 +89,10 @@ pub trait Register: Send + Sync {
 
 impl EngineSession {
     /// A session that has not been named yet.
-    pub fn new(handshake: Handshake, place: Place, sessions: &Arc<Sessions>) -> Arc<Self> {
+    pub fn new(handshake: Handshake, permit: SessionPermit, sessions: &Arc<Sessions>) -> Arc<Self> {
         Arc::new(Self {
             handshake,
-            place,
+            permit,
             n_joins: AtomicUsize::new(0),
             sessions: Arc::downgrade(sessions),
             sid: OnceLock::new(),
@@ -101,31 +101,31 @@ impl EngineSession {
             n_delivered: AtomicUsize::new(0),
             copies: OwnCopies::of(&sessions.pending),
             is_direct: AtomicBool::new(false),
-            is_doomed: AtomicBool::new(false),
-            ear: Mutex::new(None),
+            is_cut: AtomicBool::new(false),
+            member_session: Mutex::new(None),
         })
     }
 
     /// The session joins the namespace; false once it has done so too often.
     pub fn join(&self) -> bool {
-        self.place.join();
+        self.permit.join();
         self.n_joins.fetch_add(1, Ordering::Relaxed) < MAX_JOINS
     }
 
-    /// The member's session hangs on its socket; this is where its connect finds it.
-    pub fn set_ear(&self, ear: Weak<dyn Register>) {
-        *self.ear.lock() = Some(ear);
+    /// The socket owns the member's session; its connect finds it here.
+    pub fn set_member_session(&self, session: Weak<dyn MemberSession>) {
+        *self.member_session.lock() = Some(session);
     }
 
     /// The member's session, while its socket lives.
-    pub fn ear(&self) -> Option<Arc<dyn Register>> {
-        self.ear.lock().as_ref().and_then(Weak::upgrade)
+    pub fn member_session(&self) -> Option<Arc<dyn MemberSession>> {
+        self.member_session.lock().as_ref().and_then(Weak::upgrade)
     }
 
     /// The client showed that it is still there.
     pub fn keep_alive(&self) {
-        if let Some(ear) = self.ear() {
-            ear.keep_alive();
+        if let Some(session) = self.member_session() {
+            session.keep_alive();
         }
     }
 
@@ -176,18 +176,18 @@ impl EngineSession {
     }
 
     /// Whether the session has been ended by the server.
-    pub fn is_doomed(&self) -> bool {
-        self.is_doomed.load(Ordering::Acquire)
+    pub fn is_cut(&self) -> bool {
+        self.is_cut.load(Ordering::Acquire)
     }
 
-    /// Ends the session some time after its member was let go, unless it has joined again.
-    pub fn retire(self: &Arc<Self>) {
+    /// Cuts the session some time after its member was let go, unless it has joined again.
+    pub fn cut_unless_rejoined(self: &Arc<Self>) {
         let Some(sessions) = self.sessions.upgrade() else { return };
         let context = sessions.library.context.clone();
-        let (session, retirement) = (Arc::downgrade(self), sessions.retirement);
+        let (session, rejoin_time) = (Arc::downgrade(self), sessions.rejoin_time);
         sessions.library.context.spawn(async move {
-            let is_over = timeout(retirement, context.stopping()).await.is_err();
-            let session = session.upgrade().filter(|session| is_over && session.ear().is_none());
+            let is_over = timeout(rejoin_time, context.stopping()).await.is_err();
+            let session = session.upgrade().filter(|session| is_over && session.member_session().is_none());
             if let Some(session) = session {
                 session.cut(DisconnectReason::LetGo);
             }
@@ -196,7 +196,7 @@ impl EngineSession {
 
     /// Ends the session now, whatever waits for it.
     pub fn cut(&self, reason: DisconnectReason) {
-        if self.is_doomed.swap(true, Ordering::AcqRel) {
+        if self.is_cut.swap(true, Ordering::AcqRel) {
             return;
         }
         if let Some(connection) = self.connection.get() {
@@ -235,25 +235,25 @@ impl Drop for Fetched {
     }
 }
 
-/// Sees which messages of the queue are out on a session's WebSocket, and when that ends.
-pub struct Witness {
+/// Counts which messages of the queue are out on a session's WebSocket, and notices when that ends.
+pub struct DeliveryObserver {
     session: Arc<EngineSession>,
     meter: Meter,
 }
 
-impl Witness {
-    /// A witness of a WebSocket that has written nothing yet.
+impl DeliveryObserver {
+    /// Observes a WebSocket that has written nothing yet.
     pub fn new(session: Arc<EngineSession>) -> Self {
         Self { session, meter: Meter::default() }
     }
 }
 
-impl Attendant for Witness {
-    fn read(&mut self) {
+impl ConnectionObserver for DeliveryObserver {
+    fn on_read(&mut self) {
         self.session.keep_alive();
     }
 
-    fn wrote(&mut self, bytes: &[u8]) {
+    fn on_write(&mut self, bytes: &[u8]) {
         let passed = self.meter.watch(bytes);
         if passed.messages > 0 {
             self.session.n_delivered.fetch_add(passed.messages, Ordering::AcqRel);
@@ -262,7 +262,7 @@ impl Attendant for Witness {
     }
 }
 
-impl Drop for Witness {
+impl Drop for DeliveryObserver {
     /// Ends a session that polled with the WebSocket it went over to, also when that never got as far.
     fn drop(&mut self) {
         if let (Some(sessions), Some(sid)) = (self.session.sessions.upgrade(), self.session.sid.get()) {

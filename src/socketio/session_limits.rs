@@ -1,4 +1,4 @@
-//! Which polling sessions are let in: a session is a place of its client's address, as a connection is.
+//! How many polling sessions there may be: they count by the client's address, as connections do.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,31 +16,31 @@ use crate::http::routes;
 const COME_BACK_AFTER: &str = "5";
 
 /// Counts the polling sessions of a service.
-pub struct Gate {
+pub struct SessionLimits {
     service: &'static str,
     sessions: Arc<ConnectionLimits>,
     unjoined: Arc<Semaphore>,
 }
 
 /// The right to be a session, until dropped.
-pub struct Place {
+pub struct SessionPermit {
     _permit: Permit,
     /// Given back when the session joins.
     unjoined: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
-impl Gate {
+impl SessionLimits {
     /// Nobody is in.
     pub fn new(service: &'static str, sessions: &Arc<ConnectionLimits>, max_unjoined: usize) -> Self {
         let unjoined = Semaphore::new(max_unjoined.min(Semaphore::MAX_PERMITS));
         Self { service, sessions: Arc::clone(sessions), unjoined: Arc::new(unjoined) }
     }
 
-    /// A place for one more session of a client's address.
+    /// Admits one more session of a client's address.
     ///
     /// # Errors
     /// The 503 to answer with; the client comes back later.
-    pub fn admit(&self, address: IpAddr) -> Result<Place, Box<Response>> {
+    pub fn admit(&self, address: IpAddr) -> Result<SessionPermit, Box<Response>> {
         let refuse = |reason: &'static str| {
             metrics::counter!("roomhub_sessions_refused_total", "service" => self.service, "reason" => reason)
                 .increment(1);
@@ -49,11 +49,11 @@ impl Gate {
         };
         let unjoined = Arc::clone(&self.unjoined).try_acquire_owned().map_err(|_| refuse("unjoined"))?;
         let permit = self.sessions.admit(address).map_err(|refusal| refuse(refusal.code()))?;
-        Ok(Place { _permit: permit, unjoined: Mutex::new(Some(unjoined)) })
+        Ok(SessionPermit { _permit: permit, unjoined: Mutex::new(Some(unjoined)) })
     }
 }
 
-impl Place {
+impl SessionPermit {
     /// The session has joined the namespace.
     pub fn join(&self) {
         *self.unjoined.lock() = None;

@@ -3,8 +3,8 @@
 use roomhub::settings::Service;
 use tempfile::TempDir;
 
-use crate::doors::start;
 use crate::harness::http;
+use crate::local_access::start;
 
 #[test]
 fn every_service_answers_the_same_probes() {

@@ -1,4 +1,4 @@
-//! Keys: each opens its own door alone, wrong ones are counted, and what is weak or open is said at the start.
+//! Keys: each opens what it is for alone, wrong ones are counted, and what is weak or open is said at the start.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -47,7 +47,7 @@ fn ask(server: &Server, from: &str, method: &str, path: &str, key: &str) -> http
     http::request(server.address, method, path, &headers, "")
 }
 
-/// An address that brings wrong keys to a door waits there with the right one too, and others do not.
+/// An address that brings wrong keys has to wait with the right one too, and others do not.
 fn assert_guessing_is_slowed(server: &Server, method: &str, path: &str, right: &str, opened: u16) {
     for n in 0..3 {
         assert_eq!(ask(server, "203.0.113.1", method, path, &format!("guess {n}")).status, 401, "{path}");
@@ -91,7 +91,7 @@ fn the_members_key_rules_nothing() {
 }
 
 #[test]
-fn guessing_is_slowed_at_every_door() {
+fn guessing_is_slowed_for_every_key() {
     let limits = [LIMIT, PROXY];
     let server = watch(&limits);
     assert_guessing_is_slowed(&server, "GET", "/admin/api/overview", OPERATORS, 200);

@@ -1,4 +1,4 @@
-//! Operators' doors without a key: open to this machine itself, and to nothing that comes by way of it.
+//! Operators' routes without a key: open to this machine itself, and to nothing that comes by way of it.
 
 use std::io::{Read, Write};
 
@@ -8,8 +8,8 @@ use crate::harness::balancer::Balancer;
 use crate::harness::process::{Server, roomhub};
 use crate::harness::{eventually, http};
 
-/// Every service, with its operators' doors.
-const DOORS: [(&str, &[&str]); 5] = [
+/// Every service, with its operators' routes.
+const ROUTES: [(&str, &[&str]); 5] = [
     ("music", &["/metrics", "/admin/v1/state", "/admin/v1/log"]),
     ("watch", &["/metrics", "/admin/api/overview", "/admin/v1/state"]),
     ("signal", &["/metrics", "/admin/v1/configuration"]),
@@ -63,7 +63,7 @@ const FOREIGN_PAGES: [(&str, &str); 4] = [
     ("Sec-Fetch-Site", "cross-site"),
 ];
 
-/// Starts a service that is ready, with no door of operators keyed.
+/// Starts a service that is ready, with no key for operators.
 pub fn start(service: &str, data: &TempDir) -> Server {
     let mut command = roomhub(&[service, "--host", "127.0.0.1", "--port", "0", "--log-format", "json"]);
     command.env("AUTH_KEY", "open sesame").env("ROOMHUB_DEVICES__DATA_DIR", data.path());
@@ -73,8 +73,8 @@ pub fn start(service: &str, data: &TempDir) -> Server {
     server
 }
 
-fn on_every_door(play: impl Fn(&Server, &str)) {
-    for (service, paths) in DOORS {
+fn on_every_route(play: impl Fn(&Server, &str)) {
+    for (service, paths) in ROUTES {
         let data = TempDir::new().unwrap();
         let server = start(service, &data);
         for path in paths {
@@ -93,8 +93,8 @@ fn raw(server: &Server, request: &str) -> u16 {
 }
 
 #[test]
-fn a_name_that_was_made_to_point_here_opens_no_door() {
-    on_every_door(|server, path| {
+fn a_name_that_was_made_to_point_here_opens_no_route() {
+    on_every_route(|server, path| {
         let port = server.address.port().to_string();
         let status = |host: &str| {
             http::get_with(server.address, path, &[("host", host.replace("PORT", &port).as_str())]).status
@@ -127,8 +127,8 @@ fn a_name_that_was_made_to_point_here_opens_no_door() {
 }
 
 #[test]
-fn a_proxy_on_this_machine_opens_no_door() {
-    on_every_door(|server, path| {
+fn a_proxy_on_this_machine_opens_no_route() {
+    on_every_route(|server, path| {
         for header in PROXY_HEADERS {
             let refused = http::get_with(server.address, path, &[header]);
             assert_eq!(refused.status, 401, "{path}: {header:?}");
@@ -142,7 +142,7 @@ fn a_proxy_on_this_machine_opens_no_door() {
 }
 
 #[test]
-fn nginx_that_was_told_no_more_than_where_to_pass_requests_opens_no_door() {
+fn nginx_that_was_told_no_more_than_where_to_pass_requests_opens_no_route() {
     let for_websockets = "proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; \
                           proxy_set_header Connection \"upgrade\";";
     let data = TempDir::new().unwrap();
@@ -162,7 +162,7 @@ fn nginx_that_was_told_no_more_than_where_to_pass_requests_opens_no_door() {
 
 #[test]
 fn a_page_of_another_origin_reads_nothing_of_operators() {
-    on_every_door(|server, path| {
+    on_every_route(|server, path| {
         let own = format!("http://{}", server.address);
         assert_eq!(http::get_with(server.address, path, &[("Origin", &own)]).status, 200, "{path}");
         for page in FOREIGN_PAGES {

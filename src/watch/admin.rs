@@ -19,7 +19,7 @@ use super::hub::Hub;
 use super::protocol::RoomId;
 use super::routes::Assets;
 use crate::effect::MemberId;
-use crate::http::operators::{OperatorsDoor, admit};
+use crate::http::operators::{OperatorAccess, admit};
 use crate::http::problem::with_problems;
 use crate::http::{assets, routes};
 use crate::rooms::{Commands, Outcome, Queries};
@@ -37,7 +37,7 @@ struct Admin {
 }
 
 /// The API and its description.
-pub fn routes(queries: Queries<Hub>, commands: Commands<Hub>, door: OperatorsDoor) -> Router {
+pub fn routes(queries: Queries<Hub>, commands: Commands<Hub>, access: OperatorAccess) -> Router {
     let admin = Arc::new(Admin { queries, commands });
     let api = Router::new()
         .route("/overview", get(overview))
@@ -46,24 +46,24 @@ pub fn routes(queries: Queries<Hub>, commands: Commands<Hub>, door: OperatorsDoo
         .route("/members/{id}/kick", post(kick))
         .route("/bans", post(ban))
         .route("/bans/{address}", delete(lift_ban))
-        .route_layer(from_fn_with_state(door, admit))
+        .route_layer(from_fn_with_state(access, admit))
         .with_state(admin);
     with_problems(Router::new().route("/admin/openapi.json", get(description)).nest("/admin/api", api))
 }
 
 async fn description(headers: HeaderMap) -> Response {
-    assets::file::<Assets>("admin/openapi.json", &headers).unwrap_or_else(not_found)
+    assets::file::<Assets>("admin/openapi.json", &headers).unwrap_or_else(routes::not_found)
 }
 
 async fn overview(State(admin): State<Arc<Admin>>) -> Response {
     match admin.queries.ask(Hub::overview).await {
         Some(overview) => routes::json(&overview),
-        None => stopping(),
+        None => routes::stopping(),
     }
 }
 
 async fn close_room(State(admin): State<Arc<Admin>>, Path(id): Path<String>) -> Response {
-    let Some(id) = RoomId::read(&id) else { return not_found() };
+    let Some(id) = RoomId::read(&id) else { return routes::not_found() };
     admin.give(Command::CloseRoom(id)).await
 }
 
@@ -78,7 +78,7 @@ async fn show_banner(
     Path(id): Path<String>,
     body: Result<Json<Banner>, JsonRejection>,
 ) -> Response {
-    let Some(id) = RoomId::read(&id) else { return not_found() };
+    let Some(id) = RoomId::read(&id) else { return routes::not_found() };
     let Ok(Json(Banner { message })) = body else {
         return bad_request("{\"message\": text} is expected");
     };
@@ -89,7 +89,7 @@ async fn show_banner(
 }
 
 async fn kick(State(admin): State<Arc<Admin>>, Path(id): Path<String>) -> Response {
-    let Some(member) = MemberId::new(&id) else { return not_found() };
+    let Some(member) = MemberId::new(&id) else { return routes::not_found() };
     admin.give(Command::Kick(member)).await
 }
 
@@ -112,7 +112,7 @@ async fn ban(State(admin): State<Arc<Admin>>, body: Result<Json<NewBan>, JsonRej
 }
 
 async fn lift_ban(State(admin): State<Arc<Admin>>, Path(address): Path<String>) -> Response {
-    let Ok(address) = address.parse::<IpAddr>() else { return not_found() };
+    let Ok(address) = address.parse::<IpAddr>() else { return routes::not_found() };
     admin.give(Command::LiftBan(address.to_canonical())).await
 }
 
@@ -121,20 +121,12 @@ impl Admin {
     async fn give(&self, command: Command) -> Response {
         match self.commands.give(command).await {
             Some(Outcome::Done) => StatusCode::NO_CONTENT.into_response(),
-            Some(Outcome::NotFound) => not_found(),
-            Some(Outcome::Erased(_)) | None => stopping(),
+            Some(Outcome::NotFound) => routes::not_found(),
+            Some(Outcome::Erased(_)) | None => routes::stopping(),
         }
     }
 }
 
-fn not_found() -> Response {
-    routes::error(StatusCode::NOT_FOUND, "not found")
-}
-
 fn bad_request(message: &str) -> Response {
     routes::error(StatusCode::BAD_REQUEST, message)
-}
-
-fn stopping() -> Response {
-    routes::error(StatusCode::SERVICE_UNAVAILABLE, "stopping")
 }

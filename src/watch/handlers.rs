@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::audit::{AuditEntry, AuditEvent};
 use super::counts::Count;
+use super::draw;
 use super::hub::{Hub, Member};
 use super::listing;
 use super::protocol::{
@@ -90,7 +91,7 @@ impl Hub {
             code: password.as_deref().map(|password| self.passwords.encode(id.as_str(), password)),
             is_public: given.is_public,
             room_type: given.room_type,
-            token: self.rng.owner_token(),
+            token: draw::owner_token(&mut self.rng),
             made_from,
         };
         let room = Room::open(founding, seat, now);
@@ -344,7 +345,7 @@ impl Hub {
         let Some(name) = room.name_of(from) else { return Effects::none() };
         let timestamp = self.wall.wall(now).as_millis();
         let message = ChatMessage {
-            id: format!("{timestamp}-{}", self.rng.chat_suffix()),
+            id: format!("{timestamp}-{}", draw::chat_suffix(&mut self.rng)),
             user_id: from,
             user_name: name.to_owned(),
             content: chat.content,

@@ -13,16 +13,16 @@ use super::audit::{AuditEntry, AuditEvent};
 use super::bans::Bans;
 use super::command::Command;
 use super::counts::{Count, Counts};
+use super::draw;
 use super::history::History;
 use super::protocol::{ClientEvent, Refusal, RoomId, ServerEvent, Unread, refuse};
-use super::rng::Rng;
 use super::room::{Fate, Room, Seat};
 use crate::effect::{Close, Effects, MemberId, NoRecord};
-use crate::http::keys::KeyedDoor;
+use crate::http::keys::AccessKey;
 use crate::party::passwords::{self, Passwords, TryLimit};
 use crate::party::protocol::{self as party, ServerEvent as PartyEvent};
 use crate::party::{Claim, PersonId, Terms};
-use crate::rooms::{self, Bucket, Census, Departure, Handshake, Outcome, RoomQuota, Seed, TrackedMap};
+use crate::rooms::{self, Bucket, Census, Departure, Handshake, Outcome, Rng, RoomQuota, Seed, TrackedMap};
 use crate::time::{Timestamp, WallOffset};
 
 /// Every room and every connected member.
@@ -36,7 +36,7 @@ pub struct Hub {
     pub(super) counts: Counts,
     /// By which times are told; rules go by the time that never jumps.
     pub(super) wall: WallOffset,
-    key: KeyedDoor,
+    key: AccessKey,
     pub(super) config: Config,
     pub(super) quota: RoomQuota,
     pub(super) rng: Rng,
@@ -77,7 +77,7 @@ impl Hub {
     /// of `exempt`, any number of rooms may be made.
     pub fn new(
         config: &Config,
-        key: KeyedDoor,
+        key: AccessKey,
         seed: &Seed,
         rng: Rng,
         exempt: Vec<IpNet>,
@@ -195,7 +195,7 @@ impl Hub {
 
     pub(super) fn free_id(&mut self) -> RoomId {
         loop {
-            let id = self.rng.room_id();
+            let id = draw::room_id(&mut self.rng);
             if self.rooms.get(&id).is_none() {
                 return id;
             }
@@ -228,7 +228,7 @@ impl rooms::Hub for Hub {
             handshake.token = serde_json::to_string(&claim).ok().map(Into::into);
             return Ok(());
         }
-        if self.key.open(handshake.address, handshake.token.as_deref(), now).is_err() {
+        if self.key.verify(handshake.address, handshake.token.as_deref(), now).is_err() {
             // The client stops its attempts when it is told first and disconnected then.
             effects.tell(member, ServerEvent::Unauthorized.frame());
             effects.disconnect(member, Close::Done);
@@ -287,7 +287,7 @@ impl rooms::Hub for Hub {
         }
     }
 
-    fn leave(&mut self, member: MemberId, now: Timestamp) -> Effects {
+    fn leave(&mut self, member: MemberId, _: Departure, now: Timestamp) -> Effects {
         let before = self.room_of(member);
         let mut effects = self.leave_own(member, Departure::CutOff, now);
         self.record(before, Some(member), &mut effects, now);

@@ -10,6 +10,7 @@ mod audit;
 mod bans;
 mod command;
 mod counts;
+mod draw;
 mod erase;
 pub mod event_log;
 #[cfg(any(test, fuzzing))]
@@ -29,7 +30,6 @@ mod presses;
 mod protocol;
 mod readiness;
 mod recordings;
-mod rng;
 mod room;
 mod routes;
 mod rules;

@@ -1,16 +1,15 @@
 //! What a room looks at: an object that its clients define, kept as it came, and where a video is in it.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::mem;
 use std::time::Duration;
 
-use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::effect::MemberId;
-use crate::json;
+use crate::json::{self, Fields};
 use crate::time::Timestamp;
 
 /// The speed at which films are made.
@@ -204,65 +203,26 @@ fn key(state: &RawValue) -> String {
 
 /// An object with other values in some of its fields, each in its place or else behind the others.
 fn with(object: &RawValue, values: &[(&'static str, Option<Value>)]) -> Box<RawValue> {
-    if values.iter().all(|(_, value)| value.is_none()) {
+    let Ok(Fields(mut fields)) = serde_json::from_str(object.get()) else { return object.to_owned() };
+    let values = values.iter().filter_map(|(name, value)| Some((*name, to_raw_value(value.as_ref()?).ok()?)));
+    let values: Vec<(&str, Box<RawValue>)> = values.collect();
+    if values.is_empty() {
         return object.to_owned();
     }
-    let Ok(Fields(fields)) = serde_json::from_str(object.get()) else { return object.to_owned() };
-    let mut values: Vec<(&str, &Value)> =
-        values.iter().filter_map(|(name, value)| Some((*name, value.as_ref()?))).collect();
-    let replaced: Vec<&str> = values.iter().map(|(name, _)| *name).collect();
-    let mut written = String::from("{");
-    let mut put = |name: &str, value: &str| {
-        if written.len() > 1 {
-            written.push(',');
-        }
-        written.push_str(&serde_json::to_string(name).expect("a string is written as it is"));
-        written.push(':');
-        written.push_str(value);
-    };
-    for (name, value) in &fields {
-        match values.iter().position(|(replaced, _)| replaced == name) {
-            Some(n) => put(name, &values.remove(n).1.to_string()),
-            None if replaced.contains(&name.as_ref()) => {}
-            None => put(name, value.get()),
+    for (name, value) in &values {
+        let mut is_there = false;
+        fields.retain_mut(|(known, old)| {
+            if known != name {
+                return true;
+            }
+            *old = value;
+            !mem::replace(&mut is_there, true)
+        });
+        if !is_there {
+            fields.push((Cow::Borrowed(name), value));
         }
     }
-    for (name, value) in values {
-        put(name, &value.to_string());
-    }
-    written.push('}');
-    RawValue::from_string(written).expect("what was JSON is JSON")
-}
-
-/// An object's fields in their order.
-struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Fields<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(FieldsReader)
-    }
-}
-
-struct FieldsReader;
-
-/// Borrowed where the text has no escapes.
-#[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
-
-impl<'de> Visitor<'de> for FieldsReader {
-    type Value = Fields<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-        let mut fields = Vec::new();
-        while let Some((Name(name), value)) = map.next_entry()? {
-            fields.push((name, value));
-        }
-        Ok(Fields(fields))
-    }
+    to_raw_value(&Fields(fields)).expect("what was JSON is JSON")
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What pages ask for, beside what every client may: each event of theirs, and what comes of it.
 
 use super::audit::{AuditEntry, AuditEvent};
+use super::draw;
 use super::hub::Hub;
 use super::protocol::{PageEvent, RoomId, ServerEvent};
 use super::room::{Moment, Room};
@@ -90,7 +91,7 @@ impl Hub {
         let room = self.rooms.get_mut(&id).ok_or(Refusal::NotInARoom)?;
         let position = room.position(now);
         let scene = moment.scene(&id, room.owner);
-        let done = room.party.act(from, event, position, self.rng.shared(), scene)?;
+        let done = room.party.act(from, event, position, &mut self.rng, scene)?;
         Ok(self.follow_up(id, done, now))
     }
 
@@ -157,7 +158,7 @@ impl Hub {
 
     /// Hands a room over to one of its members.
     pub(super) fn hand_over(&mut self, id: RoomId, to: MemberId, now: Timestamp) -> Effects {
-        let token = self.rng.owner_token();
+        let token = draw::owner_token(&mut self.rng);
         let moment = Moment { terms: &self.terms, now, wall: self.wall };
         let Some(room) = self.rooms.get_mut(&id) else { return Effects::none() };
         let mut effects = room.transfer(to, token, now);

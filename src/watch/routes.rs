@@ -2,23 +2,20 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Router};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use rust_embed::Embed;
-use serde::Deserialize;
 use serde_json::json;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::hub::Hub;
 use super::protocol::Refusal;
 use crate::http::connection::Connection;
-use crate::http::keys::KeyedDoor;
-use crate::http::problem::with_problems;
+use crate::http::keys::AccessKey;
 use crate::http::{assets, routes};
-use crate::ice::IceServers;
 use crate::rooms::Queries;
 use crate::runtime::Clock;
 
@@ -46,21 +43,18 @@ pub struct Assets;
 pub struct Site {
     /// Asks the hub.
     pub queries: Queries<Hub>,
-    /// What calls between members need.
-    pub ice: IceServers,
     /// The process's clock.
     pub clock: Clock,
     /// What `/stats` asks for.
-    pub key: KeyedDoor,
+    pub key: AccessKey,
 }
 
 /// The routes.
 pub fn router(site: Site) -> Router {
-    let own = Router::new().route("/ice", get(ice)).route("/assets/{*path}", get(asset));
     Router::new()
         .route("/", get(front))
         .route("/health", get(health))
-        .merge(with_problems(own))
+        .merge(assets::router::<Assets, _>())
         .route("/stats", get(stats))
         .with_state(Arc::new(site))
 }
@@ -87,11 +81,6 @@ async fn front(headers: HeaderMap) -> Response {
     }))
 }
 
-async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
-    assets::file::<Assets>(&path, &headers)
-        .unwrap_or_else(|| routes::error(StatusCode::NOT_FOUND, "not found"))
-}
-
 async fn health(State(site): State<Arc<Site>>) -> Response {
     routes::json(&json!({
         "status": "ok",
@@ -100,36 +89,18 @@ async fn health(State(site): State<Arc<Site>>) -> Response {
     }))
 }
 
-/// What a page of a room brings.
-#[derive(Deserialize)]
-struct Asked {
-    #[serde(default)]
-    ticket: String,
-}
-
-async fn ice(State(site): State<Arc<Site>>, Query(asked): Query<Asked>) -> Response {
-    match site.queries.find(move |hub, _| hub.holder_of(&asked.ticket)).await {
-        Some(Some(member)) => {
-            let servers = site.ice.of(member.as_str(), None, site.clock.wall());
-            routes::json(&json!({ "iceServers": servers }))
-        }
-        Some(None) => routes::error(StatusCode::FORBIDDEN, "the ticket of a member of a room is expected"),
-        None => routes::error(StatusCode::SERVICE_UNAVAILABLE, "stopping"),
-    }
-}
-
 async fn stats(
     State(site): State<Arc<Site>>,
     Extension(connection): Extension<Arc<Connection>>,
     request: Request,
 ) -> Response {
     let (peer, now) = (connection.peer.ip(), site.clock.now());
-    let word = routes::bearer(request.headers());
-    if let Err(denied) = site.key.open_by(peer, request.headers(), word, now) {
+    let given = routes::bearer(request.headers());
+    if let Err(denied) = site.key.verify_request(peer, request.headers(), given, now) {
         return denied.answer(Refusal::Unauthorized.message());
     }
     match site.queries.ask(|hub, _| hub.stats()).await {
         Some(stats) => routes::json(&stats),
-        None => routes::error(StatusCode::SERVICE_UNAVAILABLE, "stopping"),
+        None => routes::stopping(),
     }
 }

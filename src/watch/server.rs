@@ -10,18 +10,16 @@ use super::command::Command;
 use super::event_log::{self, Rotation};
 use super::hub::Hub;
 use super::operators::ManagedRooms;
-use super::recordings::{RecordedRooms, stop_recordings};
-use super::rng::Rng;
 use super::routes::Site;
 use super::{Config, SERVICE, admin, key, media, routes};
-use crate::http::keys::KeyedDoor;
+use crate::http::keys::AccessKey;
 use crate::http::layers;
 use crate::http::listener::Listener;
-use crate::http::operators::OperatorsDoor;
+use crate::http::operators::OperatorAccess;
 use crate::http::origin::AllowedOrigins;
-use crate::party::TicketKey;
+use crate::party::{self, TicketKey};
 use crate::recordings::{self, RECORDED_LINES};
-use crate::rooms::{EVENT_LOG, Pings, ROOMS_FILE, Runner};
+use crate::rooms::{EVENT_LOG, Pings, ROOMS_FILE, Rng, Runner};
 use crate::service::{Running, ServiceContext};
 use crate::socketio;
 
@@ -36,8 +34,8 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
     if admin_key.is(key.expose()) {
         warn!("watch.admin_key is watch.auth_key: all members may close rooms, kick and ban");
     }
-    let key = KeyedDoor::new("watch.auth_key", key, &service_context.wrong_keys);
-    let admin_key = KeyedDoor::new("watch.admin_key", admin_key, &service_context.wrong_keys);
+    let key = AccessKey::new("watch.auth_key", key, &service_context.wrong_keys);
+    let admin_key = AccessKey::new("watch.admin_key", admin_key, &service_context.wrong_keys);
     let listener = Listener::open(SERVICE, config.listen(), &service_context.opening, context)?;
     let running = Running { key_file, ..Running::new(SERVICE, &listener)? };
     let origins = AllowedOrigins::new(&config.allowed_origins);
@@ -59,12 +57,8 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
     }
     let named = recordings::Service { name: SERVICE, remarks: RECORDINGS };
     let commands = runner.ingress().commands();
-    let stop = stop_recordings(commands.clone());
-    let recordings = service_context.recordings(named, &config.recordings_dir, stop, runner.reports());
-    let catalogue = recordings.map(|recordings| {
-        runner.keep_recordings(recordings.recorder);
-        recordings.catalogue
-    });
+    let stop = party::routes::stop_recordings(commands.clone());
+    let catalogue = service_context.record(&mut runner, named, &config.recordings_dir, stop);
     let storage = service_context.persistent_storage(SERVICE);
     let mut places = Vec::new();
     places.extend(catalogue.is_some().then_some(RECORDED_LINES));
@@ -84,21 +78,18 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
         async move { commands.give(Command::Erase(name)).await?.erased() }
     });
     let admin =
-        admin::routes(queries.clone(), commands.clone(), OperatorsDoor::new(admin_key, context.clock))
+        admin::routes(queries.clone(), commands.clone(), OperatorAccess::new(admin_key, context.clock))
             .merge(service_context.admin.routes(&listener));
     let media = media::router(config, queries.clone(), tickets, service_context)?;
-    let rooms = RecordedRooms { queries: queries.clone(), commands };
-    let ice = service_context.ice.clone();
-    let mut pages = routes::router(Site { queries, ice, clock: context.clock, key });
-    if let Some(catalogue) = catalogue {
-        let wrong_keys = Arc::clone(&service_context.wrong_keys);
-        pages = pages.merge(recordings::router(recordings::Site {
-            rooms,
-            catalogue,
-            wrong_keys,
-            clock: context.clock,
-        }));
-    }
+    let shared = party::routes::Site {
+        queries: queries.clone(),
+        commands,
+        ice: service_context.ice.clone(),
+        clock: context.clock,
+        wrong_keys: Arc::clone(&service_context.wrong_keys),
+    };
+    let pages = routes::router(Site { queries, clock: context.clock, key })
+        .merge(party::routes::router(shared, catalogue));
     let pages =
         layers::with_common_layers(pages, media, admin, &origins, service_context.metrics.clone(), context);
     listener.serve(endpoint.merge(routes::with_headers(pages)), context);

@@ -142,7 +142,7 @@ enum End {
 }
 
 /// Runs a client's connection to its end.
-pub async fn attend<S: Protocol>(
+pub async fn serve_client<S: Protocol>(
     mut guarded: Guarded,
     mut protocol: S,
     timeouts: Timeouts,

@@ -3,5 +3,5 @@
 mod connection;
 mod plain;
 
-pub use connection::{Protocol, SessionState, Timeouts, WebSocketPeer, attend};
+pub use connection::{Protocol, SessionState, Timeouts, WebSocketPeer, serve_client};
 pub use plain::PlainEndpoint;

@@ -9,7 +9,7 @@ use http::StatusCode;
 use ipnet::IpNet;
 use tracing::debug;
 
-use super::connection::{Protocol, SessionState, Timeouts, WebSocketPeer, attend};
+use super::connection::{Protocol, SessionState, Timeouts, WebSocketPeer, serve_client};
 use crate::http::connection::{Connection, DisconnectReason};
 use crate::http::inbound::MessageLimits;
 use crate::http::listener::Listener;
@@ -48,7 +48,7 @@ impl<H: Hub> PlainEndpoint<H> {
     /// Answers a request for a WebSocket; once that is agreed on, its client is a member.
     pub fn open(self: &Arc<Self>, peer: &Connection, mut request: Request) -> Response {
         if self.context.is_stopping() {
-            return routes::error(StatusCode::SERVICE_UNAVAILABLE, "stopping");
+            return routes::stopping();
         }
         if !self.origins.permits(request.headers()) {
             return routes::error(StatusCode::FORBIDDEN, "origin not allowed");
@@ -67,7 +67,7 @@ impl<H: Hub> PlainEndpoint<H> {
                     let session = Session::open(&endpoint.ingress, random_name(), handshake);
                     // A plain WebSocket joins by being there.
                     let timeouts = Timeouts { greeting: endpoint.pings.interval, pings: endpoint.pings };
-                    attend(guarded, Plain(session), timeouts, Arc::clone(&endpoint.messages)).await;
+                    serve_client(guarded, Plain(session), timeouts, Arc::clone(&endpoint.messages)).await;
                 }
                 Err(error) => debug!(%error, "a WebSocket was agreed on and never came"),
             }

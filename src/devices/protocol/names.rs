@@ -48,14 +48,6 @@ pub enum Spelling {
     Number,
 }
 
-impl Spelling {
-    /// Whether it is the one that need not be mentioned.
-    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
-    pub fn is_text(&self) -> bool {
-        *self == Self::Text
-    }
-}
-
 /// An id as it is told, in the spelling in which it came.
 #[derive(Debug, Clone, Copy)]
 pub struct Spelled<'a> {

@@ -25,7 +25,7 @@ use super::record::{Record, RecordId};
 use super::room::Room;
 use crate::effect::{Effects, Frame, MemberId, NoRecord};
 use crate::rooms::test_stage::{START, Stage, member};
-use crate::rooms::{self, Census, Handshake, TrackedMap};
+use crate::rooms::{self, Census, Departure, Handshake, TrackedMap};
 use crate::time::{Timestamp, WallOffset};
 
 /// Facts as a notebook has them: everything that was kept is known at once.
@@ -159,7 +159,7 @@ impl rooms::Hub for Rules {
         let outcome = self.hub.handle(from, event, payload, &self.notebook, now);
         self.settle(outcome)
     }
-    fn leave(&mut self, member: MemberId, now: Timestamp) -> Effects {
+    fn leave(&mut self, member: MemberId, _: Departure, now: Timestamp) -> Effects {
         let outcome = self.hub.leave(member, now);
         self.settle(outcome)
     }
@@ -189,7 +189,7 @@ impl rooms::Hub for Rules {
         room.others(None)
     }
     fn on_member_lost(&mut self, member: MemberId, _: &RoomId, now: Timestamp) -> Effects {
-        self.leave(member, now)
+        self.leave(member, Departure::Lost, now)
     }
     fn evict(&mut self, member: MemberId, _: &RoomId) {
         self.hub.silence(member);

@@ -1,12 +1,11 @@
 //! What goes on of frames: the same messages in smaller frames, and nothing that breaks the protocol.
 
-use std::io::{self, Cursor, Read, Write};
-
 use proptest::prelude::*;
-use tokio_tungstenite::tungstenite::protocol::Role;
-use tokio_tungstenite::tungstenite::{Message, WebSocket};
+use tokio_tungstenite::tungstenite::Message;
 
 use super::*;
+use crate::http::fuzz;
+use crate::http::fuzz::frames::pass;
 
 const MAX_BYTES: usize = 100_000;
 
@@ -32,45 +31,14 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 
 /// What goes on of bytes that come in pieces.
 fn passed(bytes: &[u8], piece: usize) -> (Vec<u8>, Option<Violation>, Frames) {
-    let short = ShortMessages { opening: *b"40/", max_bytes: 10 };
-    let mut frames = Frames::new(MAX_BYTES, Some(short), TextCheck::ByTheReader);
-    let mut output = Vec::new();
-    for bytes in bytes.chunks(piece) {
-        let (passed, violation) = frames.take(bytes);
-        match passed {
-            Passed::AsTheyAre(n) => output.extend_from_slice(&bytes[..n]),
-            Passed::Rewritten(other) => output.extend(other),
-        }
-        if violation.is_some() {
-            return (output, violation, frames);
-        }
-    }
-    (output, None, frames)
+    pass(bytes, piece, MAX_BYTES)
 }
 
-/// What a server reads; its pongs go nowhere.
-struct Incoming(Cursor<Vec<u8>>);
-
-impl Read for Incoming {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buf)
-    }
-}
-
-impl Write for Incoming {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        Ok(buf.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
+/// The messages that a server reads, without pings.
 fn read(bytes: Vec<u8>) -> Vec<Message> {
-    let mut socket = WebSocket::from_raw_socket(Incoming(Cursor::new(bytes)), Role::Server, None);
-    let data = |message: &Message| message.is_text() || message.is_binary();
-    std::iter::from_fn(|| socket.read().ok()).filter(data).collect()
+    let (mut messages, _) = fuzz::frames::read(bytes, MAX_BYTES);
+    messages.retain(|message| message.is_text() || message.is_binary());
+    messages
 }
 
 proptest! {

@@ -21,17 +21,17 @@ pub fn frames(input: &[u8]) {
 }
 
 fn judge(stream: &[u8]) {
-    let (output, violation) = pass(stream, stream.len().max(1));
+    let (output, violation, _) = pass(stream, stream.len().max(1), MAX_MESSAGE_BYTES);
     for piece in [1, 2, 7] {
-        let (in_pieces, found) = pass(stream, piece);
+        let (in_pieces, found, _) = pass(stream, piece, MAX_MESSAGE_BYTES);
         assert_eq!(found, violation, "in pieces of {piece}");
         // What breaks a rule shows earlier if more is seen at once.
         let passed = if violation.is_some() { in_pieces.get(..output.len()) } else { Some(&in_pieces[..]) };
         assert_eq!(passed, Some(&output[..]), "in pieces of {piece}");
     }
-    let (messages, end) = read(output);
+    let (messages, end) = read(output, MAX_MESSAGE_BYTES);
     assert!(is_no_fault_of_a_head(&end), "the library refuses what goes on: {end}");
-    let (sent, _) = read(stream.to_vec());
+    let (sent, _) = read(stream.to_vec(), MAX_MESSAGE_BYTES);
     if violation.is_some() {
         assert!(sent.starts_with(&messages));
     } else {
@@ -40,8 +40,12 @@ fn judge(stream: &[u8]) {
 }
 
 /// What goes on of a stream that comes in pieces.
-fn pass(stream: &[u8], piece: usize) -> (Vec<u8>, Option<Violation>) {
-    let mut frames = Frames::new(MAX_MESSAGE_BYTES, Some(SHORT), TextCheck::ByTheReader);
+pub(in crate::http) fn pass(
+    stream: &[u8],
+    piece: usize,
+    max_bytes: usize,
+) -> (Vec<u8>, Option<Violation>, Frames) {
+    let mut frames = Frames::new(max_bytes, Some(SHORT), TextCheck::ByTheReader);
     let (mut output, mut n_given) = (Vec::new(), 0);
     for bytes in stream.chunks(piece) {
         let (passed, violation) = frames.take(bytes);
@@ -50,13 +54,13 @@ fn pass(stream: &[u8], piece: usize) -> (Vec<u8>, Option<Violation>) {
             Passed::Rewritten(other) => output.extend(other),
         }
         if violation.is_some() {
-            return (output, violation);
+            return (output, violation, frames);
         }
         n_given += bytes.len();
-        assert!(frames.held_bytes() <= n_given.min(MAX_MESSAGE_BYTES + usize::from(u8::MAX)));
+        assert!(frames.held_bytes() <= n_given.min(max_bytes + usize::from(u8::MAX)));
         assert!(frames.held_bytes() == 0 || frames.under_way().is_some());
     }
-    (output, None)
+    (output, None, frames)
 }
 
 /// The stream ends, or something is wrong that shows only in a whole message.
@@ -70,10 +74,10 @@ fn is_no_fault_of_a_head(error: &Error) -> bool {
 }
 
 /// All messages that the library reads, and why it reads no more.
-fn read(stream: Vec<u8>) -> (Vec<Message>, Error) {
+pub(in crate::http) fn read(stream: Vec<u8>, max_bytes: usize) -> (Vec<Message>, Error) {
     let mut config = WebSocketConfig::default();
-    config.max_message_size = Some(MAX_MESSAGE_BYTES);
-    config.max_frame_size = Some(MAX_MESSAGE_BYTES);
+    config.max_message_size = Some(max_bytes);
+    config.max_frame_size = Some(max_bytes);
     let mut socket = WebSocket::from_raw_socket(Incoming(Cursor::new(stream)), Role::Server, Some(config));
     let mut messages = Vec::new();
     loop {

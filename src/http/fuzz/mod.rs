@@ -1,6 +1,6 @@
 //! Fuzz targets of HTTP: heads and bodies of requests, tokens, and frames of WebSockets.
 
-mod frames;
+pub(super) mod frames;
 mod request_body;
 
 use std::net::{IpAddr, Ipv4Addr};

@@ -21,13 +21,13 @@ use super::connection::Connection;
 use super::inbound::Inbound;
 use super::transport::Transport;
 
-/// Somebody who attends a connection: sees what its owner has written and that it reads, and is dropped when it ends.
-pub trait Attendant: Send {
+/// Sees what the owner of a connection has written, and that the other end sends; dropped when the connection ends.
+pub trait ConnectionObserver: Send {
     /// The other end has said something.
-    fn read(&mut self);
+    fn on_read(&mut self);
 
     /// The owner's next bytes are out.
-    fn wrote(&mut self, bytes: &[u8]);
+    fn on_write(&mut self, bytes: &[u8]);
 }
 
 /// A connection under guard.
@@ -38,7 +38,7 @@ pub struct Guarded {
     unread: Bytes,
     /// TLS may hold back the end of what was sent.
     needs_flush: bool,
-    attendant: Option<Box<dyn Attendant>>,
+    observer: Option<Box<dyn ConnectionObserver>>,
     /// Judges what comes in, once the connection is a WebSocket.
     inbound: Option<Inbound>,
     linger: Linger,
@@ -59,7 +59,7 @@ impl Guarded {
             stall: StallWatch::new(limit),
             unread: Bytes::new(),
             needs_flush: false,
-            attendant: None,
+            observer: None,
             inbound: None,
             linger: Linger::default(),
             _token: token,
@@ -76,9 +76,9 @@ impl Guarded {
         self.stall.limit = limit;
     }
 
-    /// Lets somebody attend the connection until it ends, whoever owns it by then.
-    pub fn attend(&mut self, attendant: Box<dyn Attendant>) {
-        self.attendant = Some(attendant);
+    /// Has the connection observed until it ends, whoever owns it by then.
+    pub fn observe(&mut self, observer: Box<dyn ConnectionObserver>) {
+        self.observer = Some(observer);
     }
 }
 

@@ -141,10 +141,10 @@ impl AsyncRead for Guarded {
             Some(_) => ready!(this.read_messages(cx, buf))?,
             None => ready!(this.read_ahead(cx, buf))?,
         }
-        if let Some(attendant) = &mut this.attendant
+        if let Some(observer) = &mut this.observer
             && buf.filled().len() > n_before
         {
-            attendant.read();
+            observer.on_read();
         }
         Poll::Ready(Ok(()))
     }

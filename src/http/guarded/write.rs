@@ -79,11 +79,11 @@ impl Guarded {
             }
         }
         drop(outbox);
-        if let (Poll::Ready(Ok(n)), Some(attendant)) = (&outcome, &mut self.attendant) {
+        if let (Poll::Ready(Ok(n)), Some(observer)) = (&outcome, &mut self.observer) {
             let mut left = *n;
             for part in parts {
                 let taken = left.min(part.len());
-                attendant.wrote(&part[..taken]);
+                observer.on_write(&part[..taken]);
                 left -= taken;
             }
         }

@@ -1,4 +1,4 @@
-//! Media as members get them, with files that ffmpeg makes and a door that knows one ticket.
+//! Media as members get them, with files that ffmpeg makes and a check that knows three tickets.
 
 mod listing;
 mod sending;
@@ -19,8 +19,8 @@ use http::{HeaderMap, Request, StatusCode};
 use serde_json::Value;
 use tower::ServiceExt;
 
-use super::door::MAX_TAKEN_FROM_PERSON;
-use super::{Caller, Door, Kind, Settings, TranscodeLimits, UploadLimits, start};
+use super::access::MAX_TAKEN_FROM_PERSON;
+use super::{Caller, Kind, Settings, TicketCheck, TranscodeLimits, UploadLimits, start};
 use crate::party::PersonId;
 use crate::rooms::test_stage::member;
 use crate::runtime::{self, Clock, Context};
@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_mins(5);
 /// H.264 and AAC, three seconds of them, with a keyframe a second.
 const PLAYABLE: &str = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 25 -c:a aac";
 
-/// A folder with a service's media behind a door that opens to the ticket `ann`; only she may bring files.
+/// A folder with a service's media for the tickets `ann`, `bob` and `cyd`; `bob` may bring no files.
 struct House {
     folder: tempfile::TempDir,
     data: tempfile::TempDir,
@@ -98,14 +98,14 @@ impl House {
         let mut settings = settings(folder.path(), data.path());
         change(&mut settings);
         let context = Context::new(Clock::start(), &runtime::Config::default());
-        let door: Door = Arc::new(|ticket| {
+        let check: TicketCheck = Arc::new(|ticket| {
             let may_add = ticket != "bob";
             let person =
                 ["ann", "bob", "cyd"].contains(&ticket).then(|| PersonId::of_connection(member(ticket)));
             let from = (ticket != "cyd").then_some(IpAddr::from([203, 0, 113, 7]));
             Box::pin(async move { person.map(|person| Caller { person, may_add, from }) })
         });
-        let router = start(settings, door, &context).unwrap();
+        let router = start(settings, check, &context).unwrap();
         Self { folder, data, context, router }
     }
 

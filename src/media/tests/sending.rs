@@ -11,7 +11,7 @@ use tokio::net::TcpSocket;
 use super::{House, age, film, id};
 use crate::http::backend::Backends;
 use crate::http::budget::Budget;
-use crate::http::keys::{KeyedDoor, WrongKeys};
+use crate::http::keys::{AccessKey, WrongKeys};
 use crate::http::listener::{Listener, Opening};
 use crate::http::origin::AllowedOrigins;
 use crate::http::socket::{Address, Listen};
@@ -90,7 +90,7 @@ async fn on_a_connection_every_byte_is_the_files_own() {
     socket.set_recv_buffer_size(64 * 1024).unwrap();
     let mut stream = socket.connect(address).await.unwrap();
     let origins = AllowedOrigins::new(&["*".into()]);
-    let metrics = KeyedDoor::new("metrics.token", Secret::default(), &WrongKeys::new(&network));
+    let metrics = AccessKey::new("metrics.token", Secret::default(), &WrongKeys::new(&network));
     let pages = layers::with_common_layers(
         Router::new(),
         house.router.clone(),

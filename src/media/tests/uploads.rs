@@ -11,7 +11,7 @@ use tower::ServiceExt;
 
 use super::{House, PLAYABLE, eventually, film, id, song};
 use crate::media::Settings;
-use crate::media::door::MAX_TAKEN_FROM_PERSON;
+use crate::media::access::MAX_TAKEN_FROM_PERSON;
 
 #[tokio::test]
 async fn a_member_whose_uploads_never_end_keeps_nobody_else_from_uploading() {

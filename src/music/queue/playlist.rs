@@ -3,16 +3,12 @@
 //! An item is relayed to the letter. One that came through the events of the queue is a track with three more fields,
 //! which nobody else may write: `entryId`, `addedBy` and `votes`.
 
-use std::borrow::Cow;
-use std::fmt;
-
-use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::entry::Entry;
-use crate::json;
+use crate::json::{self, Fields};
 use crate::music::protocol::{EntryId, Track};
 
 /// Fields of an item that are not the track's.
@@ -99,53 +95,15 @@ impl Item {
         if self.id.is_none() {
             return Track::new(&self.text);
         }
-        let fields: Fields = serde_json::from_str(self.text.get()).ok()?;
-        Track::new(&to_raw_value(&fields.of_track()).ok()?)
+        Track::new(&to_raw_value(&of_track(&self.text).ok()?).ok()?)
     }
 }
 
-/// An object's fields in their order, repeated ones too.
-struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl Fields<'_> {
-    fn of_track(self) -> Self {
-        let is_ours = |name: &str| [ENTRY_ID, ADDED_BY, VOTES].contains(&name);
-        Self(self.0.into_iter().filter(|(name, _)| !is_ours(name)).collect())
-    }
-}
-
-impl Serialize for Fields<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
-    }
-}
-
-impl<'de> Deserialize<'de> for Fields<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(FieldsReader)
-    }
-}
-
-struct FieldsReader;
-
-/// Borrowed where the text has no escapes.
-#[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
-
-impl<'de> Visitor<'de> for FieldsReader {
-    type Value = Fields<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-        let mut fields = Vec::new();
-        while let Some((Name(name), value)) = map.next_entry()? {
-            fields.push((name, value));
-        }
-        Ok(Fields(fields))
-    }
+/// The fields of a track, without those of the queue.
+fn of_track(text: &RawValue) -> serde_json::Result<Fields<'_>> {
+    let mut fields: Fields<'_> = serde_json::from_str(text.get())?;
+    fields.0.retain(|(name, _)| ![ENTRY_ID, ADDED_BY, VOTES].contains(&name.as_ref()));
+    Ok(fields)
 }
 
 /// An item as it is written.
@@ -157,11 +115,10 @@ struct Written<'a> {
 
 impl Serialize for Written<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let fields: Fields =
-            serde_json::from_str(self.track.text().get()).map_err(serde::ser::Error::custom)?;
+        let fields = of_track(self.track.text()).map_err(serde::ser::Error::custom)?;
         let mut map = serializer.serialize_map(None)?;
-        for (name, value) in fields.of_track().0 {
-            map.serialize_entry(&name, value)?;
+        for (name, value) in &fields.0 {
+            map.serialize_entry(name, value)?;
         }
         map.serialize_entry(ENTRY_ID, &self.id)?;
         map.serialize_entry(ADDED_BY, &self.entry.by())?;

@@ -4,6 +4,7 @@ use expect_test::expect;
 
 use super::hub;
 use crate::music::Config;
+use crate::party::PartyHub;
 use crate::recordings::{Owner, RecordingId, Replayed};
 use crate::rooms::Hub as _;
 use crate::rooms::test_stage::{START, Stage};

@@ -327,7 +327,7 @@ async fn take_out(
     headers: HeaderMap,
 ) -> Response {
     let (peer, now) = (connection.peer.ip(), stations.context.clock.now());
-    if let Err(denied) = stations.admin.open_by(peer, &headers, bearer(&headers), now) {
+    if let Err(denied) = stations.admin.verify_request(peer, &headers, bearer(&headers), now) {
         return denied.answer("the admin key ([radio] admin_key) is expected as a bearer token");
     }
     let Query(Sought { route, id, .. }) = match sought {

@@ -42,7 +42,7 @@ impl<H: Hub> Node<H> {
                 missing = raw.number - self.machine.offset - 1,
                 "entries of the log were missed: the snapshot is taken"
             );
-            self.figures.missed.increment(1);
+            self.metrics.missed.increment(1);
             return self.try_rejoin().await;
         }
         let Some(entry) = cluster::Entry::read(raw.number, &raw.text) else {
@@ -62,8 +62,8 @@ impl<H: Hub> Node<H> {
     pub(super) fn apply_own(&mut self, offset: u64, time: Timestamp) {
         self.appending = None;
         let Some(batch) = self.in_flight.take() else { return };
-        self.figures.latency.record(batch.sent_at.elapsed().as_secs_f64());
-        self.figures.entries.increment(1);
+        self.metrics.latency.record(batch.sent_at.elapsed().as_secs_f64());
+        self.metrics.entries.increment(1);
         self.machine.begin(offset, time);
         let is_first =
             matches!(batch.pending.first().map(|first| &first.what), Some(What::Input(Input::Joined(_))));
@@ -124,7 +124,7 @@ impl<H: Hub> Node<H> {
         effects
     }
 
-    /// Puts inputs that did not count before all others, but for the word by which this node comes again.
+    /// Puts inputs that did not count before all others, but for the input by which this node comes again.
     fn queue_again(&mut self, pending: Vec<Pending<H>>) {
         let mut first = Vec::new();
         while matches!(
@@ -237,7 +237,7 @@ impl<H: Hub> Node<H> {
             Input::Adopt(_) => {
                 if origin == Origin::Here {
                     // From here on, the others know what was done here alone.
-                    self.figures.is_connected.set(1.0);
+                    self.metrics.is_connected.set(1.0);
                     self.members.context.remark(self.service, None);
                 }
             }

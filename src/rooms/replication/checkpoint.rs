@@ -27,7 +27,7 @@ impl<H: Hub> Node<H> {
                 service = self.service,
                 offset, "this node's rooms are not those of the others: the snapshot is taken"
             );
-            self.figures.diverged.increment(1);
+            self.metrics.diverged.increment(1);
             self.checkpoint = Checkpoint::default();
             self.must_rejoin = true;
             return;

@@ -14,7 +14,7 @@ use super::input::{Adoption, Input};
 use crate::cluster::{Changes, Snapshot};
 use crate::effect::{Effects, MemberId};
 use crate::rooms::incoming::Event;
-use crate::rooms::{Handshake, Hub, TrackedMap};
+use crate::rooms::{Departure, Handshake, Hub, TrackedMap};
 use crate::time::{Timestamp, WallOffset};
 
 /// A hub that is the same on all nodes.
@@ -110,7 +110,7 @@ impl<H: Hub> Machine<H> {
         }
     }
 
-    /// Begins an entry; whether its inputs count, all but a node's first word.
+    /// Begins an entry; all its inputs but `Joined` count only if its node takes part.
     pub fn begin(&mut self, offset: u64, time: Timestamp) {
         self.offset = offset;
         self.set_time(time);
@@ -160,7 +160,8 @@ impl<H: Hub> Machine<H> {
         match input {
             Input::Connect(member, address, token) => {
                 let is_known = self.homes.insert(*member, Arc::clone(node)).is_some();
-                let mut effects = if is_known { self.hub.leave(*member, now) } else { Effects::none() };
+                let mut effects =
+                    if is_known { self.hub.leave(*member, Departure::CutOff, now) } else { Effects::none() };
                 let handshake = Handshake { address: *address, token: token.clone() };
                 effects.append(self.hub.connect(*member, handshake, now));
                 effects
@@ -175,7 +176,7 @@ impl<H: Hub> Machine<H> {
             }
             Input::Leave(member, departure) => {
                 self.homes.remove(member);
-                self.hub.depart(*member, *departure, now)
+                self.hub.leave(*member, *departure, now)
             }
             Input::Command(text) => match serde_json::from_str::<H::Command>(text.get()) {
                 Ok(command) => self.hub.command(command, now).1,

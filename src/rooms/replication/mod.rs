@@ -103,7 +103,7 @@ pub struct Node<H: Hub> {
     /// The log is not needed up to this offset.
     trimmed: u64,
     is_leaving: bool,
-    figures: Figures,
+    metrics: Metrics,
 }
 
 /// Something that Redis has been asked, and has yet to answer.
@@ -147,7 +147,7 @@ enum Connectivity {
 }
 
 /// What is counted.
-struct Figures {
+struct Metrics {
     entries: metrics::Counter,
     ticks: metrics::Counter,
     missed: metrics::Counter,
@@ -208,7 +208,7 @@ impl<H: Hub> Node<H> {
             snapshots: VecDeque::new(),
             trimmed: 0,
             is_leaving: false,
-            figures: Figures {
+            metrics: Metrics {
                 entries: metrics::counter!("roomhub_cluster_entries_total", "service" => service),
                 ticks: metrics::counter!("roomhub_cluster_ticks_total", "service" => service),
                 refused: metrics::counter!("roomhub_events_dropped_total", "service" => service, "reason" => "refused"),
@@ -370,7 +370,7 @@ impl<H: Hub> Sequencer<H> for Node<H> {
                 }
             }
             Arrival::Event { member, .. } if self.refused.contains(&member) => {
-                self.figures.refused.increment(1);
+                self.metrics.refused.increment(1);
             }
             Arrival::Event { member, incoming, at, .. } => self.take_event(member, incoming, at),
             Arrival::KeepAlive { member, .. } => {
@@ -439,7 +439,7 @@ impl<H: Hub> Sequencer<H> for Node<H> {
             self.checkpoint_at = Instant::now();
             self.push(Pending::of(Input::Checkpoint(self.checkpoint)));
         }
-        self.figures.ticks.increment(1);
+        self.metrics.ticks.increment(1);
         false
     }
 

@@ -44,7 +44,7 @@ impl<H: Hub> Node<H> {
         self.log.disconnect();
         if self.is_connected() {
             warn!(service = self.service, %error, "redis is away: rooms go on with the members of this node");
-            self.figures.is_connected.set(0.0);
+            self.metrics.is_connected.set(0.0);
             self.members.context.remark(self.service, Some("redis is away: rooms go on node by node"));
         }
         self.connectivity = Connectivity::Unavailable { since: Instant::now() };

@@ -58,7 +58,7 @@ impl Outbound for Scribe {
 /// Members at senders.
 struct House {
     senders: Senders,
-    seats: Vec<Arc<Seat>>,
+    recipients: Vec<Arc<Recipient>>,
     log: Arc<Log>,
 }
 
@@ -70,12 +70,13 @@ impl House {
 
     fn of(senders: Senders, n_members: usize) -> Self {
         let log = Arc::new(Log { told: Mutex::default(), n_told: Semaphore::new(0) });
-        let seat = |number| Arc::new(Seat::new(0, Arc::new(Scribe { number, log: Arc::clone(&log) })));
-        Self { senders, seats: (0..n_members).map(seat).collect(), log }
+        let recipient =
+            |number| Arc::new(Recipient::new(0, Arc::new(Scribe { number, log: Arc::clone(&log) })));
+        Self { senders, recipients: (0..n_members).map(recipient).collect(), log }
     }
 
     fn send(&self, to: impl IntoIterator<Item = usize>, outgoing: &Outgoing) {
-        self.senders.send(to.into_iter().map(|number| &self.seats[number]).collect(), outgoing, None);
+        self.senders.send(to.into_iter().map(|number| &self.recipients[number]).collect(), outgoing, None);
     }
 
     fn tell(&self, to: impl IntoIterator<Item = usize>, word: impl Into<String>) {
@@ -94,7 +95,7 @@ impl House {
 
     /// What each member was told.
     fn by_member(&self) -> Vec<Vec<String>> {
-        let mut told = vec![Vec::new(); self.seats.len()];
+        let mut told = vec![Vec::new(); self.recipients.len()];
         self.told().into_iter().for_each(|(number, word)| told[number].push(word));
         told
     }
@@ -192,7 +193,7 @@ fn a_member_that_is_gone_is_told_nothing_and_kept_by_nothing() {
     house.tell(0..100, "word");
     house.tell(0..100, "word");
     let n_holders = Arc::strong_count(&house.log);
-    house.seats.truncate(99);
+    house.recipients.truncate(99);
     assert_eq!(Arc::strong_count(&house.log), n_holders - 1);
     house.senders.flush();
     assert_eq!(house.told().len(), 198);
@@ -219,7 +220,7 @@ fn the_time_of_an_event_ends_with_the_last_piece_that_came_of_it() {
     let latency = metrics::Histogram::noop();
     let receipt = Arc::new(Receipt { arrived_at: clock.now(), clock, latency });
     let held = Arc::downgrade(&receipt);
-    house.senders.send(house.seats.iter().collect(), &frame("word"), Some(&receipt));
+    house.senders.send(house.recipients.iter().collect(), &frame("word"), Some(&receipt));
     drop(receipt);
     assert!(house.serve_one() && held.upgrade().is_some());
     assert!(house.serve_one() && held.upgrade().is_none());

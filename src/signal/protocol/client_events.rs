@@ -32,8 +32,8 @@ pub enum ClientEvent {
 pub struct Seating {
     pub user_id: Id,
     pub room_id: Id,
-    /// Of a join: `true` for a place that is kept for a while after the connection breaks, or the word by which
-    /// such a place is taken again.
+    /// Of a join: `true` for a place that is kept for a while after the connection breaks, or the resume token by
+    /// which such a place is taken again.
     #[serde(default)]
     pub resume: Option<Resume>,
     /// Of a join: what lets its user into its room, where that is asked for.
@@ -47,8 +47,8 @@ pub struct Seating {
 pub enum Resume {
     /// Whether it should be kept.
     Wanted(bool),
-    /// The word of a place that was kept.
-    Word(String),
+    /// The resume token of a place that was kept.
+    Token(String),
 }
 
 /// The type of a `message` that names no room.

@@ -9,7 +9,7 @@ mod rooms;
 use expect_test::Expect;
 
 use crate::http::Config as Network;
-use crate::http::keys::{KeyedDoor, WrongKeys};
+use crate::http::keys::{AccessKey, WrongKeys};
 use crate::rooms::test_stage::Stage;
 use crate::signal::Config;
 use crate::signal::hub::{Hub, Keys};
@@ -26,7 +26,7 @@ fn check_with(config: &Config, script: &str, expected: &Expect) {
 fn stage(config: &Config) -> Stage<Hub> {
     let keys = Keys {
         key: config.auth_key.is_set().then(|| {
-            KeyedDoor::new("signal.auth_key", config.auth_key.clone(), &WrongKeys::new(&Network::default()))
+            AccessKey::new("signal.auth_key", config.auth_key.clone(), &WrongKeys::new(&Network::default()))
         }),
         ice: config.ice(),
         tokens: RoomTokens::new(config).unwrap(),

@@ -1,8 +1,8 @@
 //! The rules as transcripts: what members say stands flush left, what they are told is indented.
 
+mod admission;
 mod comebacks;
 mod dates;
-mod doors;
 mod invitations;
 mod log;
 mod owners;
@@ -19,13 +19,12 @@ mod waiting;
 use expect_test::Expect;
 
 use crate::http::Config as Network;
-use crate::http::keys::{KeyedDoor, WrongKeys};
-use crate::rooms::Seed;
+use crate::http::keys::{AccessKey, WrongKeys};
 use crate::rooms::test_stage::{START, Stage};
+use crate::rooms::{Rng, Seed};
 use crate::secret::Secret;
 use crate::watch::Config;
 use crate::watch::hub::Hub;
-use crate::watch::rng::Rng;
 
 /// Where all that is random comes from.
 const SEED: Seed = [7; 32];
@@ -50,6 +49,6 @@ pub(crate) fn stage(config: &Config) -> Stage<Hub> {
 }
 
 fn hub(config: &Config) -> Hub {
-    let key = KeyedDoor::new("watch.auth_key", Secret::new("key"), &WrongKeys::new(&Network::default()));
+    let key = AccessKey::new("watch.auth_key", Secret::new("key"), &WrongKeys::new(&Network::default()));
     Hub::new(config, key, &SEED, Rng::new(&SEED), Vec::new(), START)
 }

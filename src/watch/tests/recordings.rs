@@ -3,7 +3,7 @@
 use expect_test::expect;
 
 use super::{ROOM, TOKEN, hub};
-use crate::party::PersonId;
+use crate::party::{PartyHub, PersonId};
 use crate::recordings::{Owner, RecordingId, Replayed};
 use crate::rooms::Hub as _;
 use crate::rooms::test_stage::{START, Stage, member};
