@@ -2,31 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
-use axum::Router;
-
 use super::Config;
 use super::hub::Hub;
-use crate::media::{self, Caller, Kind, Settings, UploadLimits};
-use crate::party::{Holder, PartyHub, Right, TicketKey};
-use crate::rooms::Queries;
-use crate::service::ServiceContext;
+use crate::media::{Caller, Kind, Settings, UploadLimits};
+use crate::party::{Holder, PartyHub, Right};
 use crate::time::Timestamp;
-
-/// The routes of the media, for the members of rooms.
-pub fn router(
-    config: &Config,
-    queries: Queries<Hub>,
-    tickets: TicketKey,
-    service_context: &ServiceContext<'_>,
-) -> Result<Router> {
-    let check = media::ticket_check(queries, tickets, Hub::media_caller);
-    media::start(config.media(&service_context.rooms.data_dir), check, service_context.context)
-}
 
 impl Config {
     /// The media, with what members bring kept below `data_dir`.
-    fn media(&self, data_dir: &Path) -> Settings {
+    pub(super) fn media(&self, data_dir: &Path) -> Settings {
         Settings {
             service: "music",
             folder: (&self.media_dir).into(),
@@ -66,7 +50,7 @@ impl Config {
 
 impl Hub {
     /// Somebody who may have the media: whoever has a good ticket. Who adds something must be there.
-    fn media_caller(&self, holder: &Holder, now: Timestamp) -> Option<Caller> {
+    pub(super) fn media_caller(&self, holder: &Holder, now: Timestamp) -> Option<Caller> {
         let room = self.room_of_holder(holder, now)?;
         let member = room.party.connection_of(holder.person);
         let may_add = member.is_some_and(|member| room.may(member, Right::Queue, &self.moment(now)));

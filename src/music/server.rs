@@ -8,11 +8,11 @@ use super::command::Command;
 use super::hub::Hub;
 use super::operators;
 use super::routes::Site;
-use super::{Config, SERVICE, media, routes};
+use super::{Config, SERVICE, routes};
 use crate::http::layers;
 use crate::http::listener::Listener;
 use crate::http::origin::AllowedOrigins;
-use crate::media::UPLOAD_PATH;
+use crate::media::{self, UPLOAD_PATH};
 use crate::party::{self, TicketKey};
 use crate::recordings::{self, RECORDED_LINES};
 use crate::rooms::{ManagedRooms, Pings, ROOMS_FILE, Rng, Runner};
@@ -39,7 +39,6 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
     let mut places = Vec::new();
     places.extend(catalogue.is_some().then_some(RECORDED_LINES));
     places.extend(storage.is_on_disk().then_some(ROOMS_FILE));
-    let tickets = TicketKey::new(storage.seed());
     let (seed, rng) = (*storage.seed(), Rng::new(&storage.random_source()));
     let exempt = service_context.opening.network.trusted_networks();
     let hub = Hub::new(config, &seed, rng, exempt, storage.clock(context).now());
@@ -58,7 +57,8 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
         let commands = eraser.clone();
         async move { commands.give(Command::Erase(name)).await?.erased() }
     });
-    let media = media::router(config, queries.clone(), tickets, service_context)?;
+    let check = media::ticket_check(queries.clone(), TicketKey::new(&seed), Hub::media_caller);
+    let media = media::start(config.media(&service_context.rooms.data_dir), check, context)?;
     let shared = party::routes::Site {
         queries: queries.clone(),
         commands,

@@ -2,31 +2,15 @@
 
 use std::path::Path;
 
-use anyhow::Result;
-use axum::Router;
-
 use super::Config;
 use super::hub::Hub;
-use crate::media::{self, Caller, Kind, Settings, TranscodeLimits};
-use crate::party::{Holder, PartyHub, TicketKey};
-use crate::rooms::Queries;
-use crate::service::ServiceContext;
+use crate::media::{Caller, Kind, Settings, TranscodeLimits};
+use crate::party::{Holder, PartyHub};
 use crate::time::Timestamp;
-
-/// The routes of the media, for the members of rooms.
-pub fn router(
-    config: &Config,
-    queries: Queries<Hub>,
-    tickets: TicketKey,
-    service_context: &ServiceContext<'_>,
-) -> Result<Router> {
-    let check = media::ticket_check(queries, tickets, Hub::media_caller);
-    media::start(config.media(&service_context.rooms.data_dir), check, service_context.context)
-}
 
 impl Config {
     /// The media, with what is made of them kept below `data_dir`.
-    fn media(&self, data_dir: &Path) -> Settings {
+    pub(super) fn media(&self, data_dir: &Path) -> Settings {
         Settings {
             service: "watch",
             folder: (&self.media_dir).into(),
@@ -50,7 +34,7 @@ impl Config {
 
 impl Hub {
     /// Somebody who may have the media: whoever has a good ticket. Films are not brought along.
-    fn media_caller(&self, holder: &Holder, now: Timestamp) -> Option<Caller> {
+    pub(super) fn media_caller(&self, holder: &Holder, now: Timestamp) -> Option<Caller> {
         self.room_of_holder(holder, now).map(|_| Caller { person: holder.person, may_add: false, from: None })
     }
 }

@@ -11,12 +11,13 @@ use super::event_log::{self, Rotation};
 use super::hub::Hub;
 use super::operators::ManagedRooms;
 use super::routes::Site;
-use super::{Config, SERVICE, admin, key, media, routes};
+use super::{Config, SERVICE, admin, key, routes};
 use crate::http::keys::AccessKey;
 use crate::http::layers;
 use crate::http::listener::Listener;
 use crate::http::operators::OperatorAccess;
 use crate::http::origin::AllowedOrigins;
+use crate::media;
 use crate::party::{self, TicketKey};
 use crate::recordings::{self, RECORDED_LINES};
 use crate::rooms::{EVENT_LOG, Pings, ROOMS_FILE, Rng, Runner};
@@ -64,10 +65,9 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
     places.extend(catalogue.is_some().then_some(RECORDED_LINES));
     places.extend((!config.event_log.is_empty()).then_some(EVENT_LOG));
     places.extend(storage.is_on_disk().then_some(ROOMS_FILE));
-    let (rng, exempt) =
-        (Rng::new(&storage.random_source()), service_context.opening.network.trusted_networks());
-    let hub = Hub::new(config, key.clone(), storage.seed(), rng, exempt, storage.clock(context).now());
-    let tickets = TicketKey::new(storage.seed());
+    let (seed, rng) = (*storage.seed(), Rng::new(&storage.random_source()));
+    let exempt = service_context.opening.network.trusted_networks();
+    let hub = Hub::new(config, key.clone(), &seed, rng, exempt, storage.clock(context).now());
     let reports = runner.reports();
     let queries = runner.run(storage, hub);
     let managed = ManagedRooms { queries: queries.clone(), commands: commands.clone() };
@@ -80,7 +80,8 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
     let admin =
         admin::routes(queries.clone(), commands.clone(), OperatorAccess::new(admin_key, context.clock))
             .merge(service_context.admin.routes(&listener));
-    let media = media::router(config, queries.clone(), tickets, service_context)?;
+    let check = media::ticket_check(queries.clone(), TicketKey::new(&seed), Hub::media_caller);
+    let media = media::start(config.media(&service_context.rooms.data_dir), check, context)?;
     let shared = party::routes::Site {
         queries: queries.clone(),
         commands,
