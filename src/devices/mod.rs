@@ -262,6 +262,11 @@ impl Config {
         AllowedOrigins::validate("devices.cors_origin", &self.cors_origin, findings);
     }
 
+    /// Which erasures are done here.
+    pub fn erasures(&self) -> PathBuf {
+        self.data_dir.join("erasures")
+    }
+
     /// Where the spool is.
     pub fn spool_folder(&self) -> PathBuf {
         self.data_dir.join("spool")

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::digest::{Digest, Part};
+use super::erasures::{self, Erasures};
 use super::input::{Adoption, Input};
 use crate::cluster::{Changes, Snapshot};
-use crate::effect::{Effects, MemberId};
+use crate::effect::{Effect, Effects, Erasure, MemberId};
 use crate::rooms::incoming::Event;
 use crate::rooms::{Handshake, Hub, TrackedMap};
 use crate::time::{Timestamp, WallOffset};
@@ -38,6 +39,7 @@ pub struct Machine<H: Hub> {
     /// Members who have lost a seat by an adoption, and must be told everything anew.
     pub evicted: Vec<MemberId>,
     digest: Digest,
+    erasures: Erasures,
 }
 
 /// What has changed since a moment, each with the offset of its last change.
@@ -107,6 +109,7 @@ impl<H: Hub> Machine<H> {
             fork: None,
             evicted: Vec::new(),
             digest: Digest::default(),
+            erasures: Erasures::default(),
         }
     }
 
@@ -178,7 +181,11 @@ impl<H: Hub> Machine<H> {
                 self.hub.depart(*member, *departure, now)
             }
             Input::Command(text) => match serde_json::from_str::<H::Command>(text.get()) {
-                Ok(command) => self.hub.command(command, now).1,
+                Ok(command) => {
+                    let (_, effects) = self.hub.command(command, now);
+                    self.note_erasures(&effects);
+                    effects
+                }
                 Err(_) => Effects::none(),
             },
             Input::Known(evidence, input) => {
@@ -187,7 +194,12 @@ impl<H: Hub> Machine<H> {
                 self.hub.set_evidence(None);
                 effects
             }
-            Input::Tick => self.hub.tick(now),
+            Input::Tick => {
+                if let Some(facts) = self.hub.facts() {
+                    self.erasures.forget_old(facts, now);
+                }
+                self.hub.tick(now)
+            }
             Input::Joined(_) => {
                 self.nodes.insert(node.to_string());
                 Effects::none()
@@ -205,7 +217,23 @@ impl<H: Hub> Machine<H> {
         }
         let done = self.hub.command(command, self.now);
         self.hub.set_evidence(None);
+        self.note_erasures(&done.1);
         done
+    }
+
+    fn note_erasures(&mut self, effects: &Effects<H::Record>) {
+        for effect in effects {
+            if let Effect::Forget(erasure) = effect
+                && let Some(facts) = self.hub.facts()
+            {
+                self.erasures.add(facts, &erasure.name, erasure.at);
+            }
+        }
+    }
+
+    /// Who was erased lately: files that have not followed yet are to.
+    pub fn erasures(&self) -> Vec<Erasure> {
+        self.erasures.late()
     }
 
     /// A node is gone, and none of its members by its own will.
@@ -284,11 +312,25 @@ impl<H: Hub> Machine<H> {
             }
         }
         effects.append(self.lose_members(&adoption.gone.iter().copied().collect()));
+        let mut erased = Vec::new();
         if let Some(facts) = self.hub.facts() {
             for (fact, ours) in &adoption.facts {
-                let merged = facts.get(fact).map(|theirs| H::merge(fact, theirs, ours));
+                let theirs = facts.get(fact);
+                if let Some(name) = erasures::name_in(fact) {
+                    let is_news =
+                        theirs.is_none_or(|theirs| erasures::micros(theirs) < erasures::micros(ours));
+                    erased.extend(is_news.then_some(name));
+                    continue;
+                }
+                let merged = theirs.map(|theirs| H::merge(fact, theirs, ours));
                 facts.insert(fact.clone(), merged.unwrap_or_else(|| ours.clone()));
             }
+        }
+        // The others have yet to do what was ordered there; no two erasures have the same moment.
+        for (n, name) in erased.into_iter().enumerate() {
+            let ordered = self.hub.erase(name, self.now.shifted(n.cast_signed() as i64));
+            self.note_erasures(&ordered);
+            effects.append(ordered);
         }
         effects
     }
@@ -322,6 +364,7 @@ impl<H: Hub> Machine<H> {
     pub fn take_state(&mut self) -> State<H> {
         self.changed = Changed::default();
         self.digest = Digest::default();
+        self.erasures = Erasures::default();
         State {
             offset: mem::take(&mut self.offset),
             rooms: self.hub.rooms().take_all(),
@@ -342,14 +385,17 @@ impl<H: Hub> Machine<H> {
         self.hub.members().put_all(state.members);
         if let Some(facts) = self.hub.facts() {
             facts.put_all(state.facts);
+            self.erasures = Erasures::among(facts);
         }
         (self.touched, self.nodes, self.homes) = (state.touched, state.nodes, state.homes);
         self.fork = Some(state.fork);
         self.hub.restored(self.now);
     }
 
-    /// Becomes what a snapshot says; on a machine whose state was taken out.
-    pub fn restore(&mut self, snapshot: Snapshot) {
+    /// Becomes what a snapshot says, on a machine whose state was taken out; gives the number of rooms in it that this
+    /// version cannot read.
+    pub fn restore(&mut self, snapshot: Snapshot) -> usize {
+        let mut unreadable = 0;
         let meta: Meta = serde_json::from_str(&snapshot.meta).unwrap_or_default();
         self.offset = snapshot.offset;
         self.now = self.now.max(meta.time);
@@ -362,6 +408,8 @@ impl<H: Hub> Machine<H> {
                 self.touched.insert(room.clone(), touched);
                 self.digest.put(Part::Room, &name, Some(&text));
                 self.hub.rooms().put(room, Some(state));
+            } else {
+                unreadable += 1;
             }
         }
         for (name, text) in snapshot.members {
@@ -380,8 +428,10 @@ impl<H: Hub> Machine<H> {
                 facts.put(fact, Some(text));
             }
         }
+        self.erasures = self.hub.facts().map(|facts| Erasures::among(facts)).unwrap_or_default();
         self.digest.offset = self.offset;
         self.hub.restored(self.now);
+        unreadable
     }
 
     /// Takes the digest of the state as it is.

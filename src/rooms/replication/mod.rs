@@ -13,6 +13,7 @@ mod append;
 mod apply;
 mod checkpoint;
 mod digest;
+mod erasures;
 mod heartbeat;
 mod input;
 mod machine;
@@ -41,7 +42,7 @@ use super::{Asked, Hub, Incoming};
 use crate::cluster::{Log, LogReader, RawEntry, Unavailable};
 use crate::effect::MemberId;
 use crate::time::Timestamp;
-use input::{Checkpoint, Input};
+use input::{Checkpoint, Input, RULES};
 use machine::{Machine, raw};
 
 /// Inputs in one entry of the log.
@@ -55,6 +56,9 @@ const BATCH_BYTES: usize = 1024 * 1024;
 
 /// Inputs that may wait for the log; while there are as many, no arrivals are taken, and the inbox fills within its bounds.
 const MAX_QUEUED: usize = 16_384;
+
+/// What `/readyz` says where another node has a newer version.
+const NEWER: &str = "a newer version runs on another node";
 
 /// A snapshot is written this often, if something has changed.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(3);
@@ -90,6 +94,10 @@ pub struct Node<H: Hub> {
     n_alone: u64,
     ticked_at: Timestamp,
     is_checkpointer: bool,
+    /// Whether a node of an earlier version writes the snapshots, which is to be this one's affair.
+    must_take_over: bool,
+    /// Whether another node has a newer version.
+    is_outdated: bool,
     checkpoint: Checkpoint,
     /// The checkpoint that the entry is which is being applied.
     passing: Option<Checkpoint>,
@@ -199,6 +207,8 @@ impl<H: Hub> Node<H> {
             n_alone: 0,
             ticked_at: Timestamp::default(),
             is_checkpointer: false,
+            must_take_over: false,
+            is_outdated: false,
             checkpoint: Checkpoint::default(),
             passing: None,
             must_rejoin: false,
@@ -437,7 +447,7 @@ impl<H: Hub> Sequencer<H> for Node<H> {
         }
         if self.is_connected() && self.is_checkpointer && self.checkpoint_at.elapsed() >= CHECKPOINT_EVERY {
             self.checkpoint_at = Instant::now();
-            self.push(Pending::of(Input::Checkpoint(self.checkpoint)));
+            self.push(Pending::of(Input::Checkpoint(Checkpoint { rules: RULES, ..self.checkpoint })));
         }
         self.figures.ticks.increment(1);
         false
