@@ -5,6 +5,7 @@ pub mod database;
 mod disk;
 mod faults;
 mod http;
+mod missing;
 pub mod outages;
 pub mod traffic;
 mod wire;
