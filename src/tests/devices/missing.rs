@@ -62,7 +62,7 @@ fn messages_are_on_disk_after_the_files_of_the_spool_were_deleted() {
     let spool = data.join("spool");
     for entry in fs::read_dir(&spool).unwrap() {
         let path = entry.unwrap().path();
-        if path.extension().is_some_and(|end| end == "spool") {
+        if path.extension().is_some_and(|end| end == "segment") {
             fs::remove_file(path).unwrap();
         }
     }
