@@ -8,6 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use serde_json::value::{RawValue, to_raw_value};
 use tracing::Level;
 
+use crate::time::Timestamp;
+
 /// One connected member, by the name its connection has on the wire.
 ///
 /// Short enough to be copied: a broadcast to a thousand members is one `memcpy`.

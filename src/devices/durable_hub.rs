@@ -419,8 +419,11 @@ impl rooms::Hub for DurableHub {
 
     /// What was erased while this node was away is in its spool still, and may have come into the database from there.
     fn catch_up(&mut self, erasures: &[Erasure]) {
-        for erasure in erasures.iter().filter(|erasure| !self.executed.has(erasure.at)).collect::<Vec<_>>() {
+        for erasure in erasures {
             let Some(device) = DeviceId::new(&erasure.name) else { continue };
+            if self.executed.has(erasure.at) {
+                continue;
+            }
             self.executed.begin(erasure.at);
             self.late.add(device.clone(), erasure.at);
             self.append(None, Record::Erased { device, at: erasure.at });

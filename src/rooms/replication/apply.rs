@@ -223,8 +223,8 @@ impl<H: Hub> Node<H> {
                         rules,
                         "a newer version runs beside this one and its rooms may differ: bring this node to it"
                     );
-                    self.is_outdated = true;
-                    self.members.context.remark(self.service, Some(NEWER));
+                    self.remark = Some(NEWER);
+                    self.members.context.remark(self.service, self.remark);
                 }
                 if origin == Origin::Elsewhere && self.told_stored > 0 {
                     self.push_stored(None);
@@ -240,7 +240,7 @@ impl<H: Hub> Node<H> {
                 if origin == Origin::Here {
                     // From here on, the others know what was done here alone.
                     self.figures.is_connected.set(1.0);
-                    self.members.context.remark(self.service, self.is_outdated.then_some(NEWER));
+                    self.members.context.remark(self.service, self.remark);
                 }
             }
             Input::Connect(..)

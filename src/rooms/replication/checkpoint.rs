@@ -6,7 +6,7 @@ use tracing::{debug, error};
 use super::Node;
 use super::apply::Origin;
 use super::input::{Checkpoint, RULES};
-use crate::cluster::{Changes, Unavailable};
+use crate::cluster::{Changes, Claim, Unavailable};
 use crate::rooms::Hub;
 
 impl<H: Hub> Node<H> {
@@ -15,7 +15,7 @@ impl<H: Hub> Node<H> {
         let offset = self.machine.offset;
         self.checkpoint_at = Instant::now();
         // Of nodes of several versions, the newest write the snapshots: they know all that there is to write.
-        self.must_take_over = told.rules < RULES;
+        self.claim = if told.rules < RULES { Claim::Anyway } else { Claim::IfFree };
         if told.rules != RULES {
             return;
         }

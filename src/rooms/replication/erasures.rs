@@ -83,11 +83,12 @@ mod tests {
         erasures.add(&mut facts, "Ann", start + Duration::from_hours(1));
         facts.insert("wrong/AB12".to_owned(), "{}".to_owned());
         let mut erasures = Erasures::among(&facts);
-        let names =
-            |erasures: &Erasures| erasures.late().into_iter().map(|late| late.name).collect::<Vec<_>>();
-        assert_eq!(names(&erasures), ["Bob".into(), "Ann".into()]);
+        let names = |erasures: &Erasures| {
+            erasures.late().into_iter().map(|late| String::from(late.name)).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&erasures), ["Bob", "Ann"]);
         erasures.forget_old(&mut facts, start + KEPT);
-        assert_eq!(names(&erasures), ["Ann".into()]);
+        assert_eq!(names(&erasures), ["Ann"]);
         erasures.forget_old(&mut facts, start + KEPT + Duration::from_hours(1));
         assert!(names(&erasures).is_empty() && facts.count() == 1);
     }

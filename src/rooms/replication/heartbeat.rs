@@ -14,7 +14,7 @@ impl<H: Hub> Node<H> {
     /// Shows that this node is alive, and looks for those that are not.
     pub(super) async fn beat(&mut self) {
         let asked = self.clock.own();
-        let claim = if mem::take(&mut self.must_take_over) { Claim::Anyway } else { Claim::IfFree };
+        let claim = mem::replace(&mut self.claim, Claim::IfFree);
         let reply = match self.log.beat(claim).await {
             Ok(reply) => reply,
             Err(error) => return self.go_alone(&error),

@@ -5,6 +5,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::mem;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
@@ -328,7 +329,7 @@ impl<H: Hub> Machine<H> {
         }
         // The others have yet to do what was ordered there; no two erasures have the same moment.
         for (n, name) in erased.into_iter().enumerate() {
-            let ordered = self.hub.erase(name, self.now.shifted(n.cast_signed() as i64));
+            let ordered = self.hub.erase(name, self.now + Duration::from_micros(n as u64));
             self.note_erasures(&ordered);
             effects.append(ordered);
         }

@@ -39,7 +39,7 @@ use super::members::Members;
 use super::sequencer::{Sequencer, TICK_EVERY};
 use super::write_barrier::Decision;
 use super::{Asked, Hub, Incoming};
-use crate::cluster::{Log, LogReader, RawEntry, Unavailable};
+use crate::cluster::{Claim, Log, LogReader, RawEntry, Unavailable};
 use crate::effect::MemberId;
 use crate::time::Timestamp;
 use input::{Checkpoint, Input, RULES};
@@ -94,10 +94,10 @@ pub struct Node<H: Hub> {
     n_alone: u64,
     ticked_at: Timestamp,
     is_checkpointer: bool,
-    /// Whether a node of an earlier version writes the snapshots, which is to be this one's affair.
-    must_take_over: bool,
-    /// Whether another node has a newer version.
-    is_outdated: bool,
+    /// Anyway, where a node of an earlier version writes the snapshots.
+    claim: Claim,
+    /// What `/readyz` says while all is well: that another node has a newer version.
+    remark: Option<&'static str>,
     checkpoint: Checkpoint,
     /// The checkpoint that the entry is which is being applied.
     passing: Option<Checkpoint>,
@@ -207,8 +207,8 @@ impl<H: Hub> Node<H> {
             n_alone: 0,
             ticked_at: Timestamp::default(),
             is_checkpointer: false,
-            must_take_over: false,
-            is_outdated: false,
+            claim: Claim::IfFree,
+            remark: None,
             checkpoint: Checkpoint::default(),
             passing: None,
             must_rejoin: false,

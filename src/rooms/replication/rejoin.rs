@@ -16,7 +16,7 @@ use tracing::{debug, error, info, warn};
 use super::apply::Audience;
 use super::input::{Adoption, Checkpoint, Input, RULES};
 use super::machine::{State, raw};
-use super::{Connectivity, Node, Pending, What};
+use super::{Connectivity, NEWER, Node, Pending, What};
 use crate::cluster::{Claim, Entry, Unavailable};
 use crate::effect::MemberId;
 use crate::rooms::Hub;
@@ -112,7 +112,9 @@ impl<H: Hub> Node<H> {
         self.inherit_of_all_but(&self.machine.nodes.clone());
         let erasures = self.machine.erasures();
         self.machine.hub.catch_up(&erasures);
-        erasures.iter().for_each(|erasure| self.members.forget(erasure));
+        for erasure in &erasures {
+            self.members.forget(erasure);
+        }
         if is_first {
             self.take_earlier_rooms().await?;
         }
@@ -144,7 +146,7 @@ impl<H: Hub> Node<H> {
                 rooms = unreadable,
                 "rooms of a newer version cannot be read, and are not to be had on this node: bring it to that version"
             );
-            self.is_outdated = true;
+            self.remark = Some(NEWER);
         }
         let mut theirs: Theirs<H> = Theirs { touched: HashSet::new(), has_forgotten };
         if !has_forgotten {
