@@ -15,7 +15,8 @@ use tokio::time::{Instant, timeout};
 use tracing::{debug, error, info, warn};
 
 use super::directory::Directory;
-use super::erase::{self, LateErasures, SPOOL};
+use super::erase::{self, SPOOL};
+use super::late::LateErasures;
 use super::protocol::names::{DeviceId, RoomId};
 use super::record::{Record, RecordId};
 use super::spool::reader::Reader;

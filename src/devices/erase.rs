@@ -8,15 +8,12 @@
 //! crash or a database that is away only puts it off. A record in the spool is overwritten where it lies, by one of the same
 //! length that says nothing: places in the spool, which others remember, stay as they are.
 
-use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow};
-use parking_lot::Mutex;
-use tokio::sync::watch;
 
 use super::directory::Directory;
 use super::durable_hub::{Command, Done, DurableHub};
@@ -31,38 +28,6 @@ use crate::private;
 use crate::rooms::Commands;
 use crate::runtime::Context;
 use crate::time::Timestamp;
-
-/// Devices that were erased while this node was away.
-#[derive(Debug, Default)]
-pub struct LateErasures {
-    devices: Mutex<HashMap<DeviceId, Timestamp>>,
-    known: watch::Sender<bool>,
-}
-
-impl LateErasures {
-    /// A device was erased at that moment.
-    pub fn add(&self, device: DeviceId, at: Timestamp) {
-        self.devices.lock().insert(device, at);
-    }
-
-    /// All of them have been added that the other nodes know.
-    pub fn are_known(&self) {
-        self.known.send_replace(true);
-    }
-
-    /// Waits until they are known.
-    pub async fn wait(&self) {
-        // It lives as long as whoever waits.
-        let _ = self.known.subscribe().wait_for(|are_known| *are_known).await;
-    }
-
-    /// Whether a record is of such a device, and from before.
-    pub fn void(&self, record: &Record) -> bool {
-        let devices = self.devices.lock();
-        let is_void = |(device, at): (&DeviceId, &Timestamp)| record.at() <= *at && record.names(device);
-        !devices.is_empty() && !matches!(record, Record::Erased { .. }) && devices.iter().any(is_void)
-    }
-}
 
 /// Where the drain erases, as its reports say it.
 pub const PLACES: [&str; 7] =

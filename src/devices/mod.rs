@@ -18,6 +18,7 @@ mod facts;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod hub;
+mod late;
 mod operators;
 mod outcome;
 mod protocol;

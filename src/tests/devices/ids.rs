@@ -85,9 +85,11 @@ fn start(port: u16, data: &std::path::Path, url: &str) -> Server {
 /// What comes of a message under an id: whether it is acknowledged.
 fn say(device: &mut Device, id: &str, content: &str) -> bool {
     device.send(Message::text(format!(r#"{{"type":"message","content":"{content}","message_id":{id}}}"#)));
-    let told = device.hear();
-    assert!(told["type"] == "ack" || told["type"] == "error", "{id}: {told}");
-    told["type"] == "ack"
+    // Not every number fits a number type here.
+    let told = device.hear_text();
+    let is_acknowledged = told.starts_with(r#"{"type":"ack""#);
+    assert!(is_acknowledged || told.starts_with(r#"{"type":"error""#), "{id}: {told}");
+    is_acknowledged
 }
 
 #[test]
