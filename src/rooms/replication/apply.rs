@@ -329,3 +329,18 @@ fn for_members<R>(effects: Effects<R>) -> Effects<R> {
     }
     told
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_beside_an_input_of_a_newer_version_counts() {
+        let inputs = readable(r#"[{"j":1000},{"z":["AB12"]},"t",{"c":["later"]},{"x":"east"}]"#);
+        assert!(
+            matches!(&inputs[..], [Input::Joined(1000), Input::Tick, Input::NodeLost(node)] if node == "east"),
+            "{inputs:?}"
+        );
+        assert!(readable("no list").is_empty());
+    }
+}
