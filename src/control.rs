@@ -23,6 +23,10 @@ use tracing::{debug, warn};
 use crate::private;
 use crate::runtime::Context;
 
+mod executed;
+
+pub use executed::{Executed, KEPT};
+
 /// How names of sockets end.
 pub const SUFFIX: &str = ".control";
 

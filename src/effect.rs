@@ -8,6 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use serde_json::value::{RawValue, to_raw_value};
 use tracing::Level;
 
+use crate::time::Timestamp;
+
 /// One connected member, by the name its connection has on the wire.
 ///
 /// Short enough to be copied: a broadcast to a thousand members is one `memcpy`.
@@ -133,8 +135,8 @@ pub enum Effect<R = NoRecord> {
     Note(Box<RawValue>),
     /// Do something with a recording; every node does, for each has the whole of it.
     Recording(Box<RecordingStep>),
-    /// Take a person of that name out of all files; every node does, for each has files of its own.
-    Forget(Box<str>),
+    /// Take somebody out of all files; every node does, for each has files of its own.
+    Forget(Erasure),
     /// Write a record down; the hub that asked for it does so itself.
     Append(R),
     /// It has been written down, under that number.
@@ -153,6 +155,24 @@ pub struct Refused {
     pub log: Option<(Level, Box<str>)>,
 }
 
+/// That somebody is taken out of all that is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Erasure {
+    /// A person's name, or a device's id.
+    pub name: Box<str>,
+    /// When it was ordered: no other erasure of the nodes has the same moment.
+    pub at: Timestamp,
+    /// Whether it was ordered while this node was away; files that have followed it already are left alone.
+    pub is_late: bool,
+}
+
+impl Erasure {
+    /// One that is ordered at this moment.
+    pub fn new(name: &str, at: Timestamp) -> Self {
+        Self { name: name.into(), at, is_late: false }
+    }
+}
+
 /// What is to be done with a recording.
 #[derive(Debug, Clone)]
 pub enum RecordingStep {
@@ -165,8 +185,8 @@ pub enum RecordingStep {
         /// Whose it must be.
         owner: Box<str>,
     },
-    /// Take a person of that name out of all of them.
-    Forget(Box<str>),
+    /// Take a person out of all of them.
+    Forget(Erasure),
 }
 
 /// What is to be done with the event log.
@@ -174,8 +194,8 @@ pub enum RecordingStep {
 pub enum Note {
     /// Write a line.
     Line(Box<RawValue>),
-    /// Take a person of that name out of it.
-    Forget(Box<str>),
+    /// Take a person out of it.
+    Forget(Erasure),
 }
 
 /// A line of a recording.
@@ -356,7 +376,7 @@ impl Effects {
             Effect::Refused(refused) => Effect::Refused(refused),
             Effect::Note(note) => Effect::Note(note),
             Effect::Recording(step) => Effect::Recording(step),
-            Effect::Forget(name) => Effect::Forget(name),
+            Effect::Forget(erasure) => Effect::Forget(erasure),
             Effect::Append(none) => match none {},
             Effect::Appended(number) => Effect::Appended(number),
             Effect::AwaitSync(number) => Effect::AwaitSync(number),

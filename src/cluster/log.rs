@@ -86,6 +86,15 @@ pub struct HeartbeatReply {
     pub is_checkpointer: bool,
 }
 
+/// When a node begins to write the snapshots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// If no other node does.
+    IfFree,
+    /// In place of whichever does.
+    Anyway,
+}
+
 /// A state of all rooms, as text.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Snapshot {
@@ -234,13 +243,14 @@ impl Log {
     }
 
     /// Shows that this node is alive.
-    pub async fn beat(&mut self) -> Result<HeartbeatReply, Unavailable> {
+    pub async fn beat(&mut self, claim: Claim) -> Result<HeartbeatReply, Unavailable> {
         let keys = ["nodes", "epoch", "head", "checkpointer"].map(|name| self.key(name));
         let outcome = match &mut self.connection {
             Some(connection) => {
                 let mut call = self.scripts.heartbeat.prepare_invoke();
                 let name = hex::encode(random::bytes::<EPOCH_BYTES>());
                 call.key(&keys[..]).arg(&self.node).arg(self.lease.as_millis() as u64).arg(name);
+                call.arg(u8::from(claim == Claim::Anyway));
                 call.invoke_async(connection).await
             }
             None => Err(not_connected()),

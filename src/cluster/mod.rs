@@ -34,7 +34,7 @@ use crate::random;
 use crate::secret::Secret;
 use crate::time::{Timestamp, human};
 
-pub use log::{Changes, Entry, HeartbeatReply, Log, Snapshot};
+pub use log::{Changes, Claim, Entry, HeartbeatReply, Log, Snapshot};
 pub use log_reader::{LogReader, RawEntry};
 use redis_connector::RedisConnector;
 
@@ -170,6 +170,11 @@ impl Cluster {
         let info: String = redis::cmd("INFO").arg("server").query_async(&mut connection).await?;
         let version = info.lines().find_map(|line| line.strip_prefix("redis_version:")).unwrap_or_default();
         Ok(Some((version.trim().to_owned(), Timestamp::from_micros(seconds * 1_000_000 + micros))))
+    }
+
+    /// After this long in silence a node is taken for dead.
+    pub fn lease(&self) -> Duration {
+        self.config.lease
     }
 
     /// A service's ordered log.

@@ -11,18 +11,19 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tracing::{debug, error, info, warn};
 
 use super::directory::Directory;
 use super::erase::{self, SPOOL};
+use super::late::LateErasures;
 use super::protocol::names::{DeviceId, RoomId};
 use super::record::{Record, RecordId};
 use super::spool::reader::Reader;
 use super::spool::segment::Position;
 use super::spool::{Spool, dead, load_cursor};
 use super::store::{Failure, Named, Store, TABLES};
-use crate::control::Reports;
+use crate::control::{Executed, Reports};
 use crate::runtime::Context;
 use crate::time::Timestamp;
 
@@ -75,6 +76,11 @@ pub struct Drain {
     pub status: Arc<Mutex<DatabaseStatus>>,
     /// Where it says what it has erased.
     pub reports: Reports,
+    /// Which erasures are done.
+    pub executed: Mutex<Executed>,
+    /// Which of them the spool does not know of yet, and how long the other nodes are waited for who do.
+    pub late: Arc<LateErasures>,
+    pub late_wait: Duration,
     /// The process.
     pub context: Context,
 }
@@ -97,6 +103,13 @@ impl Drain {
             error!(%problem, "the next start learns the rooms and devices of the database once more");
         }
         self.learned.send_replace(true);
+        if self.has_company {
+            // Without them, what is in the spool of a device that they have erased would come back for a moment.
+            tokio::select! {
+                () = self.context.stopping() => {}
+                _ = timeout(self.late_wait, self.late.wait()) => {}
+            }
+        }
         let mut learned_at = Instant::now();
         let mut written = self.spool.written();
         let mut reader = Reader::new(self.spool.folder(), load_cursor(self.spool.folder()));
@@ -182,6 +195,7 @@ impl Drain {
         let overwrite = || async { erase::from_spool(folder, &device, end) };
         let Some(n) = self.insist_on_disk("the spool", overwrite).await else { return false };
         self.reports.tell(device.as_str(), SPOOL, Ok(n));
+        self.executed.lock().add(at);
         info!("a device was erased");
         true
     }
@@ -199,9 +213,10 @@ impl Drain {
         }
     }
 
-    /// Records as they are once the database's devices are known: a room that was given to a device for the time being is
+    /// Records as they are once the database's devices and the erasures of other nodes are known: a room that was given to a device for the time being is
     /// not its last one if the database has another.
     fn settled(&self, mut records: Vec<Named>) -> Vec<Named> {
+        records.retain(|(_, record)| !self.late.void(record));
         for (_, record) in &mut records {
             let Record::DeviceSeen { device, room, is_provisional: true, at, .. } = &*record else {
                 continue;

@@ -1,6 +1,5 @@
 //! Where the rules meet the spool: looks facts up, runs the rule, appends its records and lets its effects wait.
 
-use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use super::directory::LocalFacts;
 use super::evidence::{Evidence, Witness};
 use super::facts::Facts as _;
 use super::hub::{self, Grant, Hub};
+use super::late::LateErasures;
 use super::outcome::Outcome;
 use super::protocol::client_frames::ClientFrame;
 use super::protocol::names::{DeviceId, GivenId, RoomId};
@@ -24,7 +24,8 @@ use super::room::Room;
 use super::shared_index::SharedIndex;
 use super::spool::Spool;
 use super::{Config, Durability};
-use crate::effect::{Close, Effect, Effects, MemberId};
+use crate::control::Executed;
+use crate::effect::{Close, Effect, Effects, Erasure, MemberId};
 use crate::rooms::{self, Asked, Census, Departure, Handshake, IsVoid, Seed, TrackedMap};
 use crate::time::{Timestamp, WallOffset};
 
@@ -43,8 +44,9 @@ pub struct DurableHub {
     wall: WallOffset,
     /// Who was just erased, until records that wait for other nodes are looked through.
     erased: Option<DeviceId>,
-    /// The erasures of the other nodes that are in the spool here too.
-    erasures: Vec<(DeviceId, Timestamp)>,
+    /// Which erasures are in the spool here too, or done.
+    executed: Executed,
+    late: Arc<LateErasures>,
 }
 
 /// What is done from outside.
@@ -90,6 +92,7 @@ impl DurableHub {
         shared: Option<&Seed>,
         spool: Spool,
         auth: Arc<ArcSwap<Auth>>,
+        late: Arc<LateErasures>,
         now: Timestamp,
     ) -> Self {
         let shared = shared.map(Shared::new);
@@ -104,7 +107,8 @@ impl DurableHub {
             status_at: now + config.status_interval,
             wall: WallOffset::default(),
             erased: None,
-            erasures: Vec::new(),
+            executed: Executed::open(&config.erasures()),
+            late,
         }
     }
 
@@ -146,14 +150,15 @@ impl DurableHub {
     }
 
     /// Each node has a spool of its own, so each writes down that the device is erased.
-    fn erase(&mut self, device: DeviceId, now: Timestamp) -> (Done, Effects<Entry>) {
+    fn erase_device(&mut self, device: DeviceId, now: Timestamp) -> (Done, Effects<Entry>) {
         let at = self.wall.wall(now);
         let (n, outcome) = self.hub.erase(&device, at);
-        let effects = self.draft(outcome);
+        let mut effects = self.draft(outcome);
         let record = Record::Erased { device: device.clone(), at };
         if let Some(shared) = &mut self.shared {
             shared.index.note(&record);
-            self.erasures = shared.index.erasures();
+            effects.push(Effect::Forget(Erasure::new(device.as_str(), at)));
+            self.executed.begin(at);
             self.erased = Some(device);
         }
         self.append(None, record);
@@ -291,7 +296,7 @@ impl rooms::Hub for DurableHub {
                 let (n, outcome) = self.hub.kick(&device);
                 (Done::Kicked(n), self.draft(outcome))
             }
-            Command::Erase(device) => self.erase(device, now),
+            Command::Erase(device) => self.erase_device(device, now),
         }
     }
 
@@ -406,13 +411,24 @@ impl rooms::Hub for DurableHub {
         self.hub.restored();
         let Some(shared) = &mut self.shared else { return };
         shared.index.restored();
-        // What was erased while this node was away is in its spool still, and may have come into the database from there.
-        let known = mem::replace(&mut self.erasures, shared.index.erasures());
-        for (device, at) in self.erasures.clone() {
-            if !known.contains(&(device.clone(), at)) {
-                self.append(None, Record::Erased { device, at });
+    }
+
+    fn erase(&mut self, name: &str, now: Timestamp) -> Effects<Entry> {
+        DeviceId::new(name).map_or_else(Effects::none, |device| self.erase_device(device, now).1)
+    }
+
+    /// What was erased while this node was away is in its spool still, and may have come into the database from there.
+    fn catch_up(&mut self, erasures: &[Erasure]) {
+        for erasure in erasures {
+            let Some(device) = DeviceId::new(&erasure.name) else { continue };
+            if self.executed.has(erasure.at) {
+                continue;
             }
+            self.executed.begin(erasure.at);
+            self.late.add(device.clone(), erasure.at);
+            self.append(None, Record::Erased { device, at: erasure.at });
         }
+        self.late.are_known();
     }
 }
 

@@ -18,6 +18,7 @@ mod facts;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod hub;
+mod late;
 mod operators;
 mod outcome;
 mod protocol;
@@ -260,6 +261,11 @@ impl Config {
             Demand::None | Demand::Key | Demand::Tokens => {}
         }
         AllowedOrigins::validate("devices.cors_origin", &self.cors_origin, findings);
+    }
+
+    /// Which erasures are done here.
+    pub fn erasures(&self) -> PathBuf {
+        self.data_dir.join("erasures")
     }
 
     /// Where the spool is.

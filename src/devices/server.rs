@@ -31,7 +31,7 @@ use super::routes::{self as pages, Site};
 use super::spool::{Limits, Recovered, Spool};
 use super::store::{Failure, Store};
 use super::{Config, SERVICE, erase, retention, spool};
-use crate::control::Reports;
+use crate::control::{Executed, Reports};
 use crate::http::connection::Connection;
 use crate::http::keys::{AccessKey, Denied, WrongKeys, warn_if_short};
 use crate::http::listener::Listener;
@@ -127,6 +127,7 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
     let status = DatabaseStatus { kind: store.kind(), is_up: false, problem: None };
     let status = Arc::new(Mutex::new(status));
     let reports = Reports::default();
+    let late = Arc::default();
     let drain = Drain {
         spool: spool.clone(),
         store: Arc::clone(&store),
@@ -136,6 +137,9 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
         learned: tell_learned,
         status: Arc::clone(&status),
         reports: reports.clone(),
+        executed: Mutex::new(Executed::open(&config.erasures())),
+        late: Arc::clone(&late),
+        late_wait: service_context.cluster.map_or(Duration::ZERO, |cluster| cluster.lease()),
         context: context.clone(),
     };
     context.spawn(drain.run());
@@ -158,7 +162,7 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
     let storage = service_context.ephemeral_storage(SERVICE);
     let shared = service_context.cluster.map(|_| storage.seed());
     let durable_hub =
-        DurableHub::new(config, facts, shared, spool.clone(), Arc::clone(&auth), context.clock.now());
+        DurableHub::new(config, facts, shared, spool.clone(), Arc::clone(&auth), late, context.clock.now());
     let queries = runner.run(storage, durable_hub);
 
     erase::serve(config, commands.clone(), reports, context);

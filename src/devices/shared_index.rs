@@ -17,10 +17,6 @@ const SAID_LIFETIME: Duration = Duration::from_hours(1);
 /// Other nodes learn of rooms and devices from the database within a minute, unless that is away.
 const PLACE_LIFETIME: Duration = Duration::from_hours(24);
 
-/// A node that was away while a device was erased has records of it in its spool; it hears of it within this time, or whoever
-/// starts it later erases the device once more.
-const ERASURE_LIFETIME: Duration = Duration::from_hours(24);
-
 /// Facts of each kind that are kept, about 100 bytes each; over it, the oldest are forgotten.
 const MAX_FACTS: usize = 1_000_000;
 
@@ -34,9 +30,6 @@ const WAITING: &str = "waiting/";
 const ROOM: &str = "room/";
 const LAST: &str = "last/";
 
-/// The beginning of the names of erasures.
-const ERASED: &str = "erased/";
-
 /// The common facts.
 #[derive(Default)]
 pub struct SharedIndex {
@@ -44,7 +37,6 @@ pub struct SharedIndex {
     pub facts: TrackedMap<String, String>,
     said: Ages,
     places: Ages,
-    erasures: Ages,
 }
 
 /// Facts of one kind by their age.
@@ -106,22 +98,8 @@ impl SharedIndex {
             | Record::RoomQuery { .. }
             | Record::DeviceNamed { .. }
             | Record::Revoked { .. } => {}
-            Record::Erased { device, at } => {
-                self.erase(device);
-                let fact = format!("{ERASED}{device}");
-                self.erasures.renew(&fact, self.facts.insert(fact.clone(), at.as_micros().to_string()), *at);
-            }
+            Record::Erased { device, .. } => self.erase(device),
         }
-    }
-
-    /// The devices that were erased lately, and when.
-    pub fn erasures(&self) -> Vec<(DeviceId, Timestamp)> {
-        let named = self.erasures.0.iter();
-        named
-            .filter_map(|(at, fact)| {
-                Some((DeviceId::new(fact.strip_prefix(ERASED)?)?, Timestamp::from_micros(*at)))
-            })
-            .collect()
     }
 
     /// Takes a device out: where it was last, what waits for it, what it has said to those who are away.
@@ -147,11 +125,7 @@ impl SharedIndex {
 
     /// Forgets what is old.
     pub fn forget_old(&mut self, now: Timestamp) {
-        let kinds = [
-            (&mut self.said, SAID_LIFETIME),
-            (&mut self.places, PLACE_LIFETIME),
-            (&mut self.erasures, ERASURE_LIFETIME),
-        ];
+        let kinds = [(&mut self.said, SAID_LIFETIME), (&mut self.places, PLACE_LIFETIME)];
         for (ages, lifetime) in kinds {
             let micros = u64::try_from(lifetime.as_micros()).unwrap_or(u64::MAX);
             let last_old = now.as_micros().saturating_sub(micros);
@@ -171,7 +145,7 @@ impl SharedIndex {
             let facts = self.facts.all().filter(|(fact, _)| is_of_kind(fact));
             Ages(facts.map(|(fact, text)| (age(text), fact.clone())).collect())
         };
-        (self.said, self.places, self.erasures) = (ages(&[SAID]), ages(&[ROOM, LAST]), ages(&[ERASED]));
+        (self.said, self.places) = (ages(&[SAID]), ages(&[ROOM, LAST]));
     }
 
     /// What a fact is that two nodes have changed without knowing of each other: of letters, both sides' are kept.
@@ -247,20 +221,6 @@ mod tests {
         assert_eq!(merged, r#"["old","one","two"]"#);
         assert_eq!(SharedIndex::merge("last/d1", "7 AAAAAAAA", "8 BBBBBBBB"), "8 BBBBBBBB");
         assert_eq!(SharedIndex::merge("last/d1", "9 AAAAAAAA", "8 BBBBBBBB"), "9 AAAAAAAA");
-    }
-
-    #[test]
-    fn erasures_are_remembered_for_nodes_that_were_away() {
-        let mut shared_index = SharedIndex::default();
-        let start = Timestamp::from_millis(1_700_000_000_000);
-        let device = DeviceId::new("d1").unwrap();
-        for at in [start, start + Duration::from_hours(1)] {
-            shared_index.note(&Record::Erased { device: device.clone(), at });
-        }
-        shared_index.restored();
-        assert_eq!(shared_index.erasures(), [(device, start + Duration::from_hours(1))]);
-        shared_index.forget_old(start + Duration::from_hours(26));
-        assert!(shared_index.erasures().is_empty() && shared_index.facts.count() == 0);
     }
 
     #[test]

@@ -14,8 +14,8 @@ use super::format::Header;
 use super::names::{Owner, RecordingId};
 use super::recorder::{Steps, count_lost};
 use super::{Config, Limit, RECORDED_LINES, Service, Stop, Unfinished, erase};
-use crate::control::Reports;
-use crate::effect::{RecordingLine, RecordingStep};
+use crate::control::{Executed, Reports};
+use crate::effect::{Erasure, RecordingLine, RecordingStep};
 use crate::private;
 use crate::runtime::Context;
 
@@ -54,6 +54,7 @@ pub struct Writer {
     catalogue: Arc<Catalogue>,
     stop: Stop,
     reports: Reports,
+    executed: Executed,
     context: Context,
     deleted: Remembered,
     /// Those whose rooms were told that they have reached a limit, until their last line comes.
@@ -74,12 +75,14 @@ impl Writer {
         reports: Reports,
         context: &Context,
     ) -> Self {
+        let executed = catalogue.folder().join(format!("{}.erasures", service.name));
         Self {
             service,
             config: config.clone(),
             catalogue,
             stop,
             reports,
+            executed: Executed::open(&executed),
             context: context.clone(),
             deleted: Remembered::default(),
             stopped: Remembered::default(),
@@ -141,10 +144,7 @@ impl Writer {
                 }
                 return;
             }
-            RecordingStep::Forget(name) => {
-                let outcome = self.forget_person(&name).map_err(|failure| failure.to_string());
-                return self.reports.tell(&name, RECORDED_LINES, outcome);
-            }
+            RecordingStep::Forget(erasure) => return self.forget_person(&erasure),
         };
         match self.write(&line) {
             Ok(()) => self.works(),
@@ -299,8 +299,20 @@ impl Writer {
         }
     }
 
+    fn forget_person(&mut self, erasure: &Erasure) {
+        if erasure.is_late && self.executed.has(erasure.at) {
+            return;
+        }
+        let outcome = self.take_out(&erasure.name);
+        if outcome.is_ok() {
+            self.executed.add(erasure.at);
+        }
+        let outcome = outcome.map_err(|failure| failure.to_string());
+        self.reports.tell(&erasure.name, RECORDED_LINES, outcome);
+    }
+
     /// Takes a person out of all recordings; gives the number of lines.
-    fn forget_person(&mut self, name: &str) -> io::Result<u64> {
+    fn take_out(&mut self, name: &str) -> io::Result<u64> {
         // Who goes on with one opens it anew.
         self.current = None;
         let mut n_lines = 0;

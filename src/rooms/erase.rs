@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::{Departure, Hub};
 use crate::control::ErasedFromRooms;
-use crate::effect::{Close, Effect, Effects, MemberId};
+use crate::effect::{Close, Effect, Effects, Erasure, MemberId};
 use crate::time::Timestamp;
 
 /// A room that people are known in by their names.
@@ -45,7 +45,7 @@ where
             erased.names += names;
         }
     }
-    effects.push(Effect::Forget(name.into()));
+    effects.push(Effect::Forget(Erasure::new(name, now)));
     (erased, effects)
 }
 

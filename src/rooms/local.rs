@@ -108,8 +108,8 @@ impl<H: Hub> Sequencer<H> for Local<H> {
         };
         if let Some(snapshots) = &mut self.snapshots {
             for effect in &decision.effects {
-                if let Effect::Forget(name) = effect {
-                    snapshots.forget(name, &self.members.reports);
+                if let Effect::Forget(erasure) = effect {
+                    snapshots.forget(&erasure.name, &self.members.reports);
                 }
             }
         }

@@ -19,7 +19,7 @@ use super::senders::{Receipt, Senders};
 use super::write_barrier::{Decision, WriteBarrier};
 use super::{Census, Config, Hub};
 use crate::control::Reports;
-use crate::effect::{Close, Effect, MemberId, Note, RecordingStep, Refused};
+use crate::effect::{Close, Effect, Erasure, MemberId, Note, RecordingStep, Refused};
 use crate::http::connection::DisconnectReason;
 use crate::recordings::{RECORDED_LINES, Recorder};
 use crate::runtime::Context;
@@ -200,7 +200,7 @@ impl<R> Members<R> {
                         let _ = recorder.take(*step);
                     }
                 }
-                Effect::Forget(name) => self.forget(&name),
+                Effect::Forget(erasure) => self.forget(&erasure),
                 Effect::Refused(Refused { code, log }) => {
                     if let Some((level, text)) = log {
                         say(level, &text);
@@ -213,9 +213,10 @@ impl<R> Members<R> {
     }
 
     /// Has a person taken out of recordings and the event log, in turn with what is written there.
-    fn forget(&self, name: &str) {
+    pub fn forget(&self, erasure: &Erasure) {
+        let name = &*erasure.name;
         if let Some(recorder) = &self.recorder
-            && !recorder.take(RecordingStep::Forget(name.into()))
+            && !recorder.take(RecordingStep::Forget(erasure.clone()))
         {
             self.reports.tell(
                 name,
@@ -223,7 +224,7 @@ impl<R> Members<R> {
                 Err("too much waits for the disk; try it again".to_owned()),
             );
         }
-        if self.notes.as_ref().is_some_and(|notes| notes.try_send(Note::Forget(name.into())).is_err()) {
+        if self.notes.as_ref().is_some_and(|notes| notes.try_send(Note::Forget(erasure.clone())).is_err()) {
             self.reports.tell(name, EVENT_LOG, Err("too much waits for the disk; try it again".to_owned()));
         }
     }

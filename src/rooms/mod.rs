@@ -41,7 +41,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::config::Findings;
-use crate::effect::{Effects, MemberId};
+use crate::effect::{Effects, Erasure, MemberId};
 use crate::time::{Timestamp, WallOffset};
 
 pub use crate::rate::{Allowance, Bucket};
@@ -205,6 +205,14 @@ pub trait Hub: Send + Sync + 'static {
     fn merge(_fact: &str, _theirs: &str, ours: &str) -> String {
         ours.to_owned()
     }
+
+    /// Takes somebody out, whom another node has erased while it was alone.
+    fn erase(&mut self, _name: &str, _now: Timestamp) -> Effects<Self::Record> {
+        Effects::none()
+    }
+
+    /// Who was erased lately: what only this node keeps of them from before goes too.
+    fn catch_up(&mut self, _erasures: &[Erasure]) {}
 
     /// Everything that the rules draw at random comes from these, with the secret of the rooms.
     fn seed(&mut self, _now: Timestamp, _offset: u64) {}

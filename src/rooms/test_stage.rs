@@ -69,11 +69,13 @@ impl<H: Hub> Stage<H> {
                         RecordingStep::Delete { .. } => {
                             writeln!(transcript, "  a recording is deleted").unwrap();
                         }
-                        RecordingStep::Forget(name) => {
-                            writeln!(transcript, "  recordings forget {name}").unwrap();
+                        RecordingStep::Forget(erasure) => {
+                            writeln!(transcript, "  recordings forget {}", erasure.name).unwrap();
                         }
                     },
-                    Effect::Forget(name) => writeln!(transcript, "  files forget {name}").unwrap(),
+                    Effect::Forget(erasure) => {
+                        writeln!(transcript, "  files forget {}", erasure.name).unwrap()
+                    }
                     Effect::Ack(_)
                     | Effect::Refused(_)
                     | Effect::Note(_)

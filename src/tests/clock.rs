@@ -39,17 +39,22 @@ impl WrongClock {
         fs::rename(new, self.file()).unwrap();
     }
 
+    /// What a process needs in its environment to go by it.
+    pub fn environment(&self) -> [(&'static str, String); 6] {
+        [
+            ("LD_PRELOAD", "/usr/$LIB/faketime/libfaketime.so.1".to_owned()),
+            ("FAKETIME_TIMESTAMP_FILE", self.file().to_str().unwrap().to_owned()),
+            ("FAKETIME_NO_CACHE", "1".to_owned()),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+            ("DONT_FAKE_MONOTONIC", "1".to_owned()),
+            ("NO_FAKE_STAT", "1".to_owned()),
+        ]
+    }
+
     /// Starts a service that goes by it.
     pub fn start(&self, service: &str, environment: &[(&str, &str)]) -> Server {
-        let file = self.file();
-        let mut all = vec![
-            ("LD_PRELOAD", "/usr/$LIB/faketime/libfaketime.so.1"),
-            ("FAKETIME_TIMESTAMP_FILE", file.to_str().unwrap()),
-            ("FAKETIME_NO_CACHE", "1"),
-            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-            ("DONT_FAKE_MONOTONIC", "1"),
-            ("NO_FAKE_STAT", "1"),
-        ];
+        let of_clock = self.environment();
+        let mut all: Vec<_> = of_clock.iter().map(|(name, value)| (*name, value.as_str())).collect();
         all.extend(environment);
         Server::of(service, &[], &all)
     }

@@ -24,11 +24,11 @@ use crate::rows::is_anywhere;
 const WITH_KEY: (&str, &str) = ("AUTH_KEY", "open sesame");
 const OWNER_KEY: &str = "ann's own key, of 32 characters.";
 
-fn erase(whom: &str, name: &str, environment: &[(&str, &str)]) -> Output {
+pub fn erase(whom: &str, name: &str, environment: &[(&str, &str)]) -> Output {
     run(&["erase", whom, name, "--json"], environment)
 }
 
-fn counts(output: &Output) -> Value {
+pub fn counts(output: &Output) -> Value {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }
@@ -156,7 +156,7 @@ fn page(address: std::net::SocketAddr, name: &str) -> Client {
 }
 
 /// Ann, who owns nothing, chats in Bob's room, which stays and is recorded.
-fn film_night(of_bob: std::net::SocketAddr, of_ann: std::net::SocketAddr) -> (Client, Client, String) {
+pub fn film_night(of_bob: std::net::SocketAddr, of_ann: std::net::SocketAddr) -> (Client, Client, String) {
     let mut bob = page(of_bob, "Bob");
     let given = json!({"name": "Films", "description": "", "isPublic": true, "userName": "Bob"});
     let room = done(&mut bob, "room:create", &given)["room"]["id"].as_str().unwrap().to_owned();

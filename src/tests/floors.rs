@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 /// From the lowest floor to the highest. Modules of one floor do not know each other, but for the pairs below.
 const FLOORS: [&[&str]; 14] = [
-    &["system", "effect", "json", "time", "secret", "sample", "private", "random", "audio"],
-    &["jwt", "rate", "ice", "folder"],
+    &["system", "json", "time", "secret", "sample", "private", "random", "audio"],
+    &["effect", "jwt", "rate", "ice", "folder"],
     &["config"],
     &["runtime", "logging", "error_reports"],
     &["metrics", "control"],

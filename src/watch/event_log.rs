@@ -13,8 +13,8 @@ use tokio::sync::mpsc;
 use tokio::time::interval;
 use tracing::{debug, error};
 
-use crate::control::Reports;
-use crate::effect::Note;
+use crate::control::{Executed, Reports};
+use crate::effect::{Erasure, Note};
 use crate::logging::clean_json;
 use crate::private;
 use crate::rooms::EVENT_LOG;
@@ -49,6 +49,7 @@ struct EventLog {
     path: PathBuf,
     rotation: Rotation,
     reports: Reports,
+    executed: Executed,
     clock: Clock,
     file: File,
     n_bytes: u64,
@@ -71,6 +72,7 @@ pub fn start(
         path: path.to_owned(),
         rotation,
         reports,
+        executed: Executed::open(&PathBuf::from(format!("{}.erasures", path.display()))),
         clock: context.clock,
         file: File::from_std(file),
         n_bytes,
@@ -94,10 +96,9 @@ impl EventLog {
             for note in batch.drain(..) {
                 match note {
                     Note::Line(note) => lines += &(clean_json(note.get()) + "\n"),
-                    Note::Forget(name) => {
+                    Note::Forget(erasure) => {
                         self.write_all(&mem::take(&mut lines)).await;
-                        let outcome = self.forget(&name).await.map_err(|problem| problem.to_string());
-                        self.reports.tell(&name, EVENT_LOG, outcome);
+                        self.forget(&erasure).await;
                     }
                 }
             }
@@ -124,10 +125,17 @@ impl EventLog {
         }
     }
 
-    /// Makes the files anew without the lines of a person; gives their number.
-    async fn forget(&mut self, name: &str) -> io::Result<u64> {
-        let name = name.to_owned();
-        self.take_out(move |line| line["member"] == *name).await
+    /// Makes the files anew without the lines of a person.
+    async fn forget(&mut self, erasure: &Erasure) {
+        if erasure.is_late && self.executed.has(erasure.at) {
+            return;
+        }
+        let name = erasure.name.clone();
+        let outcome = self.take_out(move |line| line["member"] == *name).await;
+        if outcome.is_ok() {
+            self.executed.add(erasure.at);
+        }
+        self.reports.tell(&erasure.name, EVENT_LOG, outcome.map_err(|problem| problem.to_string()));
     }
 
     /// Makes the files anew without some lines; gives their number.

@@ -425,6 +425,10 @@ impl rooms::Hub for Hub {
         }
     }
 
+    fn erase(&mut self, name: &str, now: Timestamp) -> Effects {
+        rooms::erase(self, name, now).1
+    }
+
     fn facts(&mut self) -> Option<&mut TrackedMap<String, String>> {
         Some(&mut self.facts)
     }

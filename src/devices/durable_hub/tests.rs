@@ -20,7 +20,7 @@ fn durable_hub(durability: Durability, folder: &Path) -> DurableHub {
     let facts =
         LocalFacts::new(directory(), spool.clone(), tokio::sync::watch::channel(true).1, &config.rates());
     let auth = Arc::new(ArcSwap::from_pointee(config.auth().unwrap()));
-    DurableHub::new(&config, facts, None, spool, auth, START)
+    DurableHub::new(&config, facts, None, spool, auth, Arc::default(), START)
 }
 
 #[test]
@@ -63,14 +63,22 @@ fn a_node_that_was_away_erases_what_was_erased_meanwhile_once() {
     let folder = tempfile::tempdir().unwrap();
     let mut durable_hub = durable_hub(Durability::Group, folder.path());
     durable_hub.shared = Some(Shared::new(&[7; 32]));
-    let device = DeviceId::new("d1").unwrap();
-    durable_hub.shared.as_mut().unwrap().index.note(&Record::Erased { device, at: START });
+    let erasures = [Erasure::new("d1", START)];
     let marker = || Record::Revoked { records: Vec::new(), at: START };
     let first = durable_hub.append(None, marker());
-    durable_hub.restored(START);
+    durable_hub.catch_up(&erasures);
+    durable_hub.catch_up(&erasures);
     assert_eq!(durable_hub.append(None, marker()), first + 2);
     // Its own are in its spool from the first.
-    durable_hub.command(Command::Erase(DeviceId::new("d2").unwrap()), START);
-    durable_hub.restored(START);
+    let later = START + Duration::from_secs(1);
+    durable_hub.command(Command::Erase(DeviceId::new("d2").unwrap()), later);
+    durable_hub.catch_up(&[Erasure::new("d1", START), Erasure::new("d2", later)]);
     assert_eq!(durable_hub.append(None, marker()), first + 4);
+    // What the spool has of it from before is void, and what it said later is not.
+    let query = |name: &str, at| {
+        let device = DeviceId::new(name).unwrap();
+        Record::RoomQuery { device, room: RoomId::new("E03EI3TX").unwrap(), at }
+    };
+    let is_void = |name, at| durable_hub.late.void(&query(name, at));
+    assert!(is_void("d1", START) && !is_void("d1", later) && !is_void("d2", START));
 }

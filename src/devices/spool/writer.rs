@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -193,10 +193,17 @@ impl Writer {
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         let written = self.file.write_all_at(bytes, self.offset).and_then(|()| self.file.sync_data());
+        let written = written.and_then(|()| self.check_place());
         self.is_suspect = written.is_err();
         written?;
         self.offset += bytes.len() as u64;
         Ok(())
+    }
+
+    /// What is written to a file that somebody has deleted is nowhere after the next start.
+    fn check_place(&self) -> io::Result<()> {
+        let is_deleted = self.file.metadata()?.nlink() == 0;
+        if is_deleted { Err(io::Error::other("somebody has deleted a file of the spool")) } else { Ok(()) }
     }
 
     /// Goes on in a new file: a sync that works after one that failed tells nothing of what the failed one was to write.

@@ -1,5 +1,7 @@
 //! SQLite: a file in the data directory, for one machine.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,17 +33,39 @@ const BUSY: Duration = Duration::from_secs(5);
 
 const MILLIS: &str = "CAST(ROUND((julianday({}) - 2440587.5) * 86400000) AS INTEGER)";
 
+/// What is said of a file that is not where it was opened.
+const MOVED: &str = "devices.db was moved or deleted while it was in use: it is opened anew";
+
 /// A database file, opened when it is needed.
 pub struct Sqlite {
-    writer: Arc<Handle>,
-    reader: Arc<Handle>,
+    file: Arc<DatabaseFile>,
 }
 
-struct Handle {
+/// The file, and who has it open.
+struct DatabaseFile {
     path: PathBuf,
     max_bytes: u64,
-    connection: Mutex<Option<Connection>>,
+    writer: Mutex<Option<Opened>>,
+    reader: Mutex<Option<Opened>>,
 }
+
+/// What a connection is for.
+#[derive(Clone, Copy)]
+enum Purpose {
+    Write,
+    Read,
+}
+
+/// A connection, and the file that it is on: SQLite writes on to one that has been moved or deleted, and says nothing.
+struct Opened {
+    database: Connection,
+    file: Option<Identity>,
+    /// Its log of changes.
+    log: Option<Identity>,
+}
+
+/// A file, whatever it is called.
+type Identity = (u64, u64);
 
 impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Self {
@@ -61,12 +85,12 @@ impl From<rusqlite::Error> for Failure {
 impl Sqlite {
     /// A handle on a file.
     pub fn new(path: &Path, max_bytes: u64) -> Self {
-        let handle = || Arc::new(Handle { path: path.to_owned(), max_bytes, connection: Mutex::new(None) });
-        Self { writer: handle(), reader: handle() }
+        let (writer, reader) = (Mutex::new(None), Mutex::new(None));
+        Self { file: Arc::new(DatabaseFile { path: path.to_owned(), max_bytes, writer, reader }) }
     }
 
     pub fn check_version(&self) -> Result<(), Failure> {
-        let database = Connection::open_with_flags(&self.writer.path, OpenFlags::SQLITE_OPEN_READ_ONLY);
+        let database = Connection::open_with_flags(&self.file.path, OpenFlags::SQLITE_OPEN_READ_ONLY);
         match database.and_then(|database| n_done(&database)) {
             Ok(n_done) => refuse_newer(n_done),
             // It is not there yet, or cannot be read: that is said when it is to be written.
@@ -75,7 +99,7 @@ impl Sqlite {
     }
 
     pub async fn migrate(&self) -> Result<(), Failure> {
-        run(&self.writer, |database| {
+        run(&self.file, Purpose::Write, |database| {
             for (done, sql) in MIGRATIONS.iter().enumerate().skip(n_done(database)?) {
                 let transaction = database.transaction()?;
                 transaction.execute_batch(sql)?;
@@ -86,13 +110,13 @@ impl Sqlite {
         })
         .await?;
         // Both handles are open from here on, for there may be no descriptor left later.
-        run(&self.reader, |_| Ok(())).await
+        run(&self.file, Purpose::Read, |_| Ok(())).await
     }
 
     pub async fn append(&self, records: Vec<Named>) -> (Vec<Named>, Result<(), Failure>) {
         let records = Arc::new(records);
         let shared = Arc::clone(&records);
-        let outcome = run(&self.writer, move |database| {
+        let outcome = run(&self.file, Purpose::Write, move |database| {
             let transaction = database.transaction()?;
             write(&transaction, &ByTable::of(&shared))?;
             transaction.commit()?;
@@ -104,7 +128,7 @@ impl Sqlite {
 
     pub async fn rooms_after(&self, room: &str, limit: usize) -> Result<Vec<String>, Failure> {
         let room = room.to_owned();
-        run(&self.reader, move |database| {
+        run(&self.file, Purpose::Read, move |database| {
             let mut statement = database
                 .prepare_cached("SELECT room_id FROM rooms WHERE room_id > ?1 ORDER BY room_id LIMIT ?2")?;
             Ok(statement
@@ -116,7 +140,7 @@ impl Sqlite {
 
     pub async fn devices_after(&self, device: &str, limit: usize) -> Result<Vec<(String, String)>, Failure> {
         let device = device.to_owned();
-        run(&self.reader, move |database| {
+        run(&self.file, Purpose::Read, move |database| {
             let mut statement = database.prepare_cached(
                 "SELECT device_id, last_room_id FROM devices WHERE device_id > ?1 AND last_room_id IS NOT NULL \
                  ORDER BY device_id LIMIT ?2",
@@ -128,7 +152,7 @@ impl Sqlite {
     }
 
     pub async fn messages(&self, query: MessageQuery) -> Result<Vec<StoredMessage>, Failure> {
-        run(&self.reader, move |database| {
+        run(&self.file, Purpose::Read, move |database| {
             let mut sql = String::from(
                 "SELECT id, from_device_id, to_device_id, room_id, message_type, message_content, sent_at \
                  FROM messages WHERE 1 = 1",
@@ -174,7 +198,7 @@ impl Sqlite {
         before: Option<i64>,
         limit: usize,
     ) -> Result<Vec<StoredConnection>, Failure> {
-        run(&self.reader, move |database| {
+        run(&self.file, Purpose::Read, move |database| {
             let mut statement = database.prepare_cached(
                 "SELECT id, room_id, identity, client_ip, connected_at, disconnected_at FROM connections \
                  WHERE device_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3",
@@ -197,7 +221,7 @@ impl Sqlite {
 
     /// Rows of texts.
     pub async fn texts(&self, sql: String, values: Vec<Parameter>) -> Result<Vec<TextRow>, Failure> {
-        run(&self.reader, move |database| {
+        run(&self.file, Purpose::Read, move |database| {
             let mut statement = database.prepare(&sql)?;
             let n_columns = statement.column_count();
             let values = values.iter().map(|value| value as &dyn ToSql).collect::<Vec<_>>();
@@ -210,7 +234,7 @@ impl Sqlite {
 
     /// Does something to rows; gives how many.
     pub async fn execute(&self, sql: String, values: Vec<Parameter>) -> Result<u64, Failure> {
-        run(&self.writer, move |database| {
+        run(&self.file, Purpose::Write, move |database| {
             let values = values.iter().map(|value| value as &dyn ToSql).collect::<Vec<_>>();
             Ok(database.prepare_cached(&sql)?.execute(&values[..])? as u64)
         })
@@ -219,7 +243,7 @@ impl Sqlite {
 
     /// Makes the file anew, without what was deleted from it.
     pub async fn overwrite_free_pages(&self) -> Result<(), Failure> {
-        run(&self.writer, |database| {
+        run(&self.file, Purpose::Write, |database| {
             database.execute_batch("VACUUM")?;
             database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
             Ok(())
@@ -228,7 +252,7 @@ impl Sqlite {
     }
 
     pub async fn minutes(&self, room: Option<RoomId>, since_ms: u64) -> Result<Vec<Minute>, Failure> {
-        run(&self.reader, move |database| {
+        run(&self.file, Purpose::Read, move |database| {
             let sql = format!(
                 "SELECT {} / 60000 * 60000 AS minute, COUNT(*) FROM messages \
                  WHERE sent_at >= ?1 AND (?2 IS NULL OR room_id = ?2) GROUP BY minute ORDER BY minute",
@@ -256,24 +280,70 @@ impl ToSql for Parameter {
 
 /// Runs what blocks where it may.
 async fn run<A: Send + 'static>(
-    handle: &Arc<Handle>,
+    file: &Arc<DatabaseFile>,
+    purpose: Purpose,
     work: impl FnOnce(&mut Connection) -> Result<A, Failure> + Send + 'static,
 ) -> Result<A, Failure> {
-    let handle = Arc::clone(handle);
+    let file = Arc::clone(file);
     let worked = tokio::task::spawn_blocking(move || {
-        let mut connection = handle.connection.lock();
-        let mut database = match connection.take() {
-            Some(database) => database,
-            None => open(&handle.path, handle.max_bytes)?,
+        file.leave_moved();
+        let mut connection = file.connection(purpose).lock();
+        let mut opened = match connection.take() {
+            Some(opened) => opened,
+            None => Opened::open(&file.path, file.max_bytes)?,
         };
-        let outcome = work(&mut database);
+        let outcome = work(&mut opened.database);
+        let is_lost = outcome.is_ok() && opened.has_moved(&file.path);
         // A handle is kept through failures of the disk, for there may be no descriptor left for another one.
-        if !matches!(outcome, Err(Failure::Unusable { .. })) && database.is_autocommit() {
-            *connection = Some(database);
+        if !matches!(outcome, Err(Failure::Unusable { .. })) && opened.database.is_autocommit() {
+            *connection = Some(opened);
         }
-        outcome
+        if is_lost { Err(Failure::Unavailable(MOVED.to_owned())) } else { outcome }
     });
     worked.await.unwrap_or_else(|problem| Err(Failure::Unavailable(problem.to_string())))
+}
+
+impl DatabaseFile {
+    fn connection(&self, purpose: Purpose) -> &Mutex<Option<Opened>> {
+        match purpose {
+            Purpose::Write => &self.writer,
+            Purpose::Read => &self.reader,
+        }
+    }
+
+    /// Closes what is open on a file that is not there any more: both connections before either is opened anew, for the files
+    /// beside the database have one name.
+    fn leave_moved(&self) {
+        // Whoever is busy with one finds out for itself.
+        let (Some(mut writer), Some(mut reader)) = (self.writer.try_lock(), self.reader.try_lock()) else {
+            return;
+        };
+        if [&writer, &reader].into_iter().any(|open| open.as_ref().is_some_and(|it| it.has_moved(&self.path)))
+        {
+            (*reader, *writer) = (None, None);
+        }
+    }
+}
+
+impl Opened {
+    fn open(path: &Path, max_bytes: u64) -> Result<Self, Failure> {
+        let database = open(path, max_bytes)?;
+        Ok(Self { database, file: identity(path), log: identity(&log_of(path)) })
+    }
+
+    /// Whether the file is another one than it was, or its log of changes has gone.
+    fn has_moved(&self, path: &Path) -> bool {
+        identity(path) != self.file || (self.log.is_some() && identity(&log_of(path)) != self.log)
+    }
+}
+
+/// Which file has that name.
+fn identity(path: &Path) -> Option<Identity> {
+    fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+fn log_of(path: &Path) -> PathBuf {
+    PathBuf::from(format!("{}-wal", path.display()))
 }
 
 /// How many migrations were done.

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 use tracing::{debug, error, info, warn};
 
 use super::input::{Input, RULES};
-use super::{Node, Pending, What};
+use super::{NEWER, Node, Pending, What};
 use crate::cluster;
 use crate::effect::{Effect, Effects};
 use crate::rooms::Hub;
@@ -141,11 +142,11 @@ impl<H: Hub> Node<H> {
     /// Applies what another node has appended, or this one before it lost touch.
     pub(super) fn apply_other(&mut self, entry: &cluster::Entry<'_>, audience: Audience) {
         self.machine.begin(entry.offset, entry.time);
-        let inputs: Vec<Input> = match serde_json::from_str(entry.inputs) {
+        let inputs = match serde_json::from_str(entry.inputs) {
             Ok(inputs) => inputs,
             Err(failure) => {
                 error!(service = self.service, node = entry.node, %failure, "inputs cannot be read: is another node of another version?");
-                return self.machine.end();
+                readable(entry.inputs)
             }
         };
         self.members.set_pressed(inputs.len() > 1);
@@ -222,7 +223,8 @@ impl<H: Hub> Node<H> {
                         rules,
                         "a newer version runs beside this one and its rooms may differ: bring this node to it"
                     );
-                    self.members.context.remark(self.service, Some("a newer version runs on another node"));
+                    self.remark = Some(NEWER);
+                    self.members.context.remark(self.service, self.remark);
                 }
                 if origin == Origin::Elsewhere && self.told_stored > 0 {
                     self.push_stored(None);
@@ -238,7 +240,7 @@ impl<H: Hub> Node<H> {
                 if origin == Origin::Here {
                     // From here on, the others know what was done here alone.
                     self.metrics.is_connected.set(1.0);
-                    self.members.context.remark(self.service, None);
+                    self.members.context.remark(self.service, self.remark);
                 }
             }
             Input::Connect(..)
@@ -304,6 +306,12 @@ impl<H: Hub> Node<H> {
     }
 }
 
+/// The inputs of an entry that this version knows: those of a newer one stand beside them.
+fn readable(inputs: &str) -> Vec<Input> {
+    let inputs: Vec<&RawValue> = serde_json::from_str(inputs).unwrap_or_default();
+    inputs.into_iter().filter_map(|input| serde_json::from_str(input.get()).ok()).collect()
+}
+
 /// What concerns members, and what each node keeps: answers, notes and counts are the affair of the node that appended the input.
 fn for_members<R>(effects: Effects<R>) -> Effects<R> {
     let mut told = Effects::none();
@@ -320,4 +328,19 @@ fn for_members<R>(effects: Effects<R>) -> Effects<R> {
         }
     }
     told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_beside_an_input_of_a_newer_version_counts() {
+        let inputs = readable(r#"[{"j":1000},{"z":["AB12"]},"t",{"c":["later"]},{"x":"east"}]"#);
+        assert!(
+            matches!(&inputs[..], [Input::Joined(1000), Input::Tick, Input::NodeLost(node)] if node == "east"),
+            "{inputs:?}"
+        );
+        assert!(readable("no list").is_empty());
+    }
 }

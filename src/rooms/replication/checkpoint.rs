@@ -5,14 +5,20 @@ use tracing::{debug, error};
 
 use super::Node;
 use super::apply::Origin;
-use super::input::Checkpoint;
-use crate::cluster::{Changes, Unavailable};
+use super::input::{Checkpoint, RULES};
+use crate::cluster::{Changes, Claim, Unavailable};
 use crate::rooms::Hub;
 
 impl<H: Hub> Node<H> {
     /// All nodes take the digest here; the one that has asked for it writes the snapshot.
     pub(super) fn pass_checkpoint(&mut self, told: Checkpoint, origin: Origin) {
         let offset = self.machine.offset;
+        self.checkpoint_at = Instant::now();
+        // Of nodes of several versions, the newest write the snapshots: they know all that there is to write.
+        self.claim = if told.rules < RULES { Claim::Anyway } else { Claim::IfFree };
+        if told.rules != RULES {
+            return;
+        }
         let own = self.checkpoint.previous;
         let has_diverged = match (told.previous, own) {
             (Some((at, theirs)), Some((own_at, ours))) => at == own_at && theirs != ours,
@@ -21,7 +27,6 @@ impl<H: Hub> Node<H> {
         self.machine.forget_changes(told.written);
         self.checkpoint.written = self.checkpoint.written.max(told.written);
         self.checkpoint.previous = Some((offset, self.machine.take_digest()));
-        self.checkpoint_at = Instant::now();
         if has_diverged && origin == Origin::Elsewhere {
             error!(
                 service = self.service,

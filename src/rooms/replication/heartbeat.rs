@@ -1,10 +1,12 @@
 //! A node shows that it is alive, and looks for those that are not.
 
+use std::mem;
+
 use tracing::warn;
 
 use super::input::Input;
 use super::{Connectivity, Node, Pending};
-use crate::cluster;
+use crate::cluster::{self, Claim};
 use crate::rooms::Hub;
 use crate::time::Timestamp;
 
@@ -12,7 +14,8 @@ impl<H: Hub> Node<H> {
     /// Shows that this node is alive, and looks for those that are not.
     pub(super) async fn beat(&mut self) {
         let asked = self.clock.own();
-        let reply = match self.log.beat().await {
+        let claim = mem::replace(&mut self.claim, Claim::IfFree);
+        let reply = match self.log.beat(claim).await {
             Ok(reply) => reply,
             Err(error) => return self.go_alone(&error),
         };

@@ -2,6 +2,8 @@
 //!
 //! Whatever this does must be the same on every node: no clock, no chance, no order of a `HashMap`.
 
+mod adoption;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::mem;
 use std::sync::Arc;
@@ -10,9 +12,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::digest::{Digest, Part};
-use super::input::{Adoption, Input};
+use super::erasures::Erasures;
+use super::input::Input;
 use crate::cluster::{Changes, Snapshot};
-use crate::effect::{Effects, MemberId};
+use crate::effect::{Effect, Effects, Erasure, MemberId};
 use crate::rooms::incoming::Event;
 use crate::rooms::{Departure, Handshake, Hub, TrackedMap};
 use crate::time::{Timestamp, WallOffset};
@@ -38,6 +41,7 @@ pub struct Machine<H: Hub> {
     /// Members who have lost a seat by an adoption, and must be told everything anew.
     pub evicted: Vec<MemberId>,
     digest: Digest,
+    erasures: Erasures,
 }
 
 /// What has changed since a moment, each with the offset of its last change.
@@ -107,6 +111,7 @@ impl<H: Hub> Machine<H> {
             fork: None,
             evicted: Vec::new(),
             digest: Digest::default(),
+            erasures: Erasures::default(),
         }
     }
 
@@ -179,7 +184,11 @@ impl<H: Hub> Machine<H> {
                 self.hub.leave(*member, *departure, now)
             }
             Input::Command(text) => match serde_json::from_str::<H::Command>(text.get()) {
-                Ok(command) => self.hub.command(command, now).1,
+                Ok(command) => {
+                    let (_, effects) = self.hub.command(command, now);
+                    self.note_erasures(&effects);
+                    effects
+                }
                 Err(_) => Effects::none(),
             },
             Input::Known(evidence, input) => {
@@ -188,7 +197,12 @@ impl<H: Hub> Machine<H> {
                 self.hub.set_evidence(None);
                 effects
             }
-            Input::Tick => self.hub.tick(now),
+            Input::Tick => {
+                if let Some(facts) = self.hub.facts() {
+                    self.erasures.forget_old(facts, now);
+                }
+                self.hub.tick(now)
+            }
             Input::Joined(_) => {
                 self.nodes.insert(node.to_string());
                 Effects::none()
@@ -206,7 +220,23 @@ impl<H: Hub> Machine<H> {
         }
         let done = self.hub.command(command, self.now);
         self.hub.set_evidence(None);
+        self.note_erasures(&done.1);
         done
+    }
+
+    fn note_erasures(&mut self, effects: &Effects<H::Record>) {
+        for effect in effects {
+            if let Effect::Forget(erasure) = effect
+                && let Some(facts) = self.hub.facts()
+            {
+                self.erasures.add(facts, &erasure.name, erasure.at);
+            }
+        }
+    }
+
+    /// Who was erased lately: files that have not followed yet are to.
+    pub fn erasures(&self) -> Vec<Erasure> {
+        self.erasures.late()
     }
 
     /// A node is gone, and none of its members by its own will.
@@ -233,63 +263,6 @@ impl<H: Hub> Machine<H> {
         for member in lost {
             self.homes.remove(member);
             self.hub.members().remove(member);
-        }
-        effects
-    }
-
-    /// Takes over what a node has done alone, as far as nobody else has done anything there.
-    fn adopt(&mut self, adoption: &Adoption, node: &Arc<str>) -> Effects<H::Record> {
-        for (member, state, _) in &adoption.members {
-            if let Ok(state) = serde_json::from_str::<H::Member>(state.get()) {
-                self.hub.members().insert(*member, state);
-                self.homes.insert(*member, Arc::clone(node));
-            }
-        }
-        for (name, seen, state) in &adoption.rooms {
-            let Some(room) = H::room_id(name) else { continue };
-            if self.touched(&room) > *seen {
-                continue;
-            }
-            let before = self.occupants(&room);
-            match state.as_ref().map(|state| serde_json::from_str::<H::Room>(state.get())) {
-                Some(Ok(state)) => {
-                    self.hub.rooms().insert(room.clone(), state);
-                }
-                Some(Err(_)) => continue,
-                None => {
-                    self.hub.rooms().remove(&room);
-                }
-            }
-            let after = self.occupants(&room);
-            for member in before.into_iter().filter(|member| !after.contains(member)) {
-                self.hub.evict(member, &room);
-                if self.homes.get(&member) != Some(node) {
-                    self.evicted.push(member);
-                }
-            }
-        }
-        for (member, _, rooms) in &adoption.members {
-            for room in rooms.iter().filter_map(|room| H::room_id(room)) {
-                if !self.occupants(&room).contains(member) {
-                    self.hub.evict(*member, &room);
-                    self.evicted.push(*member);
-                }
-            }
-        }
-        let mut effects = Effects::none();
-        for (member, room) in &adoption.left {
-            if let Some(room) = H::room_id(room)
-                && self.occupants(&room).contains(member)
-            {
-                effects.append(self.hub.on_member_lost(*member, &room, self.now));
-            }
-        }
-        effects.append(self.lose_members(&adoption.gone.iter().copied().collect()));
-        if let Some(facts) = self.hub.facts() {
-            for (fact, ours) in &adoption.facts {
-                let merged = facts.get(fact).map(|theirs| H::merge(fact, theirs, ours));
-                facts.insert(fact.clone(), merged.unwrap_or_else(|| ours.clone()));
-            }
         }
         effects
     }
@@ -323,6 +296,7 @@ impl<H: Hub> Machine<H> {
     pub fn take_state(&mut self) -> State<H> {
         self.changed = Changed::default();
         self.digest = Digest::default();
+        self.erasures = Erasures::default();
         State {
             offset: mem::take(&mut self.offset),
             rooms: self.hub.rooms().take_all(),
@@ -343,14 +317,17 @@ impl<H: Hub> Machine<H> {
         self.hub.members().put_all(state.members);
         if let Some(facts) = self.hub.facts() {
             facts.put_all(state.facts);
+            self.erasures = Erasures::among(facts);
         }
         (self.touched, self.nodes, self.homes) = (state.touched, state.nodes, state.homes);
         self.fork = Some(state.fork);
         self.hub.restored(self.now);
     }
 
-    /// Becomes what a snapshot says; on a machine whose state was taken out.
-    pub fn restore(&mut self, snapshot: Snapshot) {
+    /// Becomes what a snapshot says, on a machine whose state was taken out; gives the number of rooms in it that this
+    /// version cannot read.
+    pub fn restore(&mut self, snapshot: Snapshot) -> usize {
+        let mut unreadable = 0;
         let meta: Meta = serde_json::from_str(&snapshot.meta).unwrap_or_default();
         self.offset = snapshot.offset;
         self.now = self.now.max(meta.time);
@@ -363,6 +340,8 @@ impl<H: Hub> Machine<H> {
                 self.touched.insert(room.clone(), touched);
                 self.digest.put(Part::Room, &name, Some(&text));
                 self.hub.rooms().put(room, Some(state));
+            } else {
+                unreadable += 1;
             }
         }
         for (name, text) in snapshot.members {
@@ -381,8 +360,10 @@ impl<H: Hub> Machine<H> {
                 facts.put(fact, Some(text));
             }
         }
+        self.erasures = self.hub.facts().map(|facts| Erasures::among(facts)).unwrap_or_default();
         self.digest.offset = self.offset;
         self.hub.restored(self.now);
+        unreadable
     }
 
     /// Takes the digest of the state as it is.

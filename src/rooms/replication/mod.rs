@@ -13,6 +13,7 @@ mod append;
 mod apply;
 mod checkpoint;
 mod digest;
+mod erasures;
 mod heartbeat;
 mod input;
 mod machine;
@@ -38,10 +39,10 @@ use super::members::Members;
 use super::sequencer::{Sequencer, TICK_EVERY};
 use super::write_barrier::Decision;
 use super::{Asked, Hub, Incoming};
-use crate::cluster::{Log, LogReader, RawEntry, Unavailable};
+use crate::cluster::{Claim, Log, LogReader, RawEntry, Unavailable};
 use crate::effect::MemberId;
 use crate::time::Timestamp;
-use input::{Checkpoint, Input};
+use input::{Checkpoint, Input, RULES};
 use machine::{Machine, raw};
 
 /// Inputs in one entry of the log.
@@ -55,6 +56,9 @@ const BATCH_BYTES: usize = 1024 * 1024;
 
 /// Inputs that may wait for the log; while there are as many, no arrivals are taken, and the inbox fills within its bounds.
 const MAX_QUEUED: usize = 16_384;
+
+/// What `/readyz` says where another node has a newer version.
+const NEWER: &str = "a newer version runs on another node";
 
 /// A snapshot is written this often, if something has changed.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(3);
@@ -90,6 +94,10 @@ pub struct Node<H: Hub> {
     n_alone: u64,
     ticked_at: Timestamp,
     is_checkpointer: bool,
+    /// Anyway, where a node of an earlier version writes the snapshots.
+    claim: Claim,
+    /// What `/readyz` says while all is well: that another node has a newer version.
+    remark: Option<&'static str>,
     checkpoint: Checkpoint,
     /// The checkpoint that the entry is which is being applied.
     passing: Option<Checkpoint>,
@@ -199,6 +207,8 @@ impl<H: Hub> Node<H> {
             n_alone: 0,
             ticked_at: Timestamp::default(),
             is_checkpointer: false,
+            claim: Claim::IfFree,
+            remark: None,
             checkpoint: Checkpoint::default(),
             passing: None,
             must_rejoin: false,
@@ -437,7 +447,7 @@ impl<H: Hub> Sequencer<H> for Node<H> {
         }
         if self.is_connected() && self.is_checkpointer && self.checkpoint_at.elapsed() >= CHECKPOINT_EVERY {
             self.checkpoint_at = Instant::now();
-            self.push(Pending::of(Input::Checkpoint(self.checkpoint)));
+            self.push(Pending::of(Input::Checkpoint(Checkpoint { rules: RULES, ..self.checkpoint })));
         }
         self.metrics.ticks.increment(1);
         false

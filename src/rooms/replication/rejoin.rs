@@ -11,13 +11,13 @@ use std::mem;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout};
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::apply::Audience;
 use super::input::{Adoption, Checkpoint, Input, RULES};
 use super::machine::{State, raw};
-use super::{Connectivity, Node, Pending, What};
-use crate::cluster::{Entry, Unavailable};
+use super::{Connectivity, NEWER, Node, Pending, What};
+use crate::cluster::{Claim, Entry, Unavailable};
 use crate::effect::MemberId;
 use crate::rooms::Hub;
 
@@ -83,7 +83,7 @@ impl<H: Hub> Node<H> {
 
     async fn rejoin(&mut self, since: Instant) -> Result<(), Unavailable> {
         let asked = self.clock.own();
-        let mut reply = self.log.beat().await?;
+        let mut reply = self.log.beat(Claim::IfFree).await?;
         self.set_clock(&reply, asked);
         if self.is_connected() {
             self.connectivity = Connectivity::Unavailable { since };
@@ -102,7 +102,7 @@ impl<H: Hub> Node<H> {
             if let Some(epoch) = self.log.restore(whole, &reply.epoch, reply.head).await? {
                 reply.epoch = epoch;
             }
-            reply.head = self.log.beat().await?.head;
+            reply.head = self.log.beat(Claim::IfFree).await?.head;
             let nodes: Vec<String> = self.machine.nodes.iter().cloned().collect();
             self.log.expect(&nodes, reply.time).await?;
         }
@@ -110,6 +110,11 @@ impl<H: Hub> Node<H> {
         let is_first = is_new && reply.head == 0;
         let (sent_back, n_ours) = self.take_theirs(reply.head, has_forgotten).await?;
         self.inherit_of_all_but(&self.machine.nodes.clone());
+        let erasures = self.machine.erasures();
+        self.machine.hub.catch_up(&erasures);
+        for erasure in &erasures {
+            self.members.forget(erasure);
+        }
         if is_first {
             self.take_earlier_rooms().await?;
         }
@@ -134,7 +139,15 @@ impl<H: Hub> Node<H> {
         let snapshot = self.log.snapshot().await?;
         self.reader = self.log.reader(snapshot.offset);
         let ours = self.machine.take_state();
-        self.machine.restore(snapshot);
+        let unreadable = self.machine.restore(snapshot);
+        if unreadable > 0 {
+            error!(
+                service = self.service,
+                rooms = unreadable,
+                "rooms of a newer version cannot be read, and are not to be had on this node: bring it to that version"
+            );
+            self.remark = Some(NEWER);
+        }
         let mut theirs: Theirs<H> = Theirs { touched: HashSet::new(), has_forgotten };
         if !has_forgotten {
             theirs.touched.extend(self.machine.touched_after(ours.offset).map(|(room, _)| room.clone()));

@@ -14,7 +14,11 @@ use crate::harness::{eventually, http};
 
 /// Three nodes with one database.
 pub fn nodes(database: &MariaDb) -> Cluster {
-    let redis = Redis::start();
+    nodes_on(database, Redis::start())
+}
+
+/// The same on a Redis of one's choice.
+pub fn nodes_on(database: &MariaDb, redis: Redis) -> Cluster {
     let urls = [(); 3].map(|()| redis.url());
     let more = [("DATABASE_URL", &*database.url()), ("ROOMHUB_DEVICES__OFFLINE_QUEUE", "5")];
     Cluster::at("devices", redis, &urls, &more)

@@ -1,5 +1,6 @@
 //! Several nodes that are one: what a node alone cannot show.
 
+mod away;
 mod busy;
 pub mod devices;
 mod faults;
@@ -8,3 +9,4 @@ mod memory;
 mod order;
 mod rolling;
 mod together;
+mod versions;

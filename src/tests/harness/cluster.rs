@@ -87,12 +87,18 @@ impl Cluster {
 
     /// Kills a node and starts it again, at the same address.
     pub fn kill(&mut self, n: usize) {
-        self.nodes[n].signal("KILL");
-        self.nodes[n].wait();
+        self.take_away(n);
         self.start_again(n);
     }
 
-    fn start_again(&mut self, n: usize) {
+    /// Kills a node.
+    pub fn take_away(&mut self, n: usize) {
+        self.nodes[n].signal("KILL");
+        self.nodes[n].wait();
+    }
+
+    /// Starts a node that has ended, at the same address.
+    pub fn start_again(&mut self, n: usize) {
         let port = self.nodes[n].address.port();
         self.nodes[n] = node(self.service, NAMES[n], port, &self.redis.url(), self.data.path(), &self.more);
     }

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 use super::{eventually, free_port};
+use crate::clock::WrongClock;
 
 /// A program that is a Redis.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +34,7 @@ pub struct Redis {
     kind: Kind,
     child: Option<Child>,
     folder: TempDir,
+    environment: Vec<(&'static str, String)>,
     /// Where it listens.
     pub port: u16,
 }
@@ -52,7 +54,19 @@ impl Redis {
     pub fn of(kind: Kind, folder: TempDir, lines: &[&str]) -> Self {
         let port = free_port();
         fs::write(folder.path().join("redis.conf"), lines.join("\n")).unwrap();
-        let mut redis = Self { kind, child: None, folder, port };
+        let mut redis = Self { kind, child: None, folder, environment: Vec::new(), port };
+        redis.come_up();
+        redis
+    }
+
+    /// Starts one that goes by a clock of the test's.
+    pub fn with_clock(clock: &WrongClock) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("redis.conf"), "").unwrap();
+        let mut environment = Vec::from(clock.environment());
+        // Its own allocator asks for the time before there is a clock.
+        environment[0].1 += ":libc.so.6";
+        let mut redis = Self { kind: Kind::Redis, child: None, folder, environment, port: free_port() };
         redis.come_up();
         redis
     }
@@ -73,6 +87,7 @@ impl Redis {
                 "no",
             ])
             .current_dir(self.folder.path())
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
