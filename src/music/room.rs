@@ -230,6 +230,7 @@ impl Room {
         let former = self.host;
         if inherits {
             self.host = id;
+            self.presses = Presses::default();
         }
         if is_owner || (inherits && !self.is_permanent()) {
             self.owner.member = Some(id);
@@ -405,6 +406,8 @@ impl Room {
     /// Makes somebody who is there host, and the room its own, unless it stays and its owner is away.
     pub(super) fn succeed(&mut self, heir: MemberId, effects: &mut Effects, moment: &Moment<'_>) {
         self.host = heir;
+        // What was pressed before, it has heard: it is told of its new part after that.
+        self.presses = Presses::default();
         if !self.is_permanent() || self.is_of(self.lasting(heir)) {
             self.owner.member = Some(heir);
         }
