@@ -222,9 +222,7 @@ impl Room {
     pub fn join(&mut self, arrival: Arrival, moment: &Moment<'_>) -> Effects {
         let mut effects = Effects::none();
         let (id, dialect, now) = (arrival.seat.id, arrival.seat.dialect, moment.now);
-        // Its connection before this one may be dead, and nobody knows yet. If it is not, it stays as a member.
-        let is_elsewhere = self.is_of(arrival.person) && id != self.owner();
-        let is_owner = is_elsewhere || self.is_owner_back(arrival.person);
+        let is_owner = self.is_owner_back(arrival.person);
         self.seat(arrival, now);
         let inherits = self.reopen(moment) || is_owner;
         let former = self.host;

@@ -373,29 +373,3 @@ fn a_restarted_room_is_nobodys_until_somebody_comes_and_goes_in_the_end() {
     after.play("61s pass");
     assert!(after.hub.room(&room).is_none());
 }
-
-#[test]
-fn an_owner_that_is_back_before_its_dead_connection_is_noticed_is_host_at_once_and_so_is_its_other_tab() {
-    let mut stage = Stage::new(hub(&Config::default()));
-    stage.play(
-        r#"
-        ann connects
-        ann: introduce {"name":"Ann","person":"the person of ann"}
-        ann: create-room {"roomId":"AB12","track":{"id":1}}
-        bob connects
-        bob: join-room {"roomId":"AB12"}
-        ann2 connects
-        ann2: introduce {"name":"Ann","person":"the person of ann"}
-        "#,
-    );
-    let told = stage.play(r#"ann2: join-room {"roomId":"AB12"}"#);
-    assert!(told.contains("ann2 <- become-host"), "{told}");
-    assert!(told.contains(r#"ann <- party:you {"id":"ann","role":"member""#), "{told}");
-    let pause = |who: &str| format!("{who}: pause {{\"roomId\":\"AB12\",\"currentTime\":3}}");
-    let told = stage.play(&pause("ann2"));
-    assert!(told.contains("ann, bob <- pause"), "{told}");
-    let told = stage.play(&pause("ann"));
-    assert!(!told.contains("<- pause"), "one of them has the controls: {told}");
-    let told = stage.play("ann2 goes");
-    assert!(told.contains("ann <- become-host"), "the one that is left is host again: {told}");
-}
