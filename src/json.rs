@@ -15,6 +15,9 @@ use serde_json::value::RawValue;
 /// Arrays and objects within each other; deeper ones are refused, for many readers cannot take them.
 const MAX_DEPTH: usize = 128;
 
+/// Digits of a whole number; Python reads none of more than 4,300.
+const MAX_DIGITS: usize = 1000;
+
 /// The mark that some programs put before a text.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
@@ -29,8 +32,11 @@ pub fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// Reads a value; `None` if it is not of that kind.
-pub fn read<'de, T: Deserialize<'de>>(text: &'de str) -> Option<T> {
+/// Reads an object; `None` if it is not of that kind. An array is none, though structs would take it for their fields.
+pub fn object<'de, T: Deserialize<'de>>(text: &'de str) -> Option<T> {
+    if !text.trim_start().starts_with('{') {
+        return None;
+    }
     serde_json::from_str(text).ok().or_else(|| {
         // Structs take no key twice.
         let Fields(fields) = serde_json::from_str(text).ok()?;
@@ -117,25 +123,37 @@ fn unit_at(text: &[u8], at: usize) -> Option<u32> {
     digits.iter().try_fold(0, |unit, digit| Some(unit * 16 + char::from(*digit).to_digit(16)?))
 }
 
-/// Whether arrays and objects stand in each other deeper than readers can be asked to follow.
-pub fn is_too_deep(text: &str) -> bool {
+/// Whether the JSON libraries of clients can be expected to read a text, as far as depth and the length of numbers go. What
+/// they cannot read must reach nobody: a member that fails at the answer to its join never knows that it is in.
+pub fn is_readable(text: &[u8]) -> bool {
+    if text.len() <= MAX_DEPTH {
+        return true;
+    }
     let (mut depth, mut is_in_string, mut is_escaped) = (0_usize, false, false);
-    for byte in text.bytes() {
+    let (mut n_digits, mut is_past_point) = (0_usize, false);
+    for byte in text {
         match byte {
             _ if is_escaped => is_escaped = false,
             b'\\' => is_escaped = true,
             b'"' => is_in_string = !is_in_string,
-            b'[' | b'{' if !is_in_string => {
-                depth += 1;
-                if depth > MAX_DEPTH {
-                    return true;
+            _ if is_in_string => {}
+            b'0'..=b'9' => n_digits += usize::from(!is_past_point),
+            // An exponent is no part of the whole number either.
+            b'.' | b'e' | b'E' => is_past_point = true,
+            _ => {
+                (n_digits, is_past_point) = (0, false);
+                match byte {
+                    b'[' | b'{' => depth += 1,
+                    b']' | b'}' => depth = depth.saturating_sub(1),
+                    _ => {}
                 }
             }
-            b']' | b'}' if !is_in_string => depth = depth.saturating_sub(1),
-            _ => {}
+        }
+        if depth > MAX_DEPTH || n_digits > MAX_DIGITS {
+            return false;
         }
     }
-    false
+    true
 }
 
 /// The value without the blanks between its parts: what a client writes twice is the same text then.
@@ -176,7 +194,7 @@ mod tests {
     }
 
     fn pair(text: &str) -> Option<(String, Option<String>)> {
-        read(text).map(|Pair { a, b }: Pair<'_>| (a.get().to_owned(), b))
+        object(text).map(|Pair { a, b }: Pair<'_>| (a.get().to_owned(), b))
     }
 
     #[test]
@@ -184,7 +202,8 @@ mod tests {
         let expected = Some(("[2]".to_owned(), Some("x".to_owned())));
         assert_eq!(pair(r#"{"a":1,"b":"y","c":0,"\u0061":[2],"c":1,"b":"x"}"#), expected);
         assert_eq!(pair(r#"{"a":1,"a":2,"b":7}"#), None);
-        for text in ["", "[1,2]", r#""a""#, r#"{"a":1,"a":2"#] {
+        assert_eq!(pair(" \n{\"a\":1}"), Some(("1".to_owned(), None)));
+        for text in ["", "[1,\"x\"]", r#""a""#, r#"{"a":1,"a":2"#] {
             assert_eq!(pair(text), None, "{text}");
         }
     }
@@ -208,11 +227,24 @@ mod tests {
     }
 
     #[test]
-    fn depth_is_counted_outside_of_strings() {
+    fn what_is_nested_too_deep_or_counts_too_far_is_not_readable() {
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-        assert!(!is_too_deep(&nested(MAX_DEPTH)) && is_too_deep(&nested(MAX_DEPTH + 1)));
-        assert!(!is_too_deep(&"[],{}".repeat(1000)));
-        assert!(!is_too_deep(&format!(r#""\"{}""#, "[".repeat(1000))));
+        let number = |n_digits: usize| format!("{{\"a\":-{}}}", "9".repeat(n_digits));
+        let long = "7".repeat(5000);
+        let readable = [
+            nested(MAX_DEPTH),
+            "[],{}".repeat(1000),
+            format!(r#""\"{}""#, "[".repeat(1000)),
+            number(MAX_DIGITS),
+            format!("[{},1]", "12345,".repeat(1000)),
+            format!("[0.{long},0.{long}e1,1E{long},\"{long}\",\"\\\"{long}\"]"),
+        ];
+        for text in readable {
+            assert!(is_readable(text.as_bytes()), "{text}");
+        }
+        for text in [nested(MAX_DEPTH + 1), number(MAX_DIGITS + 1), format!("[1.5,{long}]")] {
+            assert!(!is_readable(text.as_bytes()), "{text}");
+        }
     }
 
     #[test]

@@ -333,7 +333,8 @@ async fn send(
     }
     let Some(room) = RoomId::new(&id) else { return no_such_room(&id) };
     let body = json::mended(body);
-    let Some(outgoing) = std::str::from_utf8(&body).ok().and_then(json::read::<Outgoing<'_>>) else {
+    let text = std::str::from_utf8(&body).ok().filter(|text| json::is_readable(text.as_bytes()));
+    let Some(outgoing) = text.and_then(json::object::<Outgoing<'_>>) else {
         return bad("an object like {\"content\":\"hello\"} is expected");
     };
     let Some(content) = outgoing.content else { return bad(&Refusal::MissingFields.to_string()) };

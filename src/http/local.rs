@@ -12,11 +12,24 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, Version};
 
 /// Parts of the names of headers that proxies add: `X-Forwarded-For`, `X-ProxyUser-Ip`, `True-Client-IP`, `X-Real-IP`…
-const PROXY_WORDS: [&str; 8] =
-    ["forward", "proxy", "client-ip", "user-ip", "connecting-ip", "real-", "original-", "remote-"];
+const PROXY_WORDS: [&str; 11] = [
+    "forward",
+    "proxy",
+    "client-ip",
+    "user-ip",
+    "connecting-ip",
+    "real-",
+    "original-",
+    "remote-",
+    "scheme",
+    "front-end",
+    "rewrite",
+];
 
 /// How names begin of headers that are some proxy's or content delivery network's own.
-const PROXY_PREFIXES: [&str; 15] = [
+const PROXY_PREFIXES: [&str; 17] = [
+    "x-host",
+    "x-ssl",
     "cf-",
     "cdn-",
     "fastly-",
@@ -47,12 +60,13 @@ pub fn is_local(peer: IpAddr, request: &Parts) -> bool {
 
 fn is_of_proxy(name: &HeaderName) -> bool {
     let name = name.as_str();
-    name == "via"
+    // Who sets a proxy up for WebSockets has it pass `Upgrade` on with every request.
+    ["via", "upgrade"].contains(&name)
         || PROXY_WORDS.iter().any(|word| name.contains(word))
         || PROXY_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// What proxies that are set up for WebSockets say with every request; no program asks for it.
+/// What such a proxy says itself, whether its client asked for one or not; no program asks for it.
 fn asks_for_upgrade(headers: &HeaderMap) -> bool {
     let mut options = headers.get_all(CONNECTION).iter();
     options.any(|options| options.as_bytes().to_ascii_lowercase().windows(7).any(|word| word == b"upgrade"))
@@ -218,6 +232,13 @@ mod tests {
             "cdn-loop",
             "wl-proxy-client-ip",
             "x-remote-addr",
+            "upgrade",
+            "x-scheme",
+            "x-url-scheme",
+            "front-end-https",
+            "x-ssl",
+            "x-host",
+            "x-rewrite-url",
         ] {
             assert!(!is_local_with("127.0.0.1", "/", &[host, (name, "")]), "{name}");
         }

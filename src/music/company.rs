@@ -107,6 +107,7 @@ impl Room {
             let effects = &mut outcome.effects;
             match follow_up {
                 FollowUp::TellRoom => self.tell_room(effects, moment),
+                FollowUp::TellMembers => self.send_members(effects, moment),
                 FollowUp::HandOver(to) => self.hand_over(to, effects, moment),
                 FollowUp::PutOut(members) => outcome.out.extend(members),
                 FollowUp::Skip => self.skip(effects, rng, moment),

@@ -16,6 +16,9 @@ use crate::time::{Seconds, Timestamp};
 /// A host that somebody else has sent elsewhere may take this long to get there: until then, its reports are of before.
 const HOST_FOLLOWS: Duration = Duration::from_secs(5);
 
+/// Two members with the controls that press otherwise within this time may not have heard of each other.
+const CROSSING_WINDOW: Duration = Duration::from_secs(2);
+
 impl Room {
     /// Puts on another track, which plays from its start; ignored from whoever may not choose.
     ///
@@ -47,7 +50,8 @@ impl Room {
         self.playhead = Playhead { is_playing: true, position, at: moment.now };
         self.is_over = false;
         self.note_steering(Some(from), moment.now);
-        self.relay(from, &ServerEvent::Play { position }, moment.now)
+        let crossing = self.presses.toggle(from, true, CROSSING_WINDOW, moment.now);
+        self.relay_press(from, crossing, &ServerEvent::Play { position }, moment.now)
     }
 
     /// Stops playback, as [`Self::play`] starts it.
@@ -58,7 +62,8 @@ impl Room {
         let position = position.unwrap_or_else(|| self.playhead.position_at(moment.now));
         self.playhead = Playhead { is_playing: false, position, at: moment.now };
         self.note_steering(Some(from), moment.now);
-        self.relay(from, &ServerEvent::Pause { position }, moment.now)
+        let crossing = self.presses.toggle(from, false, CROSSING_WINDOW, moment.now);
+        self.relay_press(from, crossing, &ServerEvent::Pause { position }, moment.now)
     }
 
     /// Stops playback because nothing is next.
@@ -77,7 +82,8 @@ impl Room {
         self.jump(position, moment.now);
         self.is_over = false;
         self.note_steering(Some(from), moment.now);
-        self.relay(from, &ServerEvent::Seek { position }, moment.now)
+        let crossing = self.presses.seek(from, position.as_f64(), CROSSING_WINDOW, moment.now);
+        self.relay_press(from, crossing, &ServerEvent::Seek { position }, moment.now)
     }
 
     /// Takes a report of where a member is: the host's is where the room is, any other's may be off.

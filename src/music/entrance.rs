@@ -37,7 +37,9 @@ impl Hub {
         let (address, counted) = (arrival.seat.address, arrival.counted);
         if let Some(room) = self.rooms.get(&id) {
             if room.n_members() > 0 && room.host() == from {
-                return room.confirm_host(&self.moment(now));
+                let mut effects = self.in_room(&id, now, Room::confirm_host);
+                effects.append(self.recount(&id, now));
+                return effects;
             }
             let patience = self.config.patience();
             let is_host = room.expects_host(from, address, arrival.person, patience, now);

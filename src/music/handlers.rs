@@ -18,6 +18,11 @@ const CHAT_SUFFIX_BYTES: usize = 4;
 impl Hub {
     /// Does what a client of either dialect says, if it may.
     pub(super) fn dispatch(&mut self, from: MemberId, event: ClientEvent, now: Timestamp) -> Effects {
+        if event.tells_all_who_is_there() && !self.take_entry(from, now) {
+            let mut effects = Effects::none();
+            effects.refused(Refusal::TooMany.code());
+            return effects;
+        }
         match event.without_large(self.config.max_track_bytes, self.config.max_playlist_bytes) {
             ClientEvent::CreateRoom { room, track, position, opening } => {
                 self.create(from, room, track, position, opening, now)
@@ -120,6 +125,12 @@ impl Hub {
         let member = self.members.get_mut(&from).ok_or(Refusal::NotInARoom)?;
         let may = member.page_events.take(self.config.page_events(), now);
         if may { Ok(member.room.clone()) } else { Err(Refusal::TooMany) }
+    }
+
+    /// Whether a member may come in, or take another name, once more. Who may not is not told: old players leave on errors.
+    fn take_entry(&mut self, from: MemberId, now: Timestamp) -> bool {
+        let member = self.members.get_mut(&from);
+        member.is_some_and(|member| member.entries.take(self.config.page_events(), now))
     }
 
     fn chat(&mut self, from: MemberId, chat: Chat, now: Timestamp) -> Result<Effects, Refusal> {

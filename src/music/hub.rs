@@ -56,6 +56,9 @@ pub struct Member {
     pub(super) chats: Bucket,
     #[serde(default)]
     pub(super) page_events: Bucket,
+    /// Rooms that it came into, and names that it gave itself.
+    #[serde(default)]
+    pub(super) entries: Bucket,
 }
 
 impl Member {
@@ -164,6 +167,7 @@ impl rooms::Hub for Hub {
             person: None,
             chats: Bucket::default(),
             page_events: Bucket::default(),
+            entries: Bucket::default(),
         };
         self.members.insert(member, occupant);
         let mut effects = Effects::none();

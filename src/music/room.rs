@@ -17,7 +17,7 @@ use super::seat::Seat;
 use crate::effect::{Effects, MemberId};
 use crate::party::chat::Chats;
 use crate::party::passwords::Code;
-use crate::party::{Done, Party, PersonId, Role, Scene};
+use crate::party::{Done, Party, PersonId, Presses, Scene};
 use crate::rooms::Departure;
 use crate::time::{Seconds, Timestamp, WallOffset};
 
@@ -40,6 +40,8 @@ pub struct Room {
     /// When somebody else than the host last moved the playhead.
     #[serde(default)]
     pub(super) steered_at: Option<Timestamp>,
+    #[serde(default)]
+    pub(super) presses: Presses,
     /// Whether the track is over and nothing was next.
     #[serde(default)]
     pub(super) is_over: bool,
@@ -99,6 +101,7 @@ impl Room {
             playlist: Playlist::default(),
             playhead: Playhead { is_playing: true, position: founding.position, at: now },
             steered_at: None,
+            presses: Presses::default(),
             is_over: false,
             vacant_since: None,
             vacated_by: Departure::default(),
@@ -225,6 +228,7 @@ impl Room {
         let former = self.host;
         if inherits {
             self.host = id;
+            self.presses = Presses::default();
         }
         if is_owner || (inherits && !self.is_permanent()) {
             self.owner.member = Some(id);
@@ -256,7 +260,7 @@ impl Room {
     }
 
     /// Tells its host that the room is there.
-    pub fn confirm_host(&self, moment: &Moment<'_>) -> Effects {
+    pub fn confirm_host(&mut self, moment: &Moment<'_>) -> Effects {
         let mut effects = Effects::none();
         let event = ServerEvent::RoomCreated { room: &self.id, n_members: self.n_members() };
         self.tell_one(&mut effects, self.host, &event);
@@ -334,15 +338,17 @@ impl Room {
             }
             Departure::CutOff | Departure::Lost => {}
         }
-        let Some(heir) = self.heir() else {
+        if self.seats.is_empty() {
             if departure == Departure::Said && !self.is_permanent() {
                 return (effects, Fate::Gone);
             }
             self.vacant_since = Some(now);
             self.vacated_by = departure;
             return (effects, Fate::Stays);
-        };
-        if gone.id == self.host {
+        }
+        if gone.id == self.host
+            && let Some(heir) = self.party.heir_of(self.owner.person)
+        {
             if departure == Departure::Said && !self.is_permanent() {
                 self.owner.person = self.lasting(heir);
             }
@@ -380,7 +386,7 @@ impl Room {
     ) -> Done {
         let mut done = Done::default();
         let told = name.as_deref().unwrap_or_default();
-        done.follow_ups = self.party.introduce(member, Some(told), person, moment.now);
+        done.follow_ups = self.party.introduce(member, Some(told), person, moment.terms, moment.now);
         let Some(seat) = self.seats.iter_mut().find(|seat| seat.id == member) else { return done };
         seat.is_page = true;
         seat.name = name;
@@ -398,6 +404,8 @@ impl Room {
     /// Makes somebody who is there host, and the room its own, unless it stays and its owner is away.
     pub(super) fn succeed(&mut self, heir: MemberId, effects: &mut Effects, moment: &Moment<'_>) {
         self.host = heir;
+        // What was pressed before, it has heard: it is told of its new part after that.
+        self.presses = Presses::default();
         if !self.is_permanent() || self.is_of(self.lasting(heir)) {
             self.owner.member = Some(heir);
         }
@@ -422,14 +430,6 @@ impl Room {
     /// Whoever is host of a room that stays, while its owner is away, stands in for it.
     fn appoint_deputy(&mut self) {
         self.party.deputy = Some(self.host).filter(|host| *host != self.owner());
-    }
-
-    /// The owner in another connection, or its first co-host, or whoever has been there for longest.
-    fn heir(&self) -> Option<MemberId> {
-        let is_owner = |seat: &&Seat| self.is_of(self.lasting(seat.id));
-        let is_cohost = |seat: &&Seat| self.party.role_of(seat.id, self.owner()) == Role::Cohost;
-        let mut seats = self.seats.iter();
-        seats.clone().find(is_owner).or(seats.clone().find(is_cohost)).or(seats.next()).map(|seat| seat.id)
     }
 
     /// Whether that person is the owner, and somebody else is in its place, or nobody.

@@ -6,7 +6,7 @@ use super::queue::{Changed, Suggestion};
 use super::room::Room;
 use super::seat::Seat;
 use crate::effect::{Effects, MemberId};
-use crate::party::Facts;
+use crate::party::{Crossing, Facts};
 use crate::time::Timestamp;
 
 impl Room {
@@ -16,6 +16,24 @@ impl Room {
         self.tell_others(&mut effects, from, event);
         self.tell_playhead(&mut effects, now);
         effects
+    }
+
+    /// The same for a press, which its sender is told too if another's may have come between.
+    pub(super) fn relay_press(
+        &self,
+        from: MemberId,
+        crossing: Crossing,
+        event: &ServerEvent<'_>,
+        now: Timestamp,
+    ) -> Effects {
+        match crossing {
+            Crossing::None => self.relay(from, event, now),
+            Crossing::Possible => {
+                let mut effects = Effects::none();
+                self.announce(&mut effects, event, now);
+                effects
+            }
+        }
     }
 
     /// Sends what the room has done by itself to everybody, and to all pages what it came to.
@@ -36,11 +54,14 @@ impl Room {
         tell(effects, self.seats.iter(), &ServerEvent::RoomUsers { n_members: self.n_members() });
     }
 
-    /// Tells every page who is there; changes behind the first hundred show in the count alone.
-    pub(super) fn tell_members(&self, effects: &mut Effects, moment: &Moment<'_>) {
-        if !self.seats.iter().any(|seat| seat.is_page) {
-            return;
+    /// Tells every page who is there, now or a little later; changes behind the first hundred show in the count alone.
+    pub(super) fn tell_members(&mut self, effects: &mut Effects, moment: &Moment<'_>) {
+        if self.party.may_tell_members(moment.now) {
+            self.send_members(effects, moment);
         }
+    }
+
+    pub(super) fn send_members(&self, effects: &mut Effects, moment: &Moment<'_>) {
         let members: Vec<PublicMember> = self
             .seats
             .iter()

@@ -142,12 +142,14 @@ impl Party {
     }
 
     /// A person has become something else: its pages are told, and all see it in the list.
-    fn tell_person(&self, member: MemberId, effects: &mut Effects, scene: Scene<'_>) {
+    fn tell_person(&mut self, member: MemberId, effects: &mut Effects, scene: Scene<'_>) {
         let person = self.person_of(member);
         for present in self.present.iter().filter(|present| Some(present.person) == person) {
             self.tell_you(effects, present.id, scene);
         }
-        self.tell_members(effects, scene);
+        if self.may_tell_members(scene.now) {
+            self.tell_members(effects, scene);
+        }
     }
 
     fn invite(
@@ -262,10 +264,13 @@ impl Party {
         }
     }
 
-    /// A vote whose time is over fails.
+    /// Does what is due by itself: a vote whose time is over fails, and pages are told who is there by now.
     pub fn handle_timeout(&mut self, done: &mut Done, scene: Scene<'_>) {
-        if self.next_timeout().is_some_and(|at| at <= scene.now) {
+        if self.ballot.as_ref().is_some_and(|ballot| ballot.ends_at() <= scene.now) {
             self.recount(done, scene);
+        }
+        if self.member_news.take_due(scene.now) {
+            done.follow_ups.push(FollowUp::TellMembers);
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod actions;
 pub mod chat;
+mod gathering;
 mod hub;
 mod invitations;
 mod moderation;
@@ -13,10 +14,12 @@ pub mod passwords;
 mod permanence;
 mod person;
 mod present;
+mod presses;
 pub mod protocol;
 mod recording;
 mod roles;
 pub mod routes;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod ticket;
@@ -27,26 +30,25 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::effect::{Effects, Frame, MemberId};
+use crate::effect::{Effects, MemberId};
 use crate::json::is_default;
 use crate::rooms::{Allowance, Departure, Seed};
 use crate::time::{Timestamp, WallOffset};
 use moderation::Barred;
 use person::Persons;
-use protocol::{MemberView, Refusal, RoomView, ServerEvent};
+use protocol::Refusal;
 
+pub use gathering::Gathering;
 pub use hub::PartyHub;
 pub use invitations::{Claim, InvitationKey};
 pub use permanence::{Permanence, PermanentRooms};
 pub use person::PersonId;
 pub use present::{Named, Newcomer, Present, clear};
+pub use presses::{Crossing, Presses};
 pub use recording::{Glance, Playback, Recording, delete};
 pub use roles::{Policy, Preset, Right, Rights, Role, Table};
 pub use ticket::{Holder, TicketKey};
 pub use votes::{Ballot, HALF_PERCENT, Outcome, VoteSubject, VoteTerms};
-
-/// Members that pages are told by name; the count tells of all.
-const MAX_NAMED_MEMBERS: usize = 100;
 
 /// How much, and how long.
 #[derive(Debug, Clone)]
@@ -131,6 +133,8 @@ pub struct Facts<'a> {
 pub enum FollowUp {
     /// Pages are to be told how the room is now.
     TellRoom,
+    /// Pages are to be told who is there.
+    TellMembers,
     /// The room is handed over.
     HandOver(MemberId),
     /// Those members are put out.
@@ -185,6 +189,9 @@ pub struct Party {
     /// Addresses of who was put out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     barred: Vec<Barred>,
+    /// How often pages were told who is there.
+    #[serde(skip_serializing_if = "Gathering::is_unused")]
+    member_news: Gathering,
     #[serde(skip_serializing_if = "Option::is_none")]
     ballot: Option<Ballot>,
     #[serde(skip_serializing_if = "invitations::Invitations::is_empty")]
@@ -271,9 +278,7 @@ impl Party {
                 record.seen_at = now;
                 let may_be_back = departure != Departure::Said && record.kicked_until.is_none();
                 record.ticket_until = may_be_back.then(|| now + terms.limits.ticket_grace);
-                let present = &self.present;
-                let is_there = |person| present.iter().any(|present| present.person == person);
-                self.persons.trim(terms.limits.max_absent_persons, is_there);
+                self.trim_persons(terms);
             } else {
                 self.persons.forget(gone.person);
             }
@@ -289,6 +294,7 @@ impl Party {
         member: MemberId,
         name: Option<&str>,
         person: Option<PersonId>,
+        terms: &Terms,
         now: Timestamp,
     ) -> Vec<FollowUp> {
         let Some(present) = self.present.iter_mut().find(|present| present.id == member) else {
@@ -314,7 +320,19 @@ impl Party {
         if !was_lasting && !self.is_there(before) {
             self.persons.forget(before);
         }
+        // Whoever is another person each time is remembered as all of them.
+        self.trim_persons(terms);
         Vec::new()
+    }
+
+    fn trim_persons(&mut self, terms: &Terms) {
+        let max_absent = terms.limits.max_absent_persons;
+        if self.persons.len() <= self.present.len() + max_absent {
+            return;
+        }
+        let mut present: Vec<PersonId> = self.present.iter().map(|present| present.person).collect();
+        present.sort_unstable();
+        self.persons.trim(max_absent, |person| present.binary_search(&person).is_ok());
     }
 
     /// Everybody who is there, in the order of joining.
@@ -345,8 +363,24 @@ impl Party {
         if self.deputy == Some(member) {
             return Role::Cohost;
         }
-        let record = self.get(member).and_then(|present| self.persons.get(present.person));
-        record.map(|record| record.role).filter(|role| *role != Role::Owner).unwrap_or_default()
+        self.get(member).map(|present| self.role_of_person(present.person)).unwrap_or_default()
+    }
+
+    fn role_of_person(&self, person: PersonId) -> Role {
+        let role = self.persons.get(person).map(|record| record.role);
+        role.filter(|role| *role != Role::Owner).unwrap_or_default()
+    }
+
+    /// Who follows an owner that goes: that person in another connection, or its first co-host, or whoever has been there for
+    /// longest.
+    pub fn heir_of(&self, owner: Option<PersonId>) -> Option<MemberId> {
+        let is_owner = |present: &&Present| present.is_lasting && Some(present.person) == owner;
+        let is_cohost = |present: &&Present| {
+            self.deputy == Some(present.id) || self.role_of_person(present.person) == Role::Cohost
+        };
+        let mut present = self.present.iter();
+        let heir = present.clone().find(is_owner).or_else(|| present.clone().find(is_cohost));
+        heir.or_else(|| present.next()).map(|present| present.id)
     }
 
     /// The table that holds.
@@ -370,84 +404,8 @@ impl Party {
 
     /// When something is due by itself.
     pub fn next_timeout(&self) -> Option<Timestamp> {
-        self.ballot.as_ref().map(Ballot::ends_at)
-    }
-
-    /// Tells all pages something.
-    pub fn tell_pages(&self, effects: &mut Effects, frame: Frame) {
-        effects.tell_all(self.pages(), frame);
-    }
-
-    /// Tells a page who it is here.
-    pub fn tell_you(&self, effects: &mut Effects, member: MemberId, scene: Scene<'_>) {
-        let Some(person) = self.get(member).filter(|present| present.is_page).map(|present| present.person)
-        else {
-            return;
-        };
-        let role = self.role_of(member, scene.owner);
-        let event = ServerEvent::You {
-            id: member,
-            role,
-            rights: self.table(scene.terms).of(role),
-            is_muted: self.is_muted(member),
-            ticket: &scene.terms.tickets.sign(person, scene.room),
-        };
-        effects.tell(member, event.frame());
-    }
-
-    /// Tells each page who it is here.
-    pub fn tell_each(&self, effects: &mut Effects, scene: Scene<'_>) {
-        for page in self.pages() {
-            self.tell_you(effects, page, scene);
-        }
-    }
-
-    /// Tells pages how the room is: all of them, or one.
-    pub fn tell_room(&self, effects: &mut Effects, to: Vec<MemberId>, facts: Facts<'_>, scene: Scene<'_>) {
-        if to.is_empty() {
-            return;
-        }
-        let view = RoomView {
-            room_id: scene.room,
-            name: facts.name,
-            preset: self.policy.preset(),
-            rights: self.table(scene.terms),
-            slow_mode: self.slow_mode.as_secs(),
-            is_locked: self.is_locked,
-            is_permanent: self.permanence.is_permanent,
-            is_public: facts.is_public,
-            has_password: facts.has_password,
-            wait_limit: self.wait_limit(scene.terms).as_secs_f64(),
-            recording: self.recording.view(),
-            recording_stopped: self.recording.stopped_at(),
-            replay: self.recording.replay_view(),
-        };
-        effects.tell_all(to, ServerEvent::Room(&view).frame());
-    }
-
-    /// Tells all pages who is there.
-    pub fn tell_members(&self, effects: &mut Effects, scene: Scene<'_>) {
-        let pages = self.pages();
-        if pages.is_empty() {
-            return;
-        }
-        let view = |present| member_view(self, present, scene.owner);
-        let members: Vec<MemberView<'_>> = self.present.iter().take(MAX_NAMED_MEMBERS).map(view).collect();
-        let event = ServerEvent::Members { count: self.present.len(), members: &members };
-        effects.tell_all(pages, event.frame());
-    }
-
-    /// Tells a page that has come in, or has said that it is one, all but who is there.
-    pub fn greet(&self, effects: &mut Effects, member: MemberId, facts: Facts<'_>, scene: Scene<'_>) {
-        if !self.get(member).is_some_and(|present| present.is_page) {
-            return;
-        }
-        self.tell_you(effects, member, scene);
-        self.tell_room(effects, vec![member], facts, scene);
-        if let Some(ballot) = &self.ballot {
-            let view = ballot.view(ballot.count(&self.speakers()), None, scene.wall);
-            effects.tell(member, ServerEvent::Vote(&view).frame());
-        }
+        let ends_at = self.ballot.as_ref().map(Ballot::ends_at);
+        [ends_at, self.member_news.due()].into_iter().flatten().min()
     }
 
     /// Whether the ticket of a person is good: it is there, or its connection broke so lately that it may come back.
@@ -484,17 +442,5 @@ impl Party {
         persons.sort();
         persons.dedup();
         persons
-    }
-}
-
-fn member_view<'a>(party: &Party, present: &'a Present, owner: MemberId) -> MemberView<'a> {
-    MemberView {
-        id: present.id,
-        name: &present.name,
-        role: party.role_of(present.id, owner),
-        is_muted: party.is_muted(present.id),
-        is_page: present.is_page,
-        is_buffering: present.is_buffering,
-        is_ready: present.is_ready,
     }
 }

@@ -101,6 +101,11 @@ impl Persons {
         self.0.is_empty()
     }
 
+    /// Of how many something is remembered.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// What is known of one.
     pub fn get(&self, person: PersonId) -> Option<&Record> {
         self.0.get(&person)

@@ -196,7 +196,7 @@ fn who_is_muted_says_nothing_and_who_is_kicked_stays_out_for_a_time() {
     room.enter("bob", Role::Member);
     assert!(!room.may("bob", Right::Chat), "a reload does not help");
     room.enter("bob2", Role::Member);
-    room.party.introduce(member("bob2"), None, Some(person("bob")), now);
+    room.party.introduce(member("bob2"), None, Some(person("bob")), &room.terms, now);
     let out = room.ask("ann", "party:kick", BOB).unwrap();
     assert_eq!(out, [FollowUp::PutOut(vec![member("bob"), member("bob2")])]);
     room.exit("bob");
@@ -227,7 +227,7 @@ fn who_introduces_itself_as_a_person_that_was_kicked_is_put_out() {
         address: None,
     };
     room.party.enter(nobody, room.now);
-    let follow_ups = room.party.introduce(member("eve"), None, Some(person("bob")), room.now);
+    let follow_ups = room.party.introduce(member("eve"), None, Some(person("bob")), &room.terms, room.now);
     assert_eq!(follow_ups, [FollowUp::PutOut(vec![member("eve")])]);
 }
 
@@ -397,4 +397,14 @@ fn strangers_ask_in_vain_and_a_room_is_kept_as_it_is() {
     assert_eq!(back.wait_limit(&room.terms), Duration::ZERO);
     let before: Party = serde_json::from_str("{}").unwrap();
     assert_eq!(before.wait_limit(&room.terms), Duration::from_secs(5));
+}
+
+#[test]
+fn whoever_is_another_person_each_moment_is_not_remembered_as_all_of_them() {
+    let mut room = Room::with(&["ann", "bob"]);
+    for n in 0..50 {
+        room.party.introduce(member("bob"), None, Some(person(&format!("bob {n}"))), &room.terms, room.now);
+    }
+    let n_absent = room.party.persons.len() - 2;
+    assert_eq!(n_absent, room.terms.limits.max_absent_persons);
 }

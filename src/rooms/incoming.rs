@@ -71,7 +71,10 @@ pub fn unread<R>() -> Effects<R> {
 
 impl<'a> Event<'a> {
     /// An event of that wire, whose text was mended before; `None` if a packet is no event at all.
+    ///
+    /// What others could not read is none: it may be relayed to the letter.
     pub fn read(wire: Wire, text: &'a [u8]) -> Option<Self> {
+        let text = if json::is_readable(text) { text } else { &[] };
         match wire {
             Wire::SocketIo => serde_json::from_slice(text).ok(),
             Wire::Plain => Some(Self::read_frame(text)),
@@ -84,7 +87,7 @@ impl<'a> Event<'a> {
         let Some(payload) = payload.filter(|payload| payload.get().starts_with('{')) else {
             return Event { name: Cow::Borrowed(""), payload: None };
         };
-        let name = json::read(payload.get()).map_or(Cow::Borrowed(""), |typed: Typed<'_>| typed.name.0);
+        let name = json::object(payload.get()).map_or(Cow::Borrowed(""), |typed: Typed<'_>| typed.name.0);
         Event { name, payload: Some(payload) }
     }
 }
@@ -148,6 +151,17 @@ mod tests {
         assert!(is(packet(r#"["join",null]"#).as_ref(), "join", Some("null")));
         assert_eq!(packet("[]"), None);
         assert_eq!(packet("[1]"), None);
+    }
+
+    #[test]
+    fn what_others_could_not_read_is_no_event() {
+        let deep = format!("{}{}", "[".repeat(1000), "]".repeat(1000));
+        for unreadable in [deep, "9".repeat(5000)] {
+            let packet = Incoming::packet(format!("[\"message\",{unreadable}]").into(), None);
+            assert_eq!(read(&packet), None, "{unreadable}");
+            let frame = Incoming::frame(format!("{{\"type\":\"message\",\"x\":{unreadable}}}").into());
+            assert!(is(read(&frame).as_ref(), "", None), "{unreadable}");
+        }
     }
 
     #[test]

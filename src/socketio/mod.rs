@@ -81,6 +81,6 @@ fn token_of(auth: &str) -> Option<Box<str>> {
     struct Auth {
         token: Box<str>,
     }
-    let auth: Auth = json::read(auth)?;
+    let auth: Auth = json::object(auth)?;
     (auth.token.len() <= MAX_TOKEN_BYTES).then_some(auth.token)
 }

@@ -271,7 +271,7 @@ impl rooms::Hub for Hub {
             Err(Unread::Refused(refusal)) => party::refuse(refusal),
             Err(Unread::Malformed(None) | Unread::Unknown) => Effects::none(),
         };
-        self.set_alarm(from);
+        self.set_alarm(self.room_of(from));
         self.record_both(from, before, &mut effects, now);
         // Whoever asked for an answer gets one; the first one counts.
         effects.ack();

@@ -26,7 +26,6 @@ mod operators;
 mod overview;
 mod page_handlers;
 mod pages;
-mod presses;
 mod protocol;
 mod readiness;
 mod recordings;

@@ -185,7 +185,7 @@ impl Video {
     }
 
     fn steered(&self) -> Option<Steered<'_>> {
-        json::read(self.fields.get())
+        json::object(self.fields.get())
     }
 
     fn state_with(&self, position: Option<f64>) -> Box<RawValue> {

@@ -64,7 +64,7 @@ impl Hub {
         let mut done = Done::default();
         let moment = Moment { terms: &self.terms, now, wall: self.wall };
         if let Some(room) = room.and_then(|id| self.rooms.get_mut(&id)) {
-            done.follow_ups = room.introduce(from, name, person, now);
+            done.follow_ups = room.introduce(from, name, person, moment);
             if done.follow_ups.is_empty() {
                 room.tell_members(&mut done.effects, moment);
                 room.greet(&mut done.effects, from, moment);
@@ -125,6 +125,7 @@ impl Hub {
         for follow_up in done.follow_ups {
             match follow_up {
                 FollowUp::TellRoom => self.tell_room(id, &mut effects, now),
+                FollowUp::TellMembers => self.send_members(id, &mut effects, now),
                 FollowUp::HandOver(to) => effects.append(self.hand_over(id, to, now)),
                 FollowUp::PutOut(members) => {
                     for member in members {
@@ -146,7 +147,15 @@ impl Hub {
                 }
             }
         }
+        self.set_alarm(Some(id));
         effects
+    }
+
+    fn send_members(&self, id: RoomId, effects: &mut Effects, now: Timestamp) {
+        let moment = Moment { terms: &self.terms, now, wall: self.wall };
+        if let Some(room) = self.rooms.get(&id) {
+            room.party.tell_members(effects, moment.scene(&id, room.owner));
+        }
     }
 
     fn tell_room(&self, id: RoomId, effects: &mut Effects, now: Timestamp) {
@@ -184,9 +193,9 @@ impl Hub {
         effects
     }
 
-    /// The room's next moment is waited for, if it comes first.
-    pub(super) fn set_alarm(&mut self, member: MemberId) {
-        let room = self.room_of(member).and_then(|id| self.rooms.get(&id));
+    /// The next moment of a room is waited for, if it comes first.
+    pub(super) fn set_alarm(&mut self, room: Option<RoomId>) {
+        let room = room.and_then(|id| self.rooms.get(&id));
         if let Some(at) = room.and_then(Room::next_timeout) {
             self.alarm_at = Some(self.alarm_at.map_or(at, |alarm| alarm.min(at)));
         }

@@ -41,9 +41,9 @@ impl Room {
         member: MemberId,
         name: Option<String>,
         person: Option<PersonId>,
-        now: Timestamp,
+        moment: Moment<'_>,
     ) -> Vec<FollowUp> {
-        let follow_ups = self.party.introduce(member, name.as_deref(), person, now);
+        let follow_ups = self.party.introduce(member, name.as_deref(), person, moment.terms, moment.now);
         if let Some(name) = name {
             if self.owner == member {
                 self.owner_name.clone_from(&name);
@@ -74,8 +74,10 @@ impl Room {
     /// Whoever has no seat any more is not there; what follows from that is done.
     pub fn settle_seats(&mut self, departure: Departure, moment: Moment<'_>) -> Done {
         let mut done = Done::default();
+        let mut seated = self.members();
+        seated.sort_unstable();
         let there = self.party.present().iter().map(|present| present.id);
-        let gone: Vec<MemberId> = there.filter(|member| !self.has(*member)).collect();
+        let gone: Vec<MemberId> = there.filter(|member| seated.binary_search(member).is_err()).collect();
         if gone.is_empty() {
             return done;
         }
@@ -107,9 +109,11 @@ impl Room {
         self.party.tell_room(effects, self.party.pages(), self.facts(), scene);
     }
 
-    /// Tells all pages who is there.
-    pub fn tell_members(&self, effects: &mut Effects, moment: Moment<'_>) {
-        self.party.tell_members(effects, moment.scene(&self.id(), self.owner));
+    /// Tells all pages who is there, now or a little later.
+    pub fn tell_members(&mut self, effects: &mut Effects, moment: Moment<'_>) {
+        if self.party.may_tell_members(moment.now) {
+            self.party.tell_members(effects, moment.scene(&self.id(), self.owner));
+        }
     }
 
     /// Tells all pages what is on the screen, and where it is.

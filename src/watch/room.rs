@@ -7,14 +7,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::on_screen::{OnScreen, Video};
-use super::presses::Presses;
 use super::protocol::{OwnerToken, RoomId, RoomType, ServerEvent, Show};
 use super::readiness::Readiness;
 use super::rules::{OwnerLeave, Patience};
 use crate::effect::{Effects, MemberId};
 use crate::party::chat::{ChatMessage, Chats};
 use crate::party::passwords::Code;
-use crate::party::{Party, Terms};
+use crate::party::{Party, Presses, Terms};
 use crate::rooms::Departure;
 use crate::time::{Timestamp, WallOffset};
 

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use super::on_screen::OnScreen;
-use super::presses::Crossing;
 use super::protocol::ServerEvent;
 use super::room::{Moment, Room};
 use crate::effect::{Effects, MemberId};
-use crate::party::Right;
 use crate::party::protocol::Refusal;
+use crate::party::{Crossing, Right};
 use crate::time::Timestamp;
 
 impl Room {

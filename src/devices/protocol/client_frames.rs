@@ -43,10 +43,9 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de Raw
 }
 
 impl<'a> Fields<'a> {
-    /// `None` if it is no object, or one that others could not read.
+    /// `None` if it is no object.
     fn of(payload: Option<&'a RawValue>) -> Option<Self> {
-        let text = payload?.get();
-        if json::is_too_deep(text) { None } else { json::read(text) }
+        json::object(payload?.get())
     }
 }
 
@@ -54,10 +53,10 @@ impl<'a> Fields<'a> {
 /// empty, or what Python takes for nothing.
 fn name(value: Option<&RawValue>) -> Option<String> {
     let value = value?.get();
-    let name = match json::read::<String>(value) {
-        Some(name) => name,
-        None if ["null", "false", "[]", "{}"].contains(&value) => return None,
-        None => value.to_owned(),
+    let name = match serde_json::from_str::<String>(value) {
+        Ok(name) => name,
+        Err(_) if ["null", "false", "[]", "{}"].contains(&value) => return None,
+        Err(_) => value.to_owned(),
     };
     (!name.is_empty()).then(|| name.chars().take(MAX_NAME_CHARS + 1).collect())
 }
@@ -132,7 +131,7 @@ impl<'a> ClientFrame<'a> {
         if !content.get().starts_with(['"', '{']) {
             return Err(Refusal::InvalidContent);
         }
-        if json::read::<String>(kind.get()).is_some_and(|kind| SERVER_TYPES.contains(&&*kind)) {
+        if is_reserved(kind.get()) {
             return Err(Refusal::ReservedType);
         }
         Ok(Self::Message(Said {
@@ -144,6 +143,13 @@ impl<'a> ClientFrame<'a> {
             whole,
         }))
     }
+}
+
+/// Whether a type may be taken for one of the server's: it is, or a list or an object, which compares equal to a text in
+/// some languages.
+fn is_reserved(kind: &str) -> bool {
+    let is_servers = |kind: String| SERVER_TYPES.iter().any(|reserved| reserved.eq_ignore_ascii_case(&kind));
+    kind.starts_with(['[', '{']) || serde_json::from_str(kind).is_ok_and(is_servers)
 }
 
 /// The id of a message that is refused, as its sender wrote it, unless it is nothing to be said again.
@@ -186,6 +192,20 @@ mod tests {
             panic!("{message}")
         };
         said.identity(&DeviceId::new(from).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn nobody_speaks_as_the_server() {
+        let is_taken = |kind: &str| {
+            let whole = RawValue::from_string(format!(r#"{{"type":{kind},"content":"x"}}"#)).unwrap();
+            ClientFrame::read("", Some(&whole)).is_ok()
+        };
+        for kind in [r#""error""#, r#""\u0065rror""#, r#""ROOM""#, r#"["ack"]"#, "{}"] {
+            assert!(!is_taken(kind), "{kind}");
+        }
+        for kind in [r#""message""#, r#""errors""#, r#""""#, "7", "null"] {
+            assert!(is_taken(kind), "{kind}");
+        }
     }
 
     #[test]

@@ -6,8 +6,6 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::json;
-
 /// The longest device id and identity, in characters: what their columns hold.
 pub const MAX_NAME_CHARS: usize = 255;
 
@@ -87,7 +85,7 @@ impl GivenId {
         let (text, spelling) = if is_number {
             (text.to_owned(), Spelling::Number)
         } else {
-            (json::read::<String>(text)?, Spelling::Text)
+            (serde_json::from_str(text).ok()?, Spelling::Text)
         };
         (!text.is_empty()).then(|| Self { text: text.into(), spelling })
     }

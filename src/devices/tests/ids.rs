@@ -94,22 +94,3 @@ fn of_a_key_that_is_repeated_the_last_counts() {
         "#]],
     );
 }
-
-#[test]
-fn what_is_nested_too_deep_is_no_message() {
-    let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-    let script = format!(
-        r#"
-        ann connects
-        ann: says {{"device_id":"d1","identity":"x","more":{}}}
-        ann: says {{"type":"message","content":{{"a":{}}}}}
-        ann: says {{"type":"message","content":"x","message_id":"still here"}}
-        "#,
-        nested(127),
-        nested(100_000)
-    );
-    let told = super::Stage::new(super::Rules::new(0)).play(&script);
-    let errors: Vec<&str> = told.lines().filter(|line| line.contains("<-  {\"type\":\"error\"")).collect();
-    assert_eq!(errors, [r#"  ann <-  {"type":"error","message":"Invalid JSON format"}"#]);
-    assert!(told.contains(r#"{"type":"ack","message_id":"still here","status":"stored"}"#));
-}

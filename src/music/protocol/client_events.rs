@@ -91,6 +91,11 @@ impl ClientEvent {
         matches!(name, "time_ping" | "get_room_state" | "get-room-state")
     }
 
+    /// Whether everybody in a room may be told who is there because of it.
+    pub fn tells_all_who_is_there(&self) -> bool {
+        matches!(self, Self::CreateRoom { .. } | Self::JoinRoom { .. } | Self::Introduce { .. })
+    }
+
     /// The same without a track or a playlist that is larger than it may be: that is no track, and no playlist.
     pub fn without_large(mut self, max_track_bytes: usize, max_playlist_bytes: usize) -> Self {
         match &mut self {

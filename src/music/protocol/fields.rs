@@ -77,7 +77,7 @@ pub enum GivenRoom {
 impl<'a> Fields<'a> {
     /// Reads the payload of an event; one that is no object has no fields.
     pub fn of(payload: Option<&'a RawValue>) -> Self {
-        payload.and_then(|payload| json::read(payload.get())).unwrap_or_default()
+        payload.and_then(|payload| json::object(payload.get())).unwrap_or_default()
     }
 
     /// The dialect that the spelling gives away.

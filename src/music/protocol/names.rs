@@ -74,7 +74,7 @@ impl Track {
             title: Option<String>,
             name: Option<String>,
         }
-        let Titled { title, name } = json::read(self.0.get())?;
+        let Titled { title, name } = json::object(self.0.get())?;
         Some(title.or(name)?.chars().take(MAX_TITLE_CHARS).collect())
     }
 

@@ -45,7 +45,5 @@ impl PageEvent {
 }
 
 fn object<T: DeserializeOwned>(payload: Option<&RawValue>) -> Result<T, Refusal> {
-    let text = payload.map_or("", RawValue::get);
-    let read = if text.starts_with('{') { json::read(text) } else { None };
-    read.ok_or(Refusal::Invalid)
+    json::object(payload.map_or("", RawValue::get)).ok_or(Refusal::Invalid)
 }

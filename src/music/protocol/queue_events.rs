@@ -210,10 +210,8 @@ impl QueueEvent {
     }
 }
 
-/// Reads an object; a struct's fields in an array are none.
 fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Refusal> {
-    let read = if text.starts_with('{') { json::read(text) } else { None };
-    read.ok_or(Refusal::Invalid)
+    json::object(text).ok_or(Refusal::Invalid)
 }
 
 #[derive(Deserialize)]

@@ -76,7 +76,7 @@ impl Item {
             #[serde(borrow, default, rename = "entryId")]
             id: Option<&'a RawValue>,
         }
-        let id = json::read(text.get()).and_then(|Named { id }| EntryId::read(id?));
+        let id = json::object(text.get()).and_then(|Named { id }| EntryId::read(id?));
         Self { text: text.to_owned(), id }
     }
 
@@ -159,11 +159,11 @@ mod tests {
 
     #[test]
     fn what_is_no_track_stays_in_the_list() {
-        let mut list = Playlist::of(raw(r#"[1, "x" ,{"id":1.0},{"entryId":"7"},null]"#));
+        let mut list = Playlist::of(raw(r#"[1, "x" ,{"id":1.0},{"entryId":"7"},null,["7"]]"#));
         let items = list.items();
         let ids: Vec<bool> = items.iter().map(|item| item.id().is_some()).collect();
-        assert_eq!(ids, [false, false, false, true, false]);
+        assert_eq!(ids, [false, false, false, true, false, false]);
         list.write(&items);
-        assert_eq!(list.text().unwrap().get(), r#"[1,"x",{"id":1.0},{"entryId":"7"},null]"#);
+        assert_eq!(list.text().unwrap().get(), r#"[1,"x",{"id":1.0},{"entryId":"7"},null,["7"]]"#);
     }
 }

@@ -351,3 +351,54 @@ fn whoever_sits_nowhere_is_told_so() {
         "#]],
     );
 }
+
+/// How often all pages are told who is there.
+fn n_lists(told: &str) -> usize {
+    told.lines().filter(|line| line.contains("<- party:members")).count()
+}
+
+#[test]
+fn a_page_that_has_another_name_each_moment_has_the_list_of_members_sent_a_few_times_only() {
+    let mut stage = Stage::new(hub(&Config::default()));
+    stage.play(ROOM);
+    let script: String = (0..90).map(|n| format!("bob: introduce {{\"name\":\"Bob {n}\"}}\n")).collect();
+    let told = stage.play(&script);
+    assert!((10..=40).contains(&n_lists(&told)), "{}", n_lists(&told));
+    let told = stage.play("500ms pass");
+    assert!(n_lists(&told) == 1 && told.contains("\"name\":\"Bob 89\""), "the last name is told: {told}");
+    assert_eq!(n_lists(&stage.play("10s pass")), 0, "once");
+    assert_eq!(n_lists(&stage.play("bob: introduce {\"name\":\"Bob\"}")), 1, "at once again");
+}
+
+#[test]
+fn whoever_joins_over_and_over_is_told_so_a_few_times_only_and_may_join_again_later() {
+    let mut stage = Stage::new(hub(&Config { page_event_burst: 10, ..Config::default() }));
+    stage.play(ROOM);
+    let join = "bob: join-room {\"roomId\":\"AB12\"}\n";
+    let told = stage.play(&join.repeat(100));
+    let n_told = told.lines().filter(|line| line.contains("<- room-joined")).count();
+    assert!((5..=10).contains(&n_told), "{n_told}");
+    assert!(!told.contains("error"), "old players leave on errors: {told}");
+    assert!(stage.play(&format!("1s pass\n{join}")).contains("bob <- room-joined"));
+    assert!(stage.play("bob: leave-room {\"roomId\":\"AB12\"}").contains("bob <- room-left"));
+}
+
+#[test]
+fn of_two_with_the_controls_that_press_otherwise_at_once_the_later_one_is_told_too() {
+    let mut stage = Stage::new(hub(&Config::default()));
+    stage.play(ROOM);
+    stage.play(r#"ann: party:grant {"targetUserId":"old","role":"cohost"}"#);
+    let old_is_told = |told: &str, what: &str| told.contains(&format!("old <- {what} "));
+    let told = stage.play("old: pause {\"room_id\":\"AB12\",\"current_time\":3}");
+    assert!(!old_is_told(&told, "pause"), "nobody else pressed: {told}");
+    let told = stage.play(
+        "ann: play {\"roomId\":\"AB12\",\"currentTime\":3}\nold: pause {\"room_id\":\"AB12\",\"current_time\":3}",
+    );
+    assert!(old_is_told(&told, "play") && old_is_told(&told, "pause"), "{told}");
+    let told = stage.play(
+        "ann: seek {\"roomId\":\"AB12\",\"currentTime\":9}\nold: seek {\"room_id\":\"AB12\",\"current_time\":5}",
+    );
+    assert_eq!(told.matches("old <- seek").count(), 2, "{told}");
+    let told = stage.play("2s pass\nold: seek {\"room_id\":\"AB12\",\"current_time\":6}");
+    assert!(!old_is_told(&told, "seek"), "{told}");
+}

@@ -22,6 +22,7 @@ fn every_refusal_has_its_text_and_code() {
         ann: create_room {"room_id":null}
         ann: create_room {"room_id":{"a":1}}
         ann: create_room {"room_id":"line\nbreak"}
+        ann: create_room ["AB12"]
         ann: join_room {"room_id":"nowhere"}
         ann: join_room {}
         ann: create_room {"room_id":"one"}
@@ -50,6 +51,8 @@ fn every_refusal_has_its_text_and_code() {
               ann <- error {"message":"无效的房间ID格式","code":"invalid_room_id"}
             ann: create_room {"room_id":"line\nbreak"}
               ann <- error {"message":"无效的房间ID格式","code":"invalid_room_id"}
+            ann: create_room ["AB12"]
+              ann <- error {"message":"房间ID不能为空","code":"room_id_required"}
             ann: join_room {"room_id":"nowhere"}
               ann <- error {"message":"房间不存在","code":"room_not_found"}
             ann: join_room {}

@@ -250,10 +250,8 @@ fn short(id: String) -> Result<String, Refusal> {
     if id.len() <= MAX_ID_CHARS { Ok(id) } else { Err(Refusal::Invalid) }
 }
 
-/// Reads an object; a struct's fields in an array are none.
 fn object<T: DeserializeOwned>(text: &str) -> Result<T, Refusal> {
-    let read = if text.starts_with('{') { json::read(text) } else { None };
-    read.ok_or(Refusal::Invalid)
+    json::object(text).ok_or(Refusal::Invalid)
 }
 
 #[derive(Deserialize)]

@@ -75,23 +75,25 @@ impl ClientEvent {
             return Err(Some(Refusal::ReservedEvent));
         }
         match event {
-            "join" => Ok((Self::Join(read(text).ok_or(invalid)?), None)),
-            "leave" => Ok((Self::Leave(read(text).ok_or(invalid)?), None)),
+            "join" => Ok((Self::Join(json::object(text).ok_or(invalid)?), None)),
+            "leave" => Ok((Self::Leave(json::object(text).ok_or(invalid)?), None)),
             MESSAGE => {
                 // The whole of it may come as the text of a JSON object.
                 let is_text = text.starts_with('"');
                 let inner: Option<String> = is_text.then(|| serde_json::from_str(text).ok()).flatten();
                 // What was escaped twice comes to light only now.
-                let inner = inner.and_then(|inner| String::from_utf8(json::mended(inner.into()).into()).ok());
+                let inner =
+                    inner.map(|inner| json::mended(inner.into())).filter(|inner| json::is_readable(inner));
+                let inner = inner.and_then(|inner| String::from_utf8(inner.into()).ok());
                 let text = inner.as_deref().unwrap_or(text);
-                let addressed: Option<Addressed<'_>> = read(text);
+                let addressed: Option<Addressed<'_>> = json::object(text);
                 let kind = match &addressed {
                     Some(addressed) => addressed.kind,
-                    None => read::<Typed<'_>>(text).ok_or(invalid)?.kind,
+                    None => json::object::<Typed<'_>>(text).ok_or(invalid)?.kind,
                 };
                 match kind_of(kind)?.as_deref() {
-                    Some("join") => Ok((Self::Join(read(text).ok_or(invalid)?), Some(MESSAGE))),
-                    Some("leave") => Ok((Self::Leave(read(text).ok_or(invalid)?), Some(MESSAGE))),
+                    Some("join") => Ok((Self::Join(json::object(text).ok_or(invalid)?), Some(MESSAGE))),
+                    Some("leave") => Ok((Self::Leave(json::object(text).ok_or(invalid)?), Some(MESSAGE))),
                     _ => {
                         let (Some(payload), Some(addressed)) = (payload, addressed) else {
                             return Err(invalid);
@@ -114,7 +116,7 @@ impl ClientEvent {
         otherwise: Option<Refusal>,
     ) -> Result<(Self, Option<&'static str>), Option<Refusal>> {
         let payload = payload.ok_or(otherwise)?;
-        let addressed: Addressed<'_> = read(payload.get()).ok_or(otherwise)?;
+        let addressed: Addressed<'_> = json::object(payload.get()).ok_or(otherwise)?;
         kind_of(addressed.kind)?;
         Ok((Self::Relay(Relay::new(event, payload, None, addressed)), None))
     }
@@ -131,9 +133,4 @@ fn kind_of(kind: Option<&RawValue>) -> Result<Option<Cow<'_, str>>, Option<Refus
     }
     let kind: Cow<'_, str> = serde_json::from_str(text).map_err(|_| Some(Refusal::InvalidRequest))?;
     if is_server_name(&kind) { Err(Some(Refusal::ReservedEvent)) } else { Ok(Some(kind)) }
-}
-
-/// Reads an object; a struct's fields in an array are none.
-fn read<'de, T: Deserialize<'de>>(text: &'de str) -> Option<T> {
-    if text.starts_with('{') { json::read(text) } else { None }
 }

@@ -37,8 +37,9 @@ pub struct Relay {
 #[serde(rename_all = "camelCase")]
 pub struct Addressed<'a> {
     pub room_id: Id,
-    #[serde(default, alias = "target", alias = "targetUserId")]
     to: Option<Id>,
+    target: Option<Id>,
+    target_user_id: Option<Id>,
     #[serde(rename = "type", default, borrow, deserialize_with = "given")]
     pub kind: Option<&'a RawValue>,
     #[serde(default, borrow, deserialize_with = "given")]
@@ -53,12 +54,12 @@ pub fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de R
 impl Relay {
     /// An event to pass on as it is `addressed`; `inner` is the object in a payload that is a text.
     pub fn new(event: &str, payload: &RawValue, inner: Option<&str>, addressed: Addressed<'_>) -> Self {
-        let Addressed { room_id: room, to, kind, from } = addressed;
+        let Addressed { room_id: room, to, target, target_user_id, kind, from } = addressed;
         let object = inner.unwrap_or(payload.get());
         Self {
             event: event.to_owned(),
             room,
-            to,
+            to: to.or(target).or(target_user_id),
             payload: payload.to_owned(),
             inner: inner.map(Into::into),
             has_type: kind.is_some(),

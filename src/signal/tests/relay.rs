@@ -210,3 +210,35 @@ fn of_a_key_that_is_repeated_the_last_counts() {
         "#]],
     );
 }
+
+#[test]
+fn whom_it_is_for_may_stand_in_several_fields() {
+    let mut stage = stage(&Config::default());
+    stage.play(
+        r#"
+        s1 connects
+        s2 connects
+        s1: join {"userId":"ann","roomId":"r"}
+        s2: join {"userId":"bob","roomId":"r"}
+        "#,
+    );
+    for fields in [
+        r#""to":"bob","target":"bob","targetUserId":"bob""#,
+        r#""to":null,"target":"bob""#,
+        r#""targetUserId":"bob","target":null"#,
+        r#""target":"ann","to":"bob""#,
+    ] {
+        let told = stage.play(&format!("s1: offer {{\"roomId\":\"r\",{fields}}}"));
+        assert!(told.contains("s2 <- offer") && told.contains(r#""from":"ann""#), "{told}");
+    }
+}
+
+#[test]
+fn what_others_could_not_read_is_not_passed_on_as_a_text_either() {
+    let mut stage = stage(&Config::default());
+    stage.play("s1 connects\ns1: join {\"userId\":\"ann\",\"roomId\":\"r\"}");
+    stage.play("s2 connects\ns2: join {\"userId\":\"bob\",\"roomId\":\"r\"}");
+    let deep = format!("{}{}", "[".repeat(1000), "]".repeat(1000));
+    let told = stage.play(&format!(r#"s1: message "{{\"roomId\":\"r\",\"x\":{deep}}}""#));
+    assert!(told.contains("invalid_request") && !told.contains("s2 <-"), "{told}");
+}

@@ -1,7 +1,6 @@
 //! What clients say.
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::names::{RoomId, RoomType};
@@ -164,15 +163,15 @@ impl ClientEvent {
         let silent = Unread::Malformed(None);
         let text = payload.map_or("", RawValue::get);
         Ok(match event {
-            "room:create" => Self::Create(object(text).ok_or(refused(Refusal::CreateFailed))?),
-            "room:join" => Self::Join(object(text).ok_or(refused(Refusal::JoinFailed))?),
+            "room:create" => Self::Create(json::object(text).ok_or(refused(Refusal::CreateFailed))?),
+            "room:join" => Self::Join(json::object(text).ok_or(refused(Refusal::JoinFailed))?),
             "room:leave" => Self::Leave,
             "room:list" => Self::List,
-            "play:seek" => Self::Seek(parse(text).ok_or(silent)?),
+            "play:seek" => Self::Seek(serde_json::from_str(text).map_err(|_| silent)?),
             "play:play" => Self::Resume,
             "play:pause" => Self::Pause,
             "screen:helper-register" => {
-                let given: Helper = object(text).ok_or(refused(Refusal::HelperFailed))?;
+                let given: Helper = json::object(text).ok_or(refused(Refusal::HelperFailed))?;
                 let room = RoomId::read(&given.room_id).ok_or(refused(Refusal::NoSuchRoom))?;
                 Self::RegisterHelper { room, token: given.owner_token }
             }
@@ -180,18 +179,18 @@ impl ClientEvent {
             "screen:stop" => Self::StopSharing,
             "screen:viewer-ready" => Self::ViewerReady,
             "voice:audio-chunk" => {
-                let chunk: Chunk = object(text).ok_or(silent)?;
+                let chunk: Chunk = json::object(text).ok_or(silent)?;
                 if !chunk.audio_data.get().starts_with('[') {
                     return Err(silent);
                 }
                 Self::AudioChunk { audio: chunk.audio_data, sample_rate: chunk.sample_rate }
             }
-            "chat:message" => Self::Chat(object(text).ok_or(silent)?),
+            "chat:message" => Self::Chat(json::object(text).ok_or(silent)?),
             "chat:history" => Self::ChatHistory,
             "state:clear" => Self::ClearState,
             "heartbeat" => Self::Heartbeat,
             "room:transfer" => {
-                let given: Target = object(text).ok_or(refused(Refusal::NoSuchMember))?;
+                let given: Target = json::object(text).ok_or(refused(Refusal::NoSuchMember))?;
                 let to = MemberId::new(&given.target_user_id).ok_or(refused(Refusal::NoSuchMember))?;
                 Self::Transfer { to }
             }
@@ -207,7 +206,7 @@ impl ClientEvent {
                 }
                 let signal =
                     SIGNALS.into_iter().find(|signal| signal.name == event).ok_or(Unread::Unknown)?;
-                let given: SignalBody = object(text).ok_or(silent)?;
+                let given: SignalBody = json::object(text).ok_or(silent)?;
                 let to = MemberId::new(&given.target_user_id).ok_or(silent)?;
                 let body = match signal.key {
                     "offer" => given.offer,
@@ -253,15 +252,6 @@ struct Chunk {
 /// What a chunk is taken to have if it does not say.
 fn usual_sample_rate() -> Box<RawValue> {
     RawValue::from_string("16000".into()).expect("a number is JSON")
-}
-
-fn parse<T: DeserializeOwned>(text: &str) -> Option<T> {
-    json::read(text)
-}
-
-/// Reads an object; a struct's fields in an array are none.
-fn object<T: DeserializeOwned>(text: &str) -> Option<T> {
-    if text.starts_with('{') { parse(text) } else { None }
 }
 
 fn raw_object(payload: Option<&RawValue>) -> Option<Box<RawValue>> {

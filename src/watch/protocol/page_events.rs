@@ -33,8 +33,7 @@ impl PageEvent {
     /// Reads an event; `None` if its name is none of these.
     pub fn read(name: &str, payload: Option<&RawValue>) -> Option<Result<Self, Refusal>> {
         let text = payload.map_or("", RawValue::get);
-        let given: Option<Given> = if text.starts_with('{') { json::read(text) } else { None };
-        let given = given.unwrap_or_default();
+        let given: Given = json::object(text).unwrap_or_default();
         let event = match name {
             "party:buffering" => given.is_buffering.map(Self::Buffering),
             "party:ready-check" => Some(Self::CheckReady),

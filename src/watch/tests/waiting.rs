@@ -313,3 +313,16 @@ fn a_film_starts_when_all_pages_are_ready_or_somebody_starts_it() {
           answer {"success":false,"error":"Invalid data","code":"invalid"}
     "#]].assert_eq(&transcript);
 }
+
+#[test]
+fn a_page_that_loads_on_and_off_has_the_list_of_members_sent_a_few_times_only() {
+    let mut stage = watching();
+    let loads = "cyd: party:buffering {\"isBuffering\":true}\ncyd: party:buffering {\"isBuffering\":false}\n";
+    let n_lists = |told: &str| told.lines().filter(|line| line.contains("<- party:members")).count();
+    let told = stage.play(&format!("10s pass\n{}", loads.repeat(100)));
+    assert!((10..=40).contains(&n_lists(&told)), "{}", n_lists(&told));
+    let last = r#"cyd: party:buffering {"isBuffering":true}"#;
+    assert_eq!(n_lists(&stage.play(last)), 0);
+    let told = stage.play("500ms pass");
+    assert!(n_lists(&told) == 1 && told.contains(r#""isBuffering":true"#), "how it is by then: {told}");
+}
