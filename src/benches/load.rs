@@ -218,9 +218,7 @@ fn radio(args: &[&str], cores: Cores) -> Result<()> {
     let wanted = args[1..].iter().find(|arg| **arg != cores::PARTED);
     let n_listeners =
         wanted.map_or(Ok(radio::N_LISTENERS), |wanted| wanted.parse()).context("a number of listeners")?;
-    let report = on_this_thread(radio::measure(n_listeners, cores))?;
-    print!("{report}");
-    Ok(())
+    on_this_thread(radio::measure(n_listeners, cores))
 }
 
 fn day() -> Result<()> {

@@ -12,10 +12,15 @@ use socket2::SockRef;
 const ROUND: Duration = Duration::from_millis(200);
 
 /// …some at a time, so that they are read evenly.
-const N_STEPS: u32 = 20;
+const N_STEPS: usize = 20;
+const STEP: Duration = Duration::from_millis(ROUND.as_millis() as u64 / N_STEPS as u64);
 
-/// Listeners who join between two steps of a round: 5,000 a second.
-const JOIN_AT_ONCE: usize = 50;
+/// Listeners who wait for their answers at a time, 5,000 a second at most: Icecast's queue of connections has 64 places, and a
+/// connection beyond those takes a second.
+const MAX_WAITING: usize = 50;
+
+/// Whoever could not even ask for so long is not connected.
+const LONGEST_JOIN: Duration = Duration::from_secs(20);
 
 /// The most that is thrown away by one call.
 const READ_BYTES: usize = 1024 * 1024;
@@ -42,12 +47,12 @@ pub struct Audience {
     streams: &'static [Stream],
     listeners: Vec<Listener>,
     nothing: Vec<MaybeUninit<u8>>,
-    step: u32,
+    step: usize,
     counted_since: Instant,
 }
 
 struct Listener {
-    /// `None` once the server has hung up.
+    /// `None` once the server has refused or hung up.
     socket: Option<TcpStream>,
     stream: usize,
     is_admitted: bool,
@@ -61,7 +66,9 @@ struct Listener {
 pub struct Heard {
     /// Bytes of all listeners.
     pub n_bytes: u64,
-    /// Listeners whose connection was refused or ended.
+    /// Listeners who were admitted.
+    pub n_connected: usize,
+    /// Those of them whose connection ended.
     pub n_dropped: usize,
     /// Listeners who had less sound than was played.
     pub n_starved: usize,
@@ -72,17 +79,20 @@ pub struct Heard {
 }
 
 impl Audience {
-    /// So many listeners join, spread over the streams.
+    /// So many listeners join, spread over the streams, as fast as the server admits them.
     pub async fn join(address: SocketAddr, streams: &'static [Stream], n_listeners: usize) -> Result<Self> {
         let nothing = vec![MaybeUninit::uninit(); READ_BYTES];
         let mut audience =
             Self { streams, listeners: Vec::new(), nothing, step: 0, counted_since: Instant::now() };
-        for number in 0..n_listeners {
-            let stream = number % streams.len();
-            audience.listeners.push(Listener::join(address, streams[stream].path, stream)?);
-            if number % JOIN_AT_ONCE == 0 {
-                audience.listen(ROUND / N_STEPS).await;
+        let until = Instant::now() + LONGEST_JOIN;
+        while audience.listeners.len() < n_listeners && Instant::now() < until {
+            let n_waiting = audience.listeners.iter().filter(|listener| listener.is_waiting()).count();
+            let n_missing = n_listeners - audience.listeners.len();
+            for _ in 0..n_missing.min(MAX_WAITING.saturating_sub(n_waiting)) {
+                let stream = audience.listeners.len() % streams.len();
+                audience.listeners.push(Listener::join(address, streams[stream].path, stream)?);
             }
+            audience.step().await;
         }
         Ok(audience)
     }
@@ -91,10 +101,17 @@ impl Audience {
     pub async fn listen(&mut self, span: Duration) {
         let until = Instant::now() + span;
         while Instant::now() < until {
-            tokio::time::sleep(ROUND / N_STEPS).await;
-            self.step = (self.step + 1) % N_STEPS;
-            let now = Instant::now();
-            for listener in self.listeners.iter_mut().skip(self.step as usize).step_by(N_STEPS as usize) {
+            self.step().await;
+        }
+    }
+
+    /// Empties a part of the sockets, and those that are waiting.
+    async fn step(&mut self) {
+        tokio::time::sleep(STEP).await;
+        self.step = (self.step + 1) % N_STEPS;
+        let now = Instant::now();
+        for (number, listener) in self.listeners.iter_mut().enumerate() {
+            if number % N_STEPS == self.step || listener.is_waiting() {
                 listener.empty(&mut self.nothing, now);
             }
         }
@@ -116,9 +133,11 @@ impl Audience {
         let mut heard = Heard { span, ..Heard::default() };
         for (number, stream) in self.streams.iter().enumerate() {
             let all = self.listeners.iter().filter(|listener| listener.stream == number);
-            let here: Vec<&Listener> = all.clone().filter(|listener| listener.socket.is_some()).collect();
+            let here: Vec<&Listener> = all.clone().filter(|listener| listener.is_listening()).collect();
             heard.n_bytes += all.clone().map(|listener| listener.n_bytes).sum::<u64>();
-            heard.n_dropped += all.count() - here.len();
+            let n_connected = all.filter(|listener| listener.is_admitted).count();
+            heard.n_connected += n_connected;
+            heard.n_dropped += n_connected - here.len();
             let mut amounts: Vec<u64> = here.iter().map(|listener| listener.n_bytes).collect();
             amounts.sort_unstable();
             let Some(middle) = amounts.get(amounts.len() / 2) else { continue };
@@ -138,7 +157,7 @@ impl Audience {
 
     /// How many hear something.
     pub fn n_listening(&self) -> usize {
-        self.listeners.iter().filter(|listener| listener.is_admitted && listener.socket.is_some()).count()
+        self.listeners.iter().filter(|listener| listener.is_listening()).count()
     }
 }
 
@@ -157,6 +176,15 @@ impl Listener {
             longest_pause: Duration::ZERO,
         };
         Ok(listener)
+    }
+
+    /// Whether it has not been answered yet.
+    fn is_waiting(&self) -> bool {
+        self.socket.is_some() && !self.is_admitted
+    }
+
+    fn is_listening(&self) -> bool {
+        self.socket.is_some() && self.is_admitted
     }
 
     /// Takes what is there.
