@@ -1,26 +1,27 @@
 //! Listeners of streams. They throw away what they read, without copying it, and notice what does not come.
 
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::mem::MaybeUninit;
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
-use socket2::SockRef;
+use anyhow::{Result, bail, ensure};
+use rustix::io::Errno;
+use socket2::{Domain, SockRef, Socket, Type};
 
 /// Each socket is emptied once in this time…
 const ROUND: Duration = Duration::from_millis(200);
 
 /// …some at a time, so that they are read evenly.
-const N_STEPS: usize = 20;
+const N_STEPS: usize = 100;
 const STEP: Duration = Duration::from_millis(ROUND.as_millis() as u64 / N_STEPS as u64);
 
-/// Listeners who wait for their answers at a time, 5,000 a second at most: Icecast's queue of connections has 64 places, and a
-/// connection beyond those takes a second.
-const MAX_WAITING: usize = 50;
+/// Listeners who join in a step, 2,500 a second: Icecast's queue of connections has five places, and a connection that finds none
+/// is tried again a second later.
+const JOIN_AT_ONCE: usize = 5;
 
-/// Whoever could not even ask for so long is not connected.
-const LONGEST_JOIN: Duration = Duration::from_secs(20);
+/// Whoever has no answer so long after the last one has joined is not connected.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// The most that is thrown away by one call.
 const READ_BYTES: usize = 1024 * 1024;
@@ -55,6 +56,8 @@ struct Listener {
     /// `None` once the server has refused or hung up.
     socket: Option<TcpStream>,
     stream: usize,
+    /// What it has not asked yet, while the connection is made.
+    request: Vec<u8>,
     is_admitted: bool,
     n_bytes: u64,
     heard_at: Instant,
@@ -79,19 +82,20 @@ pub struct Heard {
 }
 
 impl Audience {
-    /// So many listeners join, spread over the streams, as fast as the server admits them.
+    /// So many listeners join, spread over the streams, and wait for their answers.
     pub async fn join(address: SocketAddr, streams: &'static [Stream], n_listeners: usize) -> Result<Self> {
         let nothing = vec![MaybeUninit::uninit(); READ_BYTES];
         let mut audience =
             Self { streams, listeners: Vec::new(), nothing, step: 0, counted_since: Instant::now() };
-        let until = Instant::now() + LONGEST_JOIN;
-        while audience.listeners.len() < n_listeners && Instant::now() < until {
-            let n_waiting = audience.listeners.iter().filter(|listener| listener.is_waiting()).count();
-            let n_missing = n_listeners - audience.listeners.len();
-            for _ in 0..n_missing.min(MAX_WAITING.saturating_sub(n_waiting)) {
+        while audience.listeners.len() < n_listeners {
+            for _ in 0..JOIN_AT_ONCE.min(n_listeners - audience.listeners.len()) {
                 let stream = audience.listeners.len() % streams.len();
                 audience.listeners.push(Listener::join(address, streams[stream].path, stream)?);
             }
+            audience.step().await;
+        }
+        let until = Instant::now() + LONGEST_WAIT;
+        while audience.listeners.iter().any(Listener::is_waiting) && Instant::now() < until {
             audience.step().await;
         }
         Ok(audience)
@@ -163,13 +167,18 @@ impl Audience {
 
 impl Listener {
     fn join(address: SocketAddr, path: &str, stream: usize) -> Result<Self> {
-        let mut socket = TcpStream::connect(address).context("a listener")?;
-        write!(socket, "GET {path} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: load\r\n\r\n")?;
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
+        // Where the queue of connections is full, this takes a second, and nobody else waits for it.
+        if let Err(error) = socket.connect(&address.into()) {
+            ensure!(error.raw_os_error() == Some(Errno::INPROGRESS.raw_os_error()), "a listener: {error}");
+        }
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: load\r\n\r\n");
         let heard_at = Instant::now();
         let listener = Self {
-            socket: Some(socket),
+            socket: Some(socket.into()),
             stream,
+            request: request.into(),
             is_admitted: false,
             n_bytes: 0,
             heard_at,
@@ -204,10 +213,16 @@ impl Listener {
     fn read(&mut self, nothing: &mut [MaybeUninit<u8>]) -> Result<usize> {
         let Some(mut socket) = self.socket.as_ref() else { return Ok(0) };
         let mut n_bytes = 0;
+        if !self.request.is_empty() {
+            match socket.write(&self.request) {
+                Err(error) if is_early(&error) => return Ok(0),
+                outcome => drop(self.request.drain(..outcome?)),
+            }
+        }
         if !self.is_admitted {
             let mut head = [0; 16];
             match socket.read(&mut head) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(0),
+                Err(error) if is_early(&error) => return Ok(0),
                 outcome => n_bytes += outcome?,
             }
             if !head.starts_with(b"HTTP/1.1 200") && !head.starts_with(b"HTTP/1.0 200") {
@@ -225,4 +240,9 @@ impl Listener {
             }
         }
     }
+}
+
+/// Whether there is nothing yet, or not even a connection.
+fn is_early(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected)
 }
