@@ -80,7 +80,7 @@ const USAGE: &str = "usage: cargo bench --bench load -- WHAT
   films     measure what it costs to send a film to its members, beside nginx: half a minute
   signal    measure calls of two: half a minute
   devices   measure device rooms, and how fast a backlog drains: a minute
-  radio     measure a station of 10,000 listeners in MP3 and in all encodings, Icecast beside it, and what encoders cost: six
+  radio     measure a station of 10,000 listeners in MP3 and in all encodings, Icecast beside it, and what encoders cost: nine
             minutes; with a number, of so many listeners
   day       measure a station for 25 hours in 13 minutes, by libfaketime: whether its pace, its shows and its memory stay
   cluster   measure listening rooms on one to three nodes with a Redis, five minutes

@@ -13,15 +13,15 @@ use socket2::{Domain, SockRef, Socket, Type};
 const ROUND: Duration = Duration::from_millis(200);
 
 /// …some at a time, so that they are read evenly.
-const N_STEPS: usize = 100;
+const N_STEPS: usize = 50;
 const STEP: Duration = Duration::from_millis(ROUND.as_millis() as u64 / N_STEPS as u64);
 
-/// Listeners who join in a step, 2,500 a second: Icecast's queue of connections has five places, and a connection that finds none
-/// is tried again a second later.
+/// Listeners who join in a step, 1,250 a second: Icecast's queue of connections has five places, and a connection that finds none
+/// is tried again after 1, 3 and 7 seconds.
 const JOIN_AT_ONCE: usize = 5;
 
 /// Whoever has no answer so long after the last one has joined is not connected.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
 /// The most that is thrown away by one call.
 const READ_BYTES: usize = 1024 * 1024;
