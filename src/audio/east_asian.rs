@@ -46,8 +46,10 @@ pub fn guess(bytes: &[u8]) -> Option<&'static Encoding> {
     if japanese.is_some_and(|reading| has_kana(bytes) || !reading.has_latin_letters) {
         return Some(SHIFT_JIS);
     }
-    // Capital letters of Cyrillic.
-    if bytes.iter().all(|byte| byte.is_ascii() || (0xc0..=0xdf).contains(byte)) {
+    // Words of Cyrillic: capital letters, or in KOI8-R small ones behind a capital.
+    let mut words = bytes.split(u8::is_ascii).filter(|word| !word.is_empty());
+    let is_cyrillic = |byte: &u8| (0xc0..=0xdf).contains(byte);
+    if words.all(|word| word[0] >= 0xc0 && word[1..].iter().all(is_cyrillic)) {
         return None;
     }
     let simplified = Reading::of(bytes, GBK, is_simplified).map_or(0, |reading| reading.n_common);
@@ -97,13 +99,14 @@ fn is_hangul(first: u8, second: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use encoding_rs::{WINDOWS_1251, WINDOWS_1252};
+    use encoding_rs::{KOI8_R, WINDOWS_1251, WINDOWS_1252};
 
     use super::*;
 
     #[test]
     fn titles_in_east_asian_character_sets_are_told_from_each_other_and_from_others() {
-        let cases: [(&'static Encoding, &[&str]); 6] = [
+        let cases: [(&'static Encoding, &[&str]); 7] = [
+            (KOI8_R, &["Группа крови", "Кино", "Звезда по имени Солнце", "Мой рок-н-ролл", "Алла Пугачёва"]),
             (
                 GBK,
                 &[
