@@ -1,5 +1,5 @@
-//! The program ffmpeg decodes what no decoder of this process does (AAC and Opus of more than two channels, `WavPack`, WMA,
-//! the sound of films), and encodes AAC.
+//! The program ffmpeg decodes what no decoder of this process does (AAC and Opus of more than two channels, `WavPack`, WMA, AU,
+//! CAF, the sound of films), and encodes AAC.
 //! What it makes comes by a pipe, so it works no further ahead than that is read.
 
 use std::ffi::OsString;
@@ -19,8 +19,7 @@ use super::wav::Spec;
 const NICENESS: &str = "15";
 
 /// Containers that are opened: none of those that name other files or addresses.
-pub const FORMATS: &str =
-    "mov,mp4,m4a,3gp,matroska,webm,avi,mpegts,mpeg,asf,flv,ogg,mp3,flac,wav,aac,aiff,ape,rm,w64,wv";
+pub const FORMATS: &str = "mov,mp4,m4a,3gp,matroska,webm,avi,mpegts,mpeg,asf,flv,ogg,mp3,flac,wav,aac,loas,aiff,ape,au,caf,dsf,mpc,mpc8,rm,tta,w64,wv";
 
 /// Frames of a block.
 const BLOCK: usize = 4096;

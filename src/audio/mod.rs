@@ -10,6 +10,7 @@ pub mod crossfade;
 pub mod cue_points;
 pub mod decode;
 pub mod downmix;
+mod east_asian;
 pub mod encode;
 pub mod extensions;
 pub mod ffmpeg;

@@ -40,8 +40,17 @@ impl<R: Read> OggChains<R> {
         Ok(true)
     }
 
-    /// Reads the next page; false at the end.
+    /// Reads the next page; false at the end, which a truncated file has after its last whole page.
     fn load(&mut self) -> io::Result<bool> {
+        let loaded = self.load_page();
+        if loaded.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::UnexpectedEof) {
+            self.page.clear();
+            return Ok(false);
+        }
+        loaded
+    }
+
+    fn load_page(&mut self) -> io::Result<bool> {
         self.place = 0;
         self.page.clear();
         self.page.resize(HEAD_BYTES, 0);

@@ -138,9 +138,15 @@ fn foreign(head: &[u8]) -> Option<&'static str> {
         [b'M', b'A', b'C', b' ', ..] => Some("Monkey's Audio"),
         [b'F', b'L', b'V', 1, ..] => Some("Flash video"),
         [0, 0, 1, 0xba, ..] => Some("MPEG-PS"),
+        [b'.', b's', b'n', b'd', ..] => Some("AU"),
+        [b'c', b'a', b'f', b'f', ..] => Some("CAF"),
+        [b'T', b'T', b'A', b'1', ..] => Some("TTA"),
+        [b'D', b'S', b'D', b' ', ..] => Some("DSF"),
+        [b'M', b'P', b'+', ..] | [b'M', b'P', b'C', b'K', ..] => Some("Musepack"),
         [b'R', b'I', b'F', b'F', ..] if third == b"AVI " => Some("AVI"),
         _ if head.starts_with(&ASF) => Some("WMA"),
         _ if is_ts(head) => Some("MPEG-TS"),
+        _ if is_latm(head) => Some("AAC in LATM"),
         _ => None,
     }
 }
@@ -149,6 +155,18 @@ fn foreign(head: &[u8]) -> Option<&'static str> {
 fn is_ts(head: &[u8]) -> bool {
     let has_syncs = |(n_bytes, at): (usize, usize)| (0..4).all(|n| head.get(n * n_bytes + at) == Some(&0x47));
     TS_PACKETS.into_iter().any(has_syncs)
+}
+
+/// Whether there are two consecutive frames of AAC in LATM, as in LOAS.
+fn is_latm(head: &[u8]) -> bool {
+    let frame_bytes = |bytes: &[u8]| match *bytes {
+        [0x56, second, third, ..] if second & 0xe0 == 0xe0 => {
+            Some(3 + (usize::from(second & 0x1f) << 8 | usize::from(third)))
+        }
+        _ => None,
+    };
+    let next = frame_bytes(head).and_then(|n| head.get(n..));
+    next.is_some_and(|next| frame_bytes(next).is_some())
 }
 
 /// Whether there are two consecutive frames of ADTS.

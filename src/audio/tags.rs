@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use symphonia::core::formats::{FormatReader, TrackType};
+use symphonia::core::meta::well_known::METADATA_ID_ID3V1;
 use symphonia::core::meta::{MetadataRevision, RawValue, StandardTag};
 
 use super::album_place::AlbumPlace;
@@ -154,7 +155,9 @@ impl Tags {
         self.seconds = seconds(reader);
         let mut metadata = reader.metadata();
         loop {
-            if let Some(revision) = metadata.current() {
+            // `ID3v1` comes last of all, and is read for all files.
+            let is_own = |revision: &&MetadataRevision| revision.info.metadata != METADATA_ID_ID3V1;
+            if let Some(revision) = metadata.current().filter(is_own) {
                 self.take(revision, text);
             }
             if metadata.pop().is_none() {
@@ -238,7 +241,9 @@ fn from_bytes(text: &str) -> String {
 fn seconds(reader: &dyn FormatReader) -> Option<f64> {
     let track = reader.default_track(TrackType::Audio)?;
     let rate = track.codec_params.as_ref()?.audio()?.sample_rate.filter(|rate| *rate > 0)?;
-    Some(track.num_frames? as f64 / f64::from(rate))
+    // The head of a fragmented MP4 says nothing of the fragments.
+    let n_frames = track.num_frames.filter(|n_frames| *n_frames > 0)?;
+    Some(n_frames as f64 / f64::from(rate))
 }
 
 /// A name without a track number: `07. `, `07 - ` or `1-07 `.

@@ -80,7 +80,7 @@ const USAGE: &str = "usage: cargo bench --bench load -- WHAT
   films     measure what it costs to send a film to its members, beside nginx: half a minute
   signal    measure calls of two: half a minute
   devices   measure device rooms, and how fast a backlog drains: a minute
-  radio     measure a station of 10,000 listeners in MP3 and in all encodings, Icecast beside it, and what encoders cost: six
+  radio     measure a station of 10,000 listeners in MP3 and in all encodings, Icecast beside it, and what encoders cost: nine
             minutes; with a number, of so many listeners
   day       measure a station for 25 hours in 13 minutes, by libfaketime: whether its pace, its shows and its memory stay
   cluster   measure listening rooms on one to three nodes with a Redis, five minutes
@@ -218,9 +218,7 @@ fn radio(args: &[&str], cores: Cores) -> Result<()> {
     let wanted = args[1..].iter().find(|arg| **arg != cores::PARTED);
     let n_listeners =
         wanted.map_or(Ok(radio::N_LISTENERS), |wanted| wanted.parse()).context("a number of listeners")?;
-    let report = on_this_thread(radio::measure(n_listeners, cores))?;
-    print!("{report}");
-    Ok(())
+    on_this_thread(radio::measure(n_listeners, cores))
 }
 
 fn day() -> Result<()> {

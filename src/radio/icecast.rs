@@ -65,6 +65,18 @@ impl FromRequestParts<Arc<Stations>> for Operator {
     }
 }
 
+/// The path of the mount that the query names. Comes after `Operator`: nobody else is told which mounts there are.
+struct NamedMount(Arc<str>);
+
+impl FromRequestParts<Arc<Stations>> for NamedMount {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, stations: &Arc<Stations>) -> Result<Self, Response> {
+        let path = mount(stations, parts.uri.query());
+        path.map(Self).ok_or_else(|| response(StatusCode::BAD_REQUEST, 0, NO_SOURCE))
+    }
+}
+
 /// A stream that listeners hear.
 struct MountInfo {
     path: Arc<str>,
@@ -122,31 +134,15 @@ async fn metadata(
 }
 
 /// What a form for titles is made of: the mount, if there is one.
-async fn title_form(
-    State(stations): State<Arc<Stations>>,
-    _: Operator,
-    RawQuery(query): RawQuery,
-) -> Response {
-    let Some(path) = mount(&stations, query.as_deref()) else {
-        return response(StatusCode::BAD_REQUEST, 0, NO_SOURCE);
-    };
+async fn title_form(_: Operator, NamedMount(path): NamedMount) -> Response {
     let mut inner = String::new();
     source(&mut inner, &path, "");
     document(&inner)
 }
 
 /// Refuses to set a fallback: it is the station's folder.
-async fn fallbacks(
-    State(stations): State<Arc<Stations>>,
-    _: Operator,
-    RawQuery(query): RawQuery,
-) -> Response {
-    let problem = if mount(&stations, query.as_deref()).is_none() {
-        NO_SOURCE
-    } else {
-        "the fallback of a station is its folder"
-    };
-    response(StatusCode::BAD_REQUEST, 0, problem)
+async fn fallbacks(_: Operator, _: NamedMount) -> Response {
+    response(StatusCode::BAD_REQUEST, 0, "the fallback of a station is its folder")
 }
 
 /// Statistics of the server and of all mounts, or of the one that the query names.
@@ -228,11 +224,8 @@ fn listed(stations: &Stations, left_out: Option<&str>) -> String {
 async fn list_clients(
     State(stations): State<Arc<Stations>>,
     _: Operator,
-    RawQuery(query): RawQuery,
+    NamedMount(path): NamedMount,
 ) -> Response {
-    let Some(path) = mount(&stations, query.as_deref()) else {
-        return response(StatusCode::BAD_REQUEST, 0, NO_SOURCE);
-    };
     let listeners = stations.audience.of(&path);
     let now = stations.context.clock.now();
     let mut content = format!("<Listeners>{}</Listeners>", listeners.len());
@@ -253,11 +246,9 @@ async fn list_clients(
 async fn kill_client(
     State(stations): State<Arc<Stations>>,
     _: Operator,
+    NamedMount(path): NamedMount,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let Some(path) = mount(&stations, query.as_deref()) else {
-        return response(StatusCode::BAD_REQUEST, 0, NO_SOURCE);
-    };
     let id = query.as_deref().and_then(|query| parameter(query, "id")).unwrap_or_default();
     match id.parse() {
         Ok(number) if stations.audience.order(&path, number, ListenerOrder::End) => {
@@ -272,12 +263,11 @@ async fn kill_client(
 async fn move_clients(
     State(stations): State<Arc<Stations>>,
     _: Operator,
+    NamedMount(from): NamedMount,
     RawQuery(query): RawQuery,
 ) -> Response {
     let refused = |problem: &str| response(StatusCode::BAD_REQUEST, 0, problem);
-    let query = query.as_deref();
-    let Some(from) = mount(&stations, query) else { return refused(NO_SOURCE) };
-    let named = |name: &str| query.and_then(|query| parameter(query, name));
+    let named = |name: &str| query.as_deref().and_then(|query| parameter(query, name));
     let Some(destination) = named("destination") else {
         // Where to, is asked with what there is.
         let current = elements(&[("current_source", from.to_string())]);

@@ -425,7 +425,7 @@ async fn hls_response(
             let origin = || stations.addresses.origin(address, stations.context.clock.wall());
             let fetcher = Fetcher { address, agent, is_exempt: is_exempt(address, trusted) };
             station.hls_listeners.record(fetcher, stations.limits, now, origin);
-            hls::wake(&station, &stations.config, now).await;
+            hls::start_variants(&station, &stations.config, now).await;
             match hls_path {
                 HlsPath::Variant(_, name) => hls::variant(&station, name, query.as_deref()),
                 _ => Some(hls::playlist(&station, query.as_deref())),

@@ -158,7 +158,7 @@ fn position(server: &Server) -> (f64, String) {
 }
 
 #[test]
-fn an_encoder_without_listeners_sleeps_and_the_next_listener_hears_what_is_on_the_air_under_its_title() {
+fn an_encoder_without_listeners_stops_and_the_next_listener_hears_what_is_on_the_air_under_its_title() {
     let folder = tempfile::tempdir().unwrap();
     make(folder.path(), "a.mp3", "sine=f=5000:r=44100", 8, "-ac 2 -b:a 128k -metadata title=Eins");
     make(folder.path(), "b.mp3", RISING, 120, "-ac 2 -b:a 128k -metadata title=Zwei");
@@ -177,7 +177,7 @@ fn an_encoder_without_listeners_sleeps_and_the_next_listener_hears_what_is_on_th
     for listener in listeners {
         listener.stop();
     }
-    eventually("all encoders asleep", || (running() == [false; 4]).then_some(()));
+    eventually("all encoders stopped", || (running() == [false; 4]).then_some(()));
     assert_eq!(server.children(), [0_u32; 0], "ffmpeg, which encodes AAC, has ended");
     // The burst of five seconds is of the second track then.
     eventually("the second track", || {

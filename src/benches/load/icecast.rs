@@ -88,10 +88,10 @@ impl Drop for Icecast {
     }
 }
 
-/// ffmpeg sends a file, as it is, at the pace of its sound.
+/// ffmpeg sends a file, as it is, at the pace of its sound, again and again.
 fn send(stream: &Sent<'_>, address: SocketAddr) -> Result<Child> {
     Command::new("ffmpeg")
-        .args(["-loglevel", "error", "-re", "-i"])
+        .args(["-loglevel", "error", "-re", "-stream_loop", "-1", "-i"])
         .arg(stream.file)
         .args(["-c", "copy", "-f", stream.container, "-content_type", stream.media_type])
         .arg(format!("icecast://source:load@{address}{}", stream.path))

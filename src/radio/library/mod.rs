@@ -4,6 +4,7 @@ pub mod cover;
 pub mod cover_cache;
 mod index_database;
 pub mod jingles;
+mod listed_files;
 pub mod order;
 mod playback_failures;
 pub mod playlist;

@@ -17,9 +17,10 @@ use anyhow::{Context as _, Result};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+use super::listed_files::ListedFiles;
 use super::order::by_value;
 use super::playlist::Order;
-use super::playlist_file;
+use super::playlist_file::{self, Entry};
 use super::track_index::TrackIndex;
 use super::track_queue::{Found, ScanProgress, TrackQueue};
 use crate::audio::track_info::TrackInfo;
@@ -244,6 +245,7 @@ impl LibraryWatcher {
     fn listed(&self, files: &BTreeSet<Arc<Path>>) -> Listed {
         let WatcherSettings { folder, playlist, links, extensions, max_tracks, .. } = &self.settings;
         let lists = playlist.as_ref().map_or_else(|| lists_in(folder), |list| vec![list.clone()]);
+        let files = ListedFiles::new(files, *links, extensions);
         let mut listed = Listed::default();
         if lists.is_empty() {
             listed.problem = Some("no playlist in the folder: .m3u, .m3u8, .pls or .xspf is expected".into());
@@ -262,9 +264,9 @@ impl LibraryWatcher {
                 if listed.sequence.len() + listed.unlisted.len() >= *max_tracks {
                     break;
                 }
-                match file_of(&entry, parent, files, *links, extensions) {
+                match files.find(&entry, parent) {
                     Ok(path) => listed.sequence.push(path),
-                    Err(reason) => listed.unlisted.push((entry.into(), reason.into())),
+                    Err(reason) => listed.unlisted.push((entry.text.into(), reason.into())),
                 }
             }
         }
@@ -377,39 +379,10 @@ fn is_hidden(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
-fn read_list(path: &Path) -> Result<Vec<String>> {
+fn read_list(path: &Path) -> Result<Vec<Entry>> {
     let mut bytes = Vec::new();
     let file = File::open(path).context("cannot be opened")?;
     file.take(playlist_file::MAX_BYTES).read_to_end(&mut bytes).context("cannot be read")?;
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     Ok(playlist_file::entries(&bytes, extension))
-}
-
-/// The file that an entry of a playlist means, if it may play.
-fn file_of(
-    entry: &str,
-    parent: &Path,
-    files: &BTreeSet<Arc<Path>>,
-    links: LinkPolicy,
-    extensions: &[&str],
-) -> Result<Arc<Path>, &'static str> {
-    // Windows writes paths otherwise, and a name may have its sign in it.
-    let mut outside = None;
-    for entry in [entry.to_owned(), entry.replace('\\', "/")] {
-        let Some(path) = playlist_file::resolve(&entry, parent) else {
-            return Err("a playlist's entry that is a stream of another server");
-        };
-        if let Some(known) = files.get(&*path) {
-            return Ok(Arc::clone(known));
-        }
-        if path.is_file() {
-            outside = Some(path);
-        }
-    }
-    match outside {
-        None => Err("listed in a playlist, and missing"),
-        Some(path) if !has_extension(&path, extensions) => Err("listed in a playlist, and no audio"),
-        Some(path) if links == LinkPolicy::Follow => Ok(path.into()),
-        Some(_) => Err("listed in a playlist, and not among the files of the folder (follow_links)"),
-    }
 }

@@ -1,4 +1,4 @@
-//! The thread of a mountpoint's encoder: sound in, frames or pages out. An encoder that is not wanted is dropped.
+//! The thread of a mountpoint's encoder: sound in, frames or pages out. An idle encoder is dropped.
 
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use tokio::sync::mpsc;
 use tracing::error;
 
-use super::backlog::{Cue, Moment};
+use super::burst::{DecodedChunk, Moment};
 use super::segments::Beginning;
 use super::sound_feed::Input;
 use crate::audio::block::Block;
@@ -32,7 +32,7 @@ pub enum Output {
     /// An encoder that has started is where the station is.
     CaughtUp,
     /// The encoder has stopped: nothing of what came before is heard any more.
-    Asleep,
+    Stopped,
 }
 
 /// Where an encoder's sound is heard.
@@ -50,7 +50,7 @@ pub struct EncoderThread {
     encoding: Encoding,
     ffmpeg: Option<Ffmpeg>,
     outputs: mpsc::Sender<Output>,
-    /// `None` while it is not wanted, and after a failure.
+    /// `None` while it is idle, and after a failure.
     encoder: Option<Box<dyn StreamEncoder>>,
     track: Option<Arc<Track>>,
     position: Position,
@@ -81,10 +81,10 @@ impl EncoderThread {
             let result = match input {
                 Input::Track(track) => self.begin(track),
                 Input::Sound(sound, moment) => self.encode(&sound, &moment),
-                Input::Wake(cues) => self.wake(cues),
-                Input::Sleep => {
+                Input::Start(decoded) => self.start(decoded),
+                Input::Stop => {
                     self.stop();
-                    Ok(self.send(Output::Asleep))
+                    Ok(self.send(Output::Stopped))
                 }
             };
             match result {
@@ -106,15 +106,15 @@ impl EncoderThread {
         self.gauge.set(0.0);
     }
 
-    /// Encodes what came before it was wanted. Whoever waits for that waits no longer if it fails.
-    fn wake(&mut self, cues: Vec<Cue>) -> Result<Result<(), Ended>> {
-        let encoded = self.encode_all(cues);
+    /// Encodes the burst. Whoever waits for that waits no longer if it fails.
+    fn start(&mut self, decoded: Vec<DecodedChunk>) -> Result<Result<(), Ended>> {
+        let encoded = self.encode_all(decoded);
         let told = self.send(Output::CaughtUp);
         encoded.map(|encoded| encoded.and(told))
     }
 
-    fn encode_all(&mut self, cues: Vec<Cue>) -> Result<Result<(), Ended>> {
-        for Cue { track, sound, moment, .. } in cues {
+    fn encode_all(&mut self, decoded: Vec<DecodedChunk>) -> Result<Result<(), Ended>> {
+        for DecodedChunk { track, sound, moment, .. } in decoded {
             if let Some(track) = track
                 && let Err(ended) = self.begin(track)?
             {

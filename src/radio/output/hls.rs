@@ -12,8 +12,8 @@ use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use parking_lot::Mutex;
 
-use super::demand::Hold;
 use super::mountpoint::Mountpoint;
+use super::on_demand::ListenerGuard;
 use super::segments::{Segment, Segments};
 use crate::audio::streams::{Codec, Encoding};
 use crate::radio::Config;
@@ -99,15 +99,16 @@ fn variant_name(mountpoint: &Mountpoint) -> String {
 }
 
 /// Has the encoders of a station's variants run, as long as somebody fetches its playlists, and waits until each has a segment, or
-/// has had time for one since that was first wanted.
-pub async fn wake(station: &StationHandle, config: &Config, now: Timestamp) {
-    // None of them sleeps while another one is waited for.
-    let holds: Vec<Hold> = variants(station).map(|(mountpoint, _)| mountpoint.demand.hold()).collect();
+/// has had time for one since the first listener.
+pub async fn start_variants(station: &StationHandle, config: &Config, now: Timestamp) {
+    // None of them stops while another one is waited for.
+    let guards: Vec<ListenerGuard> =
+        variants(station).map(|(mountpoint, _)| mountpoint.on_demand.listener()).collect();
     for (mountpoint, _) in variants(station) {
-        let since = mountpoint.demand.want_hls(now, config.hls_listener_timeout);
+        let since = mountpoint.on_demand.extend_hls(now, config.hls_listener_timeout);
         mountpoint.wait_for_segment((since + config.hls_variant_timeout).since(now)).await;
     }
-    drop(holds);
+    drop(guards);
 }
 
 /// The list of a station's variants, once all that come have a segment.

@@ -12,9 +12,9 @@ use tokio::time::{Duration, timeout};
 
 use super::audience::{ListenerInfo, ListenerOrder, Place};
 use super::broadcast::{Entrance, JoinRequest};
-use super::demand::Hold;
 use super::listener_limits::ListenerPermit;
 use super::mountpoint::Mountpoint;
+use super::on_demand::ListenerGuard;
 use super::presence::Presence;
 use super::ring::IcyMode;
 use crate::audio::format::Format;
@@ -157,7 +157,7 @@ async fn listen(
     target.station = own.clone().unwrap_or(target.station);
     connection.send(&head_of(&stations, &target, icy_mode));
     let seated = take_seat(target, &connection, &place, icy_mode, Entrance::New).await;
-    let Some((mut presence, mut hold)) = seated else { return };
+    let Some((mut presence, mut guard)) = seated else { return };
     let context = stations.context.clone();
     let mut ignored = [0; 64];
     loop {
@@ -173,9 +173,9 @@ async fn listen(
         place.move_to(&target.path(), &target.station.route);
         let seated = take_seat(target, &connection, &place, icy_mode, entrance).await;
         let Some(other) = seated else { break };
-        (presence, hold) = other;
+        (presence, guard) = other;
     }
-    drop((presence, hold, own));
+    drop((presence, guard, own));
     place.note(context.clock.now());
 }
 
@@ -186,12 +186,12 @@ async fn take_seat(
     place: &Place,
     icy_mode: IcyMode,
     entrance: Entrance,
-) -> Option<(Arc<Presence>, Option<Hold>)> {
-    let hold = target.mountpoint.as_ref().map(|mountpoint| mountpoint.demand.hold());
+) -> Option<(Arc<Presence>, Option<ListenerGuard>)> {
+    let guard = target.mountpoint.as_ref().map(|mountpoint| mountpoint.on_demand.listener());
     let presence = Presence::counted_by(&place.n_bytes);
     let connection = Arc::clone(connection);
     let request = JoinRequest { connection, presence: Arc::downgrade(&presence), icy_mode, entrance };
-    target.join(request).await.then_some((presence, hold))
+    target.join(request).await.then_some((presence, guard))
 }
 
 fn head_of(stations: &Stations, target: &Target, icy_mode: IcyMode) -> Bytes {

@@ -2,9 +2,8 @@
 
 pub mod addresses;
 pub mod audience;
-pub mod backlog;
 pub mod broadcast;
-pub mod demand;
+pub mod burst;
 mod encoder_thread;
 pub mod headcount;
 pub mod hls;
@@ -12,6 +11,7 @@ pub mod hls_listeners;
 pub mod listener;
 pub mod listener_limits;
 pub mod mountpoint;
+pub mod on_demand;
 pub mod pace;
 pub mod peaks;
 pub mod presence;

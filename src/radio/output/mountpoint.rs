@@ -3,8 +3,8 @@
 //! ```text
 //! sound feed --sound that is on the air--> encoder's thread --pieces--> task: ring, listeners
 //! ```
-//! The station paces its sound, so a mountpoint has no clock. An encoder that is behind loses sound, and holds nobody up. One
-//! that nobody wants sleeps (`demand`); whoever joins then waits until it has caught up with the station.
+//! The station paces its sound, so a mountpoint has no clock. An encoder that is behind loses sound, and holds nobody up. Without
+//! listeners it is stopped (`on_demand`); whoever joins then waits until it has caught up with the station.
 
 use std::mem;
 use std::sync::Arc;
@@ -20,8 +20,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use super::broadcast::{Broadcast, BroadcastSettings, JoinRequest};
-use super::demand::Demand;
 use super::encoder_thread::{EncoderThread, Output};
+use super::on_demand::OnDemand;
 use super::ring::title_block;
 use super::segments::Segments;
 use super::sound_feed::Outlet;
@@ -49,8 +49,8 @@ pub struct Mountpoint {
     pub path: Arc<str>,
     /// Admits listeners.
     pub joins: mpsc::Sender<JoinRequest>,
-    /// Has its encoder run.
-    pub demand: Arc<Demand>,
+    /// Whether its encoder runs.
+    pub on_demand: Arc<OnDemand>,
     /// Its HLS segments, if it has any.
     pub segments: Option<Arc<Mutex<Segments>>>,
     /// Whether the latest are there.
@@ -117,7 +117,7 @@ pub fn start(
         .context("a thread for a mountpoint")?;
     let &MountpointSettings { ref broadcast, idle_timeout, hls_tag } = settings;
     let broadcast = broadcast.clone();
-    let demand = Demand::new(idle_timeout);
+    let on_demand = OnDemand::new(idle_timeout);
     let audience = Arc::<Audience>::default();
     let broadcast =
         if encoding.codec.has_titles() { Broadcast::untitled(broadcast) } else { Broadcast::new(broadcast) };
@@ -131,8 +131,8 @@ pub fn start(
         encoded,
         joining,
         waiting: None,
-        demand: Arc::clone(&demand),
-        n_sleeps: 0,
+        on_demand: Arc::clone(&on_demand),
+        n_stops: 0,
         has_caught_up: false,
         title: title_block(""),
         variant,
@@ -143,9 +143,10 @@ pub fn start(
     };
     context.spawn(task.run());
     let dropped = metrics::counter!("roomhub_radio_mountpoint_dropped_total", &labels);
-    let outlet = Outlet { demand: Arc::clone(&demand), inputs, has_segments: segments.is_some(), dropped };
+    let outlet =
+        Outlet { on_demand: Arc::clone(&on_demand), inputs, has_segments: segments.is_some(), dropped };
     let mountpoint =
-        Mountpoint { encoding, path: path.into(), joins, demand, segments, has_segment, audience };
+        Mountpoint { encoding, path: path.into(), joins, on_demand, segments, has_segment, audience };
     Ok((mountpoint, outlet))
 }
 
@@ -153,11 +154,11 @@ struct MountpointTask {
     broadcast: Broadcast,
     encoded: mpsc::Receiver<Output>,
     joining: mpsc::Receiver<JoinRequest>,
-    /// One who has come while the encoder was put to sleep.
+    /// One who has come while the encoder was stopped.
     waiting: Option<JoinRequest>,
-    demand: Arc<Demand>,
+    on_demand: Arc<OnDemand>,
     /// How often it is known here that it was.
-    n_sleeps: u64,
+    n_stops: u64,
     /// Whether the encoder is where the station is.
     has_caught_up: bool,
     title: Bytes,
@@ -193,9 +194,9 @@ impl MountpointTask {
         self.has_caught_up && self.waiting.is_none() && !self.is_old()
     }
 
-    /// Whether what comes is from before the encoder was put to sleep.
+    /// Whether what comes is from before the encoder was stopped.
     fn is_old(&self) -> bool {
-        self.demand.n_sleeps() != self.n_sleeps
+        self.on_demand.n_stops() != self.n_stops
     }
 
     fn admit(&mut self, now: Timestamp) {
@@ -227,8 +228,8 @@ impl MountpointTask {
                 }
             }
             Output::CaughtUp => self.has_caught_up = true,
-            Output::Asleep => {
-                self.n_sleeps += 1;
+            Output::Stopped => {
+                self.n_stops += 1;
                 self.has_caught_up = false;
                 self.broadcast.clear();
                 self.broadcast.send_to_all(now);

@@ -1,9 +1,9 @@
-//! What gives a station's sound to its mountpoints: a thread that decodes what is on the air, while any of them is wanted.
+//! What gives a station's sound to its mountpoints: a thread that decodes what is on the air, while any of them has listeners.
 //!
 //! ```text
-//! station --frames that are on the air--> feed's thread: backlog, decoder --sound--> encoder's thread of each mountpoint
+//! station --frames that are on the air--> feed's thread: burst, decoder --sound--> encoder's thread of each mountpoint
 //! ```
-//! An encoder that starts is given the backlog first, so whoever joins then hears what all hear who have been there before.
+//! An encoder that starts is given the burst first, so whoever joins then hears what all hear who have been there before.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use super::backlog::{Backlog, Chunk, Cue, Lead, Moment, SoundDecoder, last_of};
-use super::demand::{Decision, Demand};
+use super::burst::{BurstBuffer, BurstLength, Chunk, DecodedChunk, Moment, SoundDecoder, last_of};
+use super::on_demand::{Decision, OnDemand};
 use crate::audio::block::Block;
 use crate::audio::mp3::Frame;
 use crate::radio::library::track::Track;
@@ -29,15 +29,15 @@ pub enum Input {
     /// Sound that is on the air, and where it is.
     Sound(Arc<[Block]>, Moment),
     /// It starts, with the sound up to now.
-    Wake(Vec<Cue>),
+    Start(Vec<DecodedChunk>),
     /// It stops.
-    Sleep,
+    Stop,
 }
 
 /// Where the sound of one mountpoint goes.
 pub struct Outlet {
-    /// Who wants it.
-    pub demand: Arc<Demand>,
+    /// Whether its encoder runs.
+    pub on_demand: Arc<OnDemand>,
     /// Its encoder.
     pub inputs: SyncSender<Input>,
     /// Whether it has HLS.
@@ -57,7 +57,7 @@ impl Outlet {
     /// Starts or stops the encoder, or tries again with the next chunk.
     fn order(&self, input: Input, decision: Decision) {
         if self.inputs.try_send(input).is_err() {
-            self.demand.undo(decision);
+            self.on_demand.undo(decision);
         }
     }
 }
@@ -83,8 +83,8 @@ impl SoundFeed {
         let dropped = outlets.iter().map(|outlet| outlet.dropped.clone()).collect();
         let burst = burst.as_secs_f64();
         let has_segments = outlets.iter().any(|outlet| outlet.has_segments);
-        let backlog = Backlog::new(Lead { burst, has_segments });
-        let thread = FeedThread { outlets, backlog, decoder: SoundDecoder::new(), burst, clock };
+        let burst_buffer = BurstBuffer::new(BurstLength { seconds: burst, has_segments });
+        let thread = FeedThread { outlets, burst_buffer, decoder: SoundDecoder::new(), burst, clock };
         let run = move || thread.run(&queued);
         thread::Builder::new()
             .name(format!("sound {route}"))
@@ -112,7 +112,7 @@ impl SoundFeed {
 
 struct FeedThread {
     outlets: Vec<Outlet>,
-    backlog: Backlog,
+    burst_buffer: BurstBuffer,
     decoder: SoundDecoder,
     burst: f64,
     clock: Clock,
@@ -121,19 +121,19 @@ struct FeedThread {
 impl FeedThread {
     fn run(mut self, heard: &Receiver<Heard>) {
         // Those that encode; decided with each chunk.
-        let mut decisions = vec![Decision::Rest; self.outlets.len()];
+        let mut decisions = vec![Decision::Idle; self.outlets.len()];
         while let Ok(heard) = heard.recv() {
             match heard {
                 Heard::Track(track) => {
-                    self.backlog.begin(&track);
-                    let awake = self.outlets.iter().zip(&decisions);
-                    for (outlet, _) in awake.filter(|(_, decision)| is_awake(**decision)) {
+                    self.burst_buffer.begin(&track);
+                    let running = self.outlets.iter().zip(&decisions);
+                    for (outlet, _) in running.filter(|(_, decision)| is_running(**decision)) {
                         outlet.give(Input::Track(Arc::clone(&track)));
                     }
                 }
                 Heard::Chunk(chunk) => {
                     let now = self.clock.now();
-                    decisions = self.outlets.iter().map(|outlet| outlet.demand.decide(now)).collect();
+                    decisions = self.outlets.iter().map(|outlet| outlet.on_demand.decide(now)).collect();
                     self.play(chunk, &decisions);
                 }
             }
@@ -144,27 +144,28 @@ impl FeedThread {
         let moment = chunk.moment.clone();
         let sound: Option<Arc<[Block]>> =
             decisions.contains(&Decision::Encode).then(|| self.decoder.decode(&chunk.frames));
-        self.backlog.push(chunk);
-        let mut cues: Vec<Cue> = Vec::new();
-        if decisions.contains(&Decision::Wake) {
-            (self.decoder, cues) = self.backlog.decoded();
+        self.burst_buffer.push(chunk);
+        let mut decoded: Vec<DecodedChunk> = Vec::new();
+        if decisions.contains(&Decision::Start) {
+            (self.decoder, decoded) = self.burst_buffer.decoded();
         }
         for (outlet, decision) in self.outlets.iter().zip(decisions) {
             match (*decision, &sound) {
                 (Decision::Encode, Some(sound)) => {
                     outlet.give(Input::Sound(Arc::clone(sound), moment.clone()));
                 }
-                (Decision::Wake, _) => {
-                    let cues = if outlet.has_segments { cues.clone() } else { last_of(&cues, self.burst) };
-                    outlet.order(Input::Wake(cues), Decision::Wake);
+                (Decision::Start, _) => {
+                    let decoded =
+                        if outlet.has_segments { decoded.clone() } else { last_of(&decoded, self.burst) };
+                    outlet.order(Input::Start(decoded), Decision::Start);
                 }
-                (Decision::Sleep, _) => outlet.order(Input::Sleep, Decision::Sleep),
-                (Decision::Encode | Decision::Rest, _) => {}
+                (Decision::Stop, _) => outlet.order(Input::Stop, Decision::Stop),
+                (Decision::Encode | Decision::Idle, _) => {}
             }
         }
     }
 }
 
-fn is_awake(decision: Decision) -> bool {
-    matches!(decision, Decision::Encode | Decision::Wake)
+fn is_running(decision: Decision) -> bool {
+    matches!(decision, Decision::Encode | Decision::Start)
 }

@@ -5,7 +5,7 @@ use crate::audio::ffmpeg::{Ffmpeg, Limits};
 use crate::audio::track_info::TrackInfo;
 
 /// Names, arguments of ffmpeg, and what is said where it does not run; empty for what plays without it.
-const FILES: [(&str, &str, &str); 14] = [
+const FILES: [(&str, &str, &str); 18] = [
     ("vorbis.mkv", "-c:v mpeg4 -c:a libvorbis", ""),
     ("aac.mkv", "-c:v mpeg4 -c:a aac", ""),
     ("mp3.mkv", "-c:v mpeg4 -c:a libmp3lame", ""),
@@ -19,6 +19,10 @@ const FILES: [(&str, &str, &str); 14] = [
     ("aac.ts", "-c:v mpeg2video -c:a aac -f mpegts", "MPEG-TS is decoded by ffmpeg"),
     ("mp2.mpg", "-c:v mpeg2video -c:a mp2 -f vob", "MPEG-PS is decoded by ffmpeg"),
     ("a.wv", "-vn -c:a wavpack -metadata title=Eins", "WavPack is decoded by ffmpeg"),
+    ("a.au", "-vn -c:a pcm_f64be", "AU is decoded by ffmpeg"),
+    ("a.caf", "-vn -c:a alac", "CAF is decoded by ffmpeg"),
+    ("a.tta", "-vn -c:a tta", "TTA is decoded by ffmpeg"),
+    ("latm.aac", "-vn -c:a aac -f latm", "AAC in LATM is decoded by ffmpeg"),
     ("a.wma", "-vn -c:a wmav2 -metadata title=Eins", "WMA is decoded by ffmpeg"),
 ];
 

@@ -85,6 +85,7 @@ fn odd_files(folder: &Folder) -> Vec<(&'static str, Vec<u8>, f64)> {
     let m4a = folder.tone("plain.m4a", "-c:a aac");
     let ogg = folder.tone("plain.ogg", "-c:a libvorbis");
     let long_ogg = folder.encode("long.ogg", "sine=500:duration=10,volume=12dB", "-c:a libvorbis");
+    let opus = folder.encode("long.opus", "sine=500:duration=10,volume=12dB", "-c:a libopus");
     let other_ogg = folder.tone("other.ogg", "-ac 2 -ar 44100 -c:a libvorbis -serial_offset 9");
     let data = wav.windows(4).position(|four| four == b"data").unwrap();
     let with_length = |n: u32| {
@@ -152,6 +153,7 @@ fn odd_files(folder: &Folder) -> Vec<(&'static str, Vec<u8>, f64)> {
         ("half.mp3", half(&mp3), 1.0),
         ("chained.ogg", [ogg.clone(), other_ogg.clone(), ogg.clone()].concat(), 6.0),
         ("half.ogg", half(&long_ogg), 4.5),
+        ("half.opus", half(&opus), 4.5),
         ("half.flac", half(&flac), 0.9),
         ("half.aac", half(&aac), 1.0),
     ]

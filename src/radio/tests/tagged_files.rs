@@ -54,6 +54,10 @@ fn the_best_of_all_tags_is_used() {
     let read = info(&folder, "c.mp3", &[&mp3[..], &ape, &cut].concat());
     assert_eq!((&*read.title, &*read.artist), ("歌", "Ann, Bob"));
 
+    let flac = folder.tone("a.flac", "-metadata title=Fünf歌 -metadata artist=Ann");
+    let read = info(&folder, "d.flac", &[&flac[..], &id3v1(b"F?nf", b"A")].concat());
+    assert_eq!((&*read.title, &*read.artist), ("Fünf歌", "Ann"));
+
     let read = info(&folder, "03. Ann - Song.mp3", &mp3);
     assert_eq!((&*read.title, &*read.artist), ("Song", "Ann"));
 }
@@ -79,6 +83,13 @@ fn tags_of_every_container_are_read() {
         let seconds = read.duration_seconds.unwrap_or_default();
         assert!((seconds - 2.0).abs() < 0.1, "{name}: {seconds} s");
     }
+}
+
+#[test]
+fn a_fragmented_m4a_is_not_said_to_last_no_time() {
+    let folder = Folder::new();
+    let bytes = folder.tone("a.m4a", "-c:a aac -movflags +frag_keyframe+empty_moov");
+    assert_eq!(info(&folder, "a.m4a", &bytes).duration_seconds, None);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The latest sound of a station, for mountpoints whose encoder starts: as frames, which are decoded when they are needed. No clock.
+//! The burst of an encoder that starts: the latest sound of its station, as frames that are decoded when they are needed. No clock.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ pub struct Chunk {
 
 /// A chunk, decoded.
 #[derive(Debug, Clone)]
-pub struct Cue {
+pub struct DecodedChunk {
     /// The track that begins with it, or of which it is, if it is the first one.
     pub track: Option<Arc<Track>>,
     /// Its sound.
@@ -53,19 +53,19 @@ pub struct Cue {
     seconds: f64,
 }
 
-/// Which sound is kept.
+/// How much sound is kept.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Lead {
-    /// So many seconds, which a new listener gets at once.
-    pub burst: f64,
+pub struct BurstLength {
+    /// The burst of a new listener.
+    pub seconds: f64,
     /// Besides, whole segments for HLS.
     pub has_segments: bool,
 }
 
-/// The latest sound.
+/// Keeps the latest sound.
 #[derive(Debug)]
-pub struct Backlog {
-    lead: Lead,
+pub struct BurstBuffer {
+    length: BurstLength,
     /// The track before what is kept, and the last frames of it.
     track: Option<Arc<Track>>,
     context: VecDeque<Frame>,
@@ -76,11 +76,11 @@ pub struct Backlog {
     n_beginnings: usize,
 }
 
-impl Backlog {
+impl BurstBuffer {
     /// None yet.
-    pub fn new(lead: Lead) -> Self {
+    pub fn new(length: BurstLength) -> Self {
         Self {
-            lead,
+            length,
             track: None,
             context: VecDeque::new(),
             chunks: VecDeque::new(),
@@ -115,14 +115,14 @@ impl Backlog {
     /// Whether enough is kept without the first chunk.
     fn is_spare(&self, first: &Chunk) -> bool {
         let n_beginnings = self.n_beginnings - usize::from(first.moment.beginning.is_some());
-        let has_segments = !self.lead.has_segments || n_beginnings > SEGMENTS;
-        let is_enough = self.seconds - first.seconds >= self.lead.burst - ROUNDING && has_segments;
+        let has_segments = !self.length.has_segments || n_beginnings > SEGMENTS;
+        let is_enough = self.seconds - first.seconds >= self.length.seconds - ROUNDING && has_segments;
         self.chunks.len() > 1 && (is_enough || self.chunks.len() > MAX_CHUNKS)
     }
 
     /// Samples take fifteen times as much memory as frames: only listeners of streams are given what frames were made of.
     fn forget_samples(&mut self) {
-        let n_recent = n_last(self.chunks.iter().map(|(_, chunk)| chunk.seconds), self.lead.burst);
+        let n_recent = n_last(self.chunks.iter().map(|(_, chunk)| chunk.seconds), self.length.seconds);
         // The others have none already, but for those that have become too old with this chunk: one, or two of unequal length.
         for (_, chunk) in self.chunks.iter_mut().rev().skip(n_recent).take(2) {
             chunk.frames.iter_mut().for_each(|frame| frame.samples = None);
@@ -130,27 +130,28 @@ impl Backlog {
     }
 
     /// All that is kept, and the decoder that goes on after it.
-    pub fn decoded(&self) -> (SoundDecoder, Vec<Cue>) {
+    pub fn decoded(&self) -> (SoundDecoder, Vec<DecodedChunk>) {
         let mut decoder = SoundDecoder { mp3: Mp3Decoder::new(), passed_over: self.context.clone() };
-        let mut cues = Vec::with_capacity(self.chunks.len());
+        let mut decoded = Vec::with_capacity(self.chunks.len());
         for (track, chunk) in &self.chunks {
             let sound = decoder.decode(&chunk.frames);
             let (moment, seconds) = (chunk.moment.clone(), chunk.seconds);
-            cues.push(Cue { track: track.clone(), sound, moment, seconds });
+            decoded.push(DecodedChunk { track: track.clone(), sound, moment, seconds });
         }
-        if let Some(first) = cues.first_mut() {
+        if let Some(first) = decoded.first_mut() {
             first.track = first.track.take().or(self.track.clone());
         }
-        (decoder, cues)
+        (decoder, decoded)
     }
 }
 
-/// The last cues, of so many seconds.
-pub fn last_of(cues: &[Cue], seconds: f64) -> Vec<Cue> {
-    let (before, last) = cues.split_at(cues.len() - n_last(cues.iter().map(|cue| cue.seconds), seconds));
+/// The last chunks, of so many seconds.
+pub fn last_of(decoded: &[DecodedChunk], seconds: f64) -> Vec<DecodedChunk> {
+    let (before, last) =
+        decoded.split_at(decoded.len() - n_last(decoded.iter().map(|chunk| chunk.seconds), seconds));
     let mut last = last.to_vec();
     if let Some(first) = last.first_mut().filter(|first| first.track.is_none()) {
-        first.track = before.iter().rev().find_map(|cue| cue.track.clone());
+        first.track = before.iter().rev().find_map(|chunk| chunk.track.clone());
     }
     last
 }
@@ -243,46 +244,46 @@ mod tests {
         Arc::new(Track { title: title.to_owned(), ..Track::default() })
     }
 
-    fn titles(cues: &[Cue]) -> Vec<Option<&str>> {
-        cues.iter().map(|cue| cue.track.as_ref().map(|track| &*track.title)).collect()
+    fn titles(decoded: &[DecodedChunk]) -> Vec<Option<&str>> {
+        decoded.iter().map(|chunk| chunk.track.as_ref().map(|track| &*track.title)).collect()
     }
 
     #[test]
     fn the_burst_is_kept_and_three_whole_segments_where_there_is_hls() {
         for (has_segments, expected) in [(false, 50..=50), (true, 180..=241)] {
-            let mut backlog = Backlog::new(Lead { burst: 5.0, has_segments });
+            let mut buffer = BurstBuffer::new(BurstLength { seconds: 5.0, has_segments });
             for chunk in chunks(silence(700)) {
-                backlog.push(chunk);
+                buffer.push(chunk);
             }
-            let (_, cues) = backlog.decoded();
-            assert!(expected.contains(&cues.len()), "{} tenths of a second", cues.len());
-            let n_beginnings = cues.iter().filter(|cue| cue.moment.beginning.is_some()).count();
+            let (_, decoded) = buffer.decoded();
+            assert!(expected.contains(&decoded.len()), "{} tenths of a second", decoded.len());
+            let n_beginnings = decoded.iter().filter(|chunk| chunk.moment.beginning.is_some()).count();
             assert!(!has_segments || n_beginnings > SEGMENTS, "{n_beginnings}");
         }
     }
 
     #[test]
     fn the_first_sound_is_under_the_title_of_its_track() {
-        let mut backlog = Backlog::new(Lead { burst: 5.0, has_segments: false });
+        let mut buffer = BurstBuffer::new(BurstLength { seconds: 5.0, has_segments: false });
         let mut chunks = chunks(silence(150)).into_iter();
         for title in ["Eins", "Zwei"] {
-            backlog.begin(&track(title));
-            chunks.by_ref().take(40).for_each(|chunk| backlog.push(chunk));
+            buffer.begin(&track(title));
+            chunks.by_ref().take(40).for_each(|chunk| buffer.push(chunk));
         }
-        let (_, cues) = backlog.decoded();
+        let (_, decoded) = buffer.decoded();
         let mut expected = vec![None; 50];
         (expected[0], expected[10]) = (Some("Eins"), Some("Zwei"));
-        assert_eq!(titles(&cues), expected);
-        assert_eq!(titles(&last_of(&cues, 1.0))[0], Some("Zwei"));
-        assert_eq!(titles(&last_of(&cues, 4.5))[0], Some("Eins"));
-        chunks.for_each(|chunk| backlog.push(chunk));
-        let (_, cues) = backlog.decoded();
-        assert_eq!(titles(&cues).into_iter().flatten().collect::<Vec<_>>(), ["Zwei"]);
+        assert_eq!(titles(&decoded), expected);
+        assert_eq!(titles(&last_of(&decoded, 1.0))[0], Some("Zwei"));
+        assert_eq!(titles(&last_of(&decoded, 4.5))[0], Some("Eins"));
+        chunks.for_each(|chunk| buffer.push(chunk));
+        let (_, decoded) = buffer.decoded();
+        assert_eq!(titles(&decoded).into_iter().flatten().collect::<Vec<_>>(), ["Zwei"]);
     }
 
     #[test]
     fn what_an_encoder_starts_with_is_the_sound_that_others_were_given_in_time() {
-        let mut backlog = Backlog::new(Lead { burst: 5.0, has_segments: false });
+        let mut buffer = BurstBuffer::new(BurstLength { seconds: 5.0, has_segments: false });
         let mut live = SoundDecoder::new();
         let mut in_time = Vec::new();
         let mut tone = chunks(tone(101));
@@ -293,23 +294,23 @@ mod tests {
                 chunk.frames[0].samples = Some(vec![n as f32; 2304]);
             }
             in_time.push(live.decode(&chunk.frames));
-            backlog.push(chunk);
+            buffer.push(chunk);
         }
-        let (mut after, cues) = backlog.decoded();
-        let sound: Vec<_> = cues.into_iter().map(|cue| cue.sound).collect();
+        let (mut after, decoded) = buffer.decoded();
+        let sound: Vec<_> = decoded.into_iter().map(|chunk| chunk.sound).collect();
         assert!(in_time.ends_with(&sound) && sound.len() == 50);
         assert_eq!(after.decode(&next.frames), live.decode(&next.frames));
     }
 
     #[test]
     fn samples_are_kept_no_longer_than_the_burst() {
-        let mut backlog = Backlog::new(Lead { burst: 2.0, has_segments: true });
+        let mut buffer = BurstBuffer::new(BurstLength { seconds: 2.0, has_segments: true });
         for mut chunk in chunks(silence(300)) {
             chunk.frames[0].samples = Some(Vec::new());
-            backlog.push(chunk);
+            buffer.push(chunk);
         }
         let kept: Vec<bool> =
-            backlog.chunks.iter().map(|(_, chunk)| chunk.frames[0].samples.is_some()).collect();
+            buffer.chunks.iter().map(|(_, chunk)| chunk.frames[0].samples.is_some()).collect();
         let n_bare = kept.len() - 20;
         assert!(
             kept[..n_bare].iter().all(|kept| !kept) && kept[n_bare..].iter().all(|kept| *kept),
