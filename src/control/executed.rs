@@ -59,7 +59,7 @@ impl Executed {
 
     /// Leaves out what nobody remembers any more.
     fn write_anew(&self) {
-        let text: String = self.moments.iter().map(|micros| format!("{micros}\n")).collect();
+        let text: String = self.moments.iter().map(|micros| micros.to_string() + "\n").collect();
         let fresh = self.path.with_extension("unfinished");
         let written = private::write(&fresh, text.as_bytes()).and_then(|()| fs::rename(&fresh, &self.path));
         if let Err(problem) = written {

@@ -31,6 +31,7 @@ use super::routes::{self as pages, Site};
 use super::spool::{Limits, Recovered, Spool};
 use super::store::{Failure, Store};
 use super::{Config, SERVICE, erase, retention, spool};
+use crate::cluster::Cluster;
 use crate::control::{Executed, Reports};
 use crate::http::connection::Connection;
 use crate::http::keys::{AccessKey, Denied, WrongKeys, warn_if_short};
@@ -139,7 +140,7 @@ pub fn start(config: &Config, service_context: &ServiceContext<'_>) -> Result<Ru
         reports: reports.clone(),
         executed: Mutex::new(Executed::open(&config.erasures())),
         late: Arc::clone(&late),
-        late_wait: service_context.cluster.map_or(Duration::ZERO, |cluster| cluster.lease()),
+        late_wait: service_context.cluster.map_or(Duration::ZERO, Cluster::lease),
         context: context.clone(),
     };
     context.spawn(drain.run());

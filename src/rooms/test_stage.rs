@@ -74,7 +74,7 @@ impl<H: Hub> Stage<H> {
                         }
                     },
                     Effect::Forget(erasure) => {
-                        writeln!(transcript, "  files forget {}", erasure.name).unwrap()
+                        writeln!(transcript, "  files forget {}", erasure.name).unwrap();
                     }
                     Effect::Ack(_)
                     | Effect::Refused(_)

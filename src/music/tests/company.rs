@@ -361,8 +361,8 @@ fn n_lists(told: &str) -> usize {
 fn a_page_that_has_another_name_each_moment_has_the_list_of_members_sent_a_few_times_only() {
     let mut stage = Stage::new(hub(&Config::default()));
     stage.play(ROOM);
-    let script: String = (0..90).map(|n| format!("bob: introduce {{\"name\":\"Bob {n}\"}}\n")).collect();
-    let told = stage.play(&script);
+    let script: Vec<_> = (0..90).map(|n| format!("bob: introduce {{\"name\":\"Bob {n}\"}}")).collect();
+    let told = stage.play(&script.join("\n"));
     assert!((10..=40).contains(&n_lists(&told)), "{}", n_lists(&told));
     let told = stage.play("500ms pass");
     assert!(n_lists(&told) == 1 && told.contains("\"name\":\"Bob 89\""), "the last name is told: {told}");

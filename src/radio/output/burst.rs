@@ -132,16 +132,16 @@ impl BurstBuffer {
     /// All that is kept, and the decoder that goes on after it.
     pub fn decoded(&self) -> (SoundDecoder, Vec<DecodedChunk>) {
         let mut decoder = SoundDecoder { mp3: Mp3Decoder::new(), passed_over: self.context.clone() };
-        let mut decoded = Vec::with_capacity(self.chunks.len());
+        let mut chunks = Vec::with_capacity(self.chunks.len());
         for (track, chunk) in &self.chunks {
             let sound = decoder.decode(&chunk.frames);
             let (moment, seconds) = (chunk.moment.clone(), chunk.seconds);
-            decoded.push(DecodedChunk { track: track.clone(), sound, moment, seconds });
+            chunks.push(DecodedChunk { track: track.clone(), sound, moment, seconds });
         }
-        if let Some(first) = decoded.first_mut() {
+        if let Some(first) = chunks.first_mut() {
             first.track = first.track.take().or(self.track.clone());
         }
-        (decoder, decoded)
+        (decoder, chunks)
     }
 }
 

@@ -159,7 +159,7 @@ fn devices_whose_ids_look_alike_are_apart_in_the_database_too() {
             [("devices", "device_id"), ("messages", "from_device_id"), ("messages", "record_id")]
         {
             eventually(&format!("{column} in {table}"), || {
-                (count(table, column) == DEVICE_IDS.len() as i64).then_some(())
+                (usize::try_from(count(table, column)) == Ok(DEVICE_IDS.len())).then_some(())
             });
         }
     }
